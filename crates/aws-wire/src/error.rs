@@ -1,0 +1,115 @@
+//! The one error that a client can see, and what the log keeps of its cause.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::schema::{ErrorShape, Fault, Shape, UNIT};
+
+/// What an operation answers when it fails.
+///
+/// `message` and `fields` are for the client and say nothing of our inside; `cause` is for the log.
+#[derive(Debug)]
+pub struct AwsError {
+    pub code: Cow<'static, str>,
+    /// The code of the older query protocol, where it differs.
+    pub query_code: Option<&'static str>,
+    pub status: u16,
+    pub fault: Fault,
+    pub message: Option<String>,
+    /// The exception's other members, by their API names.
+    pub fields: Vec<(&'static str, String)>,
+    /// The exception in the model; `Unit` for those that AWS's front door answers and no model lists.
+    pub shape: &'static Shape,
+    pub cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl AwsError {
+    /// An exception of a service's model.
+    pub fn modelled(error: &'static ErrorShape, message: impl Into<String>) -> Self {
+        Self {
+            code: Cow::Borrowed(error.code),
+            query_code: error.query_code,
+            status: error.status,
+            fault: error.fault,
+            message: Some(message.into()),
+            fields: Vec::new(),
+            shape: error.shape,
+            cause: None,
+        }
+    }
+
+    /// An error that AWS's front door answers for every service, such as `ValidationException`.
+    pub fn common(code: &'static str, status: u16, message: impl Into<String>) -> Self {
+        Self {
+            code: Cow::Borrowed(code),
+            query_code: None,
+            status,
+            fault: if status >= 500 { Fault::Server } else { Fault::Client },
+            message: Some(message.into()),
+            fields: Vec::new(),
+            shape: &UNIT,
+            cause: None,
+        }
+    }
+
+    /// 400: values outside the model's constraints.
+    pub fn validation(message: impl Into<String>) -> Self {
+        Self::common("ValidationException", 400, message)
+    }
+
+    /// 400: a body that can't be read as its protocol has it.
+    pub fn serialization(message: impl Into<String>) -> Self {
+        Self::common("SerializationException", 400, message)
+    }
+
+    /// 404: no such operation in this service, or none that listens at this path.
+    pub fn unknown_operation() -> Self {
+        Self::common("UnknownOperationException", 404, "The requested operation is not recognized.")
+    }
+
+    /// 501: an operation that AWS has and Lambent has not yet.
+    pub fn not_implemented(service: &str, operation: &str) -> Self {
+        let message =
+            format!("Lambent does not serve {service}:{operation} yet; docs/coverage.md lists what it does.");
+        Self::common("NotImplementedException", 501, message)
+    }
+
+    /// 501: a parameter of a served operation that Lambent can't honour yet.
+    pub fn parameter_not_implemented(operation: &str, parameter: &str) -> Self {
+        let message = format!("Lambent's {operation} does not honour {parameter} yet, so it refuses it.");
+        Self::common("NotImplementedException", 501, message)
+    }
+
+    /// 500: a failure of ours. The client learns nothing but that.
+    pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        let mut error = Self::common("ServiceException", 500, "An internal error occurred.");
+        error.cause = Some(cause.into());
+        error
+    }
+
+    /// Sets another member of the exception, by its API name.
+    #[must_use]
+    pub fn with(mut self, field: &'static str, value: impl Into<String>) -> Self {
+        self.fields.push((field, value.into()));
+        self
+    }
+
+    /// Keeps `cause` for the log.
+    #[must_use]
+    pub fn because(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+}
+
+impl fmt::Display for AwsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message.as_deref().unwrap_or("no message"))
+    }
+}
+
+impl std::error::Error for AwsError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.as_deref().map(|cause| cause as _)
+    }
+}

@@ -1,0 +1,24 @@
+//! AWS's wire, written once: every protocol reads into and writes from [`Value`], led by a shape's schema.
+//!
+//! Start with `protocol.rs`, which takes one request from bytes to a checked input and an output back to bytes.
+
+pub mod cbor;
+pub mod constraints;
+mod error;
+pub mod event_stream;
+pub mod json;
+pub mod protocol;
+pub mod query;
+pub mod rest;
+pub mod schema;
+mod text;
+pub mod timestamp;
+pub mod value;
+pub mod xml;
+
+pub use error::AwsError;
+pub use protocol::{Request, Response, Routed};
+pub use value::{Input, Value, Wire};
+
+/// What an operation answers.
+pub type Result<T> = std::result::Result<T, AwsError>;

@@ -1,0 +1,247 @@
+//! One request's way through the wire: which protocol it speaks, which operation it wants, what it says; and back.
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Method};
+
+use crate::AwsError;
+use crate::constraints;
+use crate::json::{self, Naming};
+use crate::query::{self, Form};
+use crate::rest::{self, Labels};
+use crate::schema::{Fault, Io, Operation, Place, Protocol, Service};
+use crate::value::Value;
+use crate::{cbor, xml};
+
+/// An HTTP request with its body read.
+#[derive(Debug)]
+pub struct Request {
+    pub method: Method,
+    /// As it came, percent-encoded.
+    pub path: String,
+    /// As it came, without the question mark.
+    pub query: String,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Request {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+#[derive(Debug)]
+pub struct Response {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Response {
+    pub fn empty(status: u16) -> Self {
+        Self { status, headers: HeaderMap::new(), body: Bytes::new() }
+    }
+}
+
+/// The operation that a request wants, and in which protocol.
+#[derive(Debug)]
+pub struct Routed {
+    pub protocol: Protocol,
+    pub operation: &'static Operation,
+    labels: Labels,
+}
+
+/// The protocol that `request` speaks to `service`. A client chooses freely among those the service has.
+pub fn detect(service: &Service, request: &Request) -> Protocol {
+    let content_type = request.header("content-type").unwrap_or_default();
+    let wanted = if request.header("smithy-protocol") == Some("rpc-v2-cbor") {
+        Protocol::RpcCbor
+    } else if content_type.starts_with("application/x-amz-json-1.0") {
+        Protocol::AwsJson10
+    } else if content_type.starts_with("application/x-amz-json-1.1") {
+        Protocol::AwsJson11
+    } else if content_type.starts_with("application/x-www-form-urlencoded") || has_action(&request.query) {
+        Protocol::Query
+    } else {
+        service.protocols[0]
+    };
+    // awsJson 1.0 and 1.1 differ in nothing but the content type, and AWS takes either.
+    let speaks = |protocol| match protocol {
+        Protocol::AwsJson10 | Protocol::AwsJson11 => {
+            service.protocols.iter().any(|p| matches!(p, Protocol::AwsJson10 | Protocol::AwsJson11))
+        }
+        other => service.protocols.contains(&other),
+    };
+    if speaks(wanted) { wanted } else { service.protocols[0] }
+}
+
+fn has_action(query: &str) -> bool {
+    query.split('&').any(|field| field.starts_with("Action="))
+}
+
+/// # Errors
+/// `UnknownOperationException`, when the service has no such operation.
+pub fn route(service: &Service, request: &Request) -> Result<Routed, AwsError> {
+    let protocol = detect(service, request);
+    let named = |name: &str| service.operation(name);
+    let operation = match protocol {
+        Protocol::AwsJson10 | Protocol::AwsJson11 => {
+            let target = request.header("x-amz-target").and_then(|target| target.rsplit_once('.'));
+            target.and_then(|(_, name)| named(name))
+        }
+        Protocol::RpcCbor => request.path.rsplit_once("/operation/").and_then(|(_, name)| named(name)),
+        Protocol::Query => form(request).get("Action").and_then(named),
+        Protocol::RestJson | Protocol::RestXml => {
+            let (operation, labels) =
+                rest::route(service, request).ok_or_else(AwsError::unknown_operation)?;
+            return Ok(Routed { protocol, operation, labels });
+        }
+    };
+    let operation = operation.ok_or_else(AwsError::unknown_operation)?;
+    Ok(Routed { protocol, operation, labels: Labels::new() })
+}
+
+/// The form of a query-protocol request: in the body, or in the URL of a GET.
+fn form(request: &Request) -> Form {
+    let body = std::str::from_utf8(&request.body).unwrap_or_default();
+    Form::parse(if body.is_empty() { &request.query } else { body })
+}
+
+impl Routed {
+    /// Reads the operation's input and checks it against the model's constraints.
+    ///
+    /// # Errors
+    /// `SerializationException` for what can't be read, `ValidationException` for what the model refuses.
+    pub fn decode(&self, io: Io, request: &Request) -> Result<Value, AwsError> {
+        let structure = io.input.structure().expect("an operation's input is a structure");
+        let input = match self.protocol {
+            Protocol::AwsJson10 | Protocol::AwsJson11 => {
+                Value::Structure(json::decode_members(&request.body, structure, Naming::AwsJson)?)
+            }
+            Protocol::RpcCbor => cbor::decode(&request.body, structure)?,
+            Protocol::Query => query::decode(&form(request), structure)?,
+            Protocol::RestJson | Protocol::RestXml => {
+                rest::decode(self.protocol, structure, request, &self.labels)?
+            }
+        };
+        constraints::check(structure, &input)?;
+        Ok(input)
+    }
+
+    /// Writes the operation's output.
+    pub fn encode(&self, service: &Service, io: Io, output: Value, request_id: &str) -> Response {
+        let mut response = match (self.protocol, output) {
+            (Protocol::AwsJson10 | Protocol::AwsJson11, Value::Structure(slots)) => {
+                // An operation without an output answers an empty body in awsJson 1.1 and `{}` in 1.0.
+                let structure = io.output.structure().expect("an operation's output is a structure");
+                let json =
+                    serde_json::Value::Object(json::members_to_json(slots, structure, Naming::AwsJson));
+                with_body(200, content_type(self.protocol), json.to_string().into())
+            }
+            (Protocol::RpcCbor, output) => {
+                with_body(200, content_type(self.protocol), cbor::encode(&output, io.output).into())
+            }
+            (Protocol::Query, output) => {
+                let body = query::encode(service, self.operation, io, &output, request_id);
+                with_body(200, content_type(self.protocol), body)
+            }
+            (protocol, output) => rest::encode(protocol, self.operation, io.output, output),
+        };
+        finish(self.protocol, &mut response, request_id);
+        response
+    }
+}
+
+/// Writes `error` as `protocol` has it.
+pub fn encode_error(protocol: Protocol, service: &Service, error: &AwsError, request_id: &str) -> Response {
+    let body: Bytes = match protocol {
+        Protocol::Query => query::encode_error(service, error, request_id),
+        Protocol::RestXml => rest_xml_error(error, request_id),
+        Protocol::RpcCbor => cbor::encode_error(error).into(),
+        Protocol::AwsJson10 | Protocol::AwsJson11 | Protocol::RestJson => json_error(protocol, error).into(),
+    };
+    let mut response = with_body(error.status, content_type(protocol), body);
+    if protocol == Protocol::RestJson {
+        rest::insert_header(&mut response.headers, "x-amzn-errortype", &error.code);
+    }
+    if service.query_compatible && protocol != Protocol::Query {
+        let fault = if error.fault == Fault::Client { "Sender" } else { "Receiver" };
+        let code = error.query_code.unwrap_or(&error.code);
+        rest::insert_header(&mut response.headers, "x-amzn-query-error", &format!("{code};{fault}"));
+    }
+    let members = error.shape.structure().map_or(&[][..], |structure| structure.members);
+    for member in members.iter().filter(|member| member.place == Place::Header) {
+        if let Some((_, value)) = error.fields.iter().find(|(name, _)| *name == member.name) {
+            rest::insert_header(&mut response.headers, member.wire_name, value);
+        }
+    }
+    finish(protocol, &mut response, request_id);
+    response
+}
+
+fn json_error(protocol: Protocol, error: &AwsError) -> String {
+    let mut body = serde_json::Map::new();
+    let members = error.shape.structure().map_or(&[][..], |structure| structure.members);
+    if protocol != Protocol::RestJson {
+        body.insert("__type".to_owned(), error.code.as_ref().into());
+    } else if members.iter().any(|member| member.name == "Type") {
+        // Lambda's exceptions say whose fault they are.
+        let fault = if error.fault == Fault::Client { "User" } else { "Service" };
+        body.insert("Type".to_owned(), fault.into());
+    }
+    let message_name =
+        members.iter().map(|member| member.wire_name).find(|name| name.eq_ignore_ascii_case("message"));
+    if let Some(message) = &error.message {
+        body.insert(message_name.unwrap_or("message").to_owned(), message.as_str().into());
+    }
+    for (name, value) in &error.fields {
+        let member = members.iter().find(|member| member.name == *name);
+        if member.is_none_or(|member| member.place == Place::Body) {
+            body.insert(member.map_or(*name, |member| member.wire_name).to_owned(), value.as_str().into());
+        }
+    }
+    serde_json::Value::Object(body).to_string()
+}
+
+fn rest_xml_error(error: &AwsError, request_id: &str) -> Bytes {
+    let mut fields = vec![("Code", error.code.as_ref())];
+    fields.extend(error.message.as_deref().map(|message| ("Message", message)));
+    fields.extend(error.fields.iter().map(|(name, value)| (*name, value.as_str())));
+    fields.push(("RequestId", request_id));
+    let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error>");
+    for (name, value) in fields {
+        let text = Value::String(value.to_owned());
+        xml::write_element(&mut out, name, None, &text, &TEXT, None);
+    }
+    out.push_str("</Error>");
+    out.into()
+}
+
+static TEXT: crate::schema::Shape = crate::schema::Shape::plain("String", crate::schema::Kind::String);
+
+fn content_type(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::AwsJson10 => "application/x-amz-json-1.0",
+        Protocol::AwsJson11 => "application/x-amz-json-1.1",
+        Protocol::RestJson => "application/json",
+        Protocol::RestXml => "application/xml",
+        Protocol::Query => "text/xml",
+        Protocol::RpcCbor => "application/cbor",
+    }
+}
+
+fn with_body(status: u16, content_type: &'static str, body: Bytes) -> Response {
+    let mut response = Response::empty(status);
+    response.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.body = body;
+    response
+}
+
+fn finish(protocol: Protocol, response: &mut Response, request_id: &str) {
+    let name = if protocol == Protocol::RestXml { "x-amz-request-id" } else { "x-amzn-requestid" };
+    rest::insert_header(&mut response.headers, name, request_id);
+    if protocol == Protocol::RpcCbor {
+        rest::insert_header(&mut response.headers, "smithy-protocol", "rpc-v2-cbor");
+    }
+}

@@ -1,0 +1,46 @@
+//! The project's own commands: `cargo xtask help` lists them.
+
+#![expect(clippy::disallowed_methods, reason = "a tool at the developer's side, not a part of the platform")]
+
+mod codegen;
+mod coverage;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// What went wrong, said to the developer.
+type Error = Box<dyn std::error::Error>;
+
+const HELP: &str = "\
+cargo xtask check                 fast: format, clippy, tidy
+cargo xtask ci                    what CI runs
+cargo xtask codegen [--fetch]     write crates/api-*/ from models/; --fetch first reads botocore's models anew
+cargo xtask coverage              write docs/coverage.md
+cargo xtask new-op SERVICE OP     add an operation to a service
+cargo xtask new-service SERVICE   add a service";
+
+fn main() -> ExitCode {
+    let arguments = std::env::args().skip(1).collect::<Vec<_>>();
+    let arguments = arguments.iter().map(String::as_str).collect::<Vec<_>>();
+    let done = match arguments.as_slice() {
+        ["codegen"] => codegen::write(&root()),
+        ["codegen", "--fetch"] => codegen::fetch(&root()).and_then(|()| codegen::write(&root())),
+        ["coverage"] => coverage::write(&root()),
+        _ => {
+            println!("{HELP}");
+            Ok(())
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The workspace's folder.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace").to_owned()
+}
