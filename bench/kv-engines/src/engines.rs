@@ -19,6 +19,8 @@ pub fn open(engine: &str, dir: &Path) -> Arc<dyn Store> {
         "fjall" => Arc::new(with_fjall::open(dir, 64)),
         #[cfg(feature = "fjall")]
         "fjall-8" => Arc::new(with_fjall::open(dir, 8)),
+        #[cfg(feature = "fjall")]
+        "fjall-4" => Arc::new(with_fjall::open(dir, 4)),
         #[cfg(feature = "redb")]
         "redb" => Arc::new(with_redb::open(dir)),
         #[cfg(feature = "heed")]

@@ -95,6 +95,8 @@ fn write(engine: &str, dir: &Path) {
         latencies[latencies.len() * 99 / 100].as_micros()
     );
     let acked = grouped(store);
+    std::thread::sleep(Duration::from_secs(2));
+    println!("resident two seconds later: {:.1} MiB", resident_mib());
     println!("acked {acked}");
     // Killed here by the parent, with everything acknowledged and nothing closed.
     let _ = std::io::stdin().read(&mut [0]);

@@ -38,7 +38,8 @@ pub trait View: Send + Sync {
 
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>>;
 
-    /// The first `limit` rows of `range` in key order, or the last ones in reverse order.
+    /// The first `limit` rows of `range` in key order, or the last ones in reverse order. The range
+    /// is not empty.
     fn scan(&self, range: &KeyRange, limit: usize, direction: Direction) -> Result<Vec<Row>>;
 }
 
