@@ -1,0 +1,125 @@
+//! What a sandbox is made from. Every path, variable and limit is named here: nothing is inherited.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Everything one sandbox is made of.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Spec {
+    /// Names the sandbox in logs; need not be unique.
+    pub id: String,
+    /// The function's unpacked code, seen read-only at `/var/task`.
+    pub code_dir: PathBuf,
+    /// Unpacked layers, seen read-only and merged at `/opt`; a later one wins.
+    pub opt_dirs: Vec<PathBuf>,
+    /// Further read-only directories: the bootstrap at `/var/runtime`, the language at `/var/lang`.
+    pub binds: Vec<Bind>,
+    /// The program to execute, as a path inside the sandbox.
+    pub program: PathBuf,
+    /// Arguments after the program's own name.
+    pub args: Vec<String>,
+    /// The complete environment, apart from what `doors` adds.
+    pub env: Vec<(String, String)>,
+    /// Variables that tell the function where the platform listens; only a start knows the addresses.
+    pub doors: Vec<DoorVar>,
+    /// Working directory, as a path inside the sandbox.
+    pub cwd: PathBuf,
+    /// Memory the sandbox may use, in bytes.
+    pub memory_bytes: u64,
+    /// Thousandths of one core the sandbox gets while it serves invocations.
+    pub cpu_millis: u32,
+    /// Size of `/tmp`, in bytes.
+    pub ephemeral_bytes: u64,
+    pub limits: Limits,
+    pub network: Network,
+}
+
+/// One directory or file of the host, seen read-only inside the sandbox.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Bind {
+    pub host: PathBuf,
+    pub inside: PathBuf,
+}
+
+/// A listener of the platform that the function can connect to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Door {
+    /// The Lambda Runtime API.
+    RuntimeApi,
+    /// The platform's AWS endpoint.
+    Platform,
+}
+
+/// An environment variable whose value is `prefix` and the address of a door.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DoorVar {
+    pub name: String,
+    /// Text before the address, such as `http://`; may be empty.
+    pub prefix: String,
+    pub door: Door,
+}
+
+impl DoorVar {
+    /// `name` = `host:port`.
+    pub fn address(name: &str, door: Door) -> Self {
+        Self { name: name.to_owned(), prefix: String::new(), door }
+    }
+
+    /// `name` = `http://host:port`.
+    pub fn url(name: &str, door: Door) -> Self {
+        Self { name: name.to_owned(), prefix: "http://".to_owned(), door }
+    }
+}
+
+/// Limits of the kernel on single processes, with Lambda's values as default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Open files of one process.
+    pub open_files: u64,
+    /// Processes and threads of the whole sandbox.
+    pub processes: u64,
+    /// Main thread's stack, in bytes.
+    pub stack_bytes: u64,
+    /// Locked memory, in bytes.
+    pub locked_memory_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            open_files: 1024,
+            processes: 1024,
+            stack_bytes: 8 * 1024 * 1024,
+            locked_memory_bytes: 64 * 1024,
+        }
+    }
+}
+
+/// What the function can reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Network {
+    /// Its own loopback and the platform's two doors, nothing else.
+    #[default]
+    Isolated,
+    /// The outside world too, but neither the host nor another sandbox.
+    Outbound,
+}
+
+/// The share of a core Lambda gives a function of `memory_mb`: 1769 MB are one core.
+pub fn cpu_millis_for_memory(memory_mb: u32) -> u32 {
+    let millis = u64::from(memory_mb) * 1000 / 1769;
+    u32::try_from(millis).unwrap_or(u32::MAX).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cpu_millis_for_memory;
+
+    #[test]
+    fn cpu_follows_memory() {
+        for (memory_mb, millis) in [(128, 72), (1769, 1000), (3538, 2000), (10240, 5788), (0, 1)] {
+            assert_eq!(cpu_millis_for_memory(memory_mb), millis, "{memory_mb} MB");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! A running sandbox: what a start gives, and how it is steered afterwards.
+
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use crate::{Pending, Result};
+
+/// What one successful start gives.
+pub struct Started {
+    /// Accepts the runtime's connections to the Runtime API. Non-blocking. Only this sandbox can reach it when
+    /// the implementation gives [`crate::Guarantee::OwnLoopback`].
+    pub runtime_api: TcpListener,
+    /// `host:port` of `runtime_api` as the function sees it.
+    pub runtime_api_address: String,
+    /// Accepts the function's connections to the platform's AWS endpoint. Non-blocking.
+    pub platform: TcpListener,
+    /// `host:port` of `platform` as the function sees it.
+    pub platform_address: String,
+    /// Read end of the one pipe behind the runtime's descriptors 1, 2 and 3. Ends when nobody is left who
+    /// could write to it. Non-blocking.
+    pub output: OwnedFd,
+    /// Resolves once the program has ended and nothing of the sandbox runs any more. May be dropped.
+    pub exit: Pending<'static, Exit>,
+    /// Steers the sandbox. Dropping it kills the sandbox.
+    pub sandbox: Box<dyn Sandbox>,
+}
+
+/// How the program ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// It exited by itself with this code.
+    Code(i32),
+    /// This signal ended it, from within or by [`Sandbox::kill`].
+    Signal(i32),
+    /// It, or a process it started, needed more memory than the sandbox may use; everything in it was killed.
+    OutOfMemory,
+}
+
+/// How much of the machine's cores a sandbox may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cpu {
+    /// No limit, as Lambda does during INIT. Every sandbox starts so.
+    Full,
+    /// The share its memory size gives.
+    Share,
+}
+
+/// A signal the platform sends to the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    Terminate,
+    Interrupt,
+}
+
+/// What a sandbox has used so far. `None` where the implementation or the host cannot tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// Most memory used at one time since the start or the last reset, page cache included, in bytes.
+    pub memory_peak_bytes: Option<u64>,
+    /// Memory used now, in bytes.
+    pub memory_now_bytes: Option<u64>,
+    /// Processor time used by all processes so far.
+    pub cpu_time: Option<Duration>,
+}
+
+/// Steers one running sandbox. Dropping it kills the sandbox and removes everything made for it.
+pub trait Sandbox: Send + Sync {
+    /// Stops all its processes where they are: no processor time until [`Sandbox::thaw`].
+    fn freeze(&self) -> Result<()>;
+    fn thaw(&self) -> Result<()>;
+    fn set_cpu(&self, cpu: Cpu) -> Result<()>;
+    fn usage(&self) -> Result<Usage>;
+    /// Lets `memory_peak_bytes` start anew; `false` where the host cannot.
+    fn reset_memory_peak(&self) -> Result<bool>;
+    /// Sends `signal` to the program alone; its children see it only if it passes it on.
+    fn signal(&self, signal: Signal) -> Result<()>;
+    /// Kills every process of the sandbox. `Started::exit` tells when it is done.
+    fn kill(&self);
+}
