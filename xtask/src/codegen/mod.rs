@@ -147,7 +147,7 @@ pub fn generate(root: &Path) -> Result<Vec<(String, String)>, Error> {
             ("lib", lib(&name, &model)),
             ("schema", schema::write(&api)),
             ("types", types::write(&api)),
-            ("operations", schema::write_operations(&name, &api)),
+            ("operations", schema::write_operations(&api)),
             ("errors", types::write_errors(&api)),
         ] {
             files.push((format!("{folder}/src/{file}.rs"), format_rust(&text)?));

@@ -1,0 +1,116 @@
+//! Accepts connections and speaks HTTP/1.1 on them.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::pin;
+
+use aws_wire::Response;
+use bytes::Bytes;
+use http::HeaderValue;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::task::TaskTracker;
+
+use crate::{Gateway, body};
+
+/// Where a load balancer or a script asks whether the platform is up.
+const HEALTH_PATH: &str = "/_lambent/health";
+
+impl Gateway {
+    /// Serves connections of `listener` until `stop` resolves, then finishes the requests under way.
+    pub async fn serve(&self, listener: TcpListener, stop: impl Future<Output = ()>) {
+        let connections = TaskTracker::new();
+        let drain = tokio_util::sync::CancellationToken::new();
+        let mut stop = pin!(stop);
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = &mut stop => break,
+            };
+            match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(self.clone().serve_connection(stream, drain.clone()));
+                }
+                // Out of descriptors, or a connection gone before it was accepted: the next may do.
+                Err(error) => tracing::warn!(%error, "accept a connection"),
+            }
+        }
+        drain.cancel();
+        connections.close();
+        connections.wait().await;
+    }
+
+    async fn serve_connection(self, stream: TcpStream, drain: tokio_util::sync::CancellationToken) {
+        // Answers are written in one piece; waiting for more to send would only delay them.
+        if stream.set_nodelay(true).is_err() {
+            return;
+        }
+        let service = service_fn(|request| self.respond(request));
+        let connection =
+            http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
+        let mut connection = pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = drain.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "connection ended");
+        }
+    }
+
+    async fn respond(
+        &self,
+        request: http::Request<Incoming>,
+    ) -> Result<http::Response<Full<Bytes>>, Infallible> {
+        let (parts, incoming) = request.into_parts();
+        if parts.uri.path() == HEALTH_PATH {
+            return Ok(http::Response::new(Full::from("{\"status\":\"ready\"}")));
+        }
+        let body = match body::read(incoming).await {
+            Ok(body) => body,
+            Err(body::Error::TooLarge) => return Ok(too_large()),
+            Err(body::Error::Broken(error)) => {
+                tracing::debug!(%error, "read a body");
+                return Ok(http::Response::builder()
+                    .status(400)
+                    .body(Full::default())
+                    .expect("a status is valid"));
+            }
+        };
+        let response = self
+            .answer(aws_wire::Request {
+                method: parts.method,
+                path: parts.uri.path().to_owned(),
+                query: parts.uri.query().unwrap_or_default().to_owned(),
+                headers: parts.headers,
+                body,
+            })
+            .await;
+        Ok(into_http(response))
+    }
+}
+
+fn into_http(response: Response) -> http::Response<Full<Bytes>> {
+    let mut http = http::Response::new(Full::from(response.body));
+    *http.status_mut() =
+        http::StatusCode::from_u16(response.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+    *http.headers_mut() = response.headers;
+    http
+}
+
+fn too_large() -> http::Response<Full<Bytes>> {
+    let text = format!(r#"{{"message":"Request must be smaller than {} bytes"}}"#, body::BODY_BYTES_MAX);
+    let mut response = http::Response::new(Full::from(text));
+    *response.status_mut() = http::StatusCode::PAYLOAD_TOO_LARGE;
+    response
+        .headers_mut()
+        .insert("x-amzn-errortype", HeaderValue::from_static("RequestEntityTooLargeException"));
+    response
+}

@@ -1,0 +1,82 @@
+//! The road of a request: route, authenticate, decode, call, encode. The order is the code.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use aws_auth::Scope;
+use aws_wire::protocol::{self, encode_error};
+use aws_wire::schema::Service;
+use aws_wire::{AwsError, Request, Response, Result};
+use futures_util::FutureExt as _;
+use service::{Caller, Principal};
+
+use crate::{Gateway, route};
+
+impl Gateway {
+    /// Answers one request.
+    pub async fn answer(&self, request: Request) -> Response {
+        let request_id: Arc<str> = self.0.platform.env().uuid().to_string().into();
+        let scope = Scope::of(&request);
+        let Some(api) = route::service(self.0.platform.apis(), &request, scope.as_ref()) else {
+            return no_service(&request, scope.as_ref(), &request_id);
+        };
+        let answered = AssertUnwindSafe(self.run(api, &request, &request_id)).catch_unwind().await;
+        let answered = answered.unwrap_or_else(|panic| Err(AwsError::internal(panic_text(&*panic))));
+        answered.unwrap_or_else(|error| {
+            log_failure(api, &error, &request_id);
+            encode_error(protocol::detect(api, &request), api, &error, &request_id)
+        })
+    }
+
+    async fn run(&self, api: &'static Service, request: &Request, request_id: &Arc<str>) -> Result<Response> {
+        let identity = self.0.authenticator.authenticate(request, self.0.platform.env().now())?;
+        let principal = Principal { arn: identity.arn, user_id: identity.user_id };
+        let caller =
+            Caller { account: identity.account, region: identity.region, principal: principal.into() };
+
+        let routed = protocol::route(api, request)?;
+        let operation = routed.operation;
+        let io = operation.io.ok_or_else(|| AwsError::not_implemented(api.name, operation.name))?;
+        let input = routed.decode(io, request)?;
+        let cx = self.0.platform.ctx(caller, Arc::clone(request_id));
+        let output = self.0.platform.dispatch(api, operation, cx, input).await?;
+        Ok(routed.encode(api, io, output, request_id))
+    }
+}
+
+/// Failures of ours are for the log; those of a client are its own affair.
+fn log_failure(api: &Service, error: &AwsError, request_id: &str) {
+    if error.status >= 500 && error.status != 501 {
+        tracing::error!(service = api.name, request_id, code = %error.code, cause = ?error.cause, "request failed");
+    } else {
+        tracing::debug!(service = api.name, request_id, code = %error.code, message = error.message, "request refused");
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a text".to_owned())
+}
+
+/// The answer to a request for a service that Lambent has not.
+fn no_service(request: &Request, scope: Option<&Scope>, request_id: &str) -> Response {
+    let message = match scope {
+        Some(scope) => {
+            format!("Lambent has no service {:?} yet; docs/coverage.md lists those it has.", scope.service)
+        }
+        None => format!(
+            "Lambent is running, but {} {} is no request of an AWS service it has. Point an AWS client here: lambent env",
+            request.method, request.path
+        ),
+    };
+    let status = if scope.is_some() { 501 } else { 404 };
+    let code = if scope.is_some() { "NotImplementedException" } else { "UnknownOperationException" };
+    let body = serde_json::json!({ "__type": code, "message": message });
+    let mut response = Response::empty(status);
+    aws_wire::rest::insert_header(&mut response.headers, "content-type", "application/json");
+    aws_wire::rest::insert_header(&mut response.headers, "x-amzn-errortype", code);
+    aws_wire::rest::insert_header(&mut response.headers, "x-amzn-requestid", request_id);
+    response.body = body.to_string().into();
+    response
+}

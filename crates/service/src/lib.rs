@@ -1,0 +1,13 @@
+//! What every service shares: who calls, with what at hand, and how an operation is registered and reached.
+//!
+//! A service is a list of operations ([`Service`]); a request of one, or of another service, runs with a [`Ctx`].
+
+mod caller;
+mod ctx;
+mod platform;
+mod register;
+
+pub use caller::{Caller, Principal};
+pub use ctx::Ctx;
+pub use platform::Platform;
+pub use register::Service;

@@ -1,0 +1,82 @@
+//! All services of one process, and the road to each.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use aws_wire::schema::{Operation, Service as Api};
+use aws_wire::{AwsError, Result, Value};
+use env::Env;
+use kv::Kv;
+use tokio::task::JoinSet;
+
+use crate::{Caller, Ctx, Service};
+
+/// The services of this process. Cheap to clone.
+#[derive(Clone)]
+pub struct Platform(Arc<Inner>);
+
+struct Inner {
+    apis: Vec<&'static Api>,
+    services: HashMap<&'static str, Service>,
+    kv: Kv,
+    env: Env,
+}
+
+impl Platform {
+    /// # Panics
+    /// When two services have one name.
+    pub fn new(kv: Kv, env: Env, services: Vec<Service>) -> Self {
+        let apis = services.iter().map(|service| service.api).collect::<Vec<_>>();
+        let services =
+            services.into_iter().map(|service| (service.api.name, service)).collect::<HashMap<_, _>>();
+        assert_eq!(services.len(), apis.len(), "two services have one name");
+        Self(Arc::new(Inner { apis, services, kv, env }))
+    }
+
+    pub fn apis(&self) -> &[&'static Api] {
+        &self.0.apis
+    }
+
+    pub fn services(&self) -> impl Iterator<Item = &Service> {
+        self.0.services.values()
+    }
+
+    pub fn env(&self) -> &Env {
+        &self.0.env
+    }
+
+    /// The surroundings of a request that begins here.
+    pub fn ctx(&self, caller: Caller, request_id: Arc<str>) -> Ctx {
+        let Inner { kv, env, .. } = &*self.0;
+        Ctx {
+            caller,
+            request_id,
+            kv: kv.clone(),
+            env: env.clone(),
+            state: Arc::new(()),
+            platform: self.clone(),
+        }
+    }
+
+    /// Runs `operation` of the service that has it.
+    ///
+    /// # Errors
+    /// What the operation answers; 501 `NotImplementedException` when it has no handler here.
+    pub async fn dispatch(&self, api: &Api, operation: &Operation, cx: Ctx, input: Value) -> Result<Value> {
+        let handler = self.0.services.get(api.name).and_then(|service| service.handlers.get(operation.name));
+        match handler {
+            Some(handler) => handler(cx, input).await,
+            None => Err(AwsError::not_implemented(api.name, operation.name)),
+        }
+    }
+
+    /// Starts every service's background jobs; they end when the set is dropped.
+    pub fn start_jobs(&self, caller: &Caller) -> JoinSet<()> {
+        let mut jobs = JoinSet::new();
+        for (name, job) in self.0.services.values().flat_map(|service| &service.jobs) {
+            tracing::debug!(name, "start job");
+            jobs.spawn(job(self.ctx(caller.clone(), (*name).into())));
+        }
+        jobs
+    }
+}

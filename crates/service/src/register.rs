@@ -1,0 +1,81 @@
+//! A service as the list of what it does.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use aws_wire::{Input, Result, Value, schema};
+
+use crate::Ctx;
+
+pub(crate) type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+type Handler = Box<dyn Fn(Ctx, Value) -> Pending<Result<Value>> + Send + Sync>;
+type Job = Box<dyn Fn(Ctx) -> Pending<()> + Send + Sync>;
+
+/// A service: its API, its operations' handlers and its background jobs.
+pub struct Service {
+    pub(crate) api: &'static schema::Service,
+    pub(crate) handlers: HashMap<&'static str, Handler>,
+    pub(crate) jobs: Vec<(&'static str, Job)>,
+}
+
+/// Registers the operations of a service whose state is `S`.
+pub struct Builder<S> {
+    service: Service,
+    state: Arc<S>,
+}
+
+impl Service {
+    /// Begins a service; its handlers find `state` in their [`Ctx`].
+    #[expect(clippy::new_ret_no_self, reason = "a service is read as `Service::new(..).op(..).op(..)`")]
+    pub fn new<S: Send + Sync + 'static>(api: &'static schema::Service, state: Arc<S>) -> Builder<S> {
+        Builder { service: Self { api, handlers: HashMap::new(), jobs: Vec::new() }, state }
+    }
+
+    pub fn api(&self) -> &'static schema::Service {
+        self.api
+    }
+
+    /// Whether an operation has a handler.
+    pub fn serves(&self, operation: &str) -> bool {
+        self.handlers.contains_key(operation)
+    }
+}
+
+impl<S: Send + Sync + 'static> Builder<S> {
+    /// Registers the handler of the operation that its input names.
+    #[must_use]
+    pub fn op<I, H, F>(mut self, handler: H) -> Self
+    where
+        I: Input,
+        H: Fn(Ctx<S>, I) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<I::Output>> + Send + 'static,
+    {
+        let state = Arc::clone(&self.state);
+        let handler = move |cx: Ctx, input: Value| -> Pending<Result<Value>> {
+            let answer = handler(cx.with_state(Arc::clone(&state)), I::from_value(input));
+            Box::pin(async move { answer.await.map(aws_wire::Wire::into_value) })
+        };
+        let before = self.service.handlers.insert(I::OPERATION.name, Box::new(handler));
+        assert!(before.is_none(), "{} is registered twice", I::OPERATION.name);
+        self
+    }
+
+    /// Registers a task that runs from start to shutdown.
+    #[must_use]
+    pub fn job<J, F>(mut self, name: &'static str, job: J) -> Self
+    where
+        J: Fn(Ctx<S>) -> F + Send + Sync + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let state = Arc::clone(&self.state);
+        let job = move |cx: Ctx| -> Pending<()> { Box::pin(job(cx.with_state(Arc::clone(&state)))) };
+        self.service.jobs.push((name, Box::new(job)));
+        self
+    }
+
+    pub fn done(self) -> Service {
+        self.service
+    }
+}
