@@ -28,7 +28,8 @@ pub fn service(
     }
     if let Some(version) = query_version(request) {
         return apis
-            .clone()
+            .iter()
+            .copied()
             .find(|api| api.api_version == version && api.protocols.contains(&Protocol::Query));
     }
     request.header("host").and_then(|host| named(host.split(['.', ':']).next().unwrap_or_default()))

@@ -1,0 +1,481 @@
+//! One execution environment: a sandbox, the runtime in it, and the one invocation it works on.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use env::{Env, Timestamp};
+use sandbox::{Cpu, Exit, Pending, Sandbox, Spec, Started};
+use tokio::io::unix::AsyncFd;
+use tokio::net::TcpListener;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::invocation::{Failure, Invocation, Outcome};
+use crate::output::{LogStream, Output};
+use crate::pool::{Options, Pool};
+use crate::report::{self, Report};
+use crate::runtime_api;
+use crate::state::{Event, Refusal, State};
+use crate::variables::{doors, variables};
+use crate::version::Version;
+
+/// An invocation on its way into the sandbox.
+pub(crate) struct Work {
+    pub invocation: Invocation,
+    pub deadline: Timestamp,
+}
+
+type Reply = Result<Bytes, Failure>;
+
+pub(crate) struct Environment {
+    pub(crate) version: Arc<Version>,
+    /// Counts how often it became idle, so that a timer can tell whether it was used since.
+    pub(crate) idle_count: AtomicU64,
+    frozen: AtomicBool,
+    sandbox: Box<dyn Sandbox>,
+    runtime: Mutex<Runtime>,
+    output: Arc<Mutex<Output>>,
+    /// How long INIT took; taken by the first invocation's report.
+    init: Mutex<Option<Duration>>,
+    env: Env,
+    tasks: Mutex<JoinSet<()>>,
+    stop: CancellationToken,
+    /// Where it goes when it is idle again; set once it is ready.
+    pool: OnceLock<Weak<Pool>>,
+    _permit: OwnedSemaphorePermit,
+}
+
+#[derive(Default)]
+struct Runtime {
+    state: State,
+    /// The `next` call that waits for work.
+    waiting: Option<oneshot::Sender<Work>>,
+    /// Work whose `next` call broke before it got it.
+    undelivered: Option<Work>,
+    reply: Option<oneshot::Sender<Reply>>,
+    ready: Option<oneshot::Sender<Result<(), Failure>>>,
+    ended: bool,
+}
+
+/// An INIT that did not reach its first `next`.
+pub(crate) struct InitFailure {
+    pub failure: Failure,
+    /// Where the invocation that waited for it writes its lines.
+    pub output: Option<Arc<Mutex<Output>>>,
+}
+
+impl From<Failure> for InitFailure {
+    fn from(failure: Failure) -> Self {
+        Self { failure, output: None }
+    }
+}
+
+/// In which phase an INIT runs: before an invocation, or again within one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Init,
+    Invoke,
+}
+
+impl Environment {
+    /// Starts a sandbox and waits for its runtime's first `next`, for at most `budget`.
+    pub(crate) async fn start(
+        options: &Options,
+        version: &Arc<Version>,
+        permit: OwnedSemaphorePermit,
+        phase: Phase,
+        budget: Duration,
+    ) -> Result<Arc<Self>, InitFailure> {
+        version.interpreter.check(&version.code_dir)?;
+        let env = &options.env;
+        let id = env.uuid().simple().to_string();
+        let stream = Arc::new(log_stream(version, env.now(), &id));
+        let spec = spec(options, version, &id, &stream.name);
+        let started = options.sandboxes.start(spec).await.map_err(|error| start_failure(&error))?;
+        let began = env.monotonic();
+        let (this, ready, exit) = Self::assemble(options, version, permit, stream, started)?;
+        if phase == Phase::Init {
+            this.output().say(report::init_start(version));
+        }
+        this.watch_exit(exit);
+        let outcome = tokio::select! {
+            outcome = ready => outcome.unwrap_or(Err(Failure::Sandbox("the runtime was dropped".into()))),
+            () = env.sleep(budget) => Err(Failure::TimedOut { seconds: budget.as_secs_f64() }),
+        };
+        let took = env.monotonic() - began;
+        match outcome {
+            Ok(()) => {
+                if let Err(error) = this.sandbox.set_cpu(Cpu::Share) {
+                    tracing::warn!(%error, "limit the processor share of an environment");
+                }
+                if phase == Phase::Init {
+                    *this.init.lock().expect("no panic while held") = Some(took);
+                }
+                Ok(this)
+            }
+            Err(failure) => Err(this.fail_init(failure, phase, took)),
+        }
+    }
+
+    #[expect(clippy::type_complexity, reason = "the three parts of one start")]
+    fn assemble(
+        options: &Options,
+        version: &Arc<Version>,
+        permit: OwnedSemaphorePermit,
+        stream: Arc<LogStream>,
+        started: Started,
+    ) -> Result<(Arc<Self>, oneshot::Receiver<Result<(), Failure>>, Pending<'static, Exit>), Failure> {
+        let ours = |error: std::io::Error| Failure::Sandbox(error.to_string());
+        let output_ready = AsyncFd::register(started.output.try_clone().map_err(ours)?).map_err(ours)?;
+        let listener = TcpListener::from_std(started.runtime_api).map_err(ours)?;
+        let output = Output::new(started.output, stream, Arc::clone(&options.sink), options.env.clone());
+        let output = Arc::new(Mutex::new(output));
+        let (sender, ready) = oneshot::channel();
+        let this = Arc::new(Self {
+            version: Arc::clone(version),
+            idle_count: AtomicU64::new(0),
+            frozen: AtomicBool::new(false),
+            sandbox: started.sandbox,
+            runtime: Mutex::new(Runtime { ready: Some(sender), ..Runtime::default() }),
+            output: Arc::clone(&output),
+            init: Mutex::new(None),
+            env: options.env.clone(),
+            tasks: Mutex::default(),
+            stop: CancellationToken::new(),
+            pool: OnceLock::new(),
+            _permit: permit,
+        });
+        {
+            let mut tasks = this.tasks.lock().expect("no panic while held");
+            tasks.spawn(runtime_api::serve(Arc::clone(&this), listener));
+            tasks.spawn(read_output(output_ready, output));
+        }
+        (options.platform_door)(started.platform, this.stop.clone());
+        Ok((this, ready, started.exit))
+    }
+
+    /// Tells whoever waits when the program ends. The task holds no strong reference: dropping the environment
+    /// kills the sandbox, which ends the task.
+    fn watch_exit(self: &Arc<Self>, exit: Pending<'static, Exit>) {
+        let this = Arc::downgrade(self);
+        tokio::spawn(async move {
+            let exit = exit.await;
+            if let Some(this) = this.upgrade() {
+                this.ended(exit);
+            }
+        });
+    }
+
+    fn ended(&self, exit: Exit) {
+        self.output().drain();
+        let mut runtime = self.runtime();
+        runtime.ended = true;
+        runtime.waiting = None;
+        if let Some(ready) = runtime.ready.take() {
+            let _ = ready.send(Err(Failure::Exited(exit)));
+        }
+        if let Some(reply) = runtime.reply.take() {
+            let _ = reply.send(Err(Failure::Exited(exit)));
+        }
+        drop(runtime);
+        if let Some(pool) = self.pool.get().and_then(Weak::upgrade) {
+            pool.forget(self);
+        }
+        self.retire();
+    }
+
+    fn fail_init(self: Arc<Self>, failure: Failure, phase: Phase, took: Duration) -> InitFailure {
+        self.retire();
+        let mut output = self.output();
+        output.drain();
+        output.flush();
+        let phase = if phase == Phase::Init { "init" } else { "invoke" };
+        output.say(report::init_report(took, phase, &failure));
+        drop(output);
+        InitFailure { failure, output: Some(Arc::clone(&self.output)) }
+    }
+
+    /// Says to which pool the environment belongs from now on.
+    pub(crate) fn join(&self, pool: &Arc<Pool>) {
+        let _ = self.pool.set(Arc::downgrade(pool));
+    }
+
+    /// Whether its runtime can take work.
+    pub(crate) fn is_alive(&self) -> bool {
+        !self.runtime().ended
+    }
+
+    /// Kills everything in it.
+    pub(crate) fn retire(&self) {
+        self.runtime().ended = true;
+        self.stop.cancel();
+        self.sandbox.kill();
+        self.tasks.lock().expect("no panic while held").abort_all();
+    }
+
+    /// Stops it from using the processor while it waits.
+    pub(crate) fn freeze(&self) {
+        match self.sandbox.freeze() {
+            Ok(()) => self.frozen.store(true, Ordering::Release),
+            Err(error) => tracing::debug!(%error, "freeze an environment"),
+        }
+    }
+
+    fn thaw(&self) {
+        if self.frozen.swap(false, Ordering::AcqRel)
+            && let Err(error) = self.sandbox.thaw()
+        {
+            tracing::warn!(%error, "thaw an environment");
+        }
+    }
+
+    /// Runs one invocation to its end, whoever still waits for it, for at most `timeout`.
+    pub(crate) async fn run(self: &Arc<Self>, invocation: Invocation, timeout: Duration) -> Outcome {
+        self.thaw();
+        let request_id = Arc::clone(&invocation.request_id);
+        {
+            let mut output = self.output();
+            output.drain();
+            output.begin_tail();
+            output.say(report::start(&request_id, &self.version.version));
+        }
+        let began = self.env.monotonic();
+        let deadline = self.env.now().after(timeout);
+        let reply = match self.dispatch(Work { invocation, deadline }) {
+            Some(reply) => tokio::select! {
+                biased;
+                reply = reply => reply.unwrap_or(Err(Failure::Exited(Exit::Signal(9)))),
+                () = self.env.sleep(timeout) => Err(Failure::TimedOut { seconds: timeout.as_secs_f64() }),
+            },
+            None => Err(Failure::Exited(Exit::Signal(9))),
+        };
+        let duration = self.env.monotonic() - began;
+        self.finish(&request_id, duration.min(timeout), reply)
+    }
+
+    fn finish(&self, request_id: &str, duration: Duration, reply: Reply) -> Outcome {
+        let failure = reply.as_ref().err();
+        let memory = self.sandbox.usage().ok().and_then(|usage| usage.memory_peak_bytes);
+        let memory_used_bytes = match failure {
+            Some(Failure::Exited(Exit::OutOfMemory)) => Some(u64::from(self.version.memory_mb) << 20),
+            _ => memory,
+        };
+        if matches!(failure, Some(Failure::TimedOut { .. })) {
+            self.retire();
+        }
+        let mut output = self.output();
+        output.drain();
+        output.flush();
+        let report = Report {
+            request_id,
+            duration,
+            init: self.init.lock().expect("no panic while held").take(),
+            memory_mb: self.version.memory_mb,
+            memory_used_bytes,
+            failure,
+        };
+        close(&mut output, &report, self.env.now())
+            .with_payload(reply.unwrap_or_else(|failure| failure.payload(request_id)))
+    }
+
+    /// Hands `work` to the runtime; `None` when it has ended.
+    fn dispatch(&self, work: Work) -> Option<oneshot::Receiver<Reply>> {
+        let mut runtime = self.runtime();
+        if runtime.ended {
+            return None;
+        }
+        let id = Arc::clone(&work.invocation.request_id);
+        runtime.state = runtime.state.step(Event::Dispatch(id)).ok()?;
+        let (sender, reply) = oneshot::channel();
+        runtime.reply = Some(sender);
+        match runtime.waiting.take() {
+            Some(waiting) => runtime.undelivered = waiting.send(work).err(),
+            None => runtime.undelivered = Some(work),
+        }
+        Some(reply)
+    }
+
+    /// The runtime asks for work.
+    pub(crate) fn next(self: &Arc<Self>) -> Result<oneshot::Receiver<Work>, Refusal> {
+        let (sender, work) = oneshot::channel();
+        let mut runtime = self.runtime();
+        // A broken connection may have lost work that was handed out; the runtime asks again and gets it.
+        if let Some(undelivered) = runtime.undelivered.take() {
+            let _ = sender.send(undelivered);
+            return Ok(work);
+        }
+        let was_busy = matches!(runtime.state, State::Responded(_));
+        runtime.state = runtime.state.step(Event::Next)?;
+        runtime.waiting = Some(sender);
+        if let Some(ready) = runtime.ready.take() {
+            let _ = ready.send(Ok(()));
+        }
+        drop(runtime);
+        if was_busy && let Some(pool) = self.pool.get().and_then(Weak::upgrade) {
+            pool.offer(self);
+        }
+        Ok(work)
+    }
+
+    /// The runtime answers request `id`.
+    pub(crate) fn answer(&self, id: &str, reply: Reply) -> Result<(), Refusal> {
+        let mut runtime = self.runtime();
+        runtime.state = runtime.state.step(Event::Answer(id))?;
+        if let Some(waiting) = runtime.reply.take() {
+            let _ = waiting.send(reply);
+        }
+        Ok(())
+    }
+
+    /// The runtime gives up in INIT.
+    pub(crate) fn init_failed(&self, failure: Failure) -> Result<(), Refusal> {
+        let mut runtime = self.runtime();
+        runtime.state = runtime.state.step(Event::InitError)?;
+        if let Some(ready) = runtime.ready.take() {
+            let _ = ready.send(Err(failure));
+        }
+        Ok(())
+    }
+
+    fn runtime(&self) -> MutexGuard<'_, Runtime> {
+        self.runtime.lock().expect("no panic while held")
+    }
+
+    fn output(&self) -> MutexGuard<'_, Output> {
+        self.output.lock().expect("no panic while held")
+    }
+}
+
+impl Drop for Environment {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        self.sandbox.kill();
+    }
+}
+
+/// The outcome of an invocation whose INIT failed twice.
+pub(crate) fn failed_in_init(
+    version: &Version,
+    failed: &InitFailure,
+    invocation: &Invocation,
+    duration: Duration,
+    now: Timestamp,
+) -> Outcome {
+    let request_id = &*invocation.request_id;
+    let payload = failed.failure.payload(request_id);
+    let Some(output) = &failed.output else {
+        return Outcome { payload, failed: true, log_tail: Vec::new() };
+    };
+    let mut output = output.lock().expect("no panic while held");
+    output.say(report::start(request_id, &version.version));
+    let failure = Some(&failed.failure);
+    let report = Report {
+        request_id,
+        duration,
+        init: None,
+        memory_mb: version.memory_mb,
+        memory_used_bytes: None,
+        failure,
+    };
+    close(&mut output, &report, now).with_payload(payload)
+}
+
+/// Writes an invocation's last lines.
+fn close(output: &mut Output, report: &Report<'_>, now: Timestamp) -> Closed {
+    let request_id = report.request_id;
+    match report.failure {
+        Some(failure @ Failure::TimedOut { .. }) => {
+            let at = iso8601(now);
+            output.say(format!("{at} {request_id} {}", failure.message().unwrap_or_default()));
+        }
+        Some(failure) => {
+            if let Some(message) = failure.message() {
+                output.say(format!("RequestId: {request_id} Error: {message}"));
+                output.say(failure.error_type().to_owned());
+            }
+        }
+        None => {}
+    }
+    output.say(report::end(request_id));
+    output.say(report::report(report));
+    Closed { failed: report.failure.is_some(), log_tail: output.tail() }
+}
+
+struct Closed {
+    failed: bool,
+    log_tail: Vec<u8>,
+}
+
+impl Closed {
+    fn with_payload(self, payload: Bytes) -> Outcome {
+        Outcome { payload, failed: self.failed, log_tail: self.log_tail }
+    }
+}
+
+async fn read_output(ready: AsyncFd<std::os::fd::OwnedFd>, output: Arc<Mutex<Output>>) {
+    loop {
+        let Ok(mut readable) = ready.readable().await else { return };
+        if !output.lock().expect("no panic while held").drain() {
+            return;
+        }
+        readable.clear_ready();
+    }
+}
+
+fn start_failure(error: &sandbox::Error) -> Failure {
+    match error {
+        // The package's own bootstrap can't be run: the function's fault.
+        sandbox::Error::Execute { program, source } => {
+            tracing::debug!(program, %source, "execute a bootstrap");
+            Failure::NoBootstrap
+        }
+        other => Failure::Sandbox(other.to_string()),
+    }
+}
+
+fn spec(options: &Options, version: &Version, id: &str, log_stream: &str) -> Spec {
+    let credentials = (options.credentials)(version);
+    Spec {
+        id: id.to_owned(),
+        code_dir: version.code_dir.clone(),
+        opt_dirs: Vec::new(),
+        binds: version.interpreter.binds(),
+        program: version.interpreter.program(),
+        args: version.interpreter.arguments(),
+        env: variables(version, log_stream, &credentials),
+        doors: doors(),
+        cwd: "/var/task".into(),
+        memory_bytes: u64::from(version.memory_mb) << 20,
+        cpu_millis: sandbox::cpu_millis_for_memory(version.memory_mb),
+        ephemeral_bytes: u64::from(version.ephemeral_mb) << 20,
+        limits: sandbox::Limits::default(),
+        network: options.network,
+    }
+}
+
+fn log_stream(version: &Version, now: Timestamp, id: &str) -> LogStream {
+    let date = utc(now).date();
+    let (year, month, day) = (date.year(), u8::from(date.month()), date.day());
+    LogStream {
+        account: Arc::clone(&version.account),
+        region: Arc::clone(&version.region),
+        function_name: version.function_name.clone(),
+        role: version.role.clone(),
+        group: version.log_group.clone(),
+        name: format!("{year}/{month:02}/{day:02}/[{}]{id}", version.version),
+    }
+}
+
+fn utc(at: Timestamp) -> time::OffsetDateTime {
+    time::OffsetDateTime::from_unix_timestamp(at.as_secs()).unwrap_or(time::OffsetDateTime::UNIX_EPOCH)
+}
+
+/// `2026-11-23T10:11:12.345Z`
+fn iso8601(at: Timestamp) -> String {
+    let format = time::macros::format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]");
+    let seconds = utc(at).format(format).expect("every component exists");
+    format!("{seconds}.{:03}Z", at.as_millis().rem_euclid(1000))
+}

@@ -1,0 +1,25 @@
+//! Where functions run: execution environments, their pools, and the Runtime API that speaks to them.
+//!
+//! Start with `pool.rs`: an invocation takes an idle environment or waits for the first that is free or ready.
+
+mod environment;
+mod invocation;
+mod limits;
+mod output;
+mod pool;
+mod report;
+mod runtime_api;
+mod runtimes;
+mod state;
+mod variables;
+mod version;
+
+pub use invocation::{Failure, Invocation, Outcome};
+pub use limits::{
+    INIT_TIMEOUT, LOG_TAIL_BYTES, PAYLOAD_BYTES_MAX, RESPONSE_BYTES_MAX, ThrottleReason, Throttled,
+};
+pub use output::{LogSink, LogStream, Record};
+pub use pool::{Options, Pools, Refused};
+pub use runtimes::{Hosted, Interpreter, Language, MissingRuntime, Runtimes, Substitution};
+pub use variables::Credentials;
+pub use version::Version;

@@ -1,0 +1,243 @@
+//! What a function writes: one pipe of lines and framed records, cut into log records.
+//!
+//! A frame is what AWS's own runtime clients write to `_LAMBDA_TELEMETRY_LOG_FD`: type, length (4 bytes each),
+//! microseconds since the epoch (8), all big-endian, then the record. Its type begins with a byte that no UTF-8
+//! text holds, so frames and lines share the pipe and keep their order.
+
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use env::{Env, Timestamp};
+
+use crate::limits::LOG_TAIL_BYTES;
+
+/// A line that is longer is cut here: CloudWatch Logs' bound of an event of before 2025.
+const LINE_BYTES_MAX: usize = 256 * 1024;
+/// A frame that claims more is taken for text.
+const FRAME_BYTES_MAX: usize = 1024 * 1024;
+const FRAME_MAGIC: [u8; 3] = [0xa5, 0x5a, 0x00];
+const FRAME_HEADER_BYTES: usize = 16;
+
+/// One event of a log stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    pub at: Timestamp,
+    pub message: String,
+}
+
+/// Where an environment's records go.
+#[derive(Debug)]
+pub struct LogStream {
+    pub account: Arc<str>,
+    pub region: Arc<str>,
+    pub function_name: String,
+    /// The execution role, which needs the right to write.
+    pub role: String,
+    pub group: String,
+    /// `2026/11/23/[$LATEST]` and 32 hexadecimal digits.
+    pub name: String,
+}
+
+/// Takes records on their way to CloudWatch Logs. Never blocks.
+pub trait LogSink: Send + Sync {
+    fn write(&self, stream: &Arc<LogStream>, record: Record);
+}
+
+/// The log of one environment: its pipe, and the invocation's tail.
+pub(crate) struct Output {
+    pipe: OwnedFd,
+    parser: Parser,
+    /// The last of the current invocation's log.
+    tail: VecDeque<u8>,
+    stream: Arc<LogStream>,
+    sink: Arc<dyn LogSink>,
+    env: Env,
+}
+
+impl Output {
+    pub(crate) fn new(pipe: OwnedFd, stream: Arc<LogStream>, sink: Arc<dyn LogSink>, env: Env) -> Self {
+        Self { pipe, parser: Parser::default(), tail: VecDeque::new(), stream, sink, env }
+    }
+
+    /// Reads what the pipe holds now. `false` once nobody can write to it any more.
+    pub(crate) fn drain(&mut self) -> bool {
+        let mut buffer = [0; 16 * 1024];
+        loop {
+            match rustix::io::read(&self.pipe, &mut buffer) {
+                Ok(0) => {
+                    self.flush();
+                    return false;
+                }
+                Ok(count) => {
+                    self.parser.push(&buffer[..count]);
+                    self.emit();
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::AGAIN) => return true,
+                Err(_) => return false,
+            }
+        }
+    }
+
+    /// Ends a line that has no line break yet: nothing more of this invocation comes.
+    pub(crate) fn flush(&mut self) {
+        self.parser.flush();
+        self.emit();
+    }
+
+    fn emit(&mut self) {
+        let now = self.env.now();
+        while let Some((at, message)) = self.parser.records.pop_front() {
+            self.write(Record { at: at.unwrap_or(now), message });
+        }
+    }
+
+    /// Adds a line of the platform's own.
+    pub(crate) fn say(&mut self, message: String) {
+        self.write(Record { at: self.env.now(), message });
+    }
+
+    fn write(&mut self, record: Record) {
+        let text = record.message.as_bytes();
+        self.tail.extend(&text[text.len().saturating_sub(LOG_TAIL_BYTES)..]);
+        self.tail.push_back(b'\n');
+        let excess = self.tail.len().saturating_sub(LOG_TAIL_BYTES);
+        self.tail.drain(..excess);
+        self.sink.write(&self.stream, record);
+    }
+
+    /// Forgets the tail of the invocation before.
+    pub(crate) fn begin_tail(&mut self) {
+        self.tail.clear();
+    }
+
+    pub(crate) fn tail(&self) -> Vec<u8> {
+        self.tail.iter().copied().collect()
+    }
+}
+
+/// Cuts a stream of bytes into records; pure.
+#[derive(Default)]
+struct Parser {
+    pending: Vec<u8>,
+    records: VecDeque<(Option<Timestamp>, String)>,
+}
+
+impl Parser {
+    fn push(&mut self, bytes: &[u8]) {
+        self.pending.extend_from_slice(bytes);
+        let mut at = 0;
+        while let Some(used) = self.take(at) {
+            at += used;
+        }
+        self.pending.drain(..at);
+    }
+
+    /// Takes one record that begins at `at`; how many bytes it was.
+    fn take(&mut self, at: usize) -> Option<usize> {
+        let rest = &self.pending[at..];
+        if rest.is_empty() {
+            return None;
+        }
+        if let Some(frame) = frame(rest) {
+            let (used, micros, text) = frame?;
+            let record = (Some(Timestamp::from_micros(micros)), text);
+            self.records.push_back(record);
+            return Some(used);
+        }
+        let line_end = rest.iter().position(|byte| *byte == b'\n');
+        // A frame may follow text that has no line break.
+        let frame_start = find_frame(&rest[1..]).map(|position| position + 1);
+        let (text, used) = match (line_end, frame_start) {
+            (Some(end), start) if start.is_none_or(|start| end < start) => (&rest[..end], end + 1),
+            (_, Some(start)) => (&rest[..start], start),
+            _ if rest.len() >= LINE_BYTES_MAX => (&rest[..LINE_BYTES_MAX], LINE_BYTES_MAX),
+            _ => return None,
+        };
+        let record = (None, line(text));
+        self.records.push_back(record);
+        Some(used)
+    }
+
+    fn flush(&mut self) {
+        let rest = std::mem::take(&mut self.pending);
+        if !rest.is_empty() {
+            self.records.push_back((None, line(&rest)));
+        }
+    }
+}
+
+fn line(bytes: &[u8]) -> String {
+    let bytes = &bytes[..bytes.len().min(LINE_BYTES_MAX)];
+    // Runtimes without the framed pipe write a record's line breaks as carriage returns.
+    String::from_utf8_lossy(bytes).replace('\r', "\n")
+}
+
+type Frame = (usize, i64, String);
+
+/// The frame that `bytes` begins with: `None` when there is none, `Some(None)` when more must come.
+fn frame(bytes: &[u8]) -> Option<Option<Frame>> {
+    if !is_frame(bytes) {
+        return None;
+    }
+    let Some((header, rest)) = bytes.split_at_checked(FRAME_HEADER_BYTES) else { return Some(None) };
+    let word = |at: usize| u32::from_be_bytes(header[at..at + 4].try_into().expect("four bytes"));
+    let length = word(4) as usize;
+    if length > FRAME_BYTES_MAX {
+        return None;
+    }
+    let micros = i64::from_be_bytes(header[8..].try_into().expect("eight bytes"));
+    let Some(text) = rest.get(..length) else { return Some(None) };
+    let text = String::from_utf8_lossy(text).trim_end_matches('\n').to_owned();
+    Some(Some((FRAME_HEADER_BYTES + length, micros, text)))
+}
+
+fn is_frame(bytes: &[u8]) -> bool {
+    bytes.starts_with(&FRAME_MAGIC) && bytes.get(3).is_some_and(|kind| (0x01..=0x1b).contains(kind))
+}
+
+fn find_frame(bytes: &[u8]) -> Option<usize> {
+    (0..bytes.len()).find(|start| bytes[*start] == FRAME_MAGIC[0] && is_frame(&bytes[*start..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(chunks: &[&[u8]]) -> Vec<String> {
+        let mut parser = Parser::default();
+        chunks.iter().for_each(|chunk| parser.push(chunk));
+        parser.flush();
+        parser.records.into_iter().map(|(_, text)| text).collect()
+    }
+
+    fn framed(text: &str) -> Vec<u8> {
+        let length = u32::try_from(text.len()).expect("short").to_be_bytes();
+        [&[0xa5, 0x5a, 0x00, 0x17][..], &length, &42i64.to_be_bytes(), text.as_bytes()].concat()
+    }
+
+    #[test]
+    fn lines_and_frames_keep_their_order() {
+        assert_eq!(parse(&[b"a\nb\n"]), ["a", "b"]);
+        assert_eq!(parse(&[b"a", b"b\nc"]), ["ab", "c"]);
+        assert_eq!(parse(&[b"one\n", &framed("two\nlines"), b"three\n"]), ["one", "two\nlines", "three"]);
+        assert_eq!(parse(&[b"no break", &framed("frame")]), ["no break", "frame"]);
+        assert_eq!(parse(&[b"old\rstyle\n"]), ["old\nstyle"]);
+    }
+
+    #[test]
+    fn a_frame_in_pieces_is_whole_again() {
+        let bytes = framed("whole");
+        for cut in 1..bytes.len() {
+            assert_eq!(parse(&[&bytes[..cut], &bytes[cut..], b"next\n"]), ["whole", "next"], "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_hostile_length_is_text() {
+        let mut bytes = framed("x");
+        bytes[4] = 0xff;
+        assert_eq!(parse(&[&bytes, b"\n"]).len(), 1);
+    }
+}

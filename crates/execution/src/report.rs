@@ -1,0 +1,114 @@
+//! The platform's own log lines, to the letter: log scrapers and power tuning match on them.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use crate::{Failure, Version};
+
+/// What REPORT tells of an invocation.
+pub(crate) struct Report<'a> {
+    pub request_id: &'a str,
+    pub duration: Duration,
+    /// Set on a cold start.
+    pub init: Option<Duration>,
+    pub memory_mb: u32,
+    pub memory_used_bytes: Option<u64>,
+    pub failure: Option<&'a Failure>,
+}
+
+pub(crate) fn init_start(version: &Version) -> String {
+    let region = &version.region;
+    let running = version.interpreter.version_text();
+    let mut line = format!(
+        "INIT_START Runtime Version: {running}\tRuntime Version ARN: arn:aws:lambda:{region}::runtime:{running}"
+    );
+    if let Some(substitution) = &version.substitution {
+        let _ = write!(line, "\t{substitution}");
+    }
+    line
+}
+
+pub(crate) fn start(request_id: &str, version: &str) -> String {
+    format!("START RequestId: {request_id} Version: {version}")
+}
+
+pub(crate) fn end(request_id: &str) -> String {
+    format!("END RequestId: {request_id}")
+}
+
+/// The line of an INIT that failed; `phase` is `init`, or `invoke` when it was repeated for an invocation.
+pub(crate) fn init_report(duration: Duration, phase: &str, failure: &Failure) -> String {
+    let duration = millis(duration);
+    match failure {
+        Failure::TimedOut { .. } => {
+            format!("INIT_REPORT Init Duration: {duration:.2} ms\tPhase: {phase}\tStatus: timeout")
+        }
+        other => format!(
+            "INIT_REPORT Init Duration: {duration:.2} ms\tPhase: {phase}\tStatus: error\tError Type: {}",
+            other.error_type()
+        ),
+    }
+}
+
+pub(crate) fn report(report: &Report<'_>) -> String {
+    let Report { request_id, duration, init, memory_mb, .. } = report;
+    // Init is billed since August 2025: a cold start's bill is the sum, rounded up once.
+    let billed = millis(*duration + init.unwrap_or_default()).ceil();
+    let duration = millis(*duration);
+    let mut line = format!(
+        "REPORT RequestId: {request_id}\tDuration: {duration:.2} ms\tBilled Duration: {billed:.0} ms\tMemory Size: {memory_mb} MB\t"
+    );
+    if let Some(bytes) = report.memory_used_bytes {
+        let _ =
+            write!(line, "Max Memory Used: {} MB\t", bytes.div_ceil(1024 * 1024).min(u64::from(*memory_mb)));
+    }
+    if let Some(init) = init {
+        let _ = write!(line, "Init Duration: {:.2} ms\t", millis(*init));
+    }
+    match report.failure {
+        Some(Failure::TimedOut { .. }) => line.push_str("Status: timeout"),
+        Some(failure) => {
+            let _ = write!(line, "Status: error\tError Type: {}", failure.error_type());
+        }
+        None => {}
+    }
+    line
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_awss_to_the_letter() {
+        let mut told = Report {
+            request_id: "id-1",
+            duration: Duration::from_micros(3010),
+            init: Some(Duration::from_micros(110_100)),
+            memory_mb: 128,
+            memory_used_bytes: Some(36 << 20),
+            failure: None,
+        };
+        assert_eq!(
+            report(&told),
+            "REPORT RequestId: id-1\tDuration: 3.01 ms\tBilled Duration: 114 ms\tMemory Size: 128 MB\t\
+             Max Memory Used: 36 MB\tInit Duration: 110.10 ms\t"
+        );
+        let failure = Failure::TimedOut { seconds: 3.0 };
+        told.init = None;
+        told.failure = Some(&failure);
+        assert_eq!(
+            report(&told),
+            "REPORT RequestId: id-1\tDuration: 3.01 ms\tBilled Duration: 4 ms\tMemory Size: 128 MB\t\
+             Max Memory Used: 36 MB\tStatus: timeout"
+        );
+        assert_eq!(
+            init_report(Duration::from_micros(10_008_640), "init", &failure),
+            "INIT_REPORT Init Duration: 10008.64 ms\tPhase: init\tStatus: timeout"
+        );
+    }
+}

@@ -1,0 +1,102 @@
+//! The states of a runtime as the Runtime API sees it. Pure: no I/O, so every order of calls can be tested.
+
+use std::sync::Arc;
+
+/// Where a runtime is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Started; has not asked for work yet.
+    #[default]
+    Init,
+    /// Waits in `next`, or is about to be asked back.
+    Ready,
+    /// Works on this request.
+    Busy(Arc<str>),
+    /// Has answered this request; may still clean up before it asks for the next.
+    Responded(Arc<str>),
+    /// Gave up in INIT.
+    InitFailed,
+}
+
+/// What a runtime or the platform does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Event<'a> {
+    Next,
+    /// The platform hands out work.
+    Dispatch(Arc<str>),
+    /// A response or an error for this request.
+    Answer(&'a str),
+    InitError,
+}
+
+/// Why a call is refused, as the API words it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    InvalidRequestId,
+    InvalidTransition { from: &'static str, to: &'static str },
+}
+
+impl State {
+    pub(crate) fn step(&self, event: Event<'_>) -> Result<Self, Refusal> {
+        let to = match event {
+            Event::Next => "Ready",
+            Event::Dispatch(_) => "Running",
+            Event::Answer(_) => "RuntimeInvocationResponseSent",
+            Event::InitError => "RuntimeInitError",
+        };
+        let refused = Refusal::InvalidTransition { from: self.name(), to };
+        match (self, event) {
+            // A runtime whose connection broke asks again.
+            (Self::Init | Self::Ready | Self::Responded(_), Event::Next) => Ok(Self::Ready),
+            (Self::Ready, Event::Dispatch(id)) => Ok(Self::Busy(id)),
+            (Self::Busy(id), Event::Answer(answered)) if **id == *answered => {
+                Ok(Self::Responded(Arc::clone(id)))
+            }
+            (Self::Responded(id), Event::Answer(answered)) if **id == *answered => Err(refused),
+            (_, Event::Answer(_)) => Err(Refusal::InvalidRequestId),
+            (Self::Init, Event::InitError) => Ok(Self::InitFailed),
+            _ => Err(refused),
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Init => "Started",
+            Self::Ready => "Ready",
+            Self::Busy(_) => "Running",
+            Self::Responded(_) => "RuntimeInvocationResponseSent",
+            Self::InitFailed => "RuntimeInitError",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(from: &State, event: Event<'_>, expected: Result<State, Refusal>) {
+        assert_eq!(from.step(event.clone()), expected, "{from:?} + {event:?}");
+    }
+
+    #[test]
+    fn calls_in_and_out_of_order() {
+        let id = || Arc::<str>::from("a");
+        let refused = |from, to| Err(Refusal::InvalidTransition { from, to });
+        check(&State::Init, Event::Next, Ok(State::Ready));
+        check(&State::Init, Event::InitError, Ok(State::InitFailed));
+        check(&State::Init, Event::Answer("a"), Err(Refusal::InvalidRequestId));
+        check(&State::Ready, Event::Next, Ok(State::Ready));
+        check(&State::Ready, Event::Dispatch(id()), Ok(State::Busy(id())));
+        check(&State::Ready, Event::InitError, refused("Ready", "RuntimeInitError"));
+        check(&State::Busy(id()), Event::Answer("a"), Ok(State::Responded(id())));
+        check(&State::Busy(id()), Event::Answer("b"), Err(Refusal::InvalidRequestId));
+        check(&State::Busy(id()), Event::Next, refused("Running", "Ready"));
+        check(
+            &State::Responded(id()),
+            Event::Answer("a"),
+            refused("RuntimeInvocationResponseSent", "RuntimeInvocationResponseSent"),
+        );
+        check(&State::Responded(id()), Event::Next, Ok(State::Ready));
+        check(&State::InitFailed, Event::Next, refused("RuntimeInitError", "Ready"));
+    }
+}

@@ -1,0 +1,71 @@
+//! The environment that a runtime starts with: all of it, nothing is inherited.
+//!
+//! AWS's defined environment variables; values of ours where the layout differs.
+
+use sandbox::{Door, DoorVar};
+
+use crate::Version;
+
+/// The execution role's keys, as the SDKs inside read them.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    pub access_key_id: String,
+    pub secret_access_key: String,
+    pub session_token: String,
+}
+
+/// The variables that name a listener, of which only the sandbox knows the address.
+pub(crate) fn doors() -> Vec<DoorVar> {
+    vec![
+        DoorVar::address("AWS_LAMBDA_RUNTIME_API", Door::RuntimeApi),
+        DoorVar::url("AWS_ENDPOINT_URL", Door::Platform),
+    ]
+}
+
+/// Every other variable. Later entries of the user's win over ours where AWS lets them.
+pub(crate) fn variables(
+    version: &Version,
+    log_stream: &str,
+    credentials: &Credentials,
+) -> Vec<(String, String)> {
+    let mut variables = [
+        ("_HANDLER", version.handler.as_str()),
+        ("AWS_REGION", &version.region),
+        ("AWS_DEFAULT_REGION", &version.region),
+        ("AWS_LAMBDA_FUNCTION_NAME", &version.function_name),
+        ("AWS_LAMBDA_FUNCTION_VERSION", &version.version),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", &version.log_group),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", log_stream),
+        ("AWS_LAMBDA_LOG_FORMAT", if version.json_logs { "JSON" } else { "Text" }),
+        ("AWS_ACCESS_KEY_ID", &credentials.access_key_id),
+        ("AWS_SECRET_ACCESS_KEY", &credentials.secret_access_key),
+        ("AWS_SESSION_TOKEN", &credentials.session_token),
+        ("LAMBDA_TASK_ROOT", "/var/task"),
+        ("LAMBDA_RUNTIME_DIR", "/var/runtime"),
+        ("LANG", "en_US.UTF-8"),
+        ("TZ", ":UTC"),
+        ("PATH", "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"),
+        (
+            "LD_LIBRARY_PATH",
+            "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
+        ),
+        // Framed records go down the same pipe as the standard output, so that both keep their order.
+        ("_LAMBDA_TELEMETRY_LOG_FD", "3"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec();
+    variables.push(("AWS_LAMBDA_FUNCTION_MEMORY_SIZE".to_owned(), version.memory_mb.to_string()));
+    if !version.interpreter.is_custom() {
+        variables.push(("AWS_EXECUTION_ENV".to_owned(), format!("AWS_Lambda_{}", version.runtime)));
+    }
+    if let Some(level) = version.application_log_level.as_ref().filter(|_| version.json_logs) {
+        variables.push(("AWS_LAMBDA_LOG_LEVEL".to_owned(), level.clone()));
+    }
+    variables.extend(version.interpreter.variables());
+    for (name, value) in &version.variables {
+        variables.retain(|(own, _)| own != name);
+        variables.push((name.clone(), value.clone()));
+    }
+    variables
+}
