@@ -129,7 +129,7 @@ impl Environment {
         started: Started,
     ) -> Result<(Arc<Self>, oneshot::Receiver<Result<(), Failure>>, Pending<'static, Exit>), Failure> {
         let ours = |error: std::io::Error| Failure::Sandbox(error.to_string());
-        let output_ready = AsyncFd::register(started.output.try_clone().map_err(ours)?).map_err(ours)?;
+        let output_ready = AsyncFd::register(started.output.try_clone().map_err(ours)?).map_err(|e| ours(e.into()))?;
         let listener = TcpListener::from_std(started.runtime_api).map_err(ours)?;
         let output = Output::new(started.output, stream, Arc::clone(&options.sink), options.env.clone());
         let output = Arc::new(Mutex::new(output));
