@@ -32,7 +32,10 @@ impl Directory {
         match fs::read_to_string(&marker) {
             Ok(found) if found.trim_end() == FORMAT => {}
             Ok(found) => {
-                return Err(OpenError::UnknownFormat { dir: dir.to_owned(), found: found.trim_end().to_owned() });
+                return Err(OpenError::UnknownFormat {
+                    dir: dir.to_owned(),
+                    found: found.trim_end().to_owned(),
+                });
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 if !is_fresh(dir).map_err(io("list directory", dir))? {

@@ -71,7 +71,9 @@ impl DiskEngine {
     pub fn open(dir: &Path) -> Result<Self, OpenError> {
         let directory = Directory::claim(dir)?;
         let damaged = |source| match source {
-            fjall::Error::Io(source) => OpenError::Io { doing: "open store in", path: dir.to_owned(), source },
+            fjall::Error::Io(source) => {
+                OpenError::Io { doing: "open store in", path: dir.to_owned(), source }
+            }
             source => OpenError::Damaged { dir: dir.to_owned(), source },
         };
         let db = Database::builder(directory.data())

@@ -20,7 +20,8 @@ impl View for DiskView {
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>> {
-        let value = self.snapshot.get(&self.store.rows, key).map_err(|error| Error::engine("read key", error))?;
+        let value =
+            self.snapshot.get(&self.store.rows, key).map_err(|error| Error::engine("read key", error))?;
         Ok(value.map(Bytes::from))
     }
 

@@ -143,20 +143,18 @@ fn write(dir: &Path) {
     let engine = DiskEngine::open(dir).expect("open store");
     let kv = Kv::new(Arc::new(engine), Env::system());
     runtime().block_on(async {
-        let writers: Vec<_> = (0..WRITERS)
-            .map(|writer| {
-                let kv = kv.clone();
-                tokio::spawn(async move {
-                    loop {
-                        let count = kv.transact(|tx| one_move(tx, writer)).await.expect("commit");
-                        say(format!("{writer} {count}"));
-                    }
-                })
-            })
-            .collect();
-        for writer in writers {
-            writer.await.expect("a writer does not end");
+        let mut writers = tokio::task::JoinSet::new();
+        for writer in 0..WRITERS {
+            let kv = kv.clone();
+            writers.spawn(async move {
+                loop {
+                    let count = kv.transact(|tx| one_move(tx, writer)).await.expect("commit");
+                    say(format!("{writer} {count}"));
+                }
+            });
         }
+        // The first panic ends the process, which the parent reports.
+        writers.join_next().await.expect("there are writers").expect("a writer does not end")
     });
 }
 
@@ -181,5 +179,9 @@ fn say(line: String) {
 }
 
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().expect("start runtime")
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_time()
+        .build()
+        .expect("start runtime")
 }

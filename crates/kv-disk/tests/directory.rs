@@ -77,7 +77,10 @@ fn another_format_is_refused() {
     open(dir.path()).expect("make store");
     fs::write(dir.path().join("FORMAT"), "lambent-kv 2 other\n").expect("write");
     let refusal = refusal(dir.path());
-    assert!(matches!(&refusal, OpenError::UnknownFormat { found, .. } if found == "lambent-kv 2 other"), "{refusal}");
+    assert!(
+        matches!(&refusal, OpenError::UnknownFormat { found, .. } if found == "lambent-kv 2 other"),
+        "{refusal}"
+    );
 }
 
 #[test]
@@ -97,7 +100,11 @@ fn an_opening_that_was_cut_short_is_made_good() {
 }
 
 /// What a store of 3000 rows is after one byte of one file has changed: refused, or how many rows can be read.
-async fn damage(store: &Path, file: &str, at: fn(usize) -> usize) -> Result<Result<usize, kv::Error>, OpenError> {
+async fn damage(
+    store: &Path,
+    file: &str,
+    at: fn(usize) -> usize,
+) -> Result<Result<usize, kv::Error>, OpenError> {
     let copy = tempfile::tempdir().expect("temporary directory");
     copy_tree(store, copy.path());
     let path = copy.path().join(file);
@@ -117,7 +124,8 @@ async fn damage_is_reported() {
     // Enough for a file of rows beside the journal.
     for batch in 0..30u32 {
         let fill = |tx: &mut Tx| {
-            (0..100u32).try_for_each(|row| tx.put_bytes((batch * 100 + row).to_be_bytes().to_vec(), noise(row)))
+            (0..100u32)
+                .try_for_each(|row| tx.put_bytes((batch * 100 + row).to_be_bytes().to_vec(), noise(row)))
         };
         kv.transact(fill).await.expect("fill");
     }
@@ -126,7 +134,9 @@ async fn damage_is_reported() {
     let journal = "data/0.jnl";
     assert!(dir.path().join(rows).exists(), "the rows did not reach a file");
 
-    for (file, at) in [("data/version", (|_| 0) as fn(usize) -> usize), ("data/keyspaces/1/v1", |length| length / 2)] {
+    for (file, at) in
+        [("data/version", (|_| 0) as fn(usize) -> usize), ("data/keyspaces/1/v1", |length| length / 2)]
+    {
         let refused = damage(dir.path(), file, at).await;
         assert!(matches!(refused, Err(OpenError::Damaged { .. })), "{file}: {refused:?}");
     }

@@ -6,13 +6,15 @@ use bytes::Bytes;
 use env::{Env, ManualClock, Timestamp};
 
 use super::{Bench, text};
-use crate::{
-    ATTEMPTS_MAX, Commit, CommitError, Direction, Error, KeyRange, Kv, Read, ReadSet, Tx,
-};
+use crate::{ATTEMPTS_MAX, Commit, CommitError, Direction, Error, KeyRange, Kv, Read, ReadSet, Tx};
 
 impl Bench {
     /// Two commits whose views were both taken before either; both at once or in turn must give the same.
-    async fn race(&self, first: (ReadSet, &'static str), second: (ReadSet, &'static str)) -> Result<(), CommitError> {
+    async fn race(
+        &self,
+        first: (ReadSet, &'static str),
+        second: (ReadSet, &'static str),
+    ) -> Result<(), CommitError> {
         let views = [self.engine.view().await.expect("view"), self.engine.view().await.expect("view")];
         let [one, two] = [(&views[0], first), (&views[1], second)].map(|(view, (reads, key))| {
             let writes = vec![(Bytes::from(key), Some(Bytes::from("new")))];
@@ -63,7 +65,8 @@ pub async fn lost_updates_are_prevented(bench: Bench) {
     let view = bench.engine.view().await.expect("view");
     bench.kv.transact(|tx| tx.delete_bytes("a")).await.expect("delete");
     let writes = vec![(Bytes::from("b"), None)];
-    let stale = bench.engine.commit(Commit { version: view.version(), reads: reads(&["a"], &[]), writes }).await;
+    let stale =
+        bench.engine.commit(Commit { version: view.version(), reads: reads(&["a"], &[]), writes }).await;
     assert!(matches!(stale, Err(CommitError::Conflict)), "{stale:?}");
 }
 
@@ -73,7 +76,10 @@ pub async fn write_skew_is_prevented(bench: Bench) {
     assert!(matches!(second, Err(CommitError::Conflict)), "{second:?}");
     // Of a conflicting commit nothing is written.
     let snapshot = bench.kv.snapshot().await.expect("snapshot");
-    assert_eq!(text(snapshot.scan_bytes(&KeyRange::all(), 9, Direction::Forward).expect("scan")), "a=new b=1");
+    assert_eq!(
+        text(snapshot.scan_bytes(&KeyRange::all(), 9, Direction::Forward).expect("scan")),
+        "a=new b=1"
+    );
 }
 
 pub async fn phantoms_are_prevented(bench: Bench) {
@@ -96,7 +102,10 @@ pub async fn blind_writes_never_conflict(bench: Bench) {
     let blind = Commit { version: view.version(), reads: ReadSet::default(), writes };
     bench.engine.commit(blind).await.expect("a blind write");
     let snapshot = bench.kv.snapshot().await.expect("snapshot");
-    assert_eq!(text(snapshot.scan_bytes(&KeyRange::all(), 9, Direction::Forward).expect("scan")), "a=blind b=other");
+    assert_eq!(
+        text(snapshot.scan_bytes(&KeyRange::all(), 9, Direction::Forward).expect("scan")),
+        "a=blind b=other"
+    );
 }
 
 /// Commits `key` from within another transaction's closure.
@@ -170,17 +179,30 @@ async fn runs_when(bench: &Bench, key: &'static str, read: impl Fn(&mut Tx) -> R
 
 pub async fn only_what_was_seen_conflicts_or_is_retried(bench: Bench) {
     let first_two = |direction| {
-        move |tx: &mut Tx| tx.scan_bytes(&KeyRange::between("a", "e"), 2, direction).map(|rows| assert_eq!(rows.len(), 2))
+        move |tx: &mut Tx| {
+            tx.scan_bytes(&KeyRange::between("a", "e"), 2, direction).map(|rows| assert_eq!(rows.len(), 2))
+        }
     };
     bench.put(&[("a", "1"), ("b", "1"), ("c", "1"), ("d", "1")]).await;
-    for (key, forward, reverse) in [("a", 2, 1), ("aa", 2, 1), ("b", 2, 1), ("c", 1, 2), ("d", 1, 2), ("dd", 1, 2)] {
+    for (key, forward, reverse) in
+        [("a", 2, 1), ("aa", 2, 1), ("b", 2, 1), ("c", 1, 2), ("d", 1, 2), ("dd", 1, 2)]
+    {
         assert_eq!(runs_when(&bench, key, first_two(Direction::Forward)).await, forward, "{key}");
-        bench.kv.transact(|tx| if key.len() > 1 { tx.delete_bytes(key) } else { Ok(()) }).await.expect("delete");
+        bench
+            .kv
+            .transact(|tx| if key.len() > 1 { tx.delete_bytes(key) } else { Ok(()) })
+            .await
+            .expect("delete");
         assert_eq!(runs_when(&bench, key, first_two(Direction::Reverse)).await, reverse, "{key} reverse");
-        bench.kv.transact(|tx| if key.len() > 1 { tx.delete_bytes(key) } else { Ok(()) }).await.expect("delete");
+        bench
+            .kv
+            .transact(|tx| if key.len() > 1 { tx.delete_bytes(key) } else { Ok(()) })
+            .await
+            .expect("delete");
     }
     // A scan that ends before its limit has seen that there is no more.
-    let to_the_end = |tx: &mut Tx| tx.scan_bytes(&KeyRange::between("a", "e"), 9, Direction::Forward).map(|_| ());
+    let to_the_end =
+        |tx: &mut Tx| tx.scan_bytes(&KeyRange::between("a", "e"), 9, Direction::Forward).map(|_| ());
     assert_eq!(runs_when(&bench, "dz", to_the_end).await, 2);
     assert_eq!(runs_when(&bench, "e", to_the_end).await, 1);
     assert_eq!(runs_when(&bench, "a", |tx| tx.get_bytes(b"b").map(|_| ())).await, 1);

@@ -80,7 +80,8 @@ fn check_read(reader: &impl Read, model: &Model, random: &mut Random, seed: u64)
     assert_eq!(reader.get_bytes(&key).expect("get"), model.get(&key).cloned(), "seed {seed} get {key:?}");
     let range = random.range();
     let limit = random.below(20) as usize;
-    let inside = model.iter().filter(|(key, _)| range.contains(key)).map(|(key, value)| (key.clone(), value.clone()));
+    let inside =
+        model.iter().filter(|(key, _)| range.contains(key)).map(|(key, value)| (key.clone(), value.clone()));
     let (direction, expected): (_, Vec<Row>) = match random.below(2) {
         0 => (Direction::Forward, inside.take(limit).collect()),
         _ => (Direction::Reverse, inside.rev().take(limit).collect()),

@@ -74,7 +74,11 @@ fn a_prefix_begins_exactly_the_keys_it_should() {
                 let mut prefix = Vec::new();
                 let parts = (first.as_str(), StartsWith(other));
                 AsPrefix::<(String, String, u64)>::encode_as_prefix(&parts, &mut prefix);
-                assert_eq!(key.starts_with(&prefix), wanted.starts_with(other.as_str()), "{wanted:?} {other:?}");
+                assert_eq!(
+                    key.starts_with(&prefix),
+                    wanted.starts_with(other.as_str()),
+                    "{wanted:?} {other:?}"
+                );
             }
         }
     }
@@ -98,10 +102,14 @@ fn the_bytes_are_these() {
     let key = ("q\0".to_owned(), 1u64, -1i64, [9u8, 8], 0x0102u16);
     assert_eq!(
         encoded(&key),
-        [b"q\x00\xff\x00\x01".as_slice(), &[0, 0, 0, 0, 0, 0, 0, 1], &[0x7f, 255, 255, 255, 255, 255, 255, 255]]
-            .concat()
-            .into_iter()
-            .chain([9, 8, 1, 2])
-            .collect::<Vec<_>>()
+        [
+            b"q\x00\xff\x00\x01".as_slice(),
+            &[0, 0, 0, 0, 0, 0, 0, 1],
+            &[0x7f, 255, 255, 255, 255, 255, 255, 255]
+        ]
+        .concat()
+        .into_iter()
+        .chain([9, 8, 1, 2])
+        .collect::<Vec<_>>()
     );
 }
