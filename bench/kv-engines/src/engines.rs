@@ -63,7 +63,11 @@ mod with_fjall {
         }
 
         fn count(&self) -> u64 {
-            self.0.snapshot().iter(&self.1).map(|row| row.into_inner().expect("row").1.len() as u64 / 1024).sum()
+            self.0
+                .snapshot()
+                .iter(&self.1)
+                .map(|row| row.into_inner().expect("row").1.len() as u64 / 1024)
+                .sum()
         }
     }
 }
@@ -122,7 +126,8 @@ mod with_heed {
 
     pub fn open(dir: &Path) -> Heed {
         // SAFETY: the benchmark opens the directory once per process and nothing else touches it.
-        let env = unsafe { EnvOpenOptions::new().map_size(4 << 30).max_readers(256).open(dir) }.expect("open LMDB");
+        let env =
+            unsafe { EnvOpenOptions::new().map_size(4 << 30).max_readers(256).open(dir) }.expect("open LMDB");
         let mut tx = env.write_txn().expect("begin");
         let database = env.create_database(&mut tx, None).expect("database");
         tx.commit().expect("commit");

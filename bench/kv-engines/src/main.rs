@@ -144,7 +144,11 @@ fn grouped(store: Arc<dyn Store>) -> u64 {
     let elapsed = started.elapsed().as_secs_f64();
     writers.into_iter().for_each(|writer| writer.join().expect("writer does not panic"));
     let acked = acked.load(Ordering::Relaxed);
-    println!("64 writers: {:.0} commits/s, {:.0} per batch", acked as f64 / elapsed, acked as f64 / batches as f64);
+    println!(
+        "64 writers: {:.0} commits/s, {:.0} per batch",
+        acked as f64 / elapsed,
+        acked as f64 / batches as f64
+    );
     println!("resident after writing: {:.1} MiB", resident_mib());
     acked
 }
@@ -184,7 +188,11 @@ fn read(engine: &str, dir: &Path) {
     );
     let started = Instant::now();
     let rows = store.count();
-    println!("scan: {:.0} rows/s; resident {:.1} MiB", rows as f64 / started.elapsed().as_secs_f64(), resident_mib());
+    println!(
+        "scan: {:.0} rows/s; resident {:.1} MiB",
+        rows as f64 / started.elapsed().as_secs_f64(),
+        resident_mib()
+    );
 }
 
 /// A 100-byte key in hashed order and a 1 KiB value, both from `number` alone.
@@ -213,5 +221,9 @@ fn resident_mib() -> f64 {
 
 fn disk_mb(dir: &Path) -> u64 {
     let output = Command::new("du").args(["-sm", dir.to_str().expect("utf-8 path")]).output().expect("du");
-    String::from_utf8_lossy(&output.stdout).split_whitespace().next().and_then(|n| n.parse().ok()).expect("a number")
+    String::from_utf8_lossy(&output.stdout)
+        .split_whitespace()
+        .next()
+        .and_then(|n| n.parse().ok())
+        .expect("a number")
 }

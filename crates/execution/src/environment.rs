@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use env::{Env, Timestamp};
 use sandbox::{Cpu, Exit, Pending, Sandbox, Spec, Started};
-use tokio::io::unix::AsyncFd;
 use tokio::net::TcpListener;
+use tokio::net::unix::pipe;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -129,9 +129,9 @@ impl Environment {
         started: Started,
     ) -> Result<(Arc<Self>, oneshot::Receiver<Result<(), Failure>>, Pending<'static, Exit>), Failure> {
         let ours = |error: std::io::Error| Failure::Sandbox(error.to_string());
-        let output_ready = AsyncFd::register(started.output.try_clone().map_err(ours)?).map_err(|e| ours(e.into()))?;
+        let pipe = Arc::new(pipe::Receiver::from_owned_fd(started.output).map_err(ours)?);
         let listener = TcpListener::from_std(started.runtime_api).map_err(ours)?;
-        let output = Output::new(started.output, stream, Arc::clone(&options.sink), options.env.clone());
+        let output = Output::new(Arc::clone(&pipe), stream, Arc::clone(&options.sink), options.env.clone());
         let output = Arc::new(Mutex::new(output));
         let (sender, ready) = oneshot::channel();
         let this = Arc::new(Self {
@@ -151,7 +151,7 @@ impl Environment {
         {
             let mut tasks = this.tasks.lock().expect("no panic while held");
             tasks.spawn(runtime_api::serve(Arc::clone(&this), listener));
-            tasks.spawn(read_output(output_ready, output));
+            tasks.spawn(read_output(pipe, output));
         }
         (options.platform_door)(started.platform, this.stop.clone());
         Ok((this, ready, started.exit))
@@ -415,13 +415,11 @@ impl Closed {
     }
 }
 
-async fn read_output(ready: AsyncFd<std::os::fd::OwnedFd>, output: Arc<Mutex<Output>>) {
-    loop {
-        let Ok(mut readable) = ready.readable().await else { return };
-        if !output.lock().expect("no panic while held").drain() {
+async fn read_output(pipe: Arc<pipe::Receiver>, output: Arc<Mutex<Output>>) {
+    while pipe.readable().await.is_ok() {
+        if !output.lock().expect("no panic while held").drain_and_wait() {
             return;
         }
-        readable.clear_ready();
     }
 }
 

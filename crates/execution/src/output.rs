@@ -5,10 +5,10 @@
 //! text holds, so frames and lines share the pipe and keep their order.
 
 use std::collections::VecDeque;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use env::{Env, Timestamp};
+use tokio::net::unix::pipe;
 
 use crate::limits::LOG_TAIL_BYTES;
 
@@ -46,7 +46,7 @@ pub trait LogSink: Send + Sync {
 
 /// The log of one environment: its pipe, and the invocation's tail.
 pub(crate) struct Output {
-    pipe: OwnedFd,
+    pipe: Arc<pipe::Receiver>,
     parser: Parser,
     /// The last of the current invocation's log.
     tail: VecDeque<u8>,
@@ -56,15 +56,20 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    pub(crate) fn new(pipe: OwnedFd, stream: Arc<LogStream>, sink: Arc<dyn LogSink>, env: Env) -> Self {
+    pub(crate) fn new(
+        pipe: Arc<pipe::Receiver>,
+        stream: Arc<LogStream>,
+        sink: Arc<dyn LogSink>,
+        env: Env,
+    ) -> Self {
         Self { pipe, parser: Parser::default(), tail: VecDeque::new(), stream, sink, env }
     }
 
-    /// Reads what the pipe holds now. `false` once nobody can write to it any more.
+    /// Reads what the pipe holds now, past the reactor: it may not have been told yet. `false` once nobody can write to it any more.
     pub(crate) fn drain(&mut self) -> bool {
         let mut buffer = [0; 16 * 1024];
         loop {
-            match rustix::io::read(&self.pipe, &mut buffer) {
+            match rustix::io::read(&*self.pipe, &mut buffer) {
                 Ok(0) => {
                     self.flush();
                     return false;
@@ -77,6 +82,23 @@ impl Output {
                 Err(rustix::io::Errno::AGAIN) => return true,
                 Err(_) => return false,
             }
+        }
+    }
+
+    /// Like `drain`, and lets the reactor know that the pipe was empty, so that it tells of the next bytes.
+    pub(crate) fn drain_and_wait(&mut self) -> bool {
+        if !self.drain() {
+            return false;
+        }
+        let mut buffer = [0; 1024];
+        match self.pipe.try_read(&mut buffer) {
+            Ok(0) => false,
+            Ok(count) => {
+                self.parser.push(&buffer[..count]);
+                self.emit();
+                true
+            }
+            Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
         }
     }
 

@@ -23,7 +23,7 @@ pub trait Engine: Send + Sync + 'static {
     /// [`CommitError::Conflict`] when something in its read set was written after its view was taken (an
     /// engine may also report a conflict where there is none). A commit that read nothing never conflicts.
     ///
-    /// Dropping the future leaves open whether the commit happens.
+    /// [`crate::Kv`] keeps the view until this resolves. Dropping the future leaves open whether the commit happens.
     fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<(), CommitError>>;
 
     /// Where the engine tells of committed writes, after they are in every later view.

@@ -47,7 +47,8 @@ impl Kv {
                 self.env.sleep(self.backoff(attempt - RETRIES_AT_ONCE)).await;
             }
             let view = self.engine.view().await?;
-            let mut tx = Tx::new(view);
+            // Kept until the commit is decided: an engine may decide it in the database transaction of the view.
+            let mut tx = Tx::new(view.clone());
             let value = body(&mut tx)?;
             let Some(commit) = tx.into_commit() else { return Ok(value) };
             match self.engine.commit(commit).await {
