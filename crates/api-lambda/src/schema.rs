@@ -299,7 +299,7 @@ pub(crate) static EPHEMERAL_STORAGE: Shape = Shape::plain(
     }])),
 );
 pub(crate) static EPHEMERAL_STORAGE_SIZE: Shape =
-    Shape { min: Some(512), max: Some(32768), ..Shape::plain("EphemeralStorageSize", Kind::Integer) };
+    Shape { min: Some(512), max: Some(10240), ..Shape::plain("EphemeralStorageSize", Kind::Integer) };
 pub(crate) static EXECUTION_ENVIRONMENT_MEMORY_GI_B_PER_V_CPU: Shape = Shape {
     min: Some(2),
     max: Some(8),
@@ -683,48 +683,8 @@ pub(crate) static LAMBDA_MANAGED_INSTANCES_CAPACITY_PROVIDER_CONFIG: Shape = Sha
 pub(crate) static LAST_UPDATE_STATUS: Shape =
     Shape::plain("LastUpdateStatus", Kind::Enum(&["Successful", "Failed", "InProgress"]));
 pub(crate) static LAST_UPDATE_STATUS_REASON: Shape = Shape::plain("LastUpdateStatusReason", Kind::String);
-pub(crate) static LAST_UPDATE_STATUS_REASON_CODE: Shape = Shape::plain(
-    "LastUpdateStatusReasonCode",
-    Kind::Enum(&[
-        "EniLimitExceeded",
-        "InsufficientRolePermissions",
-        "InvalidConfiguration",
-        "InternalError",
-        "SubnetOutOfIPAddresses",
-        "InvalidSubnet",
-        "InvalidSecurityGroup",
-        "ImageDeleted",
-        "ImageAccessDenied",
-        "InvalidImage",
-        "KMSKeyAccessDenied",
-        "KMSKeyNotFound",
-        "InvalidStateKMSKey",
-        "DisabledKMSKey",
-        "EFSIOError",
-        "EFSMountConnectivityError",
-        "EFSMountFailure",
-        "EFSMountTimeout",
-        "InvalidRuntime",
-        "InvalidZipFileException",
-        "FunctionError",
-        "ServiceQuotaExceededException",
-        "VcpuLimitExceeded",
-        "CapacityProviderScalingLimitExceeded",
-        "InsufficientCapacity",
-        "EC2RequestLimitExceeded",
-        "FunctionError.InitTimeout",
-        "FunctionError.RuntimeInitError",
-        "FunctionError.ExtensionInitError",
-        "FunctionError.InvalidEntryPoint",
-        "FunctionError.InvalidWorkingDirectory",
-        "FunctionError.PermissionDenied",
-        "FunctionError.TooManyExtensions",
-        "FunctionError.InitResourceExhausted",
-        "DisallowedByVpcEncryptionControl",
-        "IncompatibleAcceleratorInstanceTypes",
-        "DependencyError",
-    ]),
-);
+pub(crate) static LAST_UPDATE_STATUS_REASON_CODE: Shape =
+    Shape::plain("LastUpdateStatusReasonCode", Kind::String);
 pub(crate) static LAYER: Shape = Shape::plain(
     "Layer",
     Kind::Structure(&Structure::of(&[
@@ -826,7 +786,7 @@ pub(crate) static MASTER_REGION: Shape = Shape {
 pub(crate) static MAX_LIST_ITEMS: Shape =
     Shape { min: Some(1), max: Some(10000), ..Shape::plain("MaxListItems", Kind::Integer) };
 pub(crate) static MEMORY_SIZE: Shape =
-    Shape { min: Some(128), max: Some(32768), ..Shape::plain("MemorySize", Kind::Integer) };
+    Shape { min: Some(128), max: Some(10240), ..Shape::plain("MemorySize", Kind::Integer) };
 pub(crate) static MODE_NOT_SUPPORTED_EXCEPTION: Shape = Shape::plain(
     "ModeNotSupportedException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("message", &STRING)])),
@@ -1261,7 +1221,7 @@ pub(crate) static THROTTLE_REASON: Shape = Shape::plain(
     ]),
 );
 pub(crate) static TIMEOUT: Shape =
-    Shape { min: Some(1), max: Some(5400), ..Shape::plain("Timeout", Kind::Integer) };
+    Shape { min: Some(1), max: Some(900), ..Shape::plain("Timeout", Kind::Integer) };
 static REGEX_OF_TIMESTAMP: Pattern = Pattern::new(".*");
 pub(crate) static TIMESTAMP: Shape = Shape {
     min: Some(0),

@@ -113,3 +113,18 @@ impl std::error::Error for AwsError {
         self.cause.as_deref().map(|cause| cause as _)
     }
 }
+
+/// A failure of the store: nothing the client did. Contention is worth another try, and SDKs give a 503 one.
+impl From<kv::Error> for AwsError {
+    fn from(error: kv::Error) -> Self {
+        match error {
+            kv::Error::Contention { .. } => Self::common(
+                "ServiceUnavailableException",
+                503,
+                "Too many requests change this at once; try again.",
+            )
+            .because(error),
+            error => Self::internal(error),
+        }
+    }
+}

@@ -21,4 +21,4 @@ pub use protocol::{Request, Response, Routed};
 pub use value::{Input, Value, Wire};
 
 /// What an operation answers.
-pub type Result<T> = std::result::Result<T, AwsError>;
+pub type Result<T, E = AwsError> = std::result::Result<T, E>;

@@ -1,0 +1,157 @@
+//! From environments' records to CloudWatch Logs, in batches, beside the invocations.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use api_logs::{CreateLogGroupInput, CreateLogStreamInput, InputLogEvent, PutLogEventsInput};
+use aws_wire::{AwsError, Result};
+use execution::{LogSink, LogStream, Record};
+use service::{Caller, Principal};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::Ctx;
+
+/// Records on their way. Beyond it they are dropped, and counted: a function that writes faster than the store
+/// must not fill the memory.
+const RECORDS_MAX: usize = 65_536;
+/// Records put together at most.
+const BATCH_MAX: usize = 4096;
+/// CloudWatch Logs' bounds of one call: each event counts 26 bytes more than its text.
+const EVENTS_MAX: usize = 10_000;
+const BYTES_MAX: usize = 1_048_576;
+const EVENT_OVERHEAD_BYTES: usize = 26;
+/// Streams known to exist; above it all are asked for again.
+const STREAMS_MAX: usize = 10_000;
+
+enum Item {
+    Record(Arc<LogStream>, Record),
+    /// Answered when everything before it is stored.
+    Flush(oneshot::Sender<()>),
+}
+
+/// The end that environments write to. Cheap to clone.
+#[derive(Clone)]
+pub struct LogShipper(mpsc::Sender<Item>);
+
+/// The end that the service ships from.
+pub struct Shipment(mpsc::Receiver<Item>);
+
+impl LogShipper {
+    pub fn new() -> (Self, Shipment) {
+        let (sender, receiver) = mpsc::channel(RECORDS_MAX);
+        (Self(sender), Shipment(receiver))
+    }
+
+    /// Resolves when everything written so far is stored.
+    pub async fn flush(&self) {
+        let (sender, flushed) = oneshot::channel();
+        if self.0.send(Item::Flush(sender)).await.is_ok() {
+            let _ = flushed.await;
+        }
+    }
+}
+
+impl LogSink for LogShipper {
+    fn write(&self, stream: &Arc<LogStream>, record: Record) {
+        // An empty line is no event.
+        if !record.message.is_empty() && self.0.try_send(Item::Record(Arc::clone(stream), record)).is_err() {
+            tracing::warn!(
+                group = stream.group,
+                "a log record was dropped: functions write faster than the store"
+            );
+        }
+    }
+}
+
+pub(crate) async fn run(cx: Ctx) {
+    let mut shipment = cx.state.shipment.lock().await;
+    let mut known = HashSet::new();
+    let mut items = Vec::new();
+    while shipment.0.recv_many(&mut items, BATCH_MAX).await > 0 {
+        let mut batches = HashMap::<Arc<str>, (Arc<LogStream>, Vec<Record>)>::new();
+        let mut flushes = Vec::new();
+        for item in items.drain(..) {
+            match item {
+                Item::Record(stream, record) => {
+                    let name =
+                        format!("{}\n{}\n{}\n{}", stream.account, stream.region, stream.group, stream.name);
+                    batches.entry(name.into()).or_insert_with(|| (stream, Vec::new())).1.push(record);
+                }
+                Item::Flush(flushed) => flushes.push(flushed),
+            }
+        }
+        for (name, (stream, records)) in batches {
+            if known.len() >= STREAMS_MAX {
+                known.clear();
+            }
+            if let Err(error) = ship(&cx, &stream, records, known.insert(name)).await {
+                // As on AWS: a role that may not write has no logs, and nobody else is disturbed.
+                tracing::debug!(%error, group = stream.group, "ship log records");
+            }
+        }
+        flushes.into_iter().for_each(|flushed| {
+            let _ = flushed.send(());
+        });
+    }
+}
+
+async fn ship(cx: &Ctx, stream: &LogStream, mut records: Vec<Record>, is_new: bool) -> Result<()> {
+    let cx = cx.as_caller(caller(stream));
+    if is_new {
+        create(&cx, stream).await?;
+    }
+    records.sort_by_key(|record| record.at);
+    while !records.is_empty() {
+        let mut bytes = 0;
+        let fits = records.iter().take(EVENTS_MAX).take_while(|record| {
+            bytes += record.message.len() + EVENT_OVERHEAD_BYTES;
+            bytes <= BYTES_MAX
+        });
+        let count = fits.count().max(1);
+        let events = records
+            .drain(..count)
+            .map(|record| InputLogEvent { timestamp: record.at.as_millis(), message: record.message });
+        let put = PutLogEventsInput {
+            log_group_name: stream.group.clone(),
+            log_stream_name: stream.name.clone(),
+            log_events: events.collect(),
+            ..PutLogEventsInput::default()
+        };
+        let again = put.clone();
+        if let Err(error) = cx.call(put).await {
+            if error.code != "ResourceNotFoundException" {
+                return Err(error);
+            }
+            // Somebody deleted the group; Lambda makes it anew.
+            create(&cx, stream).await?;
+            cx.call(again).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn create(cx: &Ctx, stream: &LogStream) -> Result<()> {
+    let exists = |error: &AwsError| error.code == "ResourceAlreadyExistsException";
+    let input =
+        CreateLogStreamInput { log_group_name: stream.group.clone(), log_stream_name: stream.name.clone() };
+    match cx.call(input.clone()).await {
+        Err(error) if error.code == "ResourceNotFoundException" => {}
+        Err(error) if !exists(&error) => return Err(error),
+        _ => return Ok(()),
+    }
+    let group =
+        CreateLogGroupInput { log_group_name: stream.group.clone(), ..CreateLogGroupInput::default() };
+    cx.call(group).await.or_else(|error| if exists(&error) { Ok(()) } else { Err(error) })?;
+    cx.call(input).await.or_else(|error| if exists(&error) { Ok(()) } else { Err(error) })
+}
+
+/// The function's role: its rights decide whether there are logs.
+fn caller(stream: &LogStream) -> Caller {
+    let role = stream.role.rsplit('/').next().unwrap_or_default();
+    let account = &stream.account;
+    let principal = Principal {
+        arn: format!("arn:aws:sts::{account}:assumed-role/{role}/{}", stream.function_name),
+        user_id: format!("AROALAMBENT:{}", stream.function_name),
+    };
+    Caller { account: Arc::clone(account), region: Arc::clone(&stream.region), principal: principal.into() }
+}

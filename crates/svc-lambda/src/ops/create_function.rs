@@ -1,0 +1,136 @@
+//! `CreateFunction`: checks the settings and the package, stores both, answers Pending; the function is made live
+//! beside the request.
+
+use api_lambda::{CreateFunctionInput, FunctionCode, FunctionConfiguration, PackageType, errors};
+use aws_wire::{AwsError, Result};
+
+use crate::Ctx;
+use crate::function::{FORMAT, Function, Settings, State};
+use crate::keys::FUNCTIONS;
+use crate::name::{FunctionName, NAME_LENGTH_MAX};
+use crate::settings::{self, Unhonoured};
+
+const OPERATION: &str = "CreateFunction";
+
+pub(crate) async fn create_function(cx: Ctx, input: CreateFunctionInput) -> Result<FunctionConfiguration> {
+    let name = FunctionName::parse(&cx.caller, &input.function_name, None)?;
+    check_name(&name)?;
+    check_honoured(&input)?;
+    let (runtime, handler) = mandatory(&input)?;
+    settings::check_runtime(&runtime)?;
+    let variables = input.environment.and_then(|environment| environment.variables);
+    settings::check_variables(variables.as_ref().unwrap_or(&Default::default()))?;
+    let architecture = settings::architecture(input.architectures.as_deref())?;
+    let log_group = settings::log_group(input.logging_config.as_ref())?;
+    let exists = || errors::resource_conflict_exception(format!("Function already exist: {}", name.name));
+    let key = name.key();
+    // Before the package is unpacked: a deploy script that runs twice should learn so at once.
+    if FUNCTIONS.get(&cx.kv.snapshot().await?, &key)?.is_some() {
+        return Err(exists());
+    }
+    let code = cx.state.packages.store(zip(input.code)?).await?;
+    let unsigned = |value: Option<i32>, default| value.and_then(|v| u32::try_from(v).ok()).unwrap_or(default);
+
+    let function = Function {
+        format: FORMAT,
+        arn: name.arn(),
+        name: name.name.clone(),
+        wanted: Settings {
+            code,
+            runtime,
+            handler,
+            role: input.role,
+            description: input.description.unwrap_or_default(),
+            timeout_s: unsigned(input.timeout, settings::DEFAULT_TIMEOUT_S),
+            memory_mb: unsigned(input.memory_size, settings::DEFAULT_MEMORY_MB),
+            ephemeral_mb: unsigned(input.ephemeral_storage.map(|e| e.size), settings::DEFAULT_EPHEMERAL_MB),
+            variables,
+            architecture: architecture.unwrap_or_else(|| "x86_64".to_owned()),
+            log_group: log_group.unwrap_or_else(|| format!("/aws/lambda/{}", name.name)),
+        },
+        live: None,
+        state: State::Pending,
+        last_update: None,
+        revision_id: cx.env.uuid().to_string(),
+        last_modified_us: cx.env.now().as_micros(),
+        tags: input.tags.unwrap_or_default(),
+    };
+    cx.kv
+        .transact(|tx| {
+            if FUNCTIONS.get(tx, &key)?.is_some() {
+                return Err(exists());
+            }
+            Ok(FUNCTIONS.put(tx, &key, &function)?)
+        })
+        .await?;
+
+    let answer = function.configuration(&name, &cx.state.runtimes);
+    cx.state.to_settle.send(key).await.map_err(AwsError::internal)?;
+    Ok(answer)
+}
+
+/// A bare name's length is checked by the service, not the front door, yet in the front door's words.
+fn check_name(name: &FunctionName) -> Result<()> {
+    if name.qualifier.is_some() {
+        return Err(errors::invalid_parameter_value_exception(
+            "The function name must not have a qualifier.",
+        ));
+    }
+    if name.name.len() > NAME_LENGTH_MAX {
+        return Err(errors::invalid_parameter_value_exception(format!(
+            "1 validation error detected: Value '{}' at 'functionName' failed to satisfy constraint: Member must have \
+             length less than or equal to {NAME_LENGTH_MAX}",
+            name.name
+        )));
+    }
+    Ok(())
+}
+
+fn check_honoured(input: &CreateFunctionInput) -> Result<()> {
+    Unhonoured {
+        vpc: input.vpc_config.as_ref(),
+        dead_letter: input.dead_letter_config.as_ref(),
+        kms_key_arn: input.kms_key_arn.as_deref(),
+        tracing: input.tracing_config.as_ref(),
+        layers: input.layers.as_deref(),
+        file_systems: input.file_system_configs.as_ref().is_some_and(|list| !list.is_empty()),
+        image: input.image_config.is_some() || input.package_type == Some(PackageType::Image),
+        snap_start: input.snap_start.as_ref(),
+        capacity_provider: input.capacity_provider_config.is_some(),
+        durable: input.durable_config.is_some(),
+        custom_runtime: input.runtime_config.is_some(),
+        accelerator: input.accelerator_config.is_some(),
+    }
+    .check(OPERATION)?;
+    settings::refuse_asked(
+        OPERATION,
+        &[
+            ("Publish", input.publish == Some(true)),
+            ("PublishTo", input.publish_to.is_some()),
+            ("TenancyConfig", input.tenancy_config.is_some()),
+            ("CodeSigningConfigArn", input.code_signing_config_arn.is_some()),
+        ],
+    )
+}
+
+fn mandatory(input: &CreateFunctionInput) -> Result<(String, String)> {
+    input.runtime.clone().zip(input.handler.clone()).ok_or_else(|| {
+        errors::invalid_parameter_value_exception(
+            "Runtime and Handler are mandatory parameters for functions created with deployment packages.",
+        )
+    })
+}
+
+fn zip(code: FunctionCode) -> Result<bytes::Bytes> {
+    settings::refuse_asked(
+        OPERATION,
+        &[
+            ("Code.S3Bucket", code.s3_bucket.is_some() || code.s3_key.is_some()),
+            ("Code.ImageUri", code.image_uri.is_some()),
+            ("Code.SourceKMSKeyArn", code.source_kms_key_arn.is_some()),
+        ],
+    )?;
+    code.zip_file.ok_or_else(|| {
+        errors::invalid_parameter_value_exception("Please provide a source for function code.")
+    })
+}

@@ -1,0 +1,27 @@
+//! `GetFunction`: configuration, tags, and where the code can be had.
+
+use api_lambda::{FunctionCodeLocation, FunctionCodeLocationError, GetFunctionInput, GetFunctionOutput};
+use aws_wire::Result;
+
+use crate::Ctx;
+use crate::name::FunctionName;
+use crate::versions::find;
+
+pub(crate) async fn get_function(cx: Ctx, input: GetFunctionInput) -> Result<GetFunctionOutput> {
+    let name = FunctionName::parse_latest(&cx.caller, &input.function_name, input.qualifier.as_deref())?;
+    let function = find(&cx, &name).await?;
+    Ok(GetFunctionOutput {
+        configuration: Some(function.configuration(&name, &cx.state.runtimes)),
+        code: Some(FunctionCodeLocation {
+            repository_type: Some("S3".to_owned()),
+            // A presigned location comes with the S3 service; until then the answer says so.
+            error: Some(FunctionCodeLocationError {
+                error_code: Some("NotImplementedException".to_owned()),
+                message: Some("Lambent has no download location of packages yet.".to_owned()),
+            }),
+            ..FunctionCodeLocation::default()
+        }),
+        tags: Some(function.tags).filter(|tags| !tags.is_empty()),
+        ..GetFunctionOutput::default()
+    })
+}

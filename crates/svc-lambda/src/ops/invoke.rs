@@ -1,0 +1,126 @@
+//! `Invoke`: runs a function and answers what it returned.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use api_lambda::{InvocationType, InvokeInput, InvokeOutput, LogType, errors};
+use aws_wire::{AwsError, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use execution::{Invocation, PAYLOAD_BYTES_MAX, Refused, Throttled};
+
+use crate::Ctx;
+use crate::name::{FunctionName, LATEST};
+use crate::settings;
+
+/// Of the base64 text.
+const CLIENT_CONTEXT_BYTES_MAX: usize = 3583;
+
+pub(crate) async fn invoke(cx: Ctx, input: InvokeInput) -> Result<InvokeOutput> {
+    let name = FunctionName::parse(&cx.caller, &input.function_name, input.qualifier.as_deref())?;
+    let invocation_type = input.invocation_type.unwrap_or(InvocationType::RequestResponse);
+    settings::refuse_asked(
+        "Invoke",
+        &[
+            ("InvocationType Event", invocation_type == InvocationType::Event),
+            ("DurableExecutionName", input.durable_execution_name.is_some()),
+            ("TenantId", input.tenant_id.is_some()),
+        ],
+    )?;
+    if name.qualifier.as_deref().is_some_and(|qualifier| qualifier != LATEST) {
+        return Err(name.not_found());
+    }
+    let payload = check_payload(input.payload.unwrap_or_default())?;
+    let client_context = input.client_context.as_deref().map(decode_client_context).transpose()?;
+    let version =
+        cx.state.versions.get(&cx, &name).await.map_err(|error| not_found_of_latest(error, &name))?;
+    if invocation_type == InvocationType::DryRun {
+        return Ok(InvokeOutput { status_code: Some(204), ..InvokeOutput::default() });
+    }
+    let invocation = Invocation {
+        request_id: Arc::clone(&cx.request_id),
+        invoked_function_arn: name.qualified_arn(),
+        payload,
+        client_context,
+        trace_id: Some(trace_id(&cx)),
+    };
+
+    let outcome = cx.state.pools.invoke(&version, invocation).await.map_err(refused)?;
+
+    let wants_log = input.log_type == Some(LogType::Tail);
+    Ok(InvokeOutput {
+        status_code: Some(200),
+        function_error: outcome.failed.then(|| "Unhandled".to_owned()),
+        log_result: wants_log.then(|| BASE64.encode(&outcome.log_tail)),
+        payload: Some(outcome.payload),
+        executed_version: Some(version.version.clone()),
+        durable_execution_arn: None,
+    })
+}
+
+/// An invoke of a function that is missing names the version it would have run.
+fn not_found_of_latest(error: AwsError, name: &FunctionName) -> AwsError {
+    if error.status == 404 && name.qualifier.is_none() {
+        return errors::resource_not_found_exception(format!("Function not found: {}:{LATEST}", name.arn()));
+    }
+    error
+}
+
+fn check_payload(payload: Bytes) -> Result<Bytes> {
+    if payload.len() > PAYLOAD_BYTES_MAX {
+        return Err(errors::request_too_large_exception(format!(
+            "{} byte payload is too large for the RequestResponse invocation type (limit {PAYLOAD_BYTES_MAX} bytes)",
+            payload.len()
+        )));
+    }
+    if payload.is_empty() {
+        return Ok(Bytes::from_static(b"{}"));
+    }
+    match serde_json::from_slice::<serde::de::IgnoredAny>(&payload) {
+        Ok(_) => Ok(payload),
+        Err(error) => Err(errors::invalid_request_content_exception(format!(
+            "Could not parse request body into json: Could not parse payload into json: {error}"
+        ))),
+    }
+}
+
+fn decode_client_context(text: &str) -> Result<String> {
+    if text.len() > CLIENT_CONTEXT_BYTES_MAX {
+        return Err(errors::invalid_request_content_exception(format!(
+            "Client context must be no more than {CLIENT_CONTEXT_BYTES_MAX} bytes in size."
+        )));
+    }
+    let decoded = BASE64.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let json = decoded.filter(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok());
+    json.ok_or_else(|| {
+        errors::invalid_request_content_exception(
+            "Client context must be a valid Base64-encoded JSON object.",
+        )
+    })
+}
+
+fn refused(refused: Refused) -> AwsError {
+    match refused {
+        Refused::Throttled(Throttled(reason)) => errors::too_many_requests_exception("Rate Exceeded.")
+            .with("Reason", reason.as_str())
+            .with("retryAfterSeconds", "1"),
+        Refused::Sandbox(cause) => {
+            errors::service_exception("The execution environment could not be started.").because(cause)
+        }
+    }
+}
+
+/// A trace that begins here, not sampled.
+fn trace_id(cx: &Ctx) -> String {
+    let mut random = [0; 20];
+    cx.env.fill(&mut random);
+    let hex = |bytes: &[u8]| {
+        bytes.iter().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    };
+    let (root, parent) = random.split_at(12);
+    format!("Root=1-{:08x}-{};Parent={};Sampled=0", cx.env.now().as_secs(), hex(root), hex(parent))
+}

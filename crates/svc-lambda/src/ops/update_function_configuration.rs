@@ -1,0 +1,96 @@
+//! `UpdateFunctionConfiguration`: other settings. What is not given stays; a map that is given replaces the old.
+
+use api_lambda::{FunctionConfiguration, UpdateFunctionConfigurationInput};
+use aws_wire::{AwsError, Result};
+
+use crate::Ctx;
+use crate::function::Settings;
+use crate::keys::FUNCTIONS;
+use crate::name::FunctionName;
+use crate::settings::{self, Unhonoured};
+
+pub(crate) async fn update_function_configuration(
+    cx: Ctx,
+    input: UpdateFunctionConfigurationInput,
+) -> Result<FunctionConfiguration> {
+    let name = FunctionName::parse_latest(&cx.caller, &input.function_name, None)?;
+    check_honoured(&input)?;
+    input.runtime.as_deref().map(settings::check_runtime).transpose()?;
+    let variables = input.environment.as_ref().and_then(|environment| environment.variables.as_ref());
+    variables.map(settings::check_variables).transpose()?;
+    let log_group = settings::log_group(input.logging_config.as_ref())?;
+    update(&cx, &name, input.revision_id.as_deref(), |wanted| apply(wanted, &input, log_group.as_deref()))
+        .await
+}
+
+fn check_honoured(input: &UpdateFunctionConfigurationInput) -> Result<()> {
+    Unhonoured {
+        vpc: input.vpc_config.as_ref(),
+        dead_letter: input.dead_letter_config.as_ref(),
+        kms_key_arn: input.kms_key_arn.as_deref(),
+        tracing: input.tracing_config.as_ref(),
+        layers: input.layers.as_deref(),
+        file_systems: input.file_system_configs.as_ref().is_some_and(|list| !list.is_empty()),
+        image: input.image_config.is_some(),
+        snap_start: input.snap_start.as_ref(),
+        capacity_provider: input.capacity_provider_config.is_some(),
+        durable: input.durable_config.is_some(),
+        custom_runtime: input.runtime_config.is_some(),
+        accelerator: input.accelerator_config.is_some(),
+    }
+    .check("UpdateFunctionConfiguration")
+}
+
+fn apply(wanted: &mut Settings, input: &UpdateFunctionConfigurationInput, log_group: Option<&str>) {
+    let set = |target: &mut String, value: Option<&str>| {
+        if let Some(value) = value {
+            value.clone_into(target);
+        }
+    };
+    set(&mut wanted.role, input.role.as_deref());
+    set(&mut wanted.handler, input.handler.as_deref());
+    set(&mut wanted.runtime, input.runtime.as_deref());
+    set(&mut wanted.description, input.description.as_deref());
+    set(&mut wanted.log_group, log_group);
+    let set = |target: &mut u32, value: Option<i32>| {
+        if let Some(value) = value.and_then(|value| u32::try_from(value).ok()) {
+            *target = value;
+        }
+    };
+    set(&mut wanted.timeout_s, input.timeout);
+    set(&mut wanted.memory_mb, input.memory_size);
+    set(&mut wanted.ephemeral_mb, input.ephemeral_storage.as_ref().map(|storage| storage.size));
+    if let Some(variables) = input.environment.as_ref().and_then(|environment| environment.variables.as_ref())
+    {
+        wanted.variables = Some(variables.clone()).filter(|variables| !variables.is_empty());
+    }
+}
+
+/// Changes what a function wants, in one transaction, and has it made live.
+///
+/// # Errors
+/// 404 without the function, 409 while another change is under way, 412 for another revision.
+pub(super) async fn update(
+    cx: &Ctx,
+    name: &FunctionName,
+    revision_id: Option<&str>,
+    change: impl Fn(&mut Settings),
+) -> Result<FunctionConfiguration> {
+    let key = name.key();
+    let (now, new_revision_id) = (cx.env.now(), cx.env.uuid().to_string());
+    let function = cx
+        .kv
+        .transact(|tx| {
+            let mut function = FUNCTIONS.get(tx, &key)?.ok_or_else(|| name.not_found())?;
+            function.check_settled()?;
+            function.check_revision(revision_id)?;
+            change(&mut function.wanted);
+            function.touch(&new_revision_id, now);
+            FUNCTIONS.put(tx, &key, &function)?;
+            Ok::<_, AwsError>(function)
+        })
+        .await?;
+    let answer = function.configuration(name, &cx.state.runtimes);
+    cx.state.to_settle.send(key).await.map_err(AwsError::internal)?;
+    Ok(answer)
+}

@@ -1,0 +1,232 @@
+//! The checks of a function's settings, in AWS's order and words, and which of them Lambent honours.
+
+use std::collections::BTreeMap;
+
+use api_lambda as api;
+use api_lambda::errors;
+use aws_wire::{AwsError, Result};
+
+/// Names and values of a function's variables as JSON.
+const VARIABLES_BYTES_MAX: usize = 4096;
+pub(crate) const DEFAULT_TIMEOUT_S: u32 = 3;
+pub(crate) const DEFAULT_MEMORY_MB: u32 = 128;
+pub(crate) const DEFAULT_EPHEMERAL_MB: u32 = 512;
+
+/// Variables that Lambda sets itself and nobody may.
+const RESERVED: [&str; 19] = [
+    "_HANDLER",
+    "_X_AMZN_TRACE_ID",
+    "AWS_ACCESS_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_DEFAULT_REGION",
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_INITIALIZATION_TYPE",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_REGION",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SECRET_KEY",
+    "AWS_SESSION_TOKEN",
+    "LAMBDA_RUNTIME_DIR",
+    "LAMBDA_TASK_ROOT",
+];
+
+/// Runtimes that functions can still be created with.
+const SUPPORTED: [&str; 24] = [
+    "nodejs26.x",
+    "nodejs24.x",
+    "nodejs22.x",
+    "nodejs20.x",
+    "python3.15",
+    "python3.14",
+    "python3.13",
+    "python3.12",
+    "python3.11",
+    "python3.10",
+    "java25",
+    "java21",
+    "java17",
+    "java17.al2023",
+    "java11",
+    "java11.al2023",
+    "java8.al2",
+    "java8.al2023",
+    "dotnet10",
+    "dotnet8",
+    "ruby4.0",
+    "ruby3.4",
+    "ruby3.3",
+    "provided.al2023",
+];
+
+/// Runtimes past their end, of which AWS takes no new functions.
+const DEPRECATED: [&str; 28] = [
+    "nodejs",
+    "nodejs4.3",
+    "nodejs4.3-edge",
+    "nodejs6.10",
+    "nodejs8.10",
+    "nodejs10.x",
+    "nodejs12.x",
+    "nodejs14.x",
+    "nodejs16.x",
+    "nodejs18.x",
+    "java8",
+    "python2.7",
+    "python3.6",
+    "python3.7",
+    "python3.8",
+    "python3.9",
+    "dotnetcore1.0",
+    "dotnetcore2.0",
+    "dotnetcore2.1",
+    "dotnetcore3.1",
+    "dotnet6",
+    "go1.x",
+    "ruby2.5",
+    "ruby2.7",
+    "ruby3.2",
+    "provided",
+    "provided.al2",
+    "custom",
+];
+
+/// # Errors
+/// 400 for a runtime that AWS does not know, or no longer takes.
+pub(crate) fn check_runtime(runtime: &str) -> Result<()> {
+    if SUPPORTED.contains(&runtime) {
+        return Ok(());
+    }
+    let message = if DEPRECATED.contains(&runtime) {
+        format!(
+            "The runtime parameter of {runtime} is no longer supported for creating or updating AWS Lambda functions. We \
+             recommend you use a supported runtime while creating or updating functions."
+        )
+    } else {
+        format!(
+            "Value {runtime} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [{}] or be a \
+             valid ARN",
+            SUPPORTED.join(", ")
+        )
+    };
+    Err(errors::invalid_parameter_value_exception(message))
+}
+
+/// # Errors
+/// 400 for reserved names, and above 4 KB.
+pub(crate) fn check_variables(variables: &BTreeMap<String, String>) -> Result<()> {
+    let reserved =
+        variables.keys().map(String::as_str).filter(|name| RESERVED.contains(name)).collect::<Vec<_>>();
+    if !reserved.is_empty() {
+        return Err(errors::invalid_parameter_value_exception(format!(
+            "Lambda was unable to configure your environment variables because the environment variables you have \
+             provided contains reserved keys that are currently not supported for modification. Reserved keys used in \
+             this request: {}",
+            reserved.join(", ")
+        )));
+    }
+    let measured = serde_json::to_string(variables).unwrap_or_default();
+    if measured.len() > VARIABLES_BYTES_MAX {
+        return Err(errors::invalid_parameter_value_exception(format!(
+            "Lambda was unable to configure your environment variables because the environment variables you have \
+             provided exceeded the 4KB limit. String measured: {measured}"
+        )));
+    }
+    Ok(())
+}
+
+/// # Errors
+/// 400 unless there is exactly one.
+pub(crate) fn architecture(architectures: Option<&[api::Architecture]>) -> Result<Option<String>> {
+    match architectures {
+        None => Ok(None),
+        Some([api::Architecture::X86_64]) => Ok(Some("x86_64".to_owned())),
+        // Only functions of this machine's own kind can run here; saying so now beats failing at the first call.
+        Some([other]) => {
+            Err(AwsError::parameter_not_implemented("host", &format!("Architectures [{}]", other.as_str())))
+        }
+        Some(_) => {
+            Err(errors::invalid_parameter_value_exception("Architectures must have exactly one item."))
+        }
+    }
+}
+
+/// # Errors
+/// 501 for what only JSON logs have.
+pub(crate) fn log_group(logging: Option<&api::LoggingConfig>) -> Result<Option<String>> {
+    let Some(logging) = logging else { return Ok(None) };
+    let has_levels = logging.application_log_level.is_some() || logging.system_log_level.is_some();
+    if has_levels && logging.log_format != Some(api::LogFormat::Json) {
+        return Err(errors::invalid_parameter_value_exception(
+            "Log level is not supported when LogFormat is set to Text. Remove log level from your request or change the \
+             LogFormat to JSON and try again.",
+        ));
+    }
+    if logging.log_format == Some(api::LogFormat::Json) {
+        return Err(AwsError::parameter_not_implemented("LoggingConfig", "LogFormat JSON"));
+    }
+    Ok(logging.log_group.clone())
+}
+
+/// The parameters that create and update have in common and that Lambent can't honour yet. What asks for the default
+/// is no request for the feature and passes.
+pub(crate) struct Unhonoured<'a> {
+    pub vpc: Option<&'a api::VpcConfig>,
+    pub dead_letter: Option<&'a api::DeadLetterConfig>,
+    pub kms_key_arn: Option<&'a str>,
+    pub tracing: Option<&'a api::TracingConfig>,
+    pub layers: Option<&'a [String]>,
+    pub file_systems: bool,
+    pub image: bool,
+    pub snap_start: Option<&'a api::SnapStart>,
+    pub capacity_provider: bool,
+    pub durable: bool,
+    pub custom_runtime: bool,
+    pub accelerator: bool,
+}
+
+impl Unhonoured<'_> {
+    /// # Errors
+    /// 501 that names the first of them.
+    pub(crate) fn check(&self, operation: &str) -> Result<()> {
+        let in_vpc = self.vpc.is_some_and(|vpc| {
+            let some = |list: &Option<Vec<String>>| list.as_ref().is_some_and(|list| !list.is_empty());
+            some(&vpc.subnet_ids) || some(&vpc.security_group_ids)
+        });
+        let dead_letters = self.dead_letter.and_then(|config| config.target_arn.as_deref());
+        let asked = [
+            ("VpcConfig", in_vpc),
+            ("DeadLetterConfig", dead_letters.is_some_and(|arn| !arn.is_empty())),
+            ("KMSKeyArn", self.kms_key_arn.is_some_and(|arn| !arn.is_empty())),
+            (
+                "TracingConfig Active",
+                self.tracing.is_some_and(|tracing| tracing.mode == Some(api::TracingMode::Active)),
+            ),
+            ("Layers", self.layers.is_some_and(|layers| !layers.is_empty())),
+            ("FileSystemConfigs", self.file_systems),
+            ("ImageConfig", self.image),
+            (
+                "SnapStart",
+                self.snap_start.is_some_and(|s| s.apply_on == Some(api::SnapStartApplyOn::PublishedVersions)),
+            ),
+            ("CapacityProviderConfig", self.capacity_provider),
+            ("DurableConfig", self.durable),
+            ("RuntimeConfig", self.custom_runtime),
+            ("AcceleratorConfig", self.accelerator),
+        ];
+        refuse_asked(operation, &asked)
+    }
+}
+
+/// # Errors
+/// 501 that names the first parameter that is asked for.
+pub(crate) fn refuse_asked(operation: &str, asked: &[(&str, bool)]) -> Result<()> {
+    match asked.iter().find(|(_, asked)| *asked) {
+        Some((parameter, _)) => Err(AwsError::parameter_not_implemented(operation, parameter)),
+        None => Ok(()),
+    }
+}

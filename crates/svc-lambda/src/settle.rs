@@ -1,0 +1,68 @@
+//! Makes functions live: what was asked for becomes what runs, outside the request that asked.
+
+use kv::{Direction, Span};
+
+use crate::Ctx;
+use crate::function::Function;
+use crate::keys::{FUNCTIONS, FunctionKey};
+
+/// Functions read at once when the platform starts.
+const PAGE: usize = 1000;
+
+/// Settles what a crash left unsettled, then whatever comes.
+pub(crate) async fn run(cx: Ctx) {
+    if let Err(error) = settle_leftovers(&cx).await {
+        tracing::error!(%error, "settle functions left by the last run");
+    }
+    let mut settling = cx.state.settling.lock().await;
+    while let Some(key) = settling.recv().await {
+        settle(&cx, key).await;
+    }
+}
+
+async fn settle_leftovers(cx: &Ctx) -> Result<(), kv::Error> {
+    let mut span = Span::all();
+    loop {
+        let page = FUNCTIONS.scan(&cx.kv.snapshot().await?, &span, PAGE, Direction::Forward)?;
+        let Some((last, _)) = page.last() else { return Ok(()) };
+        span = Span::all().after(last);
+        for (key, _) in page.into_iter().filter(|(_, function)| function.is_settling()) {
+            settle(cx, key).await;
+        }
+    }
+}
+
+async fn settle(cx: &Ctx, key: FunctionKey) {
+    let settled = try_settle(cx, &key).await;
+    if let Err(error) = settled {
+        tracing::error!(%error, function = key.2, "make a function live");
+    }
+}
+
+async fn try_settle(cx: &Ctx, key: &FunctionKey) -> Result<(), kv::Error> {
+    let Some(function) = FUNCTIONS.get(&cx.kv.snapshot().await?, key)? else { return Ok(()) };
+    if !function.is_settling() {
+        return Ok(());
+    }
+    let prepared = cx.state.packages.tree(&function.wanted.code).await;
+    if let Err(error) = &prepared {
+        tracing::error!(%error, cause = ?error.cause, function = key.2, "prepare a package");
+    }
+    let revision_id = cx.env.uuid().to_string();
+    let settled = cx
+        .kv
+        .transact(|tx| {
+            // Only what was prepared may go live: a change in the meantime asks to be settled itself.
+            let stored = FUNCTIONS.get(tx, key)?;
+            let Some(mut stored) = stored.filter(|stored| *stored == function) else { return Ok(None) };
+            stored.settle(prepared.is_ok(), revision_id.clone());
+            FUNCTIONS.put(tx, key, &stored)?;
+            Ok::<_, kv::Error>(Some(stored))
+        })
+        .await?;
+    if let Some(Function { arn, revision_id, .. }) = settled {
+        cx.state.versions.forget(key);
+        cx.state.pools.retire(&arn, Some(&revision_id));
+    }
+    Ok(())
+}
