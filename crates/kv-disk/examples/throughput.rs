@@ -30,9 +30,11 @@ fn main() {
         for writers in [1, 8, 64, 256] {
             let rate = writers_rate(&kv, &env, writers, false).await;
             println!("{writers} writers, 2 rows each, no conflicts: {rate:.0} transactions/s");
+            println!("resident {} KiB", resident_kib());
         }
         println!("64 writers on one counter: {:.0} transactions/s", writers_rate(&kv, &env, 64, true).await);
         reads(&kv, &env).await;
+        queue(&kv, &env).await;
     });
     println!("resident {} KiB", resident_kib());
 }
@@ -81,6 +83,36 @@ async fn reads(kv: &Kv, env: &Env) {
         span = rows.last().map_or(Span::all(), |(key, _)| Span::all().after(key));
     }
     println!("scan by 1000: {:.0} rows/s", count as f64 / (env.monotonic() - started).as_secs_f64());
+}
+
+/// What taking from the head costs once many rows before it are deleted.
+async fn queue(kv: &Kv, env: &Env) {
+    const QUEUE: Table<u64, String> = Table::new(3, "queue");
+    const ROWS_PER_TRANSACTION: u64 = 100;
+    for hundred_thousands in 1..=2u64 {
+        let started = env.monotonic();
+        for number in (hundred_thousands - 1) * 1000..hundred_thousands * 1000 {
+            let first = number * ROWS_PER_TRANSACTION;
+            let put = kv.transact(|tx| {
+                let mut rows = first..first + ROWS_PER_TRANSACTION;
+                rows.try_for_each(|row| QUEUE.put(tx, &row, &"v".repeat(VALUE_BYTES)))
+            });
+            put.await.expect("put");
+            let take = kv.transact(|tx| {
+                let head = QUEUE.scan(tx, &Span::all(), ROWS_PER_TRANSACTION as usize, Direction::Forward)?;
+                head.iter().try_for_each(|(row, _)| QUEUE.delete(tx, row))
+            });
+            take.await.expect("take");
+        }
+        let each = (env.monotonic() - started).as_secs_f64() / 1000.0;
+        let (before, snapshot) = (env.monotonic(), kv.snapshot().await.expect("snapshot"));
+        QUEUE.scan(&snapshot, &Span::all(), 1, Direction::Forward).expect("scan");
+        println!(
+            "queue, {hundred_thousands}00,000 taken: put and take of 100 rows {:.1} ms, look at the head {:.2} ms",
+            each * 1e3,
+            (env.monotonic() - before).as_secs_f64() * 1e3
+        );
+    }
 }
 
 fn resident_kib() -> u64 {

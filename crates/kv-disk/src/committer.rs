@@ -89,9 +89,10 @@ impl Committer {
         }
         let mut batch = self.store.db.batch().durability(Some(PersistMode::SyncData));
         for (key, value) in &writes {
+            // Copied: bytes kept in memory until they are in a file must not hold on to a larger buffer.
             match value {
-                Some(value) => batch.insert(&self.store.rows, key.clone(), value.clone()),
-                None => batch.remove(&self.store.rows, key.clone()),
+                Some(value) => batch.insert(&self.store.rows, &key[..], &value[..]),
+                None => batch.remove(&self.store.rows, &key[..]),
             }
         }
         if let Err(error) = batch.commit() {

@@ -71,6 +71,8 @@ impl DiskEngine {
     pub fn open(dir: &Path) -> Result<Self, OpenError> {
         let directory = Directory::claim(dir)?;
         let damaged = |source| match source {
+            // A process that opened the engine's files without asking for the directory first.
+            fjall::Error::Locked => OpenError::InUse { dir: dir.to_owned(), pid: "unknown".to_owned() },
             fjall::Error::Io(source) => {
                 OpenError::Io { doing: "open store in", path: dir.to_owned(), source }
             }

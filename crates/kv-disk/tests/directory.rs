@@ -1,7 +1,7 @@
 //! Opening: what a store's directory must be, and what is said when it is not.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use env::Env;
@@ -99,29 +99,38 @@ fn an_opening_that_was_cut_short_is_made_good() {
     open(dir.path()).expect("open");
 }
 
-/// What a store of 3000 rows is after one byte of one file has changed: refused, or how many rows can be read.
+/// What a store of 3000 rows is after one byte of each of `files` has changed: refused, or how many rows can be read.
 async fn damage(
     store: &Path,
-    file: &str,
+    files: &[PathBuf],
     at: fn(usize) -> usize,
 ) -> Result<Result<usize, kv::Error>, OpenError> {
     let copy = tempfile::tempdir().expect("temporary directory");
     copy_tree(store, copy.path());
-    let path = copy.path().join(file);
-    let mut bytes = fs::read(&path).expect("read");
-    let at = at(bytes.len());
-    bytes[at] ^= 0x55;
-    fs::write(&path, bytes).expect("write");
+    for file in files {
+        let path = copy.path().join(file.strip_prefix(store).expect("a file of the store"));
+        let mut bytes = fs::read(&path).expect("read");
+        let at = at(bytes.len());
+        bytes[at] ^= 0x55;
+        fs::write(&path, bytes).expect("write");
+    }
     let kv = open(copy.path())?;
     let snapshot = kv.snapshot().await.expect("snapshot");
     Ok(snapshot.scan_bytes(&KeyRange::all(), 10_000, Direction::Forward).map(|rows| rows.len()))
 }
 
-#[tokio::test]
-async fn damage_is_reported() {
-    let dir = tempfile::tempdir().expect("temporary directory");
-    let kv = open(dir.path()).expect("make store");
-    // Enough for a file of rows beside the journal.
+/// The files of `dir` whose names begin with `prefix`.
+fn files(dir: PathBuf, prefix: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).expect("list").map(|entry| entry.expect("entry"));
+    let named = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix));
+    named.map(|entry| entry.path()).collect()
+}
+
+/// Fills a store with more than stays in memory, and waits until a file of rows is in use.
+async fn fill(dir: &Path) {
+    let kv = open(dir).expect("make store");
+    let current = dir.join("data/keyspaces/1/current");
+    let empty = fs::read(&current).expect("read");
     for batch in 0..30u32 {
         let fill = |tx: &mut Tx| {
             (0..100u32)
@@ -129,24 +138,31 @@ async fn damage_is_reported() {
         };
         kv.transact(fill).await.expect("fill");
     }
-    drop(kv);
-    let rows = "data/keyspaces/1/tables/0";
-    let journal = "data/0.jnl";
-    assert!(dir.path().join(rows).exists(), "the rows did not reach a file");
+    // Files are written in the background; meanwhile one row is written over and over.
+    let mut turns = 0;
+    while fs::read(&current).expect("read") == empty {
+        kv.transact(|tx| tx.put_bytes(0u32.to_be_bytes().to_vec(), "row")).await.expect("put");
+        turns += 1;
+        assert!(turns < 20_000, "the rows did not reach a file");
+    }
+}
 
-    for (file, at) in
-        [("data/version", (|_| 0) as fn(usize) -> usize), ("data/keyspaces/1/v1", |length| length / 2)]
-    {
-        let refused = damage(dir.path(), file, at).await;
-        assert!(matches!(refused, Err(OpenError::Damaged { .. })), "{file}: {refused:?}");
+#[tokio::test]
+async fn damage_is_reported() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    fill(dir.path()).await;
+    let rows = dir.path().join("data/keyspaces/1");
+    for files in [files(dir.path().join("data"), "version"), files(rows.clone(), "v")] {
+        let refused = damage(dir.path(), &files, |_| 0).await;
+        assert!(matches!(refused, Err(OpenError::Damaged { .. })), "{files:?}: {refused:?}");
     }
     for at in [(|_| 0) as fn(usize) -> usize, |length| length / 2] {
-        let unreadable = damage(dir.path(), rows, at).await;
+        let unreadable = damage(dir.path(), &files(rows.join("tables"), ""), at).await;
         assert!(matches!(unreadable, Ok(Err(kv::Error::Engine { .. }))), "{unreadable:?}");
     }
     // FIXME: this should be refused. fjall takes the first bad record of its journal for a write that was cut
     // short, and drops it with all that follow; they were acknowledged.
-    let truncated = damage(dir.path(), journal, |_| 0).await;
+    let truncated = damage(dir.path(), &[dir.path().join("data/0.jnl")], |_| 0).await;
     assert!(matches!(truncated, Ok(Ok(count)) if count < 3000), "{truncated:?}");
 }
 

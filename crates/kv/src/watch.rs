@@ -83,6 +83,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn only_writes_under_the_prefix_wake() {
+        let watches = Watches::default();
+        let fires = |prefix: &'static str, key: &str| {
+            let watch = watches.watch(prefix);
+            watches.wake([key.as_bytes()].into_iter());
+            watch.receiver.has_changed().expect("the sender lives")
+        };
+        assert!(fires("", "b") && fires("b", "b") && fires("b", "bc") && fires("bc", "bcd"));
+        assert!(!fires("b", "a") && !fires("b", "c") && !fires("bc", "b") && !fires("bc", "bd"));
+    }
+
+    #[test]
     fn a_dropped_watch_leaves_nothing_behind() {
         let watches = Watches::default();
         let (first, second) = (watches.watch("ab"), watches.watch("ab"));
