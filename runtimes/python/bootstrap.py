@@ -1,0 +1,578 @@
+"""The managed Python runtime: loads the user's handler and serves the Lambda Runtime API.
+
+Started by the platform as `python3 -S -s -X utf8 /var/runtime/bootstrap.pyc` (see ../README.md). Almost all of a
+cold start is importing, so this file touches only modules that are built in or already loaded when Python starts;
+whatever one function out of two does not need (tracebacks, logging, unusual JSON) lives in its own file beside this
+one and is loaded on first use.
+"""
+import sys
+import marshal
+import posix
+import time
+
+# Imported before sys.path knows about user code, so that a user's file of the same name cannot replace them.
+import _socket
+from _json import encode_basestring, encode_basestring_ascii, make_encoder, make_scanner
+
+RUNTIME_DIR = (posix.environ.get(b"LAMBDA_RUNTIME_DIR") or __file__.rpartition("/")[0].encode() or b".").decode()
+INVOCATION = b"/2018-06-01/runtime/invocation/"
+FRAME_TEXT = 0xA55A0003
+
+
+def env(name):
+    value = posix.environ.get(name.encode())
+    return None if value is None else value.decode("utf-8", "surrogateescape")
+
+
+def sibling(name):
+    """Loads a file of this runtime by its path, whatever the user did to sys.path."""
+    import _frozen_importlib as bootstrap
+    import _frozen_importlib_external as external
+
+    module = sys.modules.get(name)
+    if module is None:
+        path = "%s/%s.py" % (RUNTIME_DIR, name)
+        spec = external.spec_from_file_location(name, path, loader=external.SourceFileLoader(name, path))
+        module = bootstrap._load(spec)
+    return module
+
+
+class Fault(Exception):
+    """A failure with one of AWS's `Runtime.*` error types instead of the name of an exception class."""
+
+    def __init__(self, error_type, message, trace=None):
+        Exception.__init__(self, message)
+        self.error_type, self.message, self.trace = error_type, message, trace
+
+
+# ---- Logs --------------------------------------------------------------------------------------------------------
+
+
+class PlainSink:
+    """Where log records go when the platform gave no telemetry descriptor: standard output, one line a record."""
+
+    def log(self, message, frame_type=FRAME_TEXT):
+        sys.stdout.write(message)
+
+    def log_lines(self, lines, frame_type):
+        # A carriage return keeps a traceback one record for readers that split on newlines.
+        sys.stdout.write("\r".join(lines) + "\n")
+
+
+class FrameSink:
+    """Log records as frames on the telemetry descriptor: type, length, microseconds, text; integers big-endian."""
+
+    def __init__(self, fd):
+        self.fd = fd
+
+    def log(self, message, frame_type=FRAME_TEXT):
+        # print() may share the pipe: what was printed before this record has to leave before it.
+        flush_output()
+        body = message.encode("utf-8", "replace")
+        stamp = time.time_ns() // 1000
+        frame = frame_type.to_bytes(4, "big") + len(body).to_bytes(4, "big") + stamp.to_bytes(8, "big") + body
+        while frame:
+            try:
+                frame = frame[posix.write(self.fd, frame):]
+            except BlockingIOError:
+                # A child process may have made the shared pipe non-blocking; wait for the reader.
+                time.sleep(0.001)
+
+    def log_lines(self, lines, frame_type):
+        self.log("\n".join(lines), frame_type)
+
+
+def flush_output():
+    for stream in OUTPUTS:
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            pass  # The user closed it, or nobody reads it any more.
+
+
+def open_outputs():
+    """Makes standard output line-buffered: Lambda shows a line as soon as it is printed."""
+    streams = [stream for stream in (sys.stdout, sys.stderr) if stream is not None]
+    for stream in streams:
+        stream.reconfigure(line_buffering=True)
+    return streams
+
+
+def open_sink():
+    fd = posix.environ.pop(b"_LAMBDA_TELEMETRY_LOG_FD", None)
+    if fd is None:
+        return PlainSink()
+    posix.unsetenv(b"_LAMBDA_TELEMETRY_LOG_FD")  # Child processes must not write frames.
+    return FrameSink(int(fd))
+
+
+# ---- JSON, as AWS's encoder writes it ----------------------------------------------------------------------------
+
+
+class Unusual(Exception):
+    """Raised by the fast encoder for a value only `lambent_json` knows how to write."""
+
+
+def unusual(value):
+    raise Unusual
+
+
+def keeps_unicode(execution_env):
+    """From Python 3.12 on, AWS writes non-ASCII characters as they are; before, as \\u escapes."""
+    _, _, version = (execution_env or "").partition("AWS_Lambda_python3.")
+    return version.isdigit() and int(version) >= 12
+
+
+class Json:
+    """Reads events and writes results with CPython's C codec, without the 14 ms of importing `json`."""
+
+    # What the C scanner wants to know; the defaults of json.loads.
+    strict, object_hook, object_pairs_hook, parse_float, parse_int = True, None, None, float, int
+
+    def __init__(self):
+        self.raw_unicode = keeps_unicode(env("AWS_EXECUTION_ENV"))
+        self.quote = encode_basestring if self.raw_unicode else encode_basestring_ascii
+        self.memo = {}
+        self.scan = make_scanner(self)
+
+    @staticmethod
+    def parse_constant(name):
+        # NaN and Infinity are not JSON: AWS's decoder refuses them.
+        raise ValueError(name)
+
+    def loads(self, data):
+        try:
+            text = data.decode("utf-8").strip(" \t\n\r")
+            value, end = self.scan(text, 0)
+            if end == len(text):
+                return value
+        except Exception:
+            pass
+        return sibling("lambent_json").loads(data)  # Raises with the message users know.
+
+    def dumps(self, value):
+        try:
+            # marshal takes only exact built-in types: the cheapest test that no named tuple, enumeration or Decimal
+            # hides anywhere inside. json would write a named tuple as a list where AWS writes an object.
+            marshal.dumps(value, 2)
+            encode = make_encoder({}, unusual, self.quote, None, ": ", ", ", False, False, True)
+            text = "".join(encode(value, 0))
+        except (Unusual, TypeError, ValueError):
+            return sibling("lambent_json").dumps(value, self.quote)
+        if self.raw_unicode and ("\u2028" in text or "\u2029" in text):
+            # AWS's encoder escapes the two line separators that old JavaScript could not read.
+            text = text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+        return text
+
+
+# ---- Runtime API -------------------------------------------------------------------------------------------------
+
+
+class Api:
+    """One keep-alive connection to the Runtime API, written on the raw socket.
+
+    http.client would cost 40 ms of imports and twice the latency of a call. A request is one write, with Nagle off:
+    headers and body in two packets would wait for a delayed acknowledgement.
+    """
+
+    def __init__(self, address):
+        host, _, port = address.rpartition(":")
+        self.address = (host, int(port))
+        self.host = address.encode()
+        self.socket = None
+        self.buffer = b""
+        self.get_next = self.head(b"GET", INVOCATION + b"next") + b"\r\n"
+
+    def head(self, method, path):
+        agent = b"lambent-python/%d.%d" % sys.version_info[:2]
+        return b"%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: %s\r\n" % (method, path, self.host, agent)
+
+    def next(self):
+        status, headers, body = self.call(self.get_next)
+        if status != 200:
+            raise RuntimeError("Failed to get next: status %d" % status)
+        return headers, body
+
+    def post(self, path, headers, body):
+        head = [self.head(b"POST", path)]
+        for name, value in headers:
+            # Header values come from user code (exception names): a line break must not end the header.
+            value = value.replace("\r", " ").replace("\n", " ").encode("utf-8", "replace")
+            head.append(b"%s: %s\r\n" % (name, value))
+        head.append(b"Content-Length: %d\r\n\r\n" % len(body))
+        status, _, answer = self.call(b"".join(head), body)
+        if status != 202:
+            # As AWS's client: a refused answer ends the process and the platform starts a new one.
+            raise RuntimeError("Failed to post to the Runtime API: status %d %s" % (status, answer[:200]))
+
+    def call(self, head, body=b""):
+        reused = self.socket is not None
+        try:
+            self.send(head, body)
+            return self.receive()
+        except ConnectionError:
+            # A connection kept open for long (or through a snapshot) may be gone; a fresh one failing is an error.
+            if not reused or self.buffer:
+                raise
+            self.socket = None
+            self.send(head, body)
+            return self.receive()
+
+    def send(self, head, body):
+        if self.socket is None:
+            self.socket = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM, 0)
+            self.socket.connect(self.address)
+            self.socket.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+            self.buffer = b""
+        if len(body) < 65536:
+            self.socket.sendall(head + body)
+        else:
+            # Saves copying the result: both buffers in one system call, then whatever the kernel did not take.
+            sent = self.socket.sendmsg([head, body])
+            if sent < len(head):
+                self.socket.sendall(head[sent:])
+                sent = len(head)
+            self.socket.sendall(memoryview(body)[sent - len(head):])
+
+    def more(self):
+        data = self.socket.recv(65536)
+        if not data:
+            raise ConnectionResetError("the Runtime API closed the connection")
+        return data
+
+    def receive(self):
+        data = self.buffer
+        while True:
+            end = data.find(b"\r\n\r\n")
+            if end >= 0:
+                break
+            data += self.more()
+            self.buffer = data
+        lines = data[:end].decode("utf-8", "replace").split("\r\n")
+        headers = {}
+        for line in lines[1:]:
+            name, _, value = line.partition(":")
+            headers[name.lower()] = value.strip()
+        rest = data[end + 4:]
+        if headers.get("transfer-encoding", "").lower() == "chunked":
+            body, self.buffer = self.receive_chunks(rest)
+        else:
+            body, self.buffer = self.receive_exactly(int(headers.get("content-length", 0)), rest)
+        if headers.get("connection", "").lower() == "close":
+            self.socket = None
+        return int(lines[0].split(" ", 2)[1]), headers, body
+
+    def receive_exactly(self, length, rest):
+        missing = length - len(rest)
+        if missing <= 0:
+            return rest[:length], rest[length:]
+        body = bytearray(length)
+        view = memoryview(body)
+        view[:len(rest)] = rest
+        while missing:
+            count = self.socket.recv_into(view[length - missing:])
+            if not count:
+                raise ConnectionResetError("the Runtime API closed the connection")
+            missing -= count
+        return body, b""
+
+    def receive_chunks(self, rest):
+        parts = []
+        while True:
+            while b"\r\n" not in rest:
+                rest += self.more()
+            size, _, rest = rest.partition(b"\r\n")
+            size = int(size.partition(b";")[0], 16)
+            chunk, rest = self.receive_exactly(size + 2, rest)
+            if not size:
+                return b"".join(parts), rest
+            parts.append(chunk[:-2])
+
+
+# ---- The context object ------------------------------------------------------------------------------------------
+
+
+class Slots:
+    """Base of the small value objects inside the context: attributes from a dictionary, None where absent."""
+
+    __slots__ = ()
+
+    def __init__(self, values):
+        for name in self.__slots__:
+            setattr(self, name, values.get(name))
+
+    def __repr__(self):
+        fields = ",".join("%s=%s" % (name, getattr(self, name)) for name in self.__slots__)
+        return "%s([%s])" % (type(self).__name__, fields)
+
+
+class CognitoIdentity(Slots):
+    __slots__ = ("cognito_identity_id", "cognito_identity_pool_id")
+
+
+class Client(Slots):
+    __slots__ = ("installation_id", "app_title", "app_version_name", "app_version_code", "app_package_name")
+
+
+class ClientContext(Slots):
+    __slots__ = ("custom", "env", "client")
+
+
+class LambdaContext:
+    """The second argument of a handler."""
+
+    def __init__(self, runtime, headers):
+        self.aws_request_id = headers.get("lambda-runtime-aws-request-id")
+        self.log_group_name = env("AWS_LAMBDA_LOG_GROUP_NAME")
+        self.log_stream_name = env("AWS_LAMBDA_LOG_STREAM_NAME")
+        self.function_name = env("AWS_LAMBDA_FUNCTION_NAME")
+        self.memory_limit_in_mb = env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")  # Text on AWS, too.
+        self.function_version = env("AWS_LAMBDA_FUNCTION_VERSION")
+        self.invoked_function_arn = headers.get("lambda-runtime-invoked-function-arn")
+        self.tenant_id = headers.get("lambda-runtime-aws-tenant-id")
+        client = header_json(runtime, headers.get("lambda-runtime-client-context"), "Client Context")
+        # Trace fields travel inside the client context but are not part of what the caller sent.
+        trace = client.pop("w3c", None) if isinstance(client, dict) else None
+        self._w3c = trace if isinstance(trace, dict) else {}
+        self.client_context = None if client is None else ClientContext(client)
+        if client is not None and self.client_context.client is not None:
+            self.client_context.client = Client(self.client_context.client)
+        identity = header_json(runtime, headers.get("lambda-runtime-cognito-identity"), "Cognito Identity") or {}
+        self.identity = CognitoIdentity({
+            "cognito_identity_id": identity.get("cognitoIdentityId"),
+            "cognito_identity_pool_id": identity.get("cognitoIdentityPoolId"),
+        })
+        self._deadline_ms = int(headers.get("lambda-runtime-deadline-ms") or 0)
+        self._sink = runtime.sink
+
+    def get_remaining_time_in_millis(self):
+        return max(self._deadline_ms - int(time.time() * 1000), 0)
+
+    def w3c(self):
+        names = ("traceparent", "tracestate", "baggage")
+        return {name: self._w3c[name] for name in names if isinstance(self._w3c.get(name), str)}
+
+    def log(self, msg):
+        self._sink.log(str(msg))
+
+    def __repr__(self):
+        names = ("aws_request_id", "log_group_name", "log_stream_name", "function_name", "memory_limit_in_mb",
+                 "function_version", "invoked_function_arn", "client_context", "identity", "tenant_id")
+        return "LambdaContext([%s])" % ",".join("%s=%s" % (name, getattr(self, name)) for name in names)
+
+
+def header_json(runtime, text, name):
+    if not text:
+        return None
+    try:
+        return runtime.json.loads(text.encode("utf-8"))
+    except Exception as error:
+        raise Fault("Runtime.LambdaContextUnmarshalError", "Unable to parse %s JSON: %s" % (name, error))
+
+
+# ---- Loading user code -------------------------------------------------------------------------------------------
+
+# AWS's own client has these loaded before user code runs, so a user's file of the same name never wins there.
+PRELOADED = frozenset(
+    "abc ast base64 bisect calendar cmath codecs collections contextlib copyreg datetime decimal dis enum fractions"
+    " functools genericpath http importlib inspect io itertools json keyword linecache logging math numbers opcode"
+    " operator os posixpath random re reprlib signal site socket stat string struct textwrap threading token tokenize"
+    " traceback types typing warnings weakref".split()
+)
+
+
+class StandardFirst:
+    """First on sys.meta_path: keeps the names above standard, and sets `logging` up when it is first imported.
+
+    Importing logging at start, as AWS's client does, would cost every function more than the rest of this file.
+    """
+
+    def __init__(self, runtime, path):
+        self.runtime, self.path = runtime, path
+
+    def find_spec(self, name, path=None, target=None):
+        if path is not None or name not in PRELOADED:
+            return None
+        for finder in sys.meta_path:
+            if finder is not self:
+                spec = finder.find_spec(name, self.path)
+                if spec is not None:
+                    break
+        else:
+            return None
+        if name == "logging":
+            execute = spec.loader.exec_module
+
+            def execute_and_set_up(module):
+                del spec.loader.exec_module
+                execute(module)
+                sibling("lambent_logging").set_up(module, self.runtime)
+
+            spec.loader.exec_module = execute_and_set_up
+        return spec
+
+
+def exists(path):
+    try:
+        posix.stat(path)
+        return True
+    except OSError:
+        return False
+
+
+def set_path():
+    """Gives sys.path the order users of Lambda know; returns the standard library's part of it."""
+    runtime_dirs = (RUNTIME_DIR, RUNTIME_DIR + "/")
+    path_env = env("PYTHONPATH") if sys.flags.ignore_environment else None
+    start = sys.path[1:] if sys.path and sys.path[0] in runtime_dirs and not sys.flags.isolated else list(sys.path)
+    if path_env:
+        start[:0] = path_env.split(":")
+    base = sys.base_prefix
+    standard = [entry for entry in start if entry.startswith(base + "/lib/python")]
+    version = "python%d.%d" % sys.version_info[:2]
+    # Started with -S, so nobody else adds the places where packages installed beside the interpreter live.
+    packages = [
+        place for place in (
+            "/usr/local/lib/%s/dist-packages" % version,
+            "%s/lib/%s/site-packages" % (base, version),
+            "%s/lib/python3/dist-packages" % base,
+        ) if exists(place)
+    ]
+    task_root = env("LAMBDA_TASK_ROOT") or "/var/task"
+    sys.path[:] = [task_root, "/opt/python/lib/%s/site-packages" % version, "/opt/python"] + start + packages
+    return standard
+
+
+def load_handler(name):
+    module_name, dot, attribute = name.rpartition(".")
+    if not dot:
+        raise Fault("Runtime.MalformedHandlerName",
+                    "Bad handler '%s': not enough values to unpack (expected 2, got 1)" % name)
+    if module_name.split(".")[0] in sys.builtin_module_names:
+        raise Fault("Runtime.BuiltInModuleConflict",
+                    "Cannot use built-in module %s as a handler module" % module_name)
+    try:
+        module = import_module(module_name.replace("/", "."))
+    except ImportError as error:
+        raise Fault("Runtime.ImportModuleError", "Unable to import module '%s': %s" % (module_name, error))
+    except SyntaxError as error:
+        trace = ['  File "%s" Line %s\n    %s' % (error.filename, error.lineno, error.text)]
+        raise Fault("Runtime.UserCodeSyntaxError",
+                    "Syntax error in module '%s': %s" % (module_name, error), trace)
+    try:
+        return getattr(module, attribute)
+    except AttributeError:
+        raise Fault("Runtime.HandlerNotFound", "Handler '%s' missing on module '%s'" % (attribute, module_name))
+
+
+def import_module(name):
+    if name.startswith("."):
+        import importlib
+
+        return importlib.import_module(name)  # Raises: a relative import without a package.
+    import _frozen_importlib
+
+    return _frozen_importlib._gcd_import(name)
+
+
+# ---- The loop ----------------------------------------------------------------------------------------------------
+
+
+class Runtime:
+    """One execution environment's life: init once, then invocations one after the other until killed."""
+
+    def __init__(self):
+        self.request_id, self.tenant_id = "", None
+        self.sink = open_sink()
+        self.json = Json()
+        self.api = Api(env("AWS_LAMBDA_RUNTIME_API"))
+        self.standard_path = set_path()
+        sys.meta_path.insert(0, StandardFirst(self, self.standard_path))
+
+    def init(self):
+        try:
+            return load_handler(env("_HANDLER") or "")
+        except Exception as error:
+            payload, _ = sibling("lambent_errors").describe(error, None, self)
+            self.report(payload)
+            self.api.post(b"/2018-06-01/runtime/init/error",
+                          [(b"Lambda-Runtime-Function-Error-Type", payload["errorType"])],
+                          self.json.dumps(payload).encode("utf-8", "replace"))
+            sys.exit(1)
+
+    def report(self, payload):
+        sibling("lambent_errors").log(payload, self)
+        flush_output()
+
+    def serve(self, handler):
+        headers, event = self.api.next()
+        self.request_id = headers.get("lambda-runtime-aws-request-id", "")
+        self.tenant_id = headers.get("lambda-runtime-aws-tenant-id")
+        set_trace_id(headers.get("lambda-runtime-trace-id"))
+        path = INVOCATION + self.request_id.encode()
+        # Sent back so that the platform can tell an answer to an attempt it already gave up.
+        extra = headers.get("lambda-runtime-invocation-id")
+        extra = [(b"Lambda-Runtime-Invocation-Id", extra)] if extra else []
+        try:
+            context = LambdaContext(self, headers)
+            result = handler(self.unmarshal(event, headers), context)
+            body, content_type = self.marshal(result)
+        except Exception as error:
+            payload, cause = sibling("lambent_errors").describe(error, self.request_id, self)
+            self.report(payload)
+            extra += [(b"Content-Type", "application/json"),
+                      (b"Lambda-Runtime-Function-Error-Type", payload["errorType"])]
+            if cause:
+                extra.append((b"Lambda-Runtime-Function-XRay-Error-Cause", cause))
+            self.api.post(path + b"/error", extra, self.json.dumps(payload).encode("utf-8", "replace"))
+            return
+        flush_output()
+        self.api.post(path + b"/response", [(b"Content-Type", content_type)] + extra, body)
+
+    def unmarshal(self, event, headers):
+        if headers.get("content-type", "application/json") != "application/json":
+            return bytes(event)
+        try:
+            return self.json.loads(event)
+        except Exception as error:
+            raise Fault("Runtime.UnmarshalError", "Unable to unmarshal input: %s" % error)
+
+    def marshal(self, result):
+        if isinstance(result, bytes):
+            return result, "application/unknown"
+        try:
+            return self.json.dumps(result).encode("utf-8"), "application/json"
+        except Exception as error:
+            raise Fault("Runtime.MarshalError", "Unable to marshal response: %s" % error)
+
+
+def set_trace_id(trace_id):
+    os = sys.modules.get("os")
+    if os is not None:
+        if trace_id is None:
+            os.environ.pop("_X_AMZN_TRACE_ID", None)
+        else:
+            os.environ["_X_AMZN_TRACE_ID"] = trace_id
+    # os.environ is made from this dictionary when the user imports os only later.
+    elif trace_id is None:
+        posix.environ.pop(b"_X_AMZN_TRACE_ID", None)
+        posix.unsetenv(b"_X_AMZN_TRACE_ID")
+    else:
+        posix.environ[b"_X_AMZN_TRACE_ID"] = trace_id.encode()
+        posix.putenv(b"_X_AMZN_TRACE_ID", trace_id.encode())
+
+
+def main():
+    import builtins
+
+    # `site` would define these; code written for Lambda calls exit() now and then.
+    builtins.exit = builtins.quit = sys.exit
+    runtime = Runtime()
+    handler = runtime.init()
+    while True:
+        runtime.serve(handler)
+
+
+OUTPUTS = open_outputs()
+if __name__ == "__main__":
+    main()
