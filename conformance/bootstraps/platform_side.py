@@ -33,13 +33,14 @@ class Run:
 class Platform:
     """The Runtime API for one process: answers `next` with the events in turn, then leaves it waiting."""
 
-    def __init__(self, events, headers=None, on_post=None, chunked=False):
+    def __init__(self, events, headers=None, chunked=False, post_status=202):
         self.events = list(events)
         self.headers = headers or {}
-        self.chunked = chunked
+        self.chunked, self.post_status = chunked, post_status
         self.posts = []
         self.served = 0
-        self.idle = threading.Event()
+        self.idle = threading.Event()  # Set when the last event is done or the process has ended.
+        self.waiting = False
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -85,6 +86,7 @@ class Platform:
         prefix = "/2018-06-01/runtime/"
         if method == "GET" and path == prefix + "invocation/next":
             if self.served == len(self.events):
+                self.waiting = True
                 self.idle.set()
                 return True  # Never answered: the environment is idle.
             self._send_event(connection)
@@ -92,8 +94,8 @@ class Platform:
         assert method == "POST" and path.startswith(prefix), (method, path)
         self.posts.append({"path": path[len(prefix):], "headers": headers, "body": body})
         answer = b'{"status":"OK"}\n'
-        connection.sendall(b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
-                           % (len(answer), answer))
+        connection.sendall(b"HTTP/1.1 %d Status\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+                           % (self.post_status, len(answer), answer))
         return True
 
     def _send_event(self, connection):
@@ -130,9 +132,9 @@ def read_body(reader, headers):
             return body
 
 
-def run(command, env, cwd, events, headers=None, frames=True, chunked=False):
+def run(command, env, cwd, events, headers=None, frames=True, chunked=False, post_status=202):
     """Runs a runtime until it is idle after the last event or has ended."""
-    platform = Platform(events, headers, chunked=chunked)
+    platform = Platform(events, headers, chunked, post_status)
     read_fd, write_fd = os.pipe()
     env = dict(env, AWS_LAMBDA_RUNTIME_API=platform.address)
     if frames:
@@ -147,19 +149,18 @@ def run(command, env, cwd, events, headers=None, frames=True, chunked=False):
     waiter = threading.Thread(target=lambda: (process.wait(), platform.idle.set()), daemon=True)
     waiter.start()
     finished = platform.idle.wait(SECONDS_MAX)
-    exit_code = process.poll() if platform.served < len(events) or not alive(process) else None
-    if process.poll() is None:
+    exit_code = None
+    if platform.waiting or not finished:
         process.kill()
-    waiter.join()
+        waiter.join()
+    else:
+        waiter.join()
+        exit_code = process.returncode
     reader.join(SECONDS_MAX)
     platform.close()
     if not finished:
         exit_code = "timeout"
     return Run(platform.posts, split_records(b"".join(chunks)), exit_code)
-
-
-def alive(process):
-    return process.poll() is None
 
 
 def read_all(fd, chunks):

@@ -159,10 +159,10 @@ let handler;
 
 function next() {
   // A promise job starts user code on an empty stack, so that its traces show one frame of ours, as on AWS.
-  api.next((headers, event) => Promise.resolve().then(() => invoke(headers, event)));
+  api.next((headers, event) => Promise.resolve({ headers, event }).then(invoke));
 }
 
-function invoke(headers, event) {
+function invoke({ headers, event }) {
   const invocation = {
     id: headers['lambda-runtime-aws-request-id'],
     attempt: headers['lambda-runtime-invocation-id'],
