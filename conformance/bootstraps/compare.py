@@ -4,10 +4,11 @@ import re
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z")
 # Files of ours, of AWS's clients, and of Node itself, wherever installed.
-OWN = (r"(?:runtimes/(?:python|node)/|awslambdaric/|aws-lambda-ric/|official-clients/node/start\.mjs|node:internal"
+OWN = (r"(?:runtimes/(?:python|node)/|awslambdaric/|aws-lambda-ric/|official-clients/node/start\.mjs|node:"
        r"|<frozen runpy>|<anonymous>)")
 NODE_FRAME_LINE = re.compile(r"[\n\r] +at [^\n\r]*%s[^\n\r]*" % OWN)
 NODE_FRAME_ITEM = re.compile(r',\s?" +at [^"]*%s[^"]*"' % OWN)
+NODE_FRAME_ESCAPED = re.compile(r'\\n +at [^"\\{]*%s[^"\\{]*' % OWN)
 NODE_REQUIRE_STACK = re.compile(r'((?:\\n|\n|\r|",\s?")- (?:file://)?[^\n\r"\\]*%s[^\n\r"\\]*)+' % OWN)
 PYTHON_FRAME_LINES = re.compile(r'[\n\r][ \u00a0]+File "[^"]*%s[^"]*", line \d+, in [^\n\r]*[\n\r][^\n\r]*' % OWN)
 
@@ -16,6 +17,7 @@ def text(value):
     value = TIME.sub("TIME", value)
     value = NODE_REQUIRE_STACK.sub(" - RUNTIME", value)
     value = NODE_FRAME_ITEM.sub("", value)
+    value = NODE_FRAME_ESCAPED.sub(" ", value)
     value = NODE_FRAME_LINE.sub("", value)
     return PYTHON_FRAME_LINES.sub("", value)
 
@@ -61,8 +63,14 @@ def is_user_path(path):
     return not re.search(OWN, path) and path not in ("file", "node", "")
 
 
+# Lines AWS's clients write about themselves, which ours leave out: a pointer to AWS's documentation before every init
+# error, and the C++ client's own log.
+NOT_OURS = re.compile(r"^\[WARNING\]\tTIME\t\tLAMBDA_WARNING: |\"LAMBDA_WARNING: |^\[ERROR\] \[\d+\] LAMBDA_RUNTIME ")
+
+
 def records(items):
-    return [(kind, text(value)) for kind, value in items]
+    items = [(kind, text(value)) for kind, value in items]
+    return [(kind, value) for kind, value in items if not NOT_OURS.search(value)]
 
 
 def outcome(item):

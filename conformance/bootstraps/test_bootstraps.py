@@ -62,6 +62,8 @@ class Corpus(unittest.TestCase):
         deviates = case.get("deviates", {})
         ours, aws = aspects(mine), aspects(theirs)
         for aspect in ASPECTS:
+            if deviates.get(aspect, "").startswith("varies: "):
+                continue  # AWS's client itself does not always do the same.
             if aspect in deviates:
                 # A deviation that is none any more has to leave the list.
                 self.assertNotEqual(ours[aspect], aws[aspect], "no longer deviates: " + aspect)

@@ -60,6 +60,10 @@ class Api {
     });
   }
 
+  isPolling() {
+    return this.waiting.some((request) => request.isNext);
+  }
+
   send(data, request) {
     request.data = data;
     this.waiting.push(request);

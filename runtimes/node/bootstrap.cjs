@@ -52,6 +52,8 @@ function postError(invocation, error, done) {
 function die(title, error, exitCode) {
   const errors = require('./errors.cjs');
   errors.log(title, error);
+  // Between invocations (a forgotten timer) there is nothing to report an error of: the platform sees the exit.
+  if (api.isPolling()) process.exit(exitCode);
   postError(current, error, () => process.exit(exitCode));
   if (api.drain()) process.exit(exitCode);
 }
@@ -155,7 +157,9 @@ function headerJson(text, name) {
   }
 }
 
-let handler;
+// Called as a method so that traces name it as AWS's do: "exports.f [as handler]".
+class Runtime {}
+const runtime = new Runtime();
 
 function next() {
   // A promise job starts user code on an empty stack, so that its traces show one frame of ours, as on AWS.
@@ -171,7 +175,7 @@ function invoke({ headers, event }) {
   log.setInvocation(invocation.id, headers['lambda-runtime-aws-tenant-id']);
   const { callback, context } = completion(invocation);
   try {
-    const result = handler(JSON.parse(event), addInvocation(context, headers), callback);
+    const result = runtime.handler(JSON.parse(event), addInvocation(context, headers), callback);
     if (result && typeof result.then === 'function') {
       // When the result cannot be written `succeed` throws, and that error is the invocation's.
       result.then(context.succeed, context.fail).catch(context.fail);
@@ -182,10 +186,10 @@ function invoke({ headers, event }) {
 }
 
 function start(loaded) {
-  if (handler) return;
-  handler = loaded;
+  runtime.handler = loaded;
   onEmptyLoop(nothing);
-  next();
+  // One turn later, so that a promise rejected during init is reported as init's error.
+  setImmediate(next);
 }
 
 log.patchConsole();

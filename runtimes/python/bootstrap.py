@@ -130,8 +130,7 @@ class Json:
     strict, object_hook, object_pairs_hook, parse_float, parse_int = True, None, None, float, int
 
     def __init__(self):
-        self.raw_unicode = keeps_unicode(env("AWS_EXECUTION_ENV"))
-        self.quote = encode_basestring if self.raw_unicode else encode_basestring_ascii
+        self.quote = encode_basestring if keeps_unicode(env("AWS_EXECUTION_ENV")) else encode_basestring_ascii
         self.memo = {}
         self.scan = make_scanner(self)
 
@@ -156,13 +155,9 @@ class Json:
             # hides anywhere inside. json would write a named tuple as a list where AWS writes an object.
             marshal.dumps(value, 2)
             encode = make_encoder({}, unusual, self.quote, None, ": ", ", ", False, False, True)
-            text = "".join(encode(value, 0))
+            return "".join(encode(value, 0))
         except (Unusual, TypeError, ValueError):
             return sibling("lambent_json").dumps(value, self.quote)
-        if self.raw_unicode and ("\u2028" in text or "\u2029" in text):
-            # AWS's encoder escapes the two line separators that old JavaScript could not read.
-            text = text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-        return text
 
 
 # ---- Runtime API -------------------------------------------------------------------------------------------------

@@ -3,10 +3,7 @@
 AWS encodes with simplejson: Decimals become numbers with all their digits, named tuples become objects, bytes become
 text, NaN and infinities are written as bare words. Everything else follows the standard library.
 """
-import _json
 import sys
-
-NOT_JSON = ("NaN", "Infinity", "-Infinity")
 
 
 def loads(data):
@@ -24,13 +21,9 @@ def loads(data):
 
 
 def dumps(value, quote):
-    raw_unicode = quote is _json.encode_basestring
     pieces = []
     write(value, pieces.append, quote, set())
-    text = "".join(pieces)
-    if raw_unicode:
-        text = text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-    return text
+    return "".join(pieces)
 
 
 def write(value, out, quote, open_ids):

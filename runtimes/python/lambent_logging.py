@@ -28,6 +28,8 @@ def set_up(logging, runtime):
     encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
     # The class names are AWS's: logging libraries look for them on the root logger.
+    name = "LambdaLoggerHandlerWithFrameType" if as_json or level else "LambdaLoggerHandler"
+
     class LambdaLoggerHandler(logging.Handler):
         log_sink = runtime.sink
 
@@ -74,6 +76,7 @@ def set_up(logging, runtime):
             return encode({name: value for name, value in entry.items() if value is not None}) + "\n"
 
     logging.Formatter.converter = time.gmtime
+    LambdaLoggerHandler.__name__ = LambdaLoggerHandler.__qualname__ = name
     handler = LambdaLoggerHandler()
     if as_json:
         handler.setFormatter(JsonFormatter())
