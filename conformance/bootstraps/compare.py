@@ -1,4 +1,5 @@
 """Brings what two clients did into one form: without times, and without the clients' own stack frames."""
+import base64
 import json
 import re
 
@@ -31,6 +32,8 @@ def post(item):
     """Everything the platform acts on: where to, type, body, error type and X-Ray cause."""
     headers = item["headers"]
     result = {"path": item["path"], "type": headers.get("content-type")}
+    result["mode"] = headers.get("lambda-runtime-function-response-mode")
+    result["trailer"] = trailer(headers)
     try:
         body = json.loads(item["body"])
     except ValueError:
@@ -59,6 +62,16 @@ def post(item):
     return result
 
 
+def trailer(headers):
+    """The error that ended a streamed response, as a caller learns it."""
+    body = headers.get("trailer:lambda-runtime-function-error-body")
+    if body is None:
+        return None
+    body = json.loads(base64.b64decode(body))
+    kind = headers["trailer:lambda-runtime-function-error-type"]
+    return {"header": kind, "type": body["errorType"], "message": body["errorMessage"], "trace": frames(body["trace"])}
+
+
 def is_user_path(path):
     return not re.search(OWN, path) and path not in ("file", "node", "")
 
@@ -78,6 +91,9 @@ def outcome(item):
     kind = item["path"].rpartition("/")[2] if item["path"].startswith("invocation/") else item["path"]
     if kind == "response":
         body = item["body"]
+        failed = trailer(item["headers"])
+        if failed:
+            return {"to": kind, "raw": body.decode("latin-1"), "failed": failed["type"], "message": failed["message"]}
         if len(body) > 4096:
             return {"to": kind, "bytes": len(body)}
         try:

@@ -126,10 +126,16 @@ def read_body(reader, headers):
     body = b""
     while True:
         size = int(reader.readline(), 16)
+        if not size:
+            break
         body += reader.read(size)
         reader.readline()
-        if not size:
+    while True:
+        line = reader.readline().rstrip(b"\r\n")
+        if not line:
             return body
+        name, _, value = line.partition(b":")
+        headers["trailer:" + name.decode().lower()] = value.strip().decode()
 
 
 def run(command, env, cwd, events, headers=None, frames=True, chunked=False, post_status=202):
@@ -149,10 +155,10 @@ def run(command, env, cwd, events, headers=None, frames=True, chunked=False, pos
     waiter = threading.Thread(target=lambda: (process.wait(), platform.idle.set()), daemon=True)
     waiter.start()
     finished = platform.idle.wait(SECONDS_MAX)
-    exit_code = None
     if platform.waiting or not finished:
         process.kill()
         waiter.join()
+        exit_code = None if finished else "timeout"
     else:
         waiter.join()
         exit_code = process.returncode

@@ -60,6 +60,8 @@ class Corpus(unittest.TestCase):
         for wanted in case.get("log", []):
             self.assertIn(wanted, written)
         deviates = case.get("deviates", {})
+        if theirs is None:
+            return
         ours, aws = aspects(mine), aspects(theirs)
         for aspect in ASPECTS:
             if deviates.get(aspect, "").startswith("varies: "):
@@ -78,10 +80,13 @@ def add_tests(cases, pool):
         name = "test_" + case["name"].replace(" ", "_")
         if wanted and not any(word in name for word in wanted):
             continue
-        mine, theirs = pool.submit(execute, case, clients.ours), pool.submit(execute, case, clients.official)
+        mine, theirs = pool.submit(execute, case, clients.ours), None
+        # "all" is for what AWS's client cannot finish in this setting.
+        if "all" not in case.get("deviates", {}):
+            theirs = pool.submit(execute, case, clients.official)
 
         def test(self, case=case, mine=mine, theirs=theirs):
-            self.check(case, mine.result(), theirs.result())
+            self.check(case, mine.result(), theirs and theirs.result())
 
         assert not hasattr(Corpus, name), name
         setattr(Corpus, name, test)

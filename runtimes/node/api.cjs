@@ -40,24 +40,37 @@ class Api {
     this.socket.ref();
   }
 
+  // Begins a POST whose body the caller writes to the returned connection, in chunks.
+  open(path, headers, onDone) {
+    this.send(this.postHead(path, headers), { isNext: false, done: (status) => this.posted(status, '', onDone) });
+    return this.socket;
+  }
+
   post(path, headers, body, onDone) {
-    const bytes = Buffer.byteLength(body);
+    const data = Buffer.from(body);
+    const head = this.postHead(path, { ...headers, 'Content-Length': data.length });
+    this.send(Buffer.concat([head, data]), {
+      isNext: false,
+      done: (status, _headers, answer) => this.posted(status, answer, onDone),
+    });
+  }
+
+  posted(status, answer, onDone) {
+    // AWS's client goes on after a refusal (a result too large, an invocation that timed out meanwhile). Only a 500
+    // says that nothing will work any more.
+    if (status >= 500) fatal(`Failed to post to the Runtime API: status ${status} ${answer.slice(0, 200)}`);
+    if (!this.isPolling() && this.socket) this.socket.unref();
+    if (onDone) onDone();
+  }
+
+  postHead(path, headers) {
     let text = this.head('POST', path);
     for (const name of Object.keys(headers)) {
       // Values come from user code (error names): neither a line break nor a byte no header may hold can pass.
       const value = Buffer.from(String(headers[name])).toString('latin1').replace(/[\r\n\0]/g, ' ');
       text += `${name}: ${value}\r\n`;
     }
-    const head = Buffer.from(`${text}Content-Length: ${bytes}\r\n\r\n`, 'latin1');
-    this.send(Buffer.concat([head, Buffer.from(body)]), {
-      isNext: false,
-      done: (status, _headers, answer) => {
-        // As AWS's client goes on after a refusal (a result too large, an invocation that timed out meanwhile). Only
-        // a 500 says that nothing will work any more.
-        if (status >= 500) fatal(`Failed to post to the Runtime API: status ${status} ${answer.slice(0, 200)}`);
-        if (onDone) onDone();
-      },
-    });
+    return Buffer.from(`${text}\r\n`, 'latin1');
   }
 
   isPolling() {

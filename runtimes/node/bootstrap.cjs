@@ -54,6 +54,11 @@ function die(title, error, exitCode) {
   errors.log(title, error);
   // Between invocations (a forgotten timer) there is nothing to report an error of: the platform sees the exit.
   if (api.isPolling()) process.exit(exitCode);
+  if (current !== undefined && current.stream !== undefined && current.stream.begun) {
+    current.stream.once('finish', () => process.exit(exitCode));
+    current.stream.fail(error);
+    return;
+  }
   postError(current, error, () => process.exit(exitCode));
   if (api.drain()) process.exit(exitCode);
 }
@@ -173,6 +178,10 @@ function invoke({ headers, event }) {
   };
   current = invocation;
   log.setInvocation(invocation.id, headers['lambda-runtime-aws-tenant-id']);
+  if (user.isStreaming(runtime.handler)) {
+    stream(invocation, headers, event);
+    return;
+  }
   const { callback, context } = completion(invocation);
   try {
     const result = runtime.handler(JSON.parse(event), addInvocation(context, headers), callback);
@@ -183,6 +192,45 @@ function invoke({ headers, event }) {
   } catch (error) {
     callback(error);
   }
+}
+
+function stream(invocation, headers, event) {
+  let waitForEmptyLoop = true;
+  const context = {
+    get callbackWaitsForEmptyEventLoop() {
+      return waitForEmptyLoop;
+    },
+    set callbackWaitsForEmptyEventLoop(value) {
+      waitForEmptyLoop = value;
+    },
+  };
+  const done = () => {
+    onEmptyLoop(nothing);
+    if (waitForEmptyLoop) onEmptyLoop(() => setImmediate(next));
+    else next();
+  };
+  const open = (more, answered) => {
+    if (invocation.attempt !== undefined) more['Lambda-Runtime-Invocation-Id'] = invocation.attempt;
+    return api.open(`${INVOCATION}${invocation.id}/response`, more, answered);
+  };
+  // A handler that stops without ending its stream: the caller must learn that the response is not whole.
+  onEmptyLoop(() => {
+    onEmptyLoop(nothing);
+    invocation.stream.fail(new Error('Response stream is not finished.'));
+  });
+  const run = (value, responseStream, cx) => runtime.handler(value, responseStream, cx);
+  const { invoke: invokeStreaming } = require('./streaming.cjs');
+  let value;
+  let failure;
+  try {
+    value = JSON.parse(event);
+    addInvocation(context, headers);
+  } catch (error) {
+    failure = error;
+  }
+  const handler = failure === undefined ? run : () => Promise.reject(failure);
+  const mark = user.highWaterMark(runtime.handler);
+  invocation.stream = invokeStreaming(handler, value, context, open, mark, done);
 }
 
 function start(loaded) {

@@ -22,7 +22,7 @@ function load(root, name) {
     const found = base.slice(dot + 1).split('.').reduce((value, key) => value && value[key], module);
     if (!found) throw error('HandlerNotFound', `${name} is undefined or not exported`);
     if (typeof found !== 'function') throw error('HandlerNotFound', `${name} is not a function`);
-    refuseStreaming(found);
+    isStreaming(found); // Throws now, not at the first invocation.
     return found;
   };
   try {
@@ -84,18 +84,23 @@ function setGlobals() {
       if (options && typeof options.highWaterMark === 'number') handler[HIGH_WATER_MARK] = options.highWaterMark;
       return handler;
     },
-    HttpResponseStream: {
-      from() {
-        throw error('InvalidStreamingOperation', 'Response streaming is not supported yet.');
-      },
+    get HttpResponseStream() {
+      return require('./streaming.cjs').HttpResponseStream;
     },
   };
 }
 
-function refuseStreaming(handler) {
-  if (handler[STREAMING]) {
-    throw error('MalformedStreamingHandler', 'Response streaming is not supported yet.');
-  }
+// Whether the handler streams its response.
+function isStreaming(handler) {
+  const mode = handler[STREAMING];
+  if (mode === undefined || mode === null || mode === false) return false;
+  if (mode !== 'response') throw error('MalformedStreamingHandler', 'Only response streaming is supported.');
+  return true;
 }
 
-module.exports = { load };
+function highWaterMark(handler) {
+  const bytes = parseInt(handler[HIGH_WATER_MARK], 10);
+  return Number.isNaN(bytes) ? undefined : bytes;
+}
+
+module.exports = { highWaterMark, isStreaming, load };
