@@ -34,6 +34,7 @@ def post(item):
     result = {"path": item["path"], "type": headers.get("content-type")}
     result["mode"] = headers.get("lambda-runtime-function-response-mode")
     result["trailer"] = trailer(headers)
+    result["attempt"] = headers.get("lambda-runtime-invocation-id")
     try:
         body = json.loads(item["body"])
     except ValueError:

@@ -33,10 +33,11 @@ class Run:
 class Platform:
     """The Runtime API for one process: answers `next` with the events in turn, then leaves it waiting."""
 
-    def __init__(self, events, headers=None, chunked=False, post_status=202):
+    def __init__(self, events, headers=None, chunked=False, post_status=202, hang_up=False, pieces=None):
         self.events = list(events)
         self.headers = headers or {}
         self.chunked, self.post_status = chunked, post_status
+        self.hang_up, self.pieces = hang_up, pieces
         self.posts = []
         self.served = 0
         self.idle = threading.Event()  # Set when the last event is done or the process has ended.
@@ -96,7 +97,7 @@ class Platform:
         answer = b'{"status":"OK"}\n'
         connection.sendall(b"HTTP/1.1 %d Status\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
                            % (self.post_status, len(answer), answer))
-        return True
+        return not self.hang_up
 
     def _send_event(self, connection):
         event = self.events[self.served]
@@ -117,7 +118,9 @@ class Platform:
             middle = len(body) // 2
             body = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:middle], body[middle:]) if part)
             body += b"0\r\n\r\n"
-        connection.sendall(head.encode() + b"\r\n" + body)
+        data = head.encode() + b"\r\n" + body
+        for start in range(0, len(data), self.pieces or len(data)):
+            connection.sendall(data[start:start + (self.pieces or len(data))])
 
 
 def read_body(reader, headers):
@@ -138,9 +141,9 @@ def read_body(reader, headers):
         headers["trailer:" + name.decode().lower()] = value.strip().decode()
 
 
-def run(command, env, cwd, events, headers=None, frames=True, chunked=False, post_status=202):
-    """Runs a runtime until it is idle after the last event or has ended."""
-    platform = Platform(events, headers, chunked, post_status)
+def run(command, env, cwd, events, frames=True, **options):
+    """Runs a runtime until it is idle after the last event or has ended; `options` are those of `Platform`."""
+    platform = Platform(events, **options)
     read_fd, write_fd = os.pipe()
     env = dict(env, AWS_LAMBDA_RUNTIME_API=platform.address)
     if frames:

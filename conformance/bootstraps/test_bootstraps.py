@@ -17,6 +17,7 @@ import compare
 import platform_side
 
 FUNCTIONS = os.path.join(os.path.dirname(clients.HERE), "functions")
+PLATFORM_OPTIONS = ("headers", "frames", "chunked", "post_status", "hang_up", "pieces")
 ASPECTS = ("posts", "records", "exit")
 
 
@@ -35,11 +36,9 @@ def events_of(case):
 
 def execute(case, command):
     folder = os.path.join(FUNCTIONS, case["function"], case["runtime"])
+    options = {name: case[name] for name in PLATFORM_OPTIONS if name in case}
     return platform_side.run(
-        command(case["runtime"], case["handler"]), clients.environment(case, folder), folder, events_of(case),
-        headers=case.get("headers"), frames=case.get("frames", True), chunked=case.get("chunked", False),
-        post_status=case.get("post_status", 202),
-    )
+        command(case["runtime"], case["handler"]), clients.environment(case, folder), folder, events_of(case), **options)
 
 
 def aspects(run):
@@ -54,7 +53,11 @@ class Corpus(unittest.TestCase):
     maxDiff = None
 
     def check(self, case, mine, theirs):
-        self.assertEqual([compare.outcome(item) for item in mine.posts], case["posts"])
+        outcomes = [compare.outcome(item) for item in mine.posts]
+        for got, wanted in zip(outcomes, case["posts"]):
+            if "message" not in wanted:
+                got.pop("message", None)  # The interpreter's own words, different in each version.
+        self.assertEqual(outcomes, case["posts"])
         self.assertEqual(mine.exit_code, case["exit"])
         written = "".join(value + "\n" for _, value in mine.records)
         for wanted in case.get("log", []):

@@ -10,11 +10,10 @@ import marshal
 import posix
 import time
 
-# Imported before sys.path knows about user code, so that a user's file of the same name cannot replace them.
-import _socket
+# Imported before sys.path knows about user code, so that a user's file of the same name cannot replace it.
 from _json import encode_basestring, encode_basestring_ascii, make_encoder, make_scanner
 
-RUNTIME_DIR = (posix.environ.get(b"LAMBDA_RUNTIME_DIR") or __file__.rpartition("/")[0].encode() or b".").decode()
+RUNTIME_DIR = __file__.rpartition("/")[0] or "."
 INVOCATION = b"/2018-06-01/runtime/invocation/"
 FRAME_TEXT = 0xA55A0003
 
@@ -160,218 +159,13 @@ class Json:
             return sibling("lambent_json").dumps(value, self.quote)
 
 
-# ---- Runtime API -------------------------------------------------------------------------------------------------
-
-
-class Api:
-    """One keep-alive connection to the Runtime API, written on the raw socket.
-
-    http.client would cost 40 ms of imports and twice the latency of a call. A request is one write, with Nagle off:
-    headers and body in two packets would wait for a delayed acknowledgement.
-    """
-
-    def __init__(self, address):
-        host, _, port = address.rpartition(":")
-        self.address = (host, int(port))
-        self.host = address.encode()
-        self.socket = None
-        self.buffer = b""
-        self.get_next = self.head(b"GET", INVOCATION + b"next") + b"\r\n"
-
-    def head(self, method, path):
-        agent = b"lambent-python/%d.%d" % sys.version_info[:2]
-        return b"%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: %s\r\n" % (method, path, self.host, agent)
-
-    def next(self):
-        status, headers, body = self.call(self.get_next)
-        if status != 200:
-            raise RuntimeError("Failed to get next: status %d" % status)
-        return headers, body
-
-    def post(self, path, headers, body):
-        head = [self.head(b"POST", path)]
-        for name, value in headers:
-            # Header values come from user code (exception names): a line break must not end the header.
-            value = value.replace("\r", " ").replace("\n", " ").encode("utf-8", "replace")
-            head.append(b"%s: %s\r\n" % (name, value))
-        head.append(b"Content-Length: %d\r\n\r\n" % len(body))
-        status, _, answer = self.call(b"".join(head), body)
-        if status != 202:
-            # As AWS's client: a refused answer ends the process and the platform starts a new one.
-            raise RuntimeError("Failed to post to the Runtime API: status %d %s" % (status, answer[:200]))
-
-    def call(self, head, body=b""):
-        reused = self.socket is not None
-        try:
-            self.send(head, body)
-            return self.receive()
-        except ConnectionError:
-            # A connection kept open for long (or through a snapshot) may be gone; a fresh one failing is an error.
-            if not reused or self.buffer:
-                raise
-            self.socket = None
-            self.send(head, body)
-            return self.receive()
-
-    def send(self, head, body):
-        if self.socket is None:
-            self.socket = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM, 0)
-            self.socket.connect(self.address)
-            self.socket.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
-            self.buffer = b""
-        if len(body) < 65536:
-            self.socket.sendall(head + body)
-        else:
-            # Saves copying the result: both buffers in one system call, then whatever the kernel did not take.
-            sent = self.socket.sendmsg([head, body])
-            if sent < len(head):
-                self.socket.sendall(head[sent:])
-                sent = len(head)
-            self.socket.sendall(memoryview(body)[sent - len(head):])
-
-    def more(self):
-        data = self.socket.recv(65536)
-        if not data:
-            raise ConnectionResetError("the Runtime API closed the connection")
-        return data
-
-    def receive(self):
-        data = self.buffer
-        while True:
-            end = data.find(b"\r\n\r\n")
-            if end >= 0:
-                break
-            data += self.more()
-            self.buffer = data
-        lines = data[:end].decode("utf-8", "replace").split("\r\n")
-        headers = {}
-        for line in lines[1:]:
-            name, _, value = line.partition(":")
-            headers[name.lower()] = value.strip()
-        rest = data[end + 4:]
-        if headers.get("transfer-encoding", "").lower() == "chunked":
-            body, self.buffer = self.receive_chunks(rest)
-        else:
-            body, self.buffer = self.receive_exactly(int(headers.get("content-length", 0)), rest)
-        if headers.get("connection", "").lower() == "close":
-            self.socket = None
-        return int(lines[0].split(" ", 2)[1]), headers, body
-
-    def receive_exactly(self, length, rest):
-        missing = length - len(rest)
-        if missing <= 0:
-            return rest[:length], rest[length:]
-        body = bytearray(length)
-        view = memoryview(body)
-        view[:len(rest)] = rest
-        while missing:
-            count = self.socket.recv_into(view[length - missing:])
-            if not count:
-                raise ConnectionResetError("the Runtime API closed the connection")
-            missing -= count
-        return body, b""
-
-    def receive_chunks(self, rest):
-        parts = []
-        while True:
-            while b"\r\n" not in rest:
-                rest += self.more()
-            size, _, rest = rest.partition(b"\r\n")
-            size = int(size.partition(b";")[0], 16)
-            chunk, rest = self.receive_exactly(size + 2, rest)
-            if not size:
-                return b"".join(parts), rest
-            parts.append(chunk[:-2])
-
-
-# ---- The context object ------------------------------------------------------------------------------------------
-
-
-class Slots:
-    """Base of the small value objects inside the context: attributes from a dictionary, None where absent."""
-
-    __slots__ = ()
-
-    def __init__(self, values):
-        for name in self.__slots__:
-            setattr(self, name, values.get(name))
-
-    def __repr__(self):
-        fields = ",".join("%s=%s" % (name, getattr(self, name)) for name in self.__slots__)
-        return "%s([%s])" % (type(self).__name__, fields)
-
-
-class CognitoIdentity(Slots):
-    __slots__ = ("cognito_identity_id", "cognito_identity_pool_id")
-
-
-class Client(Slots):
-    __slots__ = ("installation_id", "app_title", "app_version_name", "app_version_code", "app_package_name")
-
-
-class ClientContext(Slots):
-    __slots__ = ("custom", "env", "client")
-
-
-class LambdaContext:
-    """The second argument of a handler."""
-
-    def __init__(self, runtime, headers):
-        self.aws_request_id = headers.get("lambda-runtime-aws-request-id")
-        self.log_group_name = env("AWS_LAMBDA_LOG_GROUP_NAME")
-        self.log_stream_name = env("AWS_LAMBDA_LOG_STREAM_NAME")
-        self.function_name = env("AWS_LAMBDA_FUNCTION_NAME")
-        self.memory_limit_in_mb = env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")  # Text on AWS, too.
-        self.function_version = env("AWS_LAMBDA_FUNCTION_VERSION")
-        self.invoked_function_arn = headers.get("lambda-runtime-invoked-function-arn")
-        self.tenant_id = headers.get("lambda-runtime-aws-tenant-id")
-        client = header_json(runtime, headers.get("lambda-runtime-client-context"), "Client Context")
-        # Trace fields travel inside the client context but are not part of what the caller sent.
-        trace = client.pop("w3c", None) if isinstance(client, dict) else None
-        self._w3c = trace if isinstance(trace, dict) else {}
-        self.client_context = None if client is None else ClientContext(client)
-        if client is not None and self.client_context.client is not None:
-            self.client_context.client = Client(self.client_context.client)
-        identity = header_json(runtime, headers.get("lambda-runtime-cognito-identity"), "Cognito Identity") or {}
-        self.identity = CognitoIdentity({
-            "cognito_identity_id": identity.get("cognitoIdentityId"),
-            "cognito_identity_pool_id": identity.get("cognitoIdentityPoolId"),
-        })
-        self._deadline_ms = int(headers.get("lambda-runtime-deadline-ms") or 0)
-        self._sink = runtime.sink
-
-    def get_remaining_time_in_millis(self):
-        return max(self._deadline_ms - int(time.time() * 1000), 0)
-
-    def w3c(self):
-        names = ("traceparent", "tracestate", "baggage")
-        return {name: self._w3c[name] for name in names if isinstance(self._w3c.get(name), str)}
-
-    def log(self, msg):
-        self._sink.log(str(msg))
-
-    def __repr__(self):
-        names = ("aws_request_id", "log_group_name", "log_stream_name", "function_name", "memory_limit_in_mb",
-                 "function_version", "invoked_function_arn", "client_context", "identity", "tenant_id")
-        return "LambdaContext([%s])" % ",".join("%s=%s" % (name, getattr(self, name)) for name in names)
-
-
-def header_json(runtime, text, name):
-    if not text:
-        return None
-    try:
-        return runtime.json.loads(text.encode("utf-8"))
-    except Exception as error:
-        raise Fault("Runtime.LambdaContextUnmarshalError", "Unable to parse %s JSON: %s" % (name, error))
-
-
 # ---- Loading user code -------------------------------------------------------------------------------------------
 
 # AWS's own client has these loaded before user code runs, so a user's file of the same name never wins there.
 PRELOADED = frozenset(
-    "abc ast base64 bisect calendar cmath codecs collections contextlib copyreg datetime decimal dis enum fractions"
-    " functools genericpath http importlib inspect io itertools json keyword linecache logging math numbers opcode"
-    " operator os posixpath random re reprlib signal site socket stat string struct textwrap threading token tokenize"
+    "__future__ _collections_abc _colorize _weakrefset abc ast base64 bisect calendar cmath codecs codeop collections contextlib copyreg datetime decimal dis enum fractions"
+    " functools genericpath heapq http importlib inspect io itertools json keyword linecache logging math numbers opcode"
+    " operator os posixpath random re reprlib selectors signal site socket sre_compile sre_constants sre_parse stat string struct textwrap threading token tokenize"
     " traceback types typing warnings weakref".split()
 )
 
@@ -480,7 +274,8 @@ class Runtime:
         self.request_id, self.tenant_id = "", None
         self.sink = open_sink()
         self.json = Json()
-        self.api = Api(env("AWS_LAMBDA_RUNTIME_API"))
+        self.api = sibling("lambent_api").Api(env("AWS_LAMBDA_RUNTIME_API"))
+        self.context_type = sibling("lambent_context").LambdaContext
         self.standard_path = set_path()
         sys.meta_path.insert(0, StandardFirst(self, self.standard_path))
 
@@ -509,7 +304,7 @@ class Runtime:
         extra = headers.get("lambda-runtime-invocation-id")
         extra = [(b"Lambda-Runtime-Invocation-Id", extra)] if extra else []
         try:
-            context = LambdaContext(self, headers)
+            context = self.context_type(self, headers)
             result = handler(self.unmarshal(event, headers), context)
             body, content_type = self.marshal(result)
         except Exception as error:
