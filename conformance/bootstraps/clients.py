@@ -16,9 +16,19 @@ NODE_STARTER = 'import { run } from "./node_modules/aws-lambda-ric/dist/index.mj
                "await run(process.cwd(), process.argv[2]);\n"
 
 
+built_python = None
+
+
+def use_built(folder):
+    """Has our Python runtime compiled into `folder`, as the platform does before it starts any."""
+    global built_python
+    built_python = os.path.join(folder, "runtimes", "python")
+    subprocess.run([PYTHON, "-I", os.path.join(RUNTIMES, "python", "precompile.py"), built_python], check=True)
+
+
 def ours(runtime, handler):
     if runtime == "python":
-        return [PYTHON, "-S", "-s", "-X", "utf8", os.path.join(RUNTIMES, "python", "bootstrap.py")]
+        return [PYTHON, "-S", "-s", "-X", "utf8", os.path.join(built_python, "bootstrap.pyc")]
     return [NODE, os.path.join(RUNTIMES, "node", "bootstrap.cjs")]
 
 

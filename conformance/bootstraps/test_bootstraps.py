@@ -10,6 +10,7 @@ import concurrent.futures
 import json
 import os
 import sys
+import tempfile
 import unittest
 
 import clients
@@ -97,6 +98,7 @@ def add_tests(cases, pool):
 
 if __name__ == "__main__":
     clients.install()
-    with concurrent.futures.ThreadPoolExecutor(3) as executor:
+    with tempfile.TemporaryDirectory() as built, concurrent.futures.ThreadPoolExecutor(3) as executor:
+        clients.use_built(built)
         add_tests(load_cases(), executor)
         unittest.main()
