@@ -178,6 +178,7 @@ class StandardFirst:
 
     def __init__(self, runtime, path):
         self.runtime, self.path = runtime, path
+        self.logging_is_set_up = False
 
     def find_spec(self, name, path=None, target=None):
         if path is not None or name not in PRELOADED:
@@ -189,7 +190,8 @@ class StandardFirst:
                     break
         else:
             return None
-        if name == "logging":
+        if name == "logging" and not self.logging_is_set_up:
+            self.logging_is_set_up = True  # A reload starts from nothing, as on AWS.
             execute = spec.loader.exec_module
 
             def execute_and_set_up(module):
