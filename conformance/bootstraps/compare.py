@@ -5,7 +5,7 @@ import re
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z")
 # Files of ours, of AWS's clients, and of Node itself, wherever installed.
-OWN = (r"(?:/var/runtime/|runtimes/(?:python|node)/|awslambdaric/|aws-lambda-ric/|official-clients/node/start\.mjs|node:"
+OWN = (r"(?:/var/runtime/|runtimes/(?:python|node)/|awslambdaric/|aws-lambda-ric/|/node/start\.mjs|node:"
        r"|<frozen runpy>|<anonymous>)")
 NODE_FRAME_LINE = re.compile(r"[\n\r] +at [^\n\r]*%s[^\n\r]*" % OWN)
 NODE_FRAME_ITEM = re.compile(r',\s?" +at [^"]*%s[^"]*"' % OWN)
