@@ -1,0 +1,2 @@
+console.log('leaving during init');
+process.exit(3);

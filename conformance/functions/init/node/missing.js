@@ -1,0 +1,3 @@
+const notThere = require('not-there');
+
+exports.handler = async () => notThere;

@@ -1,0 +1,2 @@
+Promise.reject(new Error('nobody listens in init'));
+exports.handler = async () => 'ok';

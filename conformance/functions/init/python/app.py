@@ -1,0 +1,5 @@
+value = 7
+
+
+def handler(event, context):
+    return "ok"

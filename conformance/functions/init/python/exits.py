@@ -1,0 +1,4 @@
+import sys
+
+print("leaving during init")
+sys.exit(3)

@@ -1,0 +1,3 @@
+import notThere from 'not-there';
+
+export const handler = async () => notThere;

@@ -1,0 +1,2 @@
+await Promise.reject(new Error('await failed'));
+export const handler = async () => 'ok';

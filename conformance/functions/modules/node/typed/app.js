@@ -1,0 +1,3 @@
+import { word } from './sibling.js';
+
+export const handler = async () => word;

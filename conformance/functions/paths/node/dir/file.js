@@ -1,0 +1,3 @@
+const { word } = require('./sibling');
+
+exports.ns = { inner: { handler: async () => ['dir/file', word] } };
