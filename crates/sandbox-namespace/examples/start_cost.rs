@@ -21,7 +21,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-async fn measure(scratch: &std::path::Path, code: &std::path::Path) -> Result<(), Box<dyn std::error::Error>> {
+async fn measure(
+    scratch: &std::path::Path,
+    code: &std::path::Path,
+) -> Result<(), Box<dyn std::error::Error>> {
     let env = env::Env::system();
     let sandboxes = NamespaceSandboxes::open(Options::new(Command::own()?, scratch.into())).await?;
     let isolation = sandboxes.describe();
@@ -41,7 +44,7 @@ async fn measure(scratch: &std::path::Path, code: &std::path::Path) -> Result<()
         one.exit.await;
         ended.push(env.monotonic() - before);
         // The stock is filled again by then: what is measured is a start, not a shortage.
-        env.sleep(Duration::from_millis(40)).await;
+        env.sleep(Duration::from_millis(150)).await;
     }
     for (what, times) in [
         ("fork+exec+wait of /bin/true", &mut floor),

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 /// Largest message; a spec with its whole environment stays far below.
 const MESSAGE_BYTES_MAX: usize = 128 * 1024;
 /// Most descriptors one message carries.
-const DESCRIPTORS_MAX: usize = 8;
+const DESCRIPTORS_MAX: usize = 16;
 /// Room for this many messages of ordinary size before a sender has to wait.
 const SOCKET_BUFFER_BYTES: usize = 1024 * 1024;
 

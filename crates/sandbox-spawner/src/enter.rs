@@ -3,7 +3,6 @@
 //! The order is what makes it safe: privileges are used up first and given away last, and the user namespace comes
 //! at the very end, so that it owns neither the mounts nor the network of its own sandbox.
 
-use std::ffi::CString;
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -13,8 +12,9 @@ use rustix::fs::{CWD, Mode, OFlags};
 use rustix::mount::OpenTreeFlags;
 use rustix::thread::{CapabilitySet, CapabilitySets, LinkNameSpaceType, UnshareFlags};
 use sandbox::Limits;
+use serde::{Deserialize, Serialize};
 
-use crate::failure::{Result, Step};
+use crate::failure::{Failure, Result, Step};
 use crate::mounts::{self, NO_DEVICES, READ_ONLY};
 use crate::root::{self, INSIDE_ID};
 use crate::sys;
@@ -22,82 +22,92 @@ use crate::sys;
 /// Readable by every user, and of no use to a function.
 const PROC_MASKED: [&str; 3] = ["/proc/kcore", "/proc/keys", "/proc/timer_list"];
 
-/// One sandbox as its first process needs it.
-pub(crate) struct Entry<'a> {
-    /// Absent when nothing but a child process is wanted.
-    pub walls: Option<Walls<'a>>,
+/// One sandbox as its first process is told it; comes with the output pipe and the mounts.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Entry {
     pub limits: Limits,
     pub cwd: PathBuf,
-    pub program: CString,
-    pub arguments: Vec<CString>,
-    pub environment: Vec<CString>,
-    /// Where the first process tells the spawner how things go.
-    pub status: OwnedFd,
-    /// Becomes descriptors 1, 2 and 3 of the program.
-    pub output: OwnedFd,
-}
-
-/// What separates a sandbox from the host.
-pub(crate) struct Walls<'a> {
-    /// Files that take the child into its cgroups.
-    pub entrances: Vec<File>,
-    pub network: OwnedFd,
-    pub root: BorrowedFd<'a>,
-    /// Detached mounts and where they go.
-    pub mounts: Vec<(OwnedFd, PathBuf)>,
+    pub program: String,
+    /// Program name included.
+    pub arguments: Vec<String>,
+    pub environment: Vec<String>,
+    /// Where the mounts go, in the order of their descriptors.
+    pub mounts: Vec<PathBuf>,
     /// Size of a `/tmp` in memory, where there is no disk for it among the mounts.
     pub tmpfs_bytes: Option<u64>,
     /// The user to become; the present one where the host allows no other.
     pub uid: Option<u32>,
+}
+
+/// What separates a sandbox from the host, as far as it is the same for all.
+#[derive(Clone, Copy)]
+pub(crate) struct Walls<'a> {
+    /// Files that take the child into its cgroups.
+    pub entrances: &'a [File],
+    pub root: BorrowedFd<'a>,
     pub filter: &'a [libc::sock_filter],
 }
 
-/// Turns the calling process, the first of its pid namespace, into the sandbox.
-pub(crate) fn enter(entry: &Entry<'_>) -> Result<()> {
-    // Die with the spawner already while entering; asked again below, because becoming another user forgets it.
-    let fate = if entry.walls.is_some() { libc::SIGKILL } else { libc::SIGHUP };
-    sys::prctl(libc::PR_SET_PDEATHSIG, fate as _).step("die with the spawner")?;
+/// The first half, done ahead: everything that is the same whatever will run here.
+///
+/// Entering a cgroup is why: it takes microseconds when others just did so, but a grace period of the kernel,
+/// 7 to 13 ms, when nobody has for a while.
+pub(crate) fn prepare(walls: Option<Walls<'_>>) -> Result<()> {
+    die_with_spawner(walls.is_some())?;
     rustix::process::setsid().step("start a session")?;
     rustix::process::umask(Mode::from_raw_mode(0o022));
-    if let Some(walls) = &entry.walls {
-        build_walls(walls)?;
-    }
-    set_standard_streams(&entry.output)?;
-    // Everything was used that came through a descriptor; what is left would only leak.
-    sys::close_all_but(4, &[entry.status.as_raw_fd()]);
-    set_limits(&entry.limits)?;
-    if let Some(walls) = &entry.walls {
-        become_nobody(walls)?;
-    }
-    sys::prctl(libc::PR_SET_PDEATHSIG, fate as _).step("die with the spawner")?;
-    rustix::process::chdir(&entry.cwd)
-        .step_with(|| format!("enter working directory {}", entry.cwd.display()))?;
-    rustix::thread::set_no_new_privs(true).step("give up gaining privileges")?;
-    match &entry.walls {
-        Some(walls) => sys::install_filter(walls.filter).step("install the system call filter"),
-        None => Ok(()),
-    }
+    walls.map_or(Ok(()), build_walls)
 }
 
-fn build_walls(walls: &Walls<'_>) -> Result<()> {
-    for mut entrance in &walls.entrances {
-        entrance.write_all(b"0").step("enter cgroup")?;
-    }
-    root::enter_namespace(&walls.network, LinkNameSpaceType::Network)?;
-    rustix::thread::move_into_link_name_space(walls.root, Some(LinkNameSpaceType::Mount))
-        .step("enter the root")?;
-    // The cgroup namespace begins at the group entered above, so the function sees itself at its top.
-    root::unshare(UnshareFlags::NEWNS | UnshareFlags::NEWCGROUP, "copy the root")?;
-    rustix::system::sethostname(b"lambda").step("set host name")?;
-    if let Some(size) = walls.tmpfs_bytes {
+/// The second half: turns the calling process, the first of its pid namespace, into this one sandbox.
+pub(crate) fn enter(
+    entry: &Entry,
+    fds: &[OwnedFd],
+    walls: Option<Walls<'_>>,
+    keep: BorrowedFd<'_>,
+) -> Result<()> {
+    let [output, mounts @ ..] = fds else {
+        return Err(Failure::new("take the output pipe", libc::EBADF));
+    };
+    if let Some(size) = entry.tmpfs_bytes {
         let size = size.to_string();
         let options = [("size", size.as_str()), ("mode", "1777")];
         let tmpfs = mounts::new_filesystem("tmpfs", &options, NO_DEVICES)?;
         mounts::attach(tmpfs.as_fd(), Path::new("/tmp"))?;
     }
-    for (mount, path) in &walls.mounts {
+    for (mount, path) in mounts.iter().zip(&entry.mounts) {
         mounts::attach(mount.as_fd(), path)?;
     }
+    set_standard_streams(output)?;
+    // Everything was used that came through a descriptor; what is left would only leak.
+    sys::close_all_but(4, &[keep.as_raw_fd()]);
+    set_limits(&entry.limits)?;
+    if walls.is_some() {
+        become_nobody(entry.uid)?;
+        // Becoming another user made the kernel forget it.
+        die_with_spawner(true)?;
+    }
+    rustix::process::chdir(&entry.cwd)
+        .step_with(|| format!("enter working directory {}", entry.cwd.display()))?;
+    rustix::thread::set_no_new_privs(true).step("give up gaining privileges")?;
+    walls.map_or(Ok(()), |walls| sys::install_filter(walls.filter).step("install the system call filter"))
+}
+
+/// In a pid namespace dying is enough to take everybody along; without one the first process has to do that.
+fn die_with_spawner(contained: bool) -> Result<()> {
+    let fate = if contained { libc::SIGKILL } else { libc::SIGHUP };
+    sys::prctl(libc::PR_SET_PDEATHSIG, fate as _).step("die with the spawner")
+}
+
+fn build_walls(walls: Walls<'_>) -> Result<()> {
+    for mut entrance in walls.entrances {
+        entrance.write_all(b"0").step("enter cgroup")?;
+    }
+    rustix::thread::move_into_link_name_space(walls.root, Some(LinkNameSpaceType::Mount))
+        .step("enter the root")?;
+    // The cgroup namespace begins at the group entered above, so the function sees itself at its top.
+    root::unshare(UnshareFlags::NEWNS | UnshareFlags::NEWCGROUP, "copy the root")?;
+    rustix::system::sethostname(b"lambda").step("set host name")?;
     let attributes = NO_DEVICES | libc::MOUNT_ATTR_NOEXEC;
     let proc = mounts::new_filesystem("proc", &[("hidepid", "invisible")], attributes)?;
     mounts::attach(proc.as_fd(), Path::new("/proc"))?;
@@ -138,7 +148,7 @@ fn set_limits(limits: &Limits) -> Result<()> {
 }
 
 /// Becomes a user without any rights, in a user namespace of its own.
-fn become_nobody(walls: &Walls<'_>) -> Result<()> {
+fn become_nobody(uid: Option<u32>) -> Result<()> {
     // `/proc` is about to be read-only. This copy, attached nowhere, stays writable for the identity below.
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     let proc = rustix::mount::open_tree(CWD, "/proc", flags).step("copy /proc")?;
@@ -147,7 +157,7 @@ fn become_nobody(walls: &Walls<'_>) -> Result<()> {
     let attributes = READ_ONLY | NO_DEVICES | libc::MOUNT_ATTR_NOEXEC;
     sys::mount_set_attributes(shown.as_fd(), attributes, false).step("protect /proc")?;
 
-    let outside = match walls.uid {
+    let outside = match uid {
         Some(uid) => {
             sys::set_user(uid, uid).step("become the sandbox's user")?;
             uid

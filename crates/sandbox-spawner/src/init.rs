@@ -3,15 +3,17 @@
 //! In a pid namespace its own end is the end of everything in it; the kernel sees to that. Without one it finds its
 //! descendants itself: they cannot leave, because orphans become its children.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::fs;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+use rustix::net::RecvFlags;
 
 use serde::{Deserialize, Serialize};
 
-use crate::channel;
-use crate::enter::{self, Entry};
-use crate::failure::Failure;
+use crate::channel::{self, Receiver};
+use crate::enter::{self, Entry, Walls};
+use crate::failure::{Failure, Step};
 use crate::sys::{self, Forked};
 use crate::wire::Ended;
 
@@ -31,63 +33,99 @@ pub(crate) const FREEZE: i32 = libc::SIGUSR1;
 pub(crate) const THAW: i32 = libc::SIGUSR2;
 pub(crate) const END: i32 = libc::SIGQUIT;
 
-/// Everything the child of the spawner does. Never returns to the spawner's code.
-pub(crate) fn run(entry: &Entry<'_>) -> ! {
-    let parent = rustix::process::getppid();
-    let contained = entry.walls.is_some();
-    let started = sys::block_signals(true)
-        .map_err(|error| Failure::new("block signals", error.raw_os_error().unwrap_or(libc::EIO)))
-        .and_then(|()| enter::enter(entry));
-    if let Err(failure) = started {
-        report(&entry.status, &Report::Failed(failure));
-        sys::exit_now(1);
+/// A first process, ready and waiting to be told what to run.
+pub(crate) struct Parked {
+    pub pid: i32,
+    pub pidfd: OwnedFd,
+    /// The spawner's end: takes one [`Entry`] and gives [`Report`]s.
+    pub status: OwnedFd,
+}
+
+/// Forks a first process with `flags` of `clone`.
+pub(crate) fn park(flags: i32, walls: Option<Walls<'_>>) -> Result<Parked, Failure> {
+    let (ours, theirs) = channel::pair().step("make status socket")?;
+    match sys::fork(flags | libc::CLONE_PIDFD).step("fork the sandbox")? {
+        Forked::Child => {
+            let code = match run(&theirs, walls) {
+                Ok(()) => 0,
+                Err(failure) => {
+                    // Fails only when the spawner is gone, and then so are we.
+                    let _ = channel::send(&theirs, &Report::Failed(failure), &[]);
+                    1
+                }
+            };
+            sys::exit_now(code)
+        }
+        Forked::Parent { pid, pidfd } => {
+            let pidfd = pidfd.ok_or_else(|| Failure::new("watch the sandbox", libc::ENOSYS))?;
+            Ok(Parked { pid, pidfd, status: ours })
+        }
     }
-    if !contained {
+}
+
+/// Everything a first process does.
+fn run(status: &OwnedFd, walls: Option<Walls<'_>>) -> Result<(), Failure> {
+    let parent = rustix::process::getppid();
+    sys::block_signals(true).step("block signals")?;
+    // Other sandboxes' parts above all: held here, they would outlive their owners.
+    let mut keep = vec![status.as_raw_fd()];
+    if let Some(walls) = &walls {
+        keep.push(walls.root.as_raw_fd());
+        keep.extend(walls.entrances.iter().map(AsRawFd::as_raw_fd));
+    }
+    keep.sort_unstable();
+    sys::close_all_but(4, &keep);
+    enter::prepare(walls)?;
+
+    let told = Receiver::new().receive::<Entry>(status, RecvFlags::empty()).step("hear what to run")?;
+    // The spawner does not need this one any more.
+    let Some((entry, fds)) = told else { return Ok(()) };
+    enter::enter(&entry, &fds, walls, status.as_fd())?;
+    if walls.is_none() {
         // Failing leaves orphans to the spawner, which looks for them too.
         let _ = sys::prctl(libc::PR_SET_CHILD_SUBREAPER, 1);
     }
-    let program = match start(entry) {
-        Ok(pid) => pid,
-        Err(failure) => {
-            report(&entry.status, &Report::Failed(failure));
-            sys::exit_now(1);
-        }
-    };
+    let program = start(&entry, status)?;
     // This process is a copy of the spawner: nothing in the sandbox may look into it.
     let _ = sys::prctl(libc::PR_SET_DUMPABLE, 0);
     // The output ends when the last writer is gone, and that must not wait for us.
-    let status = &entry.status;
     sys::close_all_but(0, &[status.as_raw_fd()]);
     report(status, &Report::Running);
 
-    let ended = watch(program, parent, contained);
-    if !contained {
+    let ended = watch(program, parent, walls.is_some());
+    if walls.is_none() {
         end_descendants();
     }
     report(status, &Report::Ended(ended));
-    sys::exit_now(0)
+    // Their descriptors were closed above.
+    std::mem::forget(fds);
+    Ok(())
 }
 
 /// Starts the program; returns once it executes or has failed to.
-fn start(entry: &Entry<'_>) -> Result<i32, Failure> {
-    let forked = sys::fork(libc::CLONE_VFORK)
-        .map_err(|error| Failure::new("fork the program", error.raw_os_error().unwrap_or(libc::EIO)))?;
-    match forked {
+fn start(entry: &Entry, status: &OwnedFd) -> Result<i32, Failure> {
+    let program = text(&entry.program)?;
+    let arguments = entry.arguments.iter().map(|one| text(one)).collect::<Result<Vec<_>, _>>()?;
+    let environment = entry.environment.iter().map(|one| text(one)).collect::<Result<Vec<_>, _>>()?;
+    let (arguments, environment) = (pointers(&arguments), pointers(&environment));
+    match sys::fork(libc::CLONE_VFORK).step("fork the program")? {
         Forked::Parent { pid, .. } => Ok(pid),
         Forked::Child => {
             // Its own session: signals to its process group stay below it.
             let _ = rustix::process::setsid();
             sys::reset_signals();
             let _ = sys::block_signals(false);
-            let arguments = pointers(&entry.arguments);
-            let environment = pointers(&entry.environment);
-            let error = sys::execute(&entry.program, &arguments, &environment);
-            let step = format!("execute {}", entry.program.to_string_lossy());
+            let error = sys::execute(&program, &arguments, &environment);
+            let step = format!("execute {}", entry.program);
             let failure = Failure::new(step, error.raw_os_error().unwrap_or(libc::EIO));
-            report(&entry.status, &Report::ExecuteFailed(failure));
+            report(status, &Report::ExecuteFailed(failure));
             sys::exit_now(127)
         }
     }
+}
+
+fn text(text: &str) -> Result<CString, Failure> {
+    CString::new(text).map_err(|_| Failure::new("take a text with a zero byte in it", libc::EINVAL))
 }
 
 fn pointers(strings: &[impl AsRef<CStr>]) -> Vec<*const libc::c_char> {

@@ -10,18 +10,13 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::thread::UnshareFlags;
 
 use crate::failure::{Result, Step};
-use crate::root::{open_namespace, unshare};
+use crate::root::unshare;
 use crate::sys;
 
 /// Where the Runtime API listens inside a sandbox.
 pub(crate) const RUNTIME_API_PORT: u16 = 9001;
 /// Where the platform's AWS endpoint listens inside a sandbox.
 pub(crate) const PLATFORM_PORT: u16 = 4566;
-
-pub(crate) struct Network {
-    pub namespace: OwnedFd,
-    pub doors: Doors,
-}
 
 /// The two listeners of one sandbox.
 pub(crate) struct Doors {
@@ -41,11 +36,10 @@ impl Doors {
 }
 
 /// Makes one namespace. The calling process is left inside it.
-pub(crate) fn make() -> Result<Network> {
+pub(crate) fn make() -> Result<Doors> {
     unshare(UnshareFlags::NEWNET, "make a network namespace")?;
     loopback_up()?;
-    let doors = Doors::open(RUNTIME_API_PORT, PLATFORM_PORT)?;
-    Ok(Network { namespace: open_namespace("net")?, doors })
+    Doors::open(RUNTIME_API_PORT, PLATFORM_PORT)
 }
 
 fn loopback_up() -> Result<()> {

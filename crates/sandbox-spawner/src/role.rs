@@ -57,8 +57,10 @@ fn run(stdin: OwnedFd) {
 }
 
 fn occupy_low_numbers(stdin: OwnedFd) -> std::io::Result<()> {
-    let null = rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, FileMode::empty())?;
-    let null = sys::duplicate_high(null.as_fd())?;
+    let opened = rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, FileMode::empty())?;
+    let null = sys::duplicate_high(opened.as_fd())?;
+    // It may have got one of those numbers itself.
+    drop(opened);
     for number in [0, 1, 3] {
         sys::duplicate(null.as_fd(), number)?;
     }
@@ -98,15 +100,15 @@ fn set_up(settings: &Settings) -> Result<(Serving, Abilities)> {
             Err(failure) => abilities.caveats.push(format!("/tmp is memory and counts as such: {failure}")),
         }
     }
-    let (stock_socket, stockroom) = stockroom::open(settings, &groups, &lock)?;
     let filter = filter::program()?;
+    let plan = stockroom::Plan { layout: &groups, root: root.namespace.as_fd(), filter: &filter };
+    let (stock_socket, stockroom) = stockroom::open(settings, plan, &lock)?;
     let serving = Serving::contained(
         settings.clone(),
         lock,
         crate::serve::Workshop {
             root,
             layout: groups,
-            filter,
             stock_socket,
             stockroom,
             own_users: abilities.own_users,

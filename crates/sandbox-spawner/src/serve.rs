@@ -10,7 +10,7 @@ use sandbox::Spec;
 use crate::cgroup::Layout;
 use crate::channel::{self, Receiver};
 use crate::failure::Failure;
-use crate::init::{self, Report};
+use crate::init::{self, Parked, Report};
 use crate::launch::{self, Kit, Launched, Site};
 use crate::netns::Doors;
 use crate::root::Root;
@@ -31,7 +31,6 @@ const EVENTS_MAX: usize = 64;
 pub(crate) struct Workshop {
     pub root: Root,
     pub layout: Layout,
-    pub filter: Vec<libc::sock_filter>,
     pub stock_socket: OwnedFd,
     pub stockroom: i32,
     pub own_users: bool,
@@ -218,14 +217,13 @@ impl Serving {
         let Some((supply, fds)) = supply else { return Ok(false) };
         let mut fds = fds.into_iter();
         match supply {
-            Supply::Kit { group } => {
+            Supply::Kit { group, pid } => {
                 self.stock.kits_ordered -= 1;
-                if let (Some(network), Some(runtime_api), Some(platform)) =
-                    (fds.next(), fds.next(), fds.next())
-                {
-                    let doors = Doors { runtime_api, platform };
-                    self.stock.kits.push_back(Kit { group, network, doors });
-                }
+                let mut next =
+                    || fds.next().ok_or_else(|| std::io::Error::from(std::io::ErrorKind::InvalidData));
+                let parked = Parked { pid, pidfd: next()?, status: next()? };
+                let doors = Doors { runtime_api: next()?, platform: next()? };
+                self.stock.kits.push_back(Kit { group, doors, parked });
             }
             Supply::Disk { size, token } => {
                 self.stock.disk_arrived(size);
@@ -281,22 +279,22 @@ impl Serving {
     fn start(&mut self, epoll: &OwnedFd, daemon: &OwnedFd, waiting: Waiting) -> std::io::Result<()> {
         let Waiting { id, spec } = waiting;
         let slot = self.slots.take();
-        let (mut group, mut disk) = (None, None);
+        let (mut group, mut disk, mut prepared) = (None, None, None);
         let launched = match &self.workshop {
             None => launch::plain(&spec),
             Some(workshop) => {
                 let Some(kit) = self.stock.kits.pop_front() else { return Ok(()) };
                 let ready = self.stock.disks.get_mut(&spec.ephemeral_bytes).and_then(VecDeque::pop_front);
-                group = kit.group;
+                group.clone_from(&kit.group);
+                prepared = Some(kit.parked.pid);
                 disk = ready.as_ref().map(|ready| ready.token);
                 let site = Site {
                     root: &workshop.root,
                     layout: &workshop.layout,
-                    filter: &workshop.filter,
                     uid: workshop.own_users.then(|| self.settings.uid_base + slot),
                     disk: ready.map(|ready| ready.mount),
                 };
-                launch::contained(&spec, kit.network, kit.doors, group.as_deref(), site)
+                launch::contained(&spec, kit, site)
             }
         };
         match launched {
@@ -311,6 +309,10 @@ impl Serving {
                 Ok(())
             }
             Err(failure) => {
+                if let Some(pid) = prepared {
+                    sys::kill(pid, libc::SIGKILL);
+                    sys::reap(pid, true);
+                }
                 self.slots.free.push(slot);
                 self.discard(group, disk)?;
                 channel::send(daemon, &Reply::StartFailed { id, failure, executing: false }, &[])
@@ -319,7 +321,7 @@ impl Serving {
     }
 
     fn live(&self, launched: Launched, group: Option<String>, disk: Option<u64>, slot: u32) -> Live {
-        let Launched { pid, pidfd, status, output, doors } = launched;
+        let Launched { parked: Parked { pid, pidfd, status }, output, doors } = launched;
         let memory = self.workshop.as_ref().zip(group.as_ref());
         Live {
             pid,
@@ -466,6 +468,10 @@ impl Serving {
             sys::reap(live.pid, true);
         }
         self.live.clear();
+        for kit in self.stock.kits.drain(..) {
+            sys::kill(kit.parked.pid, libc::SIGKILL);
+            sys::reap(kit.parked.pid, true);
+        }
         match self.workshop.take() {
             None => self.end_strays(),
             Some(workshop) => {

@@ -3,23 +3,29 @@
 //! It outlives the spawner for as long as it takes to clean up, even when the spawner is killed.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::net::RecvFlags;
 use serde::{Deserialize, Serialize};
 
 use crate::cgroup::{self, Layout};
 use crate::channel::{self, Receiver};
+use crate::enter::Walls;
 use crate::failure::{Failure, Result, Step};
+use crate::init;
+use crate::launch::Kit;
 use crate::netns;
 use crate::scratch::{Disk, Disks};
 use crate::sys::{self, Forked};
 use crate::wire::Settings;
 
+/// Namespaces made with the child; mounts, cgroup and user follow in the order `enter.rs` explains.
+const NAMESPACES: i32 = libc::CLONE_NEWPID | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
+
 /// Spawner to stockroom.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Order {
-    /// One network namespace and one cgroup.
+    /// A first process in its own namespaces and cgroup, waiting to be told what to run.
     Kit,
     Disk {
         size: u64,
@@ -34,9 +40,10 @@ pub(crate) enum Order {
 /// Stockroom to spawner.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Supply {
-    /// Comes with the namespace and its two listeners.
+    /// Comes with the process, its status socket and the two listeners.
     Kit {
         group: Option<String>,
+        pid: i32,
     },
     /// Comes with the detached mount.
     Disk {
@@ -51,19 +58,19 @@ pub(crate) enum Supply {
 }
 
 /// Starts the stockroom; gives the spawner's end of the socket and the new process's pid.
-pub(crate) fn open(settings: &Settings, layout: &Layout, lock: &OwnedFd) -> Result<(OwnedFd, i32)> {
+pub(crate) fn open(settings: &Settings, plan: Plan<'_>, lock: &OwnedFd) -> Result<(OwnedFd, i32)> {
     let (ours, theirs) = channel::pair().step("make stockroom socket")?;
     match sys::fork(0).step("fork the stockroom")? {
         Forked::Parent { pid, .. } => Ok((ours, pid)),
         Forked::Child => {
             // The daemon's socket above all: while a copy is open, the daemon cannot see the spawner end. The
             // lock stays: the next spawner has to wait until we are done.
-            let mut keep = [theirs.as_raw_fd(), lock.as_raw_fd()];
+            let mut keep = [theirs.as_raw_fd(), lock.as_raw_fd(), plan.root.as_raw_fd()];
             keep.sort_unstable();
-            sys::close_all_but(0, &keep);
+            sys::close_all_but(4, &keep);
             Stockroom {
                 socket: theirs,
-                layout: layout.clone(),
+                plan,
                 disks: Disks::new(settings.scratch_dir.clone()),
                 groups: HashSet::new(),
                 in_use: HashMap::new(),
@@ -75,9 +82,18 @@ pub(crate) fn open(settings: &Settings, layout: &Layout, lock: &OwnedFd) -> Resu
     }
 }
 
-struct Stockroom {
+/// What all sandboxes have in common.
+#[derive(Clone, Copy)]
+pub(crate) struct Plan<'a> {
+    pub layout: &'a Layout,
+    /// The mount namespace of the root.
+    pub root: BorrowedFd<'a>,
+    pub filter: &'a [libc::sock_filter],
+}
+
+struct Stockroom<'a> {
     socket: OwnedFd,
-    layout: Layout,
+    plan: Plan<'a>,
     disks: Disks,
     /// Every cgroup that exists.
     groups: HashSet<String>,
@@ -86,7 +102,7 @@ struct Stockroom {
     made: u64,
 }
 
-impl Stockroom {
+impl Stockroom<'_> {
     /// Serves until the spawner is gone, then takes everything apart.
     fn run(mut self) {
         let mut receiver = Receiver::new();
@@ -117,15 +133,11 @@ impl Stockroom {
     fn serve(&mut self, order: Order) -> std::io::Result<()> {
         match order {
             Order::Kit => match self.make_kit() {
-                Ok((group, network)) => channel::send(
-                    &self.socket,
-                    &Supply::Kit { group },
-                    &[
-                        network.namespace.as_fd(),
-                        network.doors.runtime_api.as_fd(),
-                        network.doors.platform.as_fd(),
-                    ],
-                ),
+                Ok(Kit { group, doors, parked }) => {
+                    let fds = [&parked.pidfd, &parked.status, &doors.runtime_api, &doors.platform];
+                    let fds = fds.map(AsFd::as_fd);
+                    channel::send(&self.socket, &Supply::Kit { group, pid: parked.pid }, &fds)
+                }
                 Err(failure) => channel::send(&self.socket, &Supply::KitFailed(failure), &[]),
             },
             Order::Disk { size } => match self.disks.make(size) {
@@ -142,9 +154,9 @@ impl Stockroom {
                     disk.discard();
                 }
                 if let Some(name) = group {
-                    let group = self.layout.group(&name);
+                    let group = self.plan.layout.group(&name);
                     // Processes that ended a moment ago may still be counted.
-                    if group.remove() || cgroup::wait_until_empty(&self.layout, &name) {
+                    if group.remove() || cgroup::wait_until_empty(self.plan.layout, &name) {
                         self.groups.remove(&name);
                     }
                 }
@@ -153,28 +165,37 @@ impl Stockroom {
         }
     }
 
-    fn make_kit(&mut self) -> Result<(Option<String>, netns::Network)> {
-        let network = netns::make()?;
-        if self.layout.is_empty() {
-            return Ok((None, network));
+    fn make_kit(&mut self) -> Result<Kit> {
+        // Leaves this process in the new namespace, where the child then is too.
+        let doors = netns::make()?;
+        let mut group = None;
+        if !self.plan.layout.is_empty() {
+            self.made += 1;
+            let name = self.made.to_string();
+            self.groups.insert(name.clone());
+            self.plan.layout.group(&name).create()?;
+            group = Some(name);
         }
-        self.made += 1;
-        let name = self.made.to_string();
-        self.groups.insert(name.clone());
-        self.layout.group(&name).create()?;
-        Ok((Some(name), network))
+        let entrances = match &group {
+            Some(name) => self.plan.layout.group(name).entrances()?,
+            None => Vec::new(),
+        };
+        let walls = Walls { entrances: &entrances, root: self.plan.root, filter: self.plan.filter };
+        // The spawner is to be its parent: it collects it, and its end is the child's.
+        let parked = init::park(NAMESPACES | libc::CLONE_PARENT, Some(walls))?;
+        Ok(Kit { group, doors, parked })
     }
 
     fn close(mut self) {
         for name in &self.groups {
-            self.layout.group(name).kill();
+            self.plan.layout.group(name).kill();
         }
         for (_, disk) in self.in_use.drain() {
             disk.discard();
         }
         for name in &self.groups {
-            cgroup::wait_until_empty(&self.layout, name);
+            cgroup::wait_until_empty(self.plan.layout, name);
         }
-        self.layout.remove();
+        self.plan.layout.remove();
     }
 }
