@@ -32,5 +32,5 @@ mod wire;
 
 pub use client::{Command, Spawner};
 pub use probe::probe;
-pub use role::run_spawner_if_asked;
+pub use role::{group_folder, run_spawner_if_asked, uid_base_for};
 pub use wire::{Abilities, Mode, Settings};

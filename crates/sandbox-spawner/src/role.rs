@@ -139,14 +139,26 @@ fn sweep_scratch(dir: &Path) {
     let _ = fs::remove_file(dir.join("template.img"));
 }
 
-/// Named by the data folder, so that the next spawner of the same folder finds what this one leaves.
-fn group_folder(scratch_dir: &Path) -> String {
+/// The name of the folder of cgroups that belongs to the spawner using `scratch_dir`.
+///
+/// It follows from the path, so that the next spawner of the same folder finds what this one leaves.
+pub fn group_folder(scratch_dir: &Path) -> String {
     let path = fs::canonicalize(scratch_dir).unwrap_or_else(|_| scratch_dir.to_owned());
     format!("lambent-{:08x}", fnv(path.as_os_str().as_encoded_bytes()))
 }
 
+/// First of the user ids for sandboxes of the spawner that uses `scratch_dir`.
+///
+/// Two daemons on one host get different ones most likely: limits on processes are counted by user.
+pub fn uid_base_for(scratch_dir: &Path) -> u32 {
+    const FIRST: u32 = 900_000_000;
+    const RANGES: u32 = 10_000;
+    const RANGE: u32 = 10_000;
+    FIRST + fnv(scratch_dir.as_os_str().as_encoded_bytes()) % RANGES * RANGE
+}
+
 /// FNV-1a, folded to 32 bits: a name, not a secret.
-pub(crate) fn fnv(bytes: &[u8]) -> u32 {
+fn fnv(bytes: &[u8]) -> u32 {
     let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)
     });

@@ -143,9 +143,9 @@ pub async fn host_loopback_is_out_of_reach(bench: &Bench) {
     let abstract_name = "import os, socket\n\
                          s = socket.socket(socket.AF_UNIX); \n\
                          print(len(open('/proc/net/unix').readlines()))";
-    // One line of headings, one of this very socket's making at most.
+    // A line of headings, this very socket, and the nameless pair its first process reports through.
     let lines: usize = bench.answer(abstract_name).await.parse().expect("a number");
-    assert!(lines <= 2, "{lines}");
+    assert!(lines <= 4, "{lines}");
 }
 
 pub async fn others_loopback_is_out_of_reach(bench: &Bench) {
