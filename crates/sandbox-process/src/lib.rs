@@ -49,13 +49,15 @@ impl ProcessSandboxes {
         Ok(Self { spawner, scratch_dir: options.scratch_dir, next: AtomicU64::new(1) })
     }
 
-    async fn start_in_own_tmp(&self, spec: Spec) -> Result<Started> {
+    async fn start_in_own_tmp(&self, mut spec: Spec) -> Result<Started> {
         if spec.network == Network::Isolated {
             tracing::debug!(
                 id = spec.id,
                 "network isolation was asked for and is not given by plain processes"
             );
         }
+        // A plain process has the machine's network, whichever was asked for.
+        spec.network = Network::Isolated;
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let tmp = OwnTmp(self.scratch_dir.join(format!("tmp-{number}")));
         std::fs::create_dir_all(&tmp.0)

@@ -97,6 +97,17 @@ impl Layout {
         self.has("memory") && (self.v2.is_some() || self.has("cpuacct"))
     }
 
+    /// Which version gives what, for people.
+    pub(crate) fn describe(&self) -> String {
+        let names = |names: Vec<&str>| if names.is_empty() { "none".to_owned() } else { names.join(" ") };
+        let v1 = names(self.v1.keys().map(String::as_str).collect());
+        let v2 = match &self.v2 {
+            None => "not there".to_owned(),
+            Some(_) => names(self.v2_controllers.iter().map(String::as_str).collect()),
+        };
+        format!("v1 controllers: {v1}; v2 controllers: {v2}")
+    }
+
     /// Whether there is anything to put a sandbox into.
     pub(crate) fn is_empty(&self) -> bool {
         self.folders().is_empty()

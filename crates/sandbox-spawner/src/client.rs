@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::net::{RecvFlags, Shutdown};
-use sandbox::{Cpu, Error, Exit, Result, Sandbox, Signal, Spec, Started, Usage};
+use sandbox::{Cpu, Error, Exit, Network, Result, Sandbox, Signal, Spec, Started, Usage};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{Notify, oneshot};
 
@@ -406,6 +406,12 @@ fn check(spec: &Spec) -> Result<()> {
     }
     if let Some((name, _)) = spec.env.iter().find(|(name, _)| name.is_empty() || name.contains('=')) {
         return invalid(format!("environment variable name {name:?}"));
+    }
+    if spec.network == Network::Outbound {
+        return Err(Error::Unsupported {
+            what: "outbound network",
+            missing: "an address translation between sandboxes and the host's network".to_owned(),
+        });
     }
     if spec.memory_bytes == 0 || spec.ephemeral_bytes == 0 || spec.cpu_millis == 0 {
         return invalid("memory, ephemeral storage and cpu share must not be zero".to_owned());

@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Gid, Uid};
-use sandbox::{Door, Network, Spec};
+use sandbox::{Door, Spec};
 
 use crate::cgroup::Layout;
 use crate::channel;
@@ -23,6 +23,8 @@ pub(crate) struct Kit {
     pub group: Option<String>,
     pub doors: Doors,
     pub parked: Parked,
+    /// Becomes readable when the sandbox has run out of memory.
+    pub memory: Option<OwnedFd>,
 }
 
 /// What belongs to a sandbox besides its kit.
@@ -41,13 +43,11 @@ pub(crate) struct Launched {
     /// Read end.
     pub output: OwnedFd,
     pub doors: Doors,
+    pub memory: Option<OwnedFd>,
 }
 
 /// Tells a prepared child to become the sandbox of `spec`.
 pub(crate) fn contained(spec: &Spec, kit: Kit, site: Site<'_>) -> Result<Launched> {
-    if spec.network == Network::Outbound {
-        return Err(Failure::new("give the sandbox a way out", libc::EOPNOTSUPP));
-    }
     if spec.binds.len() > BINDS_MAX {
         return Err(Failure::new("bind so many directories", libc::E2BIG));
     }
@@ -66,17 +66,18 @@ pub(crate) fn contained(spec: &Spec, kit: Kit, site: Site<'_>) -> Result<Launche
     let (points, mounts): (Vec<_>, Vec<_>) = mounts.into_iter().unzip();
     let ports = [RUNTIME_API_PORT, PLATFORM_PORT];
     let entry = Entry { tmpfs_bytes, uid: site.uid, mounts: points, ..entry(spec, ports) };
-    tell(kit.parked, kit.doors, &entry, &mounts)
+    tell(kit, &entry, &mounts)
 }
 
 /// Starts a child process with limits and nothing else.
 pub(crate) fn plain(spec: &Spec) -> Result<Launched> {
     let doors = Doors::open(0, 0)?;
     let ports = [local_port(&doors.runtime_api)?, local_port(&doors.platform)?];
-    tell(init::park(0, None)?, doors, &entry(spec, ports), &[])
+    let kit = Kit { group: None, doors, parked: init::park(0, None)?, memory: None };
+    tell(kit, &entry(spec, ports), &[])
 }
 
-fn tell(parked: Parked, doors: Doors, entry: &Entry, mounts: &[OwnedFd]) -> Result<Launched> {
+fn tell(kit: Kit, entry: &Entry, mounts: &[OwnedFd]) -> Result<Launched> {
     let (output, theirs) =
         rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).step("make output pipe")?;
     if let Some(uid) = entry.uid {
@@ -85,8 +86,8 @@ fn tell(parked: Parked, doors: Doors, entry: &Entry, mounts: &[OwnedFd]) -> Resu
         rustix::fs::fchown(&theirs, Some(owner), Some(group)).step("give away output pipe")?;
     }
     let fds: Vec<_> = std::iter::once(&theirs).chain(mounts).map(AsFd::as_fd).collect();
-    channel::send(&parked.status, entry, &fds).step("tell the sandbox what to run")?;
-    Ok(Launched { parked, output, doors })
+    channel::send(&kit.parked.status, entry, &fds).step("tell the sandbox what to run")?;
+    Ok(Launched { parked: kit.parked, output, doors: kit.doors, memory: kit.memory })
 }
 
 /// What every kind of sandbox is told.

@@ -14,16 +14,23 @@ use crate::failure::{Result, Step};
 use crate::root::{Root, unshare};
 use crate::serve::Serving;
 use crate::wire::{Abilities, Mode, Reply, Request, Settings};
-use crate::{filter, launch, scratch, stockroom, sys};
+use crate::{filter, launch, probe, scratch, stockroom, sys};
 
 /// First argument of a process that is to be a spawner.
 pub(crate) const ROLE: &str = "__spawner";
+/// First argument of a process that is to try what the host can do.
+pub(crate) const PROBE_ROLE: &str = "__probe";
 
 /// Becomes the spawner if this process was started as one, and then never returns.
 ///
 /// Call it first thing in `main`, before any thread exists: the spawner forks.
 pub fn run_spawner_if_asked() {
-    if std::env::args_os().nth(1).is_none_or(|role| role != ROLE) {
+    let Some(role) = std::env::args_os().nth(1) else { return };
+    if role == PROBE_ROLE {
+        probe::run_from_arguments();
+        std::process::exit(0);
+    }
+    if role != ROLE {
         return;
     }
     // The daemon passes its socket as standard input.
@@ -166,7 +173,7 @@ fn fnv(bytes: &[u8]) -> u32 {
 }
 
 /// Without root, a user namespace gives the rights to make the other namespaces.
-fn become_root_of_a_namespace() -> Result<()> {
+pub(crate) fn become_root_of_a_namespace() -> Result<()> {
     let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     unshare(UnshareFlags::NEWUSER | UnshareFlags::NEWNS, "make a user namespace")?;
     for (file, text) in [

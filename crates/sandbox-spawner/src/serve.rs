@@ -223,7 +223,9 @@ impl Serving {
                     || fds.next().ok_or_else(|| std::io::Error::from(std::io::ErrorKind::InvalidData));
                 let parked = Parked { pid, pidfd: next()?, status: next()? };
                 let doors = Doors { runtime_api: next()?, platform: next()? };
-                self.stock.kits.push_back(Kit { group, doors, parked });
+                let layout = &workshop.layout;
+                let memory = group.as_ref().and_then(|name| layout.group(name).out_of_memory_event());
+                self.stock.kits.push_back(Kit { group, doors, parked, memory });
             }
             Supply::Disk { size, token } => {
                 self.stock.disk_arrived(size);
@@ -299,7 +301,7 @@ impl Serving {
         };
         match launched {
             Ok(launched) => {
-                let live = self.live(launched, group, disk, slot);
+                let live = Self::live(launched, group, disk, slot);
                 watch(epoll, live.pidfd.as_fd(), id * 4 + PIDFD)?;
                 watch(epoll, live.status.as_fd(), id * 4 + STATUS)?;
                 if let Some(memory) = &live.memory {
@@ -320,14 +322,13 @@ impl Serving {
         }
     }
 
-    fn live(&self, launched: Launched, group: Option<String>, disk: Option<u64>, slot: u32) -> Live {
-        let Launched { parked: Parked { pid, pidfd, status }, output, doors } = launched;
-        let memory = self.workshop.as_ref().zip(group.as_ref());
+    fn live(launched: Launched, group: Option<String>, disk: Option<u64>, slot: u32) -> Live {
+        let Launched { parked: Parked { pid, pidfd, status }, output, doors, memory } = launched;
         Live {
             pid,
             pidfd,
             status,
-            memory: memory.and_then(|(workshop, name)| workshop.layout.group(name).out_of_memory_event()),
+            memory,
             group,
             disk,
             slot,
@@ -436,7 +437,10 @@ impl Serving {
     /// Orders what is missing for those who wait, and for the next ones.
     fn restock(&mut self) -> std::io::Result<()> {
         let Some(workshop) = &self.workshop else { return Ok(()) };
-        let wanted = self.settings.ready_max + self.waiting.len();
+        // While somebody is starting, only what is waited for is made: the rest would compete for the processor.
+        let starting = self.live.values().any(|live| live.gifts.is_some() && !live.failed);
+        let ready_max = if starting { 0 } else { self.settings.ready_max };
+        let wanted = ready_max + self.waiting.len();
         while self.stock.kits.len() + self.stock.kits_ordered < wanted && self.stock.kits_failed.is_none() {
             channel::send(&workshop.stock_socket, &Order::Kit, &[])?;
             self.stock.kits_ordered += 1;
@@ -444,8 +448,7 @@ impl Serving {
         if !workshop.tmp_on_disk {
             return Ok(());
         }
-        let mut sizes: HashMap<u64, usize> =
-            HashMap::from([(self.settings.ephemeral_bytes, self.settings.ready_max)]);
+        let mut sizes: HashMap<u64, usize> = HashMap::from([(self.settings.ephemeral_bytes, ready_max)]);
         for waiting in &self.waiting {
             *sizes.entry(waiting.spec.ephemeral_bytes).or_default() += 1;
         }

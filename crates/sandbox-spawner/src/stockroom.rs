@@ -133,7 +133,7 @@ impl Stockroom<'_> {
     fn serve(&mut self, order: Order) -> std::io::Result<()> {
         match order {
             Order::Kit => match self.make_kit() {
-                Ok(Kit { group, doors, parked }) => {
+                Ok(Kit { group, doors, parked, .. }) => {
                     let fds = [&parked.pidfd, &parked.status, &doors.runtime_api, &doors.platform];
                     let fds = fds.map(AsFd::as_fd);
                     channel::send(&self.socket, &Supply::Kit { group, pid: parked.pid }, &fds)
@@ -183,7 +183,7 @@ impl Stockroom<'_> {
         let walls = Walls { entrances: &entrances, root: self.plan.root, filter: self.plan.filter };
         // The spawner is to be its parent: it collects it, and its end is the child's.
         let parked = init::park(NAMESPACES | libc::CLONE_PARENT, Some(walls))?;
-        Ok(Kit { group, doors, parked })
+        Ok(Kit { group, doors, parked, memory: None })
     }
 
     fn close(mut self) {

@@ -226,3 +226,12 @@ pub(crate) fn duplicate_high(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     // SAFETY: the kernel has just opened this descriptor for us alone.
     Ok(unsafe { OwnedFd::from_raw_fd(high as RawFd) })
 }
+
+/// The version of landlock this kernel has.
+pub(crate) fn landlock_version() -> io::Result<i64> {
+    const VERSION: c_ulong = 1;
+    // SAFETY: with this flag the kernel reads no memory of ours.
+    check(unsafe {
+        libc::syscall(libc::SYS_landlock_create_ruleset, ptr::null::<u8>(), 0 as c_ulong, VERSION)
+    })
+}
