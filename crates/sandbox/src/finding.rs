@@ -1,9 +1,11 @@
 //! One line of what a host can do, as `lambent doctor` prints it.
 
+use serde::{Deserialize, Serialize};
+
 /// Something about this host that matters to sandboxes, found by trying it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    pub name: &'static str,
+    pub name: String,
     pub status: Status,
     /// What was found.
     pub detail: String,
@@ -11,7 +13,7 @@ pub struct Finding {
     pub fix: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Status {
     Ok,
     /// Works, with a restriction that `detail` names.

@@ -1,0 +1,61 @@
+//! Without mounts a function's paths are the host's: what a spec says about the inside is rewritten.
+
+use std::path::{Path, PathBuf};
+
+use sandbox::{Error, Result, Spec};
+
+/// `spec` with every path inside the sandbox replaced by the one on the host, and `TMPDIR` set.
+pub(crate) fn outside(mut spec: Spec, tmp: &Path) -> Result<Spec> {
+    if spec.opt_dirs.len() > 1 {
+        return Err(Error::Unsupported {
+            what: "merging layers",
+            missing: "plain processes cannot see several directories as one".to_owned(),
+        });
+    }
+    let mut replaced: Vec<(PathBuf, PathBuf)> = vec![(PathBuf::from("/var/task"), spec.code_dir.clone())];
+    replaced.extend(spec.opt_dirs.first().map(|dir| (PathBuf::from("/opt"), dir.clone())));
+    replaced.extend(spec.binds.iter().map(|bind| (bind.inside.clone(), bind.host.clone())));
+
+    spec.program = PathBuf::from(path_outside(&spec.program.to_string_lossy(), &replaced));
+    spec.cwd = PathBuf::from(path_outside(&spec.cwd.to_string_lossy(), &replaced));
+    for arg in &mut spec.args {
+        *arg = path_outside(arg, &replaced);
+    }
+    for (_, value) in &mut spec.env {
+        let parts: Vec<_> = value.split(':').map(|part| path_outside(part, &replaced)).collect();
+        *value = parts.join(":");
+    }
+    spec.env.retain(|(name, _)| name != "TMPDIR");
+    spec.env.push(("TMPDIR".to_owned(), tmp.to_string_lossy().into_owned()));
+    Ok(spec)
+}
+
+fn path_outside(text: &str, replaced: &[(PathBuf, PathBuf)]) -> String {
+    for (inside, host) in replaced {
+        if let Ok(rest) = Path::new(text).strip_prefix(inside) {
+            let whole = if rest.as_os_str().is_empty() { host.clone() } else { host.join(rest) };
+            return whole.to_string_lossy().into_owned();
+        }
+    }
+    text.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::path_outside;
+    use std::path::PathBuf;
+
+    #[test]
+    fn only_whole_path_prefixes_are_replaced() {
+        let replaced = [(PathBuf::from("/var/task"), PathBuf::from("/data/code"))];
+        for (inside, outside) in [
+            ("/var/task", "/data/code"),
+            ("/var/task/lib", "/data/code/lib"),
+            ("/var/tasks", "/var/tasks"),
+            ("var/task", "var/task"),
+            ("", ""),
+        ] {
+            assert_eq!(path_outside(inside, &replaced), outside, "{inside}");
+        }
+    }
+}

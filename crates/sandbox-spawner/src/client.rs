@@ -1,0 +1,433 @@
+//! The daemon's half: starts the spawner, asks it for sandboxes, hears how they end.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::net::TcpListener;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rustix::net::{RecvFlags, Shutdown};
+use sandbox::{Cpu, Error, Exit, Network, Result, Sandbox, Signal, Spec, Started, Usage};
+use tokio::io::unix::AsyncFd;
+use tokio::sync::{Notify, oneshot};
+
+use crate::cgroup::{Group, Layout};
+use crate::channel::{self, Receiver};
+use crate::launch;
+use crate::role::ROLE;
+use crate::wire::{Abilities, Ended, Reply, Request, Settings};
+
+/// The program that can become the spawner. `run_spawner_if_asked` must be the first thing its `main` does.
+#[derive(Debug, Clone)]
+pub struct Command {
+    pub program: PathBuf,
+}
+
+impl Command {
+    /// This very program.
+    pub fn own() -> io::Result<Self> {
+        std::env::current_exe().map(|program| Self { program })
+    }
+}
+
+/// A running spawner. Dropping it ends the spawner and every sandbox it made.
+pub struct Spawner {
+    link: Arc<Link>,
+    abilities: Abilities,
+    child: Mutex<Option<Child>>,
+    next_id: AtomicU64,
+}
+
+impl Spawner {
+    /// Starts the spawner and waits until it can make sandboxes.
+    pub async fn launch(command: &Command, settings: Settings) -> Result<Self> {
+        let (ours, theirs) = channel::pair().map_err(|source| broken("make spawner socket", source))?;
+        let child = std::process::Command::new(&command.program)
+            .arg(ROLE)
+            .env_clear()
+            // For mkfs.ext4, which the stockroom runs.
+            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+            .current_dir("/")
+            .stdin(Stdio::from(theirs))
+            .stdout(Stdio::null())
+            .spawn()
+            .map_err(|source| broken("start the spawner", source))?;
+        rustix::io::ioctl_fionbio(&ours, true)
+            .map_err(|source| broken("start the spawner", source.into()))?;
+        // SAFETY: an `OwnedFd` names the same open descriptor for as long as it lives.
+        let socket = unsafe { AsyncFd::register(ours) }
+            .map_err(|error| broken("watch spawner socket", error.into()))?;
+        let link = Arc::new(Link {
+            socket,
+            outbox: Mutex::default(),
+            posted: Notify::new(),
+            expected: Mutex::new(Some(HashMap::new())),
+        });
+        link.post(&Request::Setup(settings))?;
+        let mut receiver = Receiver::new();
+        let abilities = match link.receive(&mut receiver).await {
+            Some((Reply::Ready(abilities), _)) => abilities,
+            Some((Reply::SetupFailed(failure), _)) => {
+                return Err(Error::Build { source: failure.source(), step: failure.step });
+            }
+            _ => return Err(Error::Spawner("it ended before it was ready".to_owned())),
+        };
+        tokio::spawn(link.clone().hear(receiver, Arc::new(abilities.groups.clone())));
+        tokio::spawn(link.clone().deliver());
+        Ok(Self { link, abilities, child: Mutex::new(Some(child)), next_id: AtomicU64::new(1) })
+    }
+
+    pub fn abilities(&self) -> &Abilities {
+        &self.abilities
+    }
+
+    /// The spawner's process, for tests and for people.
+    pub fn pid(&self) -> Option<u32> {
+        guard(&self.child).as_ref().map(Child::id)
+    }
+
+    /// Whether it can still make sandboxes.
+    pub fn is_alive(&self) -> bool {
+        guard(&self.link.expected).is_some()
+    }
+
+    /// Starts one sandbox; resolves once its program executes.
+    pub async fn start(&self, spec: Spec) -> Result<Started> {
+        check(&spec)?;
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let (answer, answered) = oneshot::channel();
+        let expected = Expected { answer: Some(answer), exit: None, cpu_millis: spec.cpu_millis };
+        match guard(&self.link.expected).as_mut() {
+            Some(all) => all.insert(id, expected),
+            None => return Err(gone()),
+        };
+        let abandoned = KillUnlessStarted { link: &self.link, id, started: false };
+        self.link.post(&Request::Start { id, spec: Box::new(spec) })?;
+        let started = answered.await.unwrap_or_else(|_| Err(gone()));
+        abandoned.settled();
+        started
+    }
+
+    /// Ends every sandbox and waits until the spawner has cleaned up.
+    pub async fn shutdown(&self) {
+        self.link.hang_up();
+        let child = guard(&self.child).take();
+        if let Some(mut child) = child {
+            // A failure to wait means there is nobody to wait for.
+            let _ = tokio::task::spawn_blocking(move || child.wait()).await;
+        }
+    }
+}
+
+impl Drop for Spawner {
+    fn drop(&mut self) {
+        self.link.hang_up();
+        if let Some(mut child) = guard(&self.child).take() {
+            // Cleaning up takes a while; only the process entry waits to be collected.
+            std::thread::spawn(move || child.wait());
+        }
+    }
+}
+
+/// A start whose future was dropped must not leave a sandbox behind.
+struct KillUnlessStarted<'a> {
+    link: &'a Link,
+    id: u64,
+    started: bool,
+}
+
+impl KillUnlessStarted<'_> {
+    fn settled(mut self) {
+        self.started = true;
+    }
+}
+
+impl Drop for KillUnlessStarted<'_> {
+    fn drop(&mut self) {
+        if !self.started {
+            let _ = self.link.post(&Request::Kill { id: self.id });
+        }
+    }
+}
+
+/// A sandbox the spawner was asked for or has made.
+struct Expected {
+    answer: Option<oneshot::Sender<Result<Started>>>,
+    exit: Option<oneshot::Sender<Exit>>,
+    cpu_millis: u32,
+}
+
+/// The socket to the spawner and who waits for what from it.
+struct Link {
+    socket: AsyncFd<OwnedFd>,
+    /// Messages the socket had no room for; as many as there are live sandboxes, a few times over.
+    outbox: Mutex<VecDeque<Vec<u8>>>,
+    posted: Notify,
+    /// `None` once the spawner is gone.
+    expected: Mutex<Option<HashMap<u64, Expected>>>,
+}
+
+impl Link {
+    /// Sends a message without waiting: now, or as soon as there is room.
+    fn post(&self, request: &Request) -> Result<()> {
+        let bytes = channel::encode(request).map_err(|source| broken("encode request", source))?;
+        let mut outbox = guard(&self.outbox);
+        if outbox.is_empty() {
+            match channel::send_bytes(self.socket.get_ref(), &bytes, &[]) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return Err(gone()),
+                Ok(()) => return Ok(()),
+            }
+        }
+        outbox.push_back(bytes);
+        self.posted.notify_one();
+        Ok(())
+    }
+
+    /// Sends what had to wait.
+    async fn deliver(self: Arc<Self>) {
+        loop {
+            self.posted.notified().await;
+            if guard(&self.expected).is_none() {
+                return;
+            }
+            while !guard(&self.outbox).is_empty() {
+                let Ok(mut ready) = self.socket.writable().await else { return };
+                let sent = ready.try_io(|socket| {
+                    let mut outbox = guard(&self.outbox);
+                    while let Some(bytes) = outbox.front() {
+                        channel::send_bytes(socket.get_ref(), bytes, &[])?;
+                        outbox.pop_front();
+                    }
+                    Ok(())
+                });
+                if matches!(sent, Ok(Err(_))) {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The next message; `None` when the spawner is gone.
+    async fn receive(&self, receiver: &mut Receiver) -> Option<(Reply, Vec<OwnedFd>)> {
+        loop {
+            let mut ready = self.socket.readable().await.ok()?;
+            let received =
+                ready.try_io(|socket| receiver.receive::<Reply>(socket.get_ref(), RecvFlags::DONTWAIT));
+            if let Ok(received) = received {
+                return received.ok().flatten();
+            }
+        }
+    }
+
+    /// Hears the spawner until it is gone.
+    async fn hear(self: Arc<Self>, mut receiver: Receiver, layout: Arc<Layout>) {
+        while let Some((reply, fds)) = self.receive(&mut receiver).await {
+            match reply {
+                Reply::Ready(_) | Reply::SetupFailed(_) => {}
+                Reply::Started { id, group } => self.started(id, group, fds, &layout),
+                Reply::StartFailed { id, failure, executing } => {
+                    let expected = guard(&self.expected).as_mut().and_then(|all| all.remove(&id));
+                    let source = failure.source();
+                    let error = if executing {
+                        let program = failure.step.trim_start_matches("execute ").to_owned();
+                        Error::Execute { program, source }
+                    } else {
+                        Error::Build { step: failure.step, source }
+                    };
+                    if let Some(answer) = expected.and_then(|expected| expected.answer) {
+                        let _ = answer.send(Err(error));
+                    }
+                }
+                Reply::Exited { id, exit } => {
+                    let expected = guard(&self.expected).as_mut().and_then(|all| all.remove(&id));
+                    if let Some(sender) = expected.and_then(|expected| expected.exit) {
+                        let _ = sender.send(exit.into());
+                    }
+                }
+            }
+        }
+        // Whoever still waits learns it by the senders going away.
+        drop(guard(&self.expected).take());
+        self.posted.notify_one();
+    }
+
+    fn started(self: &Arc<Self>, id: u64, group: Option<String>, fds: Vec<OwnedFd>, layout: &Arc<Layout>) {
+        let (exit, exited) = oneshot::channel();
+        let (answer, cpu_millis) = {
+            let mut all = guard(&self.expected);
+            let Some(expected) = all.as_mut().and_then(|all| all.get_mut(&id)) else { return };
+            expected.exit = Some(exit);
+            (expected.answer.take(), expected.cpu_millis)
+        };
+        let running = Running { link: self.clone(), id, group, layout: layout.clone(), cpu_millis };
+        let started = gather(running, fds, exited);
+        if let Some(answer) = answer {
+            // If nobody waits any more, dropping what was started kills it.
+            let _ = answer.send(started);
+        }
+    }
+
+    /// Ends the conversation, which ends the spawner.
+    fn hang_up(&self) {
+        let _ = rustix::net::shutdown(self.socket.get_ref(), Shutdown::Both);
+    }
+}
+
+fn gather(running: Running, fds: Vec<OwnedFd>, exited: oneshot::Receiver<Exit>) -> Result<Started> {
+    let [runtime_api, platform, output] = <[OwnedFd; 3]>::try_from(fds)
+        .map_err(|_| Error::Spawner("it sent too few descriptors".to_owned()))?;
+    let port = |listener: &OwnedFd| {
+        launch::local_port(listener).map_err(|failure| broken("find a listener's port", failure.source()))
+    };
+    let address = |port: u16| format!("127.0.0.1:{port}");
+    let (runtime_api_address, platform_address) = (address(port(&runtime_api)?), address(port(&platform)?));
+    for fd in [&runtime_api, &platform, &output] {
+        rustix::io::ioctl_fionbio(fd.as_fd(), true)
+            .map_err(|source| broken("make descriptors non-blocking", source.into()))?;
+    }
+    Ok(Started {
+        runtime_api: TcpListener::from(runtime_api),
+        runtime_api_address,
+        platform: TcpListener::from(platform),
+        platform_address,
+        output,
+        // The spawner takes every sandbox with it.
+        exit: Box::pin(async { exited.await.unwrap_or(Exit::Signal(libc::SIGKILL)) }),
+        sandbox: Box::new(running),
+    })
+}
+
+/// Steers one sandbox: through its cgroup's files where it has one, else through the spawner.
+struct Running {
+    link: Arc<Link>,
+    id: u64,
+    group: Option<String>,
+    layout: Arc<Layout>,
+    cpu_millis: u32,
+}
+
+impl Running {
+    fn group(&self) -> Option<Group<'_>> {
+        self.group.as_deref().map(|name| self.layout.group(name))
+    }
+
+    fn set_frozen(&self, frozen: bool) -> Result<()> {
+        match self.group() {
+            Some(group) => {
+                group.freeze(frozen).map_err(|source| broken("freeze or thaw the sandbox", source))
+            }
+            None => self.link.post(&Request::Freeze { id: self.id, frozen }),
+        }
+    }
+}
+
+impl Sandbox for Running {
+    fn freeze(&self) -> Result<()> {
+        self.set_frozen(true)
+    }
+
+    fn thaw(&self) -> Result<()> {
+        self.set_frozen(false)
+    }
+
+    fn set_cpu(&self, cpu: Cpu) -> Result<()> {
+        let millis = match cpu {
+            Cpu::Full => None,
+            Cpu::Share => Some(self.cpu_millis),
+        };
+        match self.group() {
+            Some(group) => group.set_cpu(millis).map_err(|source| broken("set the cpu share", source)),
+            None => Ok(()),
+        }
+    }
+
+    fn usage(&self) -> Result<Usage> {
+        let Some(group) = self.group() else { return Ok(Usage::default()) };
+        Ok(Usage {
+            memory_peak_bytes: group.memory_peak(),
+            memory_now_bytes: group.memory_now(),
+            cpu_time: group.cpu_time_us().map(Duration::from_micros),
+        })
+    }
+
+    fn reset_memory_peak(&self) -> Result<bool> {
+        match self.group() {
+            Some(group) => {
+                group.reset_memory_peak().map_err(|source| broken("reset the memory peak", source))
+            }
+            None => Ok(false),
+        }
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        let signal = match signal {
+            Signal::Terminate => libc::SIGTERM,
+            Signal::Interrupt => libc::SIGINT,
+        };
+        self.link.post(&Request::Signal { id: self.id, signal })
+    }
+
+    fn kill(&self) {
+        // Fails only when the spawner is gone, and then so is the sandbox.
+        let _ = self.link.post(&Request::Kill { id: self.id });
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+impl From<Ended> for Exit {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Code(code) => Self::Code(code),
+            Ended::Signal(signal) => Self::Signal(signal),
+            Ended::OutOfMemory => Self::OutOfMemory,
+        }
+    }
+}
+
+/// Refuses early what the kernel would refuse late and less clearly.
+fn check(spec: &Spec) -> Result<()> {
+    let invalid = |text: String| Err(Error::InvalidSpec(text));
+    if !spec.program.is_absolute() || !spec.cwd.is_absolute() {
+        return invalid("program and cwd must be absolute paths".to_owned());
+    }
+    let texts = spec.env.iter().flat_map(|(name, value)| [name, value]).chain(&spec.args);
+    if let Some(text) = texts.into_iter().find(|text| text.contains('\0')) {
+        return invalid(format!("zero byte in {text:?}"));
+    }
+    if let Some((name, _)) = spec.env.iter().find(|(name, _)| name.is_empty() || name.contains('=')) {
+        return invalid(format!("environment variable name {name:?}"));
+    }
+    if spec.network == Network::Outbound {
+        return Err(Error::Unsupported {
+            what: "outbound network",
+            missing: "an address translation between sandboxes and the host's network".to_owned(),
+        });
+    }
+    if spec.memory_bytes == 0 || spec.ephemeral_bytes == 0 || spec.cpu_millis == 0 {
+        return invalid("memory, ephemeral storage and cpu share must not be zero".to_owned());
+    }
+    Ok(())
+}
+
+fn broken(step: &str, source: io::Error) -> Error {
+    Error::Build { step: step.to_owned(), source }
+}
+
+fn gone() -> Error {
+    Error::Spawner("it has ended".to_owned())
+}
+
+/// Nothing panics while holding these locks; were it to, the data would still be whole.
+fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

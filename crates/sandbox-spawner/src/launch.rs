@@ -1,0 +1,125 @@
+//! One start, from the spawner's side: gathers what the child needs, forks it, keeps what belongs to it.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Gid, Uid};
+use sandbox::{Door, Spec};
+
+use crate::cgroup::Layout;
+use crate::channel;
+use crate::enter::Entry;
+use crate::failure::{Failure, Result, Step};
+use crate::init::{self, Parked};
+use crate::mounts::{self, NO_DEVICES, READ_ONLY};
+use crate::netns::{Doors, PLATFORM_PORT, RUNTIME_API_PORT};
+use crate::root::Root;
+
+/// More mounts than any function needs; each is a descriptor in one message.
+const BINDS_MAX: usize = 10;
+
+/// Parts made ahead, for one sandbox.
+pub(crate) struct Kit {
+    pub group: Option<String>,
+    pub doors: Doors,
+    pub parked: Parked,
+    /// Becomes readable when the sandbox has run out of memory.
+    pub memory: Option<OwnedFd>,
+}
+
+/// What belongs to a sandbox besides its kit.
+pub(crate) struct Site<'a> {
+    pub root: &'a Root,
+    pub layout: &'a Layout,
+    /// The user the sandbox runs as.
+    pub uid: Option<u32>,
+    /// A disk for `/tmp`.
+    pub disk: Option<OwnedFd>,
+}
+
+/// A child on its way to becoming a sandbox.
+pub(crate) struct Launched {
+    pub parked: Parked,
+    /// Read end.
+    pub output: OwnedFd,
+    pub doors: Doors,
+    pub memory: Option<OwnedFd>,
+}
+
+/// Tells a prepared child to become the sandbox of `spec`.
+pub(crate) fn contained(spec: &Spec, kit: Kit, site: Site<'_>) -> Result<Launched> {
+    if spec.binds.len() > BINDS_MAX {
+        return Err(Failure::new("bind so many directories", libc::E2BIG));
+    }
+    if let Some(name) = &kit.group {
+        site.layout.group(name).set_limits(spec)?;
+    }
+    let mut mounts =
+        vec![(PathBuf::from("/var/task"), mounts::copy_tree(&spec.code_dir, READ_ONLY | NO_DEVICES)?)];
+    for bind in &spec.binds {
+        site.root.ensure_mount_point(&bind.inside, !bind.host.is_file())?;
+        mounts.push((bind.inside.clone(), mounts::copy_tree(&bind.host, READ_ONLY | NO_DEVICES)?));
+    }
+    mounts.extend(mounts::layers(&spec.opt_dirs)?.map(|layers| (PathBuf::from("/opt"), layers)));
+    let tmpfs_bytes = site.disk.is_none().then_some(spec.ephemeral_bytes);
+    mounts.extend(site.disk.map(|disk| (PathBuf::from("/tmp"), disk)));
+    let (points, mounts): (Vec<_>, Vec<_>) = mounts.into_iter().unzip();
+    let ports = [RUNTIME_API_PORT, PLATFORM_PORT];
+    let entry = Entry { tmpfs_bytes, uid: site.uid, mounts: points, ..entry(spec, ports) };
+    tell(kit, &entry, &mounts)
+}
+
+/// Starts a child process with limits and nothing else.
+pub(crate) fn plain(spec: &Spec) -> Result<Launched> {
+    let doors = Doors::open(0, 0)?;
+    let ports = [local_port(&doors.runtime_api)?, local_port(&doors.platform)?];
+    let kit = Kit { group: None, doors, parked: init::park(0, None)?, memory: None };
+    tell(kit, &entry(spec, ports), &[])
+}
+
+fn tell(kit: Kit, entry: &Entry, mounts: &[OwnedFd]) -> Result<Launched> {
+    let (output, theirs) =
+        rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).step("make output pipe")?;
+    if let Some(uid) = entry.uid {
+        // Opening `/dev/stdout` by name asks for permission on the pipe itself.
+        let (owner, group) = (Uid::from_raw(uid), Gid::from_raw(uid));
+        rustix::fs::fchown(&theirs, Some(owner), Some(group)).step("give away output pipe")?;
+    }
+    let fds: Vec<_> = std::iter::once(&theirs).chain(mounts).map(AsFd::as_fd).collect();
+    channel::send(&kit.parked.status, entry, &fds).step("tell the sandbox what to run")?;
+    Ok(Launched { parked: kit.parked, output, doors: kit.doors, memory: kit.memory })
+}
+
+/// What every kind of sandbox is told.
+fn entry(spec: &Spec, [runtime_api, platform]: [u16; 2]) -> Entry {
+    let program = spec.program.to_string_lossy().into_owned();
+    let mut environment: Vec<_> = spec.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    for var in &spec.doors {
+        let port = match var.door {
+            Door::RuntimeApi => runtime_api,
+            Door::Platform => platform,
+        };
+        environment.push(format!("{}={}127.0.0.1:{port}", var.name, var.prefix));
+    }
+    Entry {
+        limits: spec.limits,
+        cwd: spec.cwd.clone(),
+        arguments: std::iter::once(&program).chain(&spec.args).cloned().collect(),
+        program,
+        environment,
+        mounts: Vec::new(),
+        tmpfs_bytes: None,
+        uid: None,
+    }
+}
+
+pub(crate) fn local_port(listener: &OwnedFd) -> Result<u16> {
+    let address = rustix::net::getsockname(listener).step("find the listener's port")?;
+    let address = rustix::net::SocketAddrV4::try_from(address).step("find the listener's port")?;
+    Ok(address.port())
+}
+
+/// The folder a killed predecessor's private directories are looked for in.
+pub(crate) fn is_stale(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("tmp-"))
+}

@@ -1,0 +1,511 @@
+//! The spawner's loop: answers starts, steers and collects sandboxes, keeps the stock filled.
+
+use std::collections::{HashMap, VecDeque};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use rustix::net::RecvFlags;
+use sandbox::Spec;
+
+use crate::cgroup::Layout;
+use crate::channel::{self, Receiver};
+use crate::failure::Failure;
+use crate::init::{self, Parked, Report};
+use crate::launch::{self, Kit, Launched, Site};
+use crate::netns::Doors;
+use crate::root::Root;
+use crate::stockroom::{Order, Supply};
+use crate::sys;
+use crate::wire::{Ended, Reply, Request, Settings};
+
+/// Tokens of the two sockets; a sandbox's are its number times four plus one of `PIDFD`, `STATUS`, `MEMORY`.
+const DAEMON: u64 = 0;
+const STOCKROOM: u64 = 1;
+const PIDFD: u64 = 1;
+const STATUS: u64 = 2;
+const MEMORY: u64 = 3;
+/// Events taken from the kernel at a time.
+const EVENTS_MAX: usize = 64;
+
+/// What is needed to make sandboxes with walls.
+pub(crate) struct Workshop {
+    pub root: Root,
+    pub layout: Layout,
+    pub stock_socket: OwnedFd,
+    pub stockroom: i32,
+    pub own_users: bool,
+    pub tmp_on_disk: bool,
+}
+
+/// A disk made ahead.
+struct ReadyDisk {
+    token: u64,
+    mount: OwnedFd,
+}
+
+/// Parts at hand and on their way.
+#[derive(Default)]
+struct Stock {
+    kits: VecDeque<Kit>,
+    kits_ordered: usize,
+    disks: HashMap<u64, VecDeque<ReadyDisk>>,
+    disks_ordered: HashMap<u64, usize>,
+    /// Told to the next start that would have needed the part; ordering goes on after that.
+    kits_failed: Option<Failure>,
+    disks_failed: HashMap<u64, Failure>,
+}
+
+struct Waiting {
+    id: u64,
+    spec: Box<Spec>,
+}
+
+/// A sandbox that has a process.
+struct Live {
+    pid: i32,
+    pidfd: OwnedFd,
+    status: OwnedFd,
+    memory: Option<OwnedFd>,
+    group: Option<String>,
+    disk: Option<u64>,
+    /// Number of the user it runs as.
+    slot: u32,
+    /// What the daemon gets once the program runs.
+    gifts: Option<(Doors, OwnedFd)>,
+    failed: bool,
+    ended: Option<Ended>,
+    out_of_memory: bool,
+}
+
+pub(crate) struct Serving {
+    settings: Settings,
+    /// Held for as long as this process lives.
+    _lock: OwnedFd,
+    workshop: Option<Workshop>,
+    stock: Stock,
+    waiting: VecDeque<Waiting>,
+    live: HashMap<u64, Live>,
+    slots: Slots,
+}
+
+/// Numbers for users: each belongs to one live sandbox at most.
+#[derive(Default)]
+struct Slots {
+    free: Vec<u32>,
+    used_max: u32,
+}
+
+impl Slots {
+    fn take(&mut self) -> u32 {
+        self.free.pop().unwrap_or_else(|| {
+            self.used_max += 1;
+            self.used_max
+        })
+    }
+}
+
+impl Serving {
+    pub(crate) fn plain(settings: Settings, lock: OwnedFd) -> Self {
+        Self {
+            settings,
+            _lock: lock,
+            workshop: None,
+            stock: Stock::default(),
+            waiting: VecDeque::new(),
+            live: HashMap::new(),
+            slots: Slots::default(),
+        }
+    }
+
+    pub(crate) fn contained(settings: Settings, lock: OwnedFd, workshop: Workshop) -> Self {
+        Self { workshop: Some(workshop), ..Self::plain(settings, lock) }
+    }
+
+    /// Serves until the daemon is gone, then leaves nothing behind.
+    pub(crate) fn run(mut self, daemon: OwnedFd, receiver: Receiver) {
+        // Whatever the reason it ends for, cleaning up is the same.
+        let _ = self.serve(&daemon, receiver);
+        self.close();
+    }
+
+    fn serve(&mut self, daemon: &OwnedFd, mut receiver: Receiver) -> std::io::Result<()> {
+        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+        watch(&epoll, daemon.as_fd(), DAEMON)?;
+        if let Some(workshop) = &self.workshop {
+            watch(&epoll, workshop.stock_socket.as_fd(), STOCKROOM)?;
+        }
+        self.restock()?;
+        let mut events = Vec::with_capacity(EVENTS_MAX);
+        loop {
+            events.clear();
+            match epoll::wait(&epoll, rustix::buffer::spare_capacity(&mut events), None) {
+                Err(rustix::io::Errno::INTR) => continue,
+                other => other?,
+            };
+            for event in &events {
+                let goes_on = match event.data.u64() {
+                    DAEMON => self.hear_daemon(&epoll, daemon, &mut receiver)?,
+                    STOCKROOM => self.hear_stockroom(&mut receiver)?,
+                    token => {
+                        self.hear_sandbox(daemon, &mut receiver, token / 4, token % 4)?;
+                        true
+                    }
+                };
+                if !goes_on {
+                    return Ok(());
+                }
+            }
+            self.dispatch(&epoll, daemon)?;
+            self.restock()?;
+        }
+    }
+
+    /// `false` when the daemon is gone.
+    fn hear_daemon(
+        &mut self,
+        epoll: &OwnedFd,
+        daemon: &OwnedFd,
+        receiver: &mut Receiver,
+    ) -> std::io::Result<bool> {
+        let request = match receiver.receive(daemon, RecvFlags::DONTWAIT) {
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(true),
+            other => other?,
+        };
+        let Some((request, _)) = request else { return Ok(false) };
+        match request {
+            Request::Setup(_) => {}
+            Request::Start { id, spec } => {
+                self.waiting.push_back(Waiting { id, spec });
+                self.dispatch(epoll, daemon)?;
+            }
+            Request::Signal { id, signal } => {
+                self.live.get(&id).inspect(|live| sys::kill(live.pid, signal));
+            }
+            Request::Freeze { id, frozen } => {
+                let signal = if frozen { init::FREEZE } else { init::THAW };
+                self.live.get(&id).inspect(|live| sys::kill(live.pid, signal));
+            }
+            Request::Kill { id } => {
+                self.waiting.retain(|waiting| waiting.id != id);
+                self.kill(id);
+            }
+        }
+        Ok(true)
+    }
+
+    fn kill(&self, id: u64) {
+        let Some(live) = self.live.get(&id) else { return };
+        match &self.workshop {
+            // The first process's end is everybody's.
+            Some(workshop) => {
+                sys::kill(live.pid, libc::SIGKILL);
+                if let Some(name) = &live.group {
+                    workshop.layout.group(name).kill();
+                }
+            }
+            None => sys::kill(live.pid, init::END),
+        }
+    }
+
+    /// `false` when the stockroom is gone: without it nothing can be made or cleaned up any more.
+    fn hear_stockroom(&mut self, receiver: &mut Receiver) -> std::io::Result<bool> {
+        let Some(workshop) = &self.workshop else { return Ok(true) };
+        let supply = match receiver.receive(&workshop.stock_socket, RecvFlags::DONTWAIT) {
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(true),
+            other => other?,
+        };
+        let Some((supply, fds)) = supply else { return Ok(false) };
+        let mut fds = fds.into_iter();
+        match supply {
+            Supply::Kit { group, pid } => {
+                self.stock.kits_ordered -= 1;
+                let mut next =
+                    || fds.next().ok_or_else(|| std::io::Error::from(std::io::ErrorKind::InvalidData));
+                let parked = Parked { pid, pidfd: next()?, status: next()? };
+                let doors = Doors { runtime_api: next()?, platform: next()? };
+                let layout = &workshop.layout;
+                let memory = group.as_ref().and_then(|name| layout.group(name).out_of_memory_event());
+                self.stock.kits.push_back(Kit { group, doors, parked, memory });
+            }
+            Supply::Disk { size, token } => {
+                self.stock.disk_arrived(size);
+                let disks = self.stock.disks.entry(size).or_default();
+                disks.extend(fds.next().map(|mount| ReadyDisk { token, mount }));
+            }
+            Supply::KitFailed(failure) => {
+                self.stock.kits_ordered -= 1;
+                self.stock.kits_failed = Some(failure);
+            }
+            Supply::DiskFailed { size, failure } => {
+                self.stock.disk_arrived(size);
+                self.stock.disks_failed.insert(size, failure);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Starts whatever waits and has its parts at hand.
+    fn dispatch(&mut self, epoll: &OwnedFd, daemon: &OwnedFd) -> std::io::Result<()> {
+        let mut index = 0;
+        while index < self.waiting.len() {
+            let size = self.waiting[index].spec.ephemeral_bytes;
+            match self.parts(size) {
+                Parts::Coming => index += 1,
+                Parts::Failed(failure) => {
+                    if let Some(waiting) = self.waiting.remove(index) {
+                        let id = waiting.id;
+                        channel::send(daemon, &Reply::StartFailed { id, failure, executing: false }, &[])?;
+                    }
+                }
+                Parts::Ready => {
+                    if let Some(waiting) = self.waiting.remove(index) {
+                        self.start(epoll, daemon, waiting)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn parts(&mut self, size: u64) -> Parts {
+        let Some(workshop) = &self.workshop else { return Parts::Ready };
+        if self.stock.kits.is_empty() {
+            return self.stock.kits_failed.take().map_or(Parts::Coming, Parts::Failed);
+        }
+        if workshop.tmp_on_disk && self.stock.disks.get(&size).is_none_or(VecDeque::is_empty) {
+            return self.stock.disks_failed.remove(&size).map_or(Parts::Coming, Parts::Failed);
+        }
+        Parts::Ready
+    }
+
+    fn start(&mut self, epoll: &OwnedFd, daemon: &OwnedFd, waiting: Waiting) -> std::io::Result<()> {
+        let Waiting { id, spec } = waiting;
+        let slot = self.slots.take();
+        let (mut group, mut disk, mut prepared) = (None, None, None);
+        let launched = match &self.workshop {
+            None => launch::plain(&spec),
+            Some(workshop) => {
+                let Some(kit) = self.stock.kits.pop_front() else { return Ok(()) };
+                let ready = self.stock.disks.get_mut(&spec.ephemeral_bytes).and_then(VecDeque::pop_front);
+                group.clone_from(&kit.group);
+                prepared = Some(kit.parked.pid);
+                disk = ready.as_ref().map(|ready| ready.token);
+                let site = Site {
+                    root: &workshop.root,
+                    layout: &workshop.layout,
+                    uid: workshop.own_users.then(|| self.settings.uid_base + slot),
+                    disk: ready.map(|ready| ready.mount),
+                };
+                launch::contained(&spec, kit, site)
+            }
+        };
+        match launched {
+            Ok(launched) => {
+                let live = Self::live(launched, group, disk, slot);
+                watch(epoll, live.pidfd.as_fd(), id * 4 + PIDFD)?;
+                watch(epoll, live.status.as_fd(), id * 4 + STATUS)?;
+                if let Some(memory) = &live.memory {
+                    watch(epoll, memory.as_fd(), id * 4 + MEMORY)?;
+                }
+                self.live.insert(id, live);
+                Ok(())
+            }
+            Err(failure) => {
+                if let Some(pid) = prepared {
+                    sys::kill(pid, libc::SIGKILL);
+                    sys::reap(pid, true);
+                }
+                self.slots.free.push(slot);
+                self.discard(group, disk)?;
+                channel::send(daemon, &Reply::StartFailed { id, failure, executing: false }, &[])
+            }
+        }
+    }
+
+    fn live(launched: Launched, group: Option<String>, disk: Option<u64>, slot: u32) -> Live {
+        let Launched { parked: Parked { pid, pidfd, status }, output, doors, memory } = launched;
+        Live {
+            pid,
+            pidfd,
+            status,
+            memory,
+            group,
+            disk,
+            slot,
+            gifts: Some((doors, output)),
+            failed: false,
+            ended: None,
+            out_of_memory: false,
+        }
+    }
+
+    fn hear_sandbox(
+        &mut self,
+        daemon: &OwnedFd,
+        receiver: &mut Receiver,
+        id: u64,
+        what: u64,
+    ) -> std::io::Result<()> {
+        // Events of one batch may concern a sandbox that an earlier one has removed.
+        let Some(live) = self.live.get_mut(&id) else { return Ok(()) };
+        if what == MEMORY {
+            live.out_of_memory = true;
+            live.memory = None;
+            self.kill(id);
+            return Ok(());
+        }
+        while let Ok(Some((report, _))) = receiver.receive::<Report>(&live.status, RecvFlags::DONTWAIT) {
+            match report {
+                Report::Failed(failure) | Report::ExecuteFailed(failure) if live.failed => drop(failure),
+                Report::Failed(failure) => {
+                    live.failed = true;
+                    channel::send(daemon, &Reply::StartFailed { id, failure, executing: false }, &[])?;
+                }
+                Report::ExecuteFailed(failure) => {
+                    live.failed = true;
+                    channel::send(daemon, &Reply::StartFailed { id, failure, executing: true }, &[])?;
+                }
+                Report::Running if live.failed => {}
+                Report::Running => {
+                    let Some((doors, output)) = live.gifts.take() else { continue };
+                    let fds = [doors.runtime_api.as_fd(), doors.platform.as_fd(), output.as_fd()];
+                    channel::send(daemon, &Reply::Started { id, group: live.group.clone() }, &fds)?;
+                }
+                Report::Ended(ended) => live.ended = Some(ended),
+            }
+        }
+        if what == PIDFD {
+            self.collect(daemon, id)?;
+        }
+        Ok(())
+    }
+
+    /// The first process has ended, and with it everything in the sandbox.
+    fn collect(&mut self, daemon: &OwnedFd, id: u64) -> std::io::Result<()> {
+        let Some(live) = self.live.remove(&id) else { return Ok(()) };
+        sys::reap(live.pid, true);
+        if self.workshop.is_none() {
+            self.end_strays();
+        }
+        let kills = self
+            .workshop
+            .as_ref()
+            .zip(live.group.as_ref())
+            .map_or(0, |(workshop, name)| workshop.layout.group(name).out_of_memory_kills());
+        let exit = match live.ended {
+            _ if live.out_of_memory || kills > 0 => Ended::OutOfMemory,
+            Some(ended) => ended,
+            None => Ended::Signal(libc::SIGKILL),
+        };
+        let started = live.gifts.is_none();
+        self.slots.free.push(live.slot);
+        self.discard(live.group, live.disk)?;
+        if started {
+            return channel::send(daemon, &Reply::Exited { id, exit }, &[]);
+        }
+        if !live.failed {
+            let failure = Failure::new("enter the sandbox", libc::ECHILD);
+            channel::send(daemon, &Reply::StartFailed { id, failure, executing: false }, &[])?;
+        }
+        Ok(())
+    }
+
+    /// Kills processes whose first process was killed before it could end them itself.
+    fn end_strays(&self) {
+        loop {
+            let known = |pid: &i32| self.live.values().any(|live| live.pid == *pid);
+            let strays: Vec<_> = init::children("self").into_iter().filter(|pid| !known(pid)).collect();
+            if strays.is_empty() {
+                return;
+            }
+            for stray in strays {
+                sys::kill(stray, libc::SIGKILL);
+                sys::reap(stray, true);
+            }
+        }
+    }
+
+    fn discard(&self, group: Option<String>, disk: Option<u64>) -> std::io::Result<()> {
+        match &self.workshop {
+            Some(workshop) if group.is_some() || disk.is_some() => {
+                channel::send(&workshop.stock_socket, &Order::Discard { group, disk }, &[])
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Orders what is missing for those who wait, and for the next ones.
+    fn restock(&mut self) -> std::io::Result<()> {
+        let Some(workshop) = &self.workshop else { return Ok(()) };
+        // While somebody is starting, only what is waited for is made: the rest would compete for the processor.
+        let starting = self.live.values().any(|live| live.gifts.is_some() && !live.failed);
+        let ready_max = if starting { 0 } else { self.settings.ready_max };
+        let wanted = ready_max + self.waiting.len();
+        while self.stock.kits.len() + self.stock.kits_ordered < wanted && self.stock.kits_failed.is_none() {
+            channel::send(&workshop.stock_socket, &Order::Kit, &[])?;
+            self.stock.kits_ordered += 1;
+        }
+        if !workshop.tmp_on_disk {
+            return Ok(());
+        }
+        let mut sizes: HashMap<u64, usize> = HashMap::from([(self.settings.ephemeral_bytes, ready_max)]);
+        for waiting in &self.waiting {
+            *sizes.entry(waiting.spec.ephemeral_bytes).or_default() += 1;
+        }
+        for (size, wanted) in sizes {
+            let at_hand = self.stock.disks.get(&size).map_or(0, VecDeque::len);
+            let ordered = self.stock.disks_ordered.entry(size).or_default();
+            while at_hand + *ordered < wanted && !self.stock.disks_failed.contains_key(&size) {
+                channel::send(&workshop.stock_socket, &Order::Disk { size }, &[])?;
+                *ordered += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn close(mut self) {
+        for id in self.live.keys() {
+            self.kill(*id);
+        }
+        for live in self.live.values() {
+            sys::reap(live.pid, true);
+        }
+        self.live.clear();
+        for kit in self.stock.kits.drain(..) {
+            sys::kill(kit.parked.pid, libc::SIGKILL);
+            sys::reap(kit.parked.pid, true);
+        }
+        match self.workshop.take() {
+            None => self.end_strays(),
+            Some(workshop) => {
+                // Its end of the socket tells the stockroom to take everything apart.
+                let stockroom = workshop.stockroom;
+                drop(workshop);
+                self.stock = Stock::default();
+                sys::reap(stockroom, true);
+            }
+        }
+    }
+}
+
+enum Parts {
+    Ready,
+    Coming,
+    Failed(Failure),
+}
+
+impl Stock {
+    fn disk_arrived(&mut self, size: u64) {
+        if let Some(ordered) = self.disks_ordered.get_mut(&size) {
+            *ordered = ordered.saturating_sub(1);
+            if *ordered == 0 {
+                self.disks_ordered.remove(&size);
+            }
+        }
+    }
+}
+
+fn watch(epoll: &OwnedFd, fd: BorrowedFd<'_>, token: u64) -> std::io::Result<()> {
+    epoll::add(epoll, fd, EventData::new_u64(token), EventFlags::IN)?;
+    Ok(())
+}

@@ -1,0 +1,201 @@
+//! The stockroom: a process beside the spawner that makes the slow parts of sandboxes ahead and takes them apart.
+//!
+//! It outlives the spawner for as long as it takes to clean up, even when the spawner is killed.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use rustix::net::RecvFlags;
+use serde::{Deserialize, Serialize};
+
+use crate::cgroup::{self, Layout};
+use crate::channel::{self, Receiver};
+use crate::enter::Walls;
+use crate::failure::{Failure, Result, Step};
+use crate::init;
+use crate::launch::Kit;
+use crate::netns;
+use crate::scratch::{Disk, Disks};
+use crate::sys::{self, Forked};
+use crate::wire::Settings;
+
+/// Namespaces made with the child; mounts, cgroup and user follow in the order `enter.rs` explains.
+const NAMESPACES: i32 = libc::CLONE_NEWPID | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
+
+/// Spawner to stockroom.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Order {
+    /// A first process in its own namespaces and cgroup, waiting to be told what to run.
+    Kit,
+    Disk {
+        size: u64,
+    },
+    /// A sandbox is gone: so may be its parts.
+    Discard {
+        group: Option<String>,
+        disk: Option<u64>,
+    },
+}
+
+/// Stockroom to spawner.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Supply {
+    /// Comes with the process, its status socket and the two listeners.
+    Kit {
+        group: Option<String>,
+        pid: i32,
+    },
+    /// Comes with the detached mount.
+    Disk {
+        size: u64,
+        token: u64,
+    },
+    KitFailed(Failure),
+    DiskFailed {
+        size: u64,
+        failure: Failure,
+    },
+}
+
+/// Starts the stockroom; gives the spawner's end of the socket and the new process's pid.
+pub(crate) fn open(settings: &Settings, plan: Plan<'_>, lock: &OwnedFd) -> Result<(OwnedFd, i32)> {
+    let (ours, theirs) = channel::pair().step("make stockroom socket")?;
+    match sys::fork(0).step("fork the stockroom")? {
+        Forked::Parent { pid, .. } => Ok((ours, pid)),
+        Forked::Child => {
+            // The daemon's socket above all: while a copy is open, the daemon cannot see the spawner end. The
+            // lock stays: the next spawner has to wait until we are done.
+            let mut keep = [theirs.as_raw_fd(), lock.as_raw_fd(), plan.root.as_raw_fd()];
+            keep.sort_unstable();
+            sys::close_all_but(4, &keep);
+            Stockroom {
+                socket: theirs,
+                plan,
+                disks: Disks::new(settings.scratch_dir.clone()),
+                groups: HashSet::new(),
+                in_use: HashMap::new(),
+                made: 0,
+            }
+            .run();
+            sys::exit_now(0);
+        }
+    }
+}
+
+/// What all sandboxes have in common.
+#[derive(Clone, Copy)]
+pub(crate) struct Plan<'a> {
+    pub layout: &'a Layout,
+    /// The mount namespace of the root.
+    pub root: BorrowedFd<'a>,
+    pub filter: &'a [libc::sock_filter],
+}
+
+struct Stockroom<'a> {
+    socket: OwnedFd,
+    plan: Plan<'a>,
+    disks: Disks,
+    /// Every cgroup that exists.
+    groups: HashSet<String>,
+    /// Every disk that exists, by token.
+    in_use: HashMap<u64, Disk>,
+    made: u64,
+}
+
+impl Stockroom<'_> {
+    /// Serves until the spawner is gone, then takes everything apart.
+    fn run(mut self) {
+        let mut receiver = Receiver::new();
+        let (mut wanted, mut discarded) = (VecDeque::new(), VecDeque::new());
+        loop {
+            // Wait only when there is nothing to do.
+            let idle = wanted.is_empty() && discarded.is_empty();
+            let flags = if idle { RecvFlags::empty() } else { RecvFlags::DONTWAIT };
+            match receiver.receive(&self.socket, flags) {
+                Ok(Some((order @ Order::Discard { .. }, _))) => discarded.push_back(order),
+                Ok(Some((order, _))) => wanted.push_back(order),
+                Ok(None) => break,
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    // Starts may be waiting for parts; nobody waits for rubbish to be taken out.
+                    if let Some(order) = wanted.pop_front().or_else(|| discarded.pop_front())
+                        && self.serve(order).is_err()
+                    {
+                        break;
+                    }
+                }
+                Err(_) => break,
+            }
+        }
+        self.close();
+    }
+
+    /// Fails only when the spawner cannot be reached.
+    fn serve(&mut self, order: Order) -> std::io::Result<()> {
+        match order {
+            Order::Kit => match self.make_kit() {
+                Ok(Kit { group, doors, parked, .. }) => {
+                    let fds = [&parked.pidfd, &parked.status, &doors.runtime_api, &doors.platform];
+                    let fds = fds.map(AsFd::as_fd);
+                    channel::send(&self.socket, &Supply::Kit { group, pid: parked.pid }, &fds)
+                }
+                Err(failure) => channel::send(&self.socket, &Supply::KitFailed(failure), &[]),
+            },
+            Order::Disk { size } => match self.disks.make(size) {
+                Ok((mount, disk)) => {
+                    self.made += 1;
+                    let token = self.made;
+                    self.in_use.insert(token, disk);
+                    channel::send(&self.socket, &Supply::Disk { size, token }, &[mount.as_fd()])
+                }
+                Err(failure) => channel::send(&self.socket, &Supply::DiskFailed { size, failure }, &[]),
+            },
+            Order::Discard { group, disk } => {
+                if let Some(disk) = disk.and_then(|token| self.in_use.remove(&token)) {
+                    disk.discard();
+                }
+                if let Some(name) = group {
+                    let group = self.plan.layout.group(&name);
+                    // Processes that ended a moment ago may still be counted.
+                    if group.remove() || cgroup::wait_until_empty(self.plan.layout, &name) {
+                        self.groups.remove(&name);
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn make_kit(&mut self) -> Result<Kit> {
+        // Leaves this process in the new namespace, where the child then is too.
+        let doors = netns::make()?;
+        let mut group = None;
+        if !self.plan.layout.is_empty() {
+            self.made += 1;
+            let name = self.made.to_string();
+            self.groups.insert(name.clone());
+            self.plan.layout.group(&name).create()?;
+            group = Some(name);
+        }
+        let entrances = match &group {
+            Some(name) => self.plan.layout.group(name).entrances()?,
+            None => Vec::new(),
+        };
+        let walls = Walls { entrances: &entrances, root: self.plan.root, filter: self.plan.filter };
+        // The spawner is to be its parent: it collects it, and its end is the child's.
+        let parked = init::park(NAMESPACES | libc::CLONE_PARENT, Some(walls))?;
+        Ok(Kit { group, doors, parked, memory: None })
+    }
+
+    fn close(mut self) {
+        for name in &self.groups {
+            self.plan.layout.group(name).kill();
+        }
+        for (_, disk) in self.in_use.drain() {
+            disk.discard();
+        }
+        for name in &self.groups {
+            cgroup::wait_until_empty(self.plan.layout, name);
+        }
+        self.plan.layout.remove();
+    }
+}
