@@ -436,13 +436,14 @@ fn start_failure(error: &sandbox::Error) -> Failure {
 
 fn spec(options: &Options, version: &Version, id: &str, log_stream: &str) -> Spec {
     let credentials = (options.credentials)(version);
+    let launch = version.interpreter.launch();
     Spec {
         id: id.to_owned(),
         code_dir: version.code_dir.clone(),
         opt_dirs: Vec::new(),
-        binds: version.interpreter.binds(),
-        program: version.interpreter.program(),
-        args: version.interpreter.arguments(),
+        binds: launch.binds,
+        program: launch.program,
+        args: launch.arguments,
         env: variables(version, log_stream, &credentials),
         doors: doors(),
         cwd: "/var/task".into(),

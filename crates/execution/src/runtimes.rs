@@ -30,7 +30,8 @@ impl Language {
         }
     }
 
-    const fn install(self) -> &'static str {
+    /// How to install it on a Debian host.
+    pub const fn install(self) -> &'static str {
         match self {
             Self::Python => "apt-get install python3",
             Self::Node => "apt-get install nodejs",
@@ -100,7 +101,7 @@ impl Runtimes {
         for language in Language::ALL {
             let mut hosted = Vec::<Hosted>::new();
             for (program, prefix) in candidates(language, folder, home) {
-                let bootstrap = bootstraps.join(language.name());
+                let bootstrap = bootstraps.join(if language == Language::Python { "python" } else { "node" });
                 let Some(release) = release_of(language, &program) else { continue };
                 if !hosted.iter().any(|known| known.release == release) {
                     hosted.push(Hosted { language, release, program, prefix, bootstrap });
@@ -228,6 +229,32 @@ fn ask(program: &Path) -> Option<Release> {
     Some((major, if text.starts_with('v') { 0 } else { minor }))
 }
 
+/// How a sandbox starts an interpreter.
+pub(crate) struct Launch {
+    pub binds: Vec<Bind>,
+    /// As a path inside the sandbox.
+    pub program: PathBuf,
+    pub arguments: Vec<String>,
+}
+
+impl Hosted {
+    /// Where the bootstrap lies compiled for this very interpreter, once somebody compiled it.
+    pub fn compiled_bootstrap(&self) -> PathBuf {
+        let (major, minor) = self.release;
+        self.bootstrap.with_file_name(format!("{}{major}.{minor}", self.language.name()))
+    }
+}
+
+impl fmt::Display for Hosted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (major, minor) = self.release;
+        match self.language {
+            Language::Python => write!(f, "python {major}.{minor}"),
+            Language::Node => write!(f, "nodejs {major}"),
+        }
+    }
+}
+
 impl Interpreter {
     /// Whether the package brings its own bootstrap.
     pub fn is_custom(&self) -> bool {
@@ -256,36 +283,36 @@ impl Interpreter {
         if executable { Ok(()) } else { Err(Failure::NoBootstrap) }
     }
 
-    pub(crate) fn binds(&self) -> Vec<Bind> {
-        let Self::Hosted(hosted) = self else { return Vec::new() };
-        let mut binds = vec![Bind { host: hosted.bootstrap.clone(), inside: "/var/runtime".into() }];
-        binds.extend(
-            hosted.prefix.iter().map(|prefix| Bind { host: prefix.clone(), inside: "/var/lang".into() }),
-        );
-        binds
-    }
-
-    /// The program, as a path inside the sandbox.
-    pub(crate) fn program(&self) -> PathBuf {
-        match self {
-            Self::Custom { .. } => "/var/task/bootstrap".into(),
-            Self::Hosted(hosted) => match &hosted.prefix {
-                Some(prefix) => Path::new("/var/lang")
-                    .join(hosted.program.strip_prefix(prefix).unwrap_or(&hosted.program)),
-                None => hosted.program.clone(),
-            },
-        }
-    }
-
-    pub(crate) fn arguments(&self) -> Vec<String> {
-        let arguments: &[&str] = match self {
-            Self::Custom { .. } => &[],
-            Self::Hosted(Hosted { language: Language::Python, .. }) => {
-                &["-I", "-S", "/var/runtime/bootstrap.py"]
-            }
-            Self::Hosted(Hosted { language: Language::Node, .. }) => &["/var/runtime/bootstrap.cjs"],
+    /// What a sandbox needs to run it. The command lines are those of `runtimes/README.md`.
+    pub(crate) fn launch(&self) -> Launch {
+        let Self::Hosted(hosted) = self else {
+            return Launch {
+                binds: Vec::new(),
+                program: "/var/task/bootstrap".into(),
+                arguments: Vec::new(),
+            };
         };
-        arguments.iter().map(|argument| (*argument).to_owned()).collect()
+        let compiled = Some(hosted.compiled_bootstrap()).filter(|folder| folder.is_dir());
+        let arguments: &[&str] = match (hosted.language, &compiled) {
+            // No `-I`: the user's own `PYTHON*` variables count.
+            (Language::Python, Some(_)) => &["-S", "-s", "-X", "utf8", "/var/runtime/bootstrap.pyc"],
+            (Language::Python, None) => &["-S", "-s", "-X", "utf8", "/var/runtime/bootstrap.py"],
+            (Language::Node, _) => &["/var/runtime/bootstrap.cjs"],
+        };
+        let bootstrap = compiled.unwrap_or_else(|| hosted.bootstrap.clone());
+        let mut binds = vec![Bind { host: bootstrap, inside: "/var/runtime".into() }];
+        let program = match &hosted.prefix {
+            Some(prefix) => {
+                binds.push(Bind { host: prefix.clone(), inside: "/var/lang".into() });
+                Path::new("/var/lang").join(hosted.program.strip_prefix(prefix).unwrap_or(&hosted.program))
+            }
+            None => hosted.program.clone(),
+        };
+        Launch {
+            binds,
+            program,
+            arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
+        }
     }
 
     /// The language's own variables.

@@ -21,8 +21,14 @@ use crate::{Gateway, body};
 const HEALTH_PATH: &str = "/_lambent/health";
 
 impl Gateway {
-    /// Serves connections of `listener` until `stop` resolves, then finishes the requests under way.
-    pub async fn serve(&self, listener: TcpListener, stop: impl Future<Output = ()>) {
+    /// Serves connections of `listener` until `stop` resolves, then finishes the requests under way, but waits no
+    /// longer for them than `drained`.
+    pub async fn serve(
+        &self,
+        listener: TcpListener,
+        stop: impl Future<Output = ()>,
+        drained: impl Future<Output = ()>,
+    ) {
         let connections = TaskTracker::new();
         let drain = tokio_util::sync::CancellationToken::new();
         let mut stop = pin!(stop);
@@ -41,7 +47,10 @@ impl Gateway {
         }
         drain.cancel();
         connections.close();
-        connections.wait().await;
+        tokio::select! {
+            () = connections.wait() => {}
+            () = drained => tracing::warn!(left = connections.len(), "requests took too long to finish"),
+        }
     }
 
     async fn serve_connection(self, stream: TcpStream, drain: tokio_util::sync::CancellationToken) {

@@ -1,0 +1,118 @@
+//! A small client of the platform's AWS endpoint.
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use serde_json::Value as Json;
+use tokio::net::TcpStream;
+
+use crate::{Common, Error};
+
+/// Keeps one connection and opens another when it is gone.
+pub(crate) struct Client {
+    endpoint: String,
+    /// `host:port`
+    address: String,
+    connection: Option<SendRequest<Full<Bytes>>>,
+}
+
+pub(crate) struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Client {
+    pub(crate) fn new(common: &Common) -> Result<Self, Error> {
+        let endpoint = common.endpoint.trim_end_matches('/').to_owned();
+        let address = endpoint.strip_prefix("http://").ok_or_else(|| {
+            Error::Said(format!("--endpoint {endpoint} is no http:// address of a Lambent"))
+        })?;
+        let address = if address.contains(':') { address.to_owned() } else { format!("{address}:80") };
+        Ok(Self { endpoint, address, connection: None })
+    }
+
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Error> {
+        let unreachable = |source| Error::Unreachable { endpoint: self.endpoint.clone(), source };
+        let stream = TcpStream::connect(&self.address).await.map_err(unreachable)?;
+        stream.set_nodelay(true).map_err(unreachable)?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| Error::failed("speak HTTP", error))?;
+        tokio::spawn(connection);
+        Ok(sender)
+    }
+
+    async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, Error> {
+        let mut connection = match self.connection.take() {
+            Some(connection) if !connection.is_closed() => connection,
+            _ => self.connect().await?,
+        };
+        let failed = |error| Error::failed("talk to the platform", error);
+        connection.ready().await.map_err(failed)?;
+        let (parts, body) = connection.send_request(request).await.map_err(failed)?.into_parts();
+        let body = body.collect().await.map_err(failed)?.to_bytes();
+        self.connection = Some(connection);
+        Ok(Answer { status: parts.status, headers: parts.headers, body })
+    }
+
+    /// A restJson call of Lambda's.
+    ///
+    /// # Errors
+    /// The platform's refusal, or that it can't be reached.
+    pub(crate) async fn lambda(
+        &mut self,
+        operation: &'static str,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Result<Answer, Error> {
+        let mut request = Request::builder().method(method).uri(path).header("host", &self.address);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request =
+            request.body(Full::from(body.into())).map_err(|error| Error::failed(operation, error))?;
+        let answer = self.send(request).await?;
+        if answer.status.is_success() { Ok(answer) } else { Err(refusal(operation, &answer)) }
+    }
+
+    /// An awsJson call of CloudWatch Logs'.
+    ///
+    /// # Errors
+    /// The platform's refusal, or that it can't be reached.
+    pub(crate) async fn logs(&mut self, operation: &'static str, input: &Json) -> Result<Json, Error> {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri("/")
+            .header("host", &self.address)
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("x-amz-target", format!("Logs_20140328.{operation}"))
+            .body(Full::from(input.to_string()))
+            .map_err(|error| Error::failed(operation, error))?;
+        let answer = self.send(request).await?;
+        if !answer.status.is_success() {
+            return Err(refusal(operation, &answer));
+        }
+        serde_json::from_slice(&answer.body).map_err(|error| Error::failed(operation, error))
+    }
+}
+
+fn refusal(operation: &'static str, answer: &Answer) -> Error {
+    let body = serde_json::from_slice::<Json>(&answer.body).unwrap_or_default();
+    let text = |names: &[&str]| names.iter().find_map(|name| body[*name].as_str()).map(str::to_owned);
+    let header =
+        answer.headers.get("x-amzn-errortype").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    Error::Refused {
+        operation,
+        code: header.or_else(|| text(&["__type"])).unwrap_or_else(|| answer.status.to_string()),
+        message: text(&["message", "Message"]).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,77 @@
+//! `lambent doctor`: what this machine can do, line by line, with the fix.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use execution::{Language, Runtimes};
+use sandbox::{Finding, Status};
+
+use crate::Error;
+
+#[derive(Args)]
+pub struct Flags {
+    /// Folder for what is tried [default: the system's temporary folder]
+    #[arg(long, value_name = "FOLDER")]
+    scratch: Option<PathBuf>,
+    /// Print JSON, one finding a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// # Errors
+/// When the trials can't be run, or something is missing without which nothing runs.
+pub fn run(flags: &Flags) -> Result<(), Error> {
+    let own = std::env::temp_dir().join(format!("lambent-doctor-{}", std::process::id()));
+    let scratch = flags.scratch.clone().unwrap_or_else(|| own.clone());
+    let command =
+        sandbox_spawner::Command::own().map_err(|error| Error::failed("find this program", error))?;
+    let probed = sandbox_namespace::probe(&command, &scratch);
+    if flags.scratch.is_none() {
+        let _ = std::fs::remove_dir_all(&own);
+    }
+    let mut findings = probed.map_err(|error| Error::failed("try what this machine can do", error))?;
+    findings.extend(languages());
+    for finding in &findings {
+        if flags.json {
+            println!(
+                "{}",
+                serde_json::to_string(finding).map_err(|error| Error::failed("write JSON", error))?
+            );
+        } else {
+            print(finding);
+        }
+    }
+    Ok(())
+}
+
+fn languages() -> Vec<Finding> {
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let runtimes = Runtimes::find(&PathBuf::from("/nonexistent"), home.as_deref(), &PathBuf::new());
+    let finding = |language: Language| {
+        let found = runtimes
+            .list()
+            .filter(|hosted| hosted.language == language)
+            .map(ToString::to_string)
+            .collect::<Vec<_>>();
+        let missing = found.is_empty();
+        Finding {
+            name: format!("language {}", language.name()),
+            status: if missing { Status::Missing } else { Status::Ok },
+            detail: if missing { "no interpreter found".to_owned() } else { found.join(", ") },
+            fix: if missing { language.install().to_owned() } else { String::new() },
+        }
+    };
+    Language::ALL.map(finding).to_vec()
+}
+
+fn print(finding: &Finding) {
+    let mark = match finding.status {
+        Status::Ok => "ok     ",
+        Status::Limited => "limited",
+        Status::Missing => "MISSING",
+    };
+    println!("{mark}  {:<34} {}", finding.name, finding.detail);
+    if !finding.fix.is_empty() && finding.status != Status::Ok {
+        println!("         {:<34} fix: {}", "", finding.fix);
+    }
+}

@@ -1,0 +1,27 @@
+//! Which services run, one line each.
+
+use service::Service;
+
+pub fn all(lambda: svc_lambda::Config) -> Vec<Service> {
+    vec![svc_lambda::service(lambda), svc_logs::service(), svc_sts::service()]
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_wire::schema;
+
+    /// The coverage page is written from the models; here it is held to what has a handler.
+    fn check(service: &service::Service) {
+        let api: &schema::Service = service.api();
+        for operation in api.operations {
+            let listed = operation.io.is_some();
+            assert_eq!(service.serves(operation.name), listed, "{}:{}", api.name, operation.name);
+        }
+    }
+
+    #[test]
+    fn every_listed_operation_has_a_handler_and_no_other() {
+        check(&svc_logs::service());
+        check(&svc_sts::service());
+    }
+}

@@ -1,0 +1,181 @@
+//! The platform's settings: a flag, else an environment variable, else the configuration file, else the default.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use serde::Deserialize;
+
+use crate::Error;
+
+/// Every setting is a flag, a variable `LAMBENT_<NAME>` and a key of the configuration file.
+#[derive(Args, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Flags {
+    /// Configuration file (TOML; keys are named as the flags) [default: lambent.toml, if it is there]
+    #[arg(long, env = "LAMBENT_CONFIG", value_name = "FILE")]
+    #[serde(skip)]
+    config: Option<PathBuf>,
+    /// Address and port of the AWS endpoint [default: 127.0.0.1:4566]
+    #[arg(long, env = "LAMBENT_LISTEN", value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// Folder for everything that lasts [default: ~/.local/share/lambent]
+    #[arg(long, env = "LAMBENT_DATA", value_name = "FOLDER")]
+    data: Option<PathBuf>,
+    /// Which signatures are accepted [default: open]
+    #[arg(long, env = "LAMBENT_AUTH", value_enum)]
+    auth: Option<Auth>,
+    /// Listen beyond this machine without checking signatures
+    #[arg(long, env = "LAMBENT_INSECURE")]
+    insecure: bool,
+    /// What is logged: error, warn, info, debug, trace [default: info]
+    #[arg(long, env = "LAMBENT_LOG", value_name = "LEVEL")]
+    log: Option<String>,
+    /// What keeps functions apart [default: auto, the strongest this machine allows]
+    #[arg(long, env = "LAMBENT_SANDBOX", value_enum)]
+    sandbox: Option<Kind>,
+    /// Folder of interpreters, one folder each: python3.13/bin/python3, nodejs22.x/bin/node [default: DATA/runtimes]
+    #[arg(long, env = "LAMBENT_RUNTIMES", value_name = "FOLDER")]
+    runtimes: Option<PathBuf>,
+    /// What functions reach besides the platform [default: isolated]
+    #[arg(long, env = "LAMBENT_NETWORK", value_enum)]
+    network: Option<Network>,
+    /// Invocations that may run at once in an account and region [default: 1000]
+    #[arg(long, env = "LAMBENT_CONCURRENCY", value_name = "COUNT")]
+    concurrency: Option<usize>,
+    /// Execution environments that may exist at once [default: 1000]
+    #[arg(long, env = "LAMBENT_ENVIRONMENTS", value_name = "COUNT")]
+    environments: Option<usize>,
+    /// Seconds that an idle environment is kept [default: 600]
+    #[arg(long, env = "LAMBENT_KEEP_ALIVE", value_name = "SECONDS")]
+    keep_alive: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Auth {
+    /// Any key, or none: everyone is account 000000000000
+    Open,
+    /// Only keys that exist, only signatures that are theirs
+    Signed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    Auto,
+    Namespace,
+    /// Plain processes: isolates next to nothing
+    Process,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Network {
+    /// The platform's endpoint, nothing else
+    Isolated,
+    /// The world outside too
+    Outbound,
+}
+
+/// The settings, complete and checked.
+#[derive(Debug)]
+pub struct Settings {
+    pub listen: SocketAddr,
+    pub data: PathBuf,
+    pub auth: Auth,
+    pub log: tracing::level_filters::LevelFilter,
+    pub sandbox: Kind,
+    pub runtimes: PathBuf,
+    pub home: Option<PathBuf>,
+    pub network: Network,
+    pub concurrency: usize,
+    pub environments: usize,
+    pub keep_alive: Duration,
+}
+
+impl Settings {
+    /// # Errors
+    /// When the file or a value can't be understood, or the combination is unsafe.
+    pub fn read(flags: Flags) -> Result<Self, Error> {
+        let file = read_file(flags.config.as_ref())?;
+        let home = std::env::var_os("HOME").map(PathBuf::from);
+        let listen = flags.listen.or(file.listen).unwrap_or_else(|| "127.0.0.1:4566".to_owned());
+        let listen = listen.parse::<SocketAddr>().map_err(|_| {
+            Error::Said(format!("--listen {listen:?} is no address and port, such as 127.0.0.1:4566"))
+        })?;
+        let auth = flags.auth.or(file.auth).unwrap_or(Auth::Open);
+        if !is_own(listen.ip()) && auth == Auth::Open && !(flags.insecure || file.insecure) {
+            return Err(Error::Said(format!(
+                "--listen {listen} can be reached by others, and --auth open lets anyone run code here; add --auth signed \
+                 (or --insecure, if the network is yours alone)"
+            )));
+        }
+        let data =
+            flags.data.or(file.data).or_else(|| home.as_ref().map(|home| home.join(".local/share/lambent")));
+        let data =
+            data.ok_or_else(|| Error::Said("there is no HOME; name a folder with --data".to_owned()))?;
+        let data =
+            std::path::absolute(&data).map_err(|error| Error::failed("find the data folder", error))?;
+        let log = flags.log.or(file.log).unwrap_or_else(|| "info".to_owned());
+        let log = log.parse().map_err(|_| {
+            Error::Said(format!("--log {log:?} is no level: error, warn, info, debug, trace"))
+        })?;
+        Ok(Self {
+            listen,
+            auth,
+            log,
+            sandbox: flags.sandbox.or(file.sandbox).unwrap_or(Kind::Auto),
+            runtimes: flags.runtimes.or(file.runtimes).unwrap_or_else(|| data.join("runtimes")),
+            network: flags.network.or(file.network).unwrap_or(Network::Isolated),
+            concurrency: flags.concurrency.or(file.concurrency).unwrap_or(1000),
+            environments: flags.environments.or(file.environments).unwrap_or(1000).max(1),
+            keep_alive: Duration::from_secs(flags.keep_alive.or(file.keep_alive).unwrap_or(600)),
+            data,
+            home,
+        })
+    }
+}
+
+fn is_own(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
+}
+
+fn read_file(named: Option<&PathBuf>) -> Result<Flags, Error> {
+    let path = named.cloned().unwrap_or_else(|| PathBuf::from("lambent.toml"));
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => {
+            return Ok(Flags::default());
+        }
+        Err(error) => return Err(Error::failed(format!("read {}", path.display()), error)),
+    };
+    toml::from_str(&text).map_err(|error| Error::failed(format!("understand {}", path.display()), error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_may_go_unsigned() {
+        let check = |listen: &str, auth, insecure, allowed| {
+            let flags = Flags {
+                listen: Some(listen.to_owned()),
+                auth,
+                insecure,
+                data: Some("/tmp/x".into()),
+                ..Flags::default()
+            };
+            assert_eq!(Settings::read(flags).is_ok(), allowed, "{listen}");
+        };
+        check("127.0.0.1:4566", None, false, true);
+        check("[::1]:4566", None, false, true);
+        check("0.0.0.0:4566", None, false, false);
+        check("0.0.0.0:4566", Some(Auth::Signed), false, true);
+        check("10.0.0.1:4566", Some(Auth::Open), false, false);
+        check("10.0.0.1:4566", Some(Auth::Open), true, true);
+        check("nowhere", None, false, false);
+    }
+}

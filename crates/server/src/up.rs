@@ -1,0 +1,226 @@
+//! `lambent up`: puts the platform together, serves, and takes it down without losing anything.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_auth::{Authenticator, DEFAULT_ACCOUNT, DEFAULT_REGION, Mode};
+use blob::DiskBlobs;
+use env::Env;
+use execution::{Credentials, Hosted, Options, Pools, Runtimes};
+use gateway::Gateway;
+use kv::Kv;
+use kv_disk::DiskEngine;
+use sandbox::{Isolation, Sandboxes};
+use service::{Caller, Platform};
+use svc_lambda::LogShipper;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::settings::{Auth, Kind, Network, Settings};
+use crate::{Error, bootstraps, services};
+
+/// How long requests under way may take after Ctrl-C.
+const DRAIN_MAX: Duration = Duration::from_secs(20);
+/// An environment idle this long is frozen; a warm call within it pays no thaw.
+const FREEZE_AFTER: Duration = Duration::from_millis(100);
+
+pub fn run(settings: Settings) -> Result<(), Error> {
+    tracing_subscriber::fmt()
+        .with_max_level(settings.log)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .init();
+    for folder in ["trees", "blobs", "scratch", "bootstraps"] {
+        fs::create_dir_all(settings.data.join(folder)).map_err(|error| {
+            Error::failed(format!("make the data folder {}", settings.data.display()), error)
+        })?;
+    }
+    let laid_out = bootstraps::lay_out(&settings.data.join("bootstraps"))
+        .map_err(|error| Error::failed("lay out the bootstraps", error))?;
+    // Asks interpreters for their version, so before there are threads.
+    let runtimes = Arc::new(Runtimes::find(&settings.runtimes, settings.home.as_deref(), &laid_out));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::failed("start", error))?;
+    runtime.block_on(serve(settings, runtimes))
+}
+
+async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error> {
+    let env = Env::system();
+    let engine = DiskEngine::open(&settings.data.join("store"))
+        .map_err(|error| Error::failed("open the store", error))?;
+    let kv = Kv::new(Arc::new(engine), env.clone());
+    sweep_trees(&settings.data)?;
+    let blobs = DiskBlobs::open(settings.data.join("blobs"), env.clone()).await;
+    let blobs = blobs.map_err(|error| Error::failed("open the blobs", error))?;
+    let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
+        Error::failed(
+            format!("listen on {} (another lambent? choose one with --listen)", settings.listen),
+            error,
+        )
+    })?;
+    let address = listener.local_addr().map_err(|error| Error::failed("listen", error))?;
+    let (sandboxes, isolation) = open_sandboxes(&settings).await?;
+
+    let (shipper, shipment) = LogShipper::new();
+    let door = Arc::new(std::sync::OnceLock::<Gateway>::new());
+    let pools = Pools::new(options(&settings, &env, sandboxes, &shipper, &door));
+    let lambda = svc_lambda::Config {
+        pools: pools.clone(),
+        runtimes: Arc::clone(&runtimes),
+        blobs: Arc::new(blobs),
+        trees: settings.data.join("trees"),
+        env: env.clone(),
+        shipment,
+    };
+    let platform = Platform::new(kv, env.clone(), services::all(lambda));
+    let mode = if settings.auth == Auth::Open { Mode::Open } else { Mode::Signed };
+    let gateway = Gateway::new(platform.clone(), Authenticator::new(mode));
+    let _ = door.set(gateway.clone());
+    let mut jobs = platform.start_jobs(&Caller::root(DEFAULT_ACCOUNT, DEFAULT_REGION));
+    let hosted = runtimes.list().cloned().collect::<Vec<_>>();
+    print_banner(&settings, &address.to_string(), &isolation, &hosted);
+    tokio::task::spawn_blocking(move || bootstraps::precompile(&hosted));
+
+    gateway.serve(listener, stop_signal(), env.sleep(DRAIN_MAX)).await;
+    pools.shutdown().await;
+    shipper.flush().await;
+    jobs.shutdown().await;
+    fs::write(clean_marker(&settings.data), "")
+        .map_err(|error| Error::failed("write the clean marker", error))?;
+    println!("lambent stopped; everything is in {}", settings.data.display());
+    Ok(())
+}
+
+fn options(
+    settings: &Settings,
+    env: &Env,
+    sandboxes: Arc<dyn Sandboxes>,
+    shipper: &LogShipper,
+    door: &Arc<std::sync::OnceLock<Gateway>>,
+) -> Options {
+    let door = Arc::clone(door);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Options {
+        sandboxes,
+        sink: Arc::new(shipper.clone()),
+        env: env.clone(),
+        credentials: Box::new(|_| Credentials {
+            access_key_id: "ASIALAMBENT0000000".to_owned(),
+            secret_access_key: "lambent".to_owned(),
+            session_token: "lambent".to_owned(),
+        }),
+        platform_door: Box::new(move |listener, stop| {
+            let (Some(gateway), Ok(listener)) = (door.get().cloned(), TcpListener::from_std(listener)) else {
+                return;
+            };
+            let drained = std::future::ready(());
+            tokio::spawn(async move { gateway.serve(listener, stop.cancelled_owned(), drained).await });
+        }),
+        network: match settings.network {
+            Network::Isolated => sandbox::Network::Isolated,
+            Network::Outbound => sandbox::Network::Outbound,
+        },
+        freeze_after: FREEZE_AFTER,
+        keep_alive: settings.keep_alive,
+        concurrency_max: settings.concurrency,
+        starting_max: 2 * cores,
+        environments_max: settings.environments,
+    }
+}
+
+async fn open_sandboxes(settings: &Settings) -> Result<(Arc<dyn Sandboxes>, Isolation), Error> {
+    let spawner =
+        sandbox_spawner::Command::own().map_err(|error| Error::failed("find this program", error))?;
+    let scratch_dir = settings.data.join("scratch");
+    let namespaces = || async {
+        let mut options = sandbox_namespace::Options::new(spawner.clone(), scratch_dir.clone());
+        options.uid_base = sandbox_spawner::uid_base_for(&scratch_dir);
+        sandbox_namespace::NamespaceSandboxes::open(options).await
+    };
+    let processes = || async {
+        let options = sandbox_process::Options { spawner: spawner.clone(), scratch_dir: scratch_dir.clone() };
+        sandbox_process::ProcessSandboxes::open(options).await
+    };
+    let failed = |error| Error::failed("start the spawner of sandboxes (see: lambent doctor)", error);
+    let sandboxes: Arc<dyn Sandboxes> = match settings.sandbox {
+        Kind::Namespace => Arc::new(namespaces().await.map_err(failed)?),
+        Kind::Process => Arc::new(processes().await.map_err(failed)?),
+        Kind::Auto => match namespaces().await {
+            Ok(sandboxes) => Arc::new(sandboxes),
+            Err(error) => {
+                tracing::warn!(%error, "this machine allows no namespaces (see: lambent doctor)");
+                Arc::new(processes().await.map_err(failed)?)
+            }
+        },
+    };
+    let isolation = sandboxes.describe();
+    Ok((sandboxes, isolation))
+}
+
+/// After a crash an unpacked tree may be half on disk; all can be made anew from the blobs.
+fn sweep_trees(data: &Path) -> Result<(), Error> {
+    let failed = |error| Error::failed("sweep unpacked packages", error);
+    let marker = clean_marker(data);
+    if marker.exists() {
+        return fs::remove_file(marker).map_err(failed);
+    }
+    let trees = data.join("trees");
+    fs::remove_dir_all(&trees).map_err(failed)?;
+    fs::create_dir_all(&trees).map_err(failed)
+}
+
+fn clean_marker(data: &Path) -> std::path::PathBuf {
+    data.join("stopped-cleanly")
+}
+
+/// Resolves on Ctrl-C and on SIGTERM.
+async fn stop_signal() {
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    println!("stopping: requests under way finish first");
+}
+
+fn print_banner(settings: &Settings, address: &str, isolation: &Isolation, hosted: &[Hosted]) {
+    let missing = isolation.missing().map(|guarantee| format!("{guarantee:?}")).collect::<Vec<_>>();
+    let sandbox = match (isolation.name, missing.is_empty()) {
+        ("process", _) => {
+            "process: FUNCTIONS ARE NOT ISOLATED from each other or from this machine".to_owned()
+        }
+        (name, true) => format!("{name}: every guarantee"),
+        (name, false) => format!("{name}, without {}", missing.join(", ")),
+    };
+    let languages = hosted.iter().map(Hosted::to_string).collect::<Vec<_>>();
+    let languages = if languages.is_empty() {
+        "none found (only provided.* runs; see: lambent doctor)".to_owned()
+    } else {
+        languages.join(", ")
+    };
+    let auth = match settings.auth {
+        Auth::Open => "open: any key or none, account 000000000000",
+        Auth::Signed => "signed: only keys that exist",
+    };
+    println!("lambent {} is ready at http://{address}", env!("CARGO_PKG_VERSION"));
+    println!();
+    println!("  data       {}", settings.data.display());
+    println!("  sandbox    {sandbox}");
+    println!("  languages  {languages}, provided.*");
+    println!("  auth       {auth}");
+    println!();
+    println!("Point an AWS client here:");
+    println!(
+        "  export AWS_ENDPOINT_URL=http://{address} AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any"
+    );
+    println!("Or deploy a folder:");
+    println!("  lambent deploy examples/hello-python && lambent invoke hello-python");
+}
