@@ -30,11 +30,16 @@ pub(crate) struct Work {
 
 type Reply = Result<Bytes, Failure>;
 
+/// How long after the start of its first invocation an environment still has whole cores.
+const FIRST_CALL_GRACE: Duration = Duration::from_millis(50);
+
 pub(crate) struct Environment {
     pub(crate) version: Arc<Version>,
     /// Counts how often it became idle, so that a timer can tell whether it was used since.
     pub(crate) idle_count: AtomicU64,
     frozen: AtomicBool,
+    /// Whether it has had an invocation, and so runs with its share of the processor.
+    shares_cpu: AtomicBool,
     sandbox: Box<dyn Sandbox>,
     runtime: Mutex<Runtime>,
     output: Arc<Mutex<Output>>,
@@ -108,9 +113,6 @@ impl Environment {
         let took = env.monotonic() - began;
         match outcome {
             Ok(()) => {
-                if let Err(error) = this.sandbox.set_cpu(Cpu::Share) {
-                    tracing::warn!(%error, "limit the processor share of an environment");
-                }
                 if phase == Phase::Init {
                     *this.init.lock().expect("no panic while held") = Some(took);
                 }
@@ -138,6 +140,7 @@ impl Environment {
             version: Arc::clone(version),
             idle_count: AtomicU64::new(0),
             frozen: AtomicBool::new(false),
+            shares_cpu: AtomicBool::new(false),
             sandbox: started.sandbox,
             runtime: Mutex::new(Runtime { ready: Some(sender), ..Runtime::default() }),
             output: Arc::clone(&output),
@@ -232,9 +235,28 @@ impl Environment {
         }
     }
 
+    /// Gives it its share of the processor, once, shortly after its first invocation began: what that runs for the
+    /// first time is initialisation in all but name, and at 128 MB would wait for the next period of the quota.
+    fn share_cpu_soon(self: &Arc<Self>) {
+        if self.shares_cpu.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let (this, grace) = (Arc::downgrade(self), self.env.sleep(FIRST_CALL_GRACE));
+        tokio::spawn(async move {
+            grace.await;
+            if let Some(this) = this.upgrade()
+                && let Err(error) = this.sandbox.set_cpu(Cpu::Share)
+                && this.is_alive()
+            {
+                tracing::warn!(%error, "limit the processor share of an environment");
+            }
+        });
+    }
+
     /// Runs one invocation to its end, whoever still waits for it, for at most `timeout`.
     pub(crate) async fn run(self: &Arc<Self>, invocation: Invocation, timeout: Duration) -> Outcome {
         self.thaw();
+        self.share_cpu_soon();
         let request_id = Arc::clone(&invocation.request_id);
         {
             let mut output = self.output();

@@ -30,6 +30,14 @@ impl Language {
         }
     }
 
+    /// The oldest release that the bootstrap runs on.
+    const fn oldest(self) -> Release {
+        match self {
+            Self::Python => (3, 8),
+            Self::Node => (16, 0),
+        }
+    }
+
     /// How to install it on a Debian host.
     pub const fn install(self) -> &'static str {
         match self {
@@ -103,6 +111,9 @@ impl Runtimes {
             for (program, prefix) in candidates(language, folder, home) {
                 let bootstrap = bootstraps.join(if language == Language::Python { "python" } else { "node" });
                 let Some(release) = release_of(language, &program) else { continue };
+                if release < language.oldest() {
+                    continue;
+                }
                 if !hosted.iter().any(|known| known.release == release) {
                     hosted.push(Hosted { language, release, program, prefix, bootstrap });
                 }
