@@ -22,12 +22,12 @@ const HEALTH_PATH: &str = "/_lambent/health";
 
 impl Gateway {
     /// Serves connections of `listener` until `stop` resolves, then finishes the requests under way, but waits no
-    /// longer for them than `drained`.
+    /// longer for them than `patience`.
     pub async fn serve(
         &self,
         listener: TcpListener,
         stop: impl Future<Output = ()>,
-        drained: impl Future<Output = ()>,
+        patience: impl Future<Output = ()>,
     ) {
         let connections = TaskTracker::new();
         let drain = tokio_util::sync::CancellationToken::new();
@@ -48,8 +48,9 @@ impl Gateway {
         drain.cancel();
         connections.close();
         tokio::select! {
+            biased;
             () = connections.wait() => {}
-            () = drained => tracing::warn!(left = connections.len(), "requests took too long to finish"),
+            () = patience => tracing::debug!(left = connections.len(), "requests took too long to finish"),
         }
     }
 

@@ -13,8 +13,16 @@ use service::{Caller, Principal};
 use crate::{Gateway, route};
 
 impl Gateway {
-    /// Answers one request.
+    /// Answers one request, to its end even if the client goes away: what it asked for is done or not done, never
+    /// half.
     pub async fn answer(&self, request: Request) -> Response {
+        let this = self.clone();
+        let answered = tokio::spawn(async move { this.answer_here(request).await }).await;
+        // Panics of handlers are caught below; the task can end so only while the platform goes down.
+        answered.unwrap_or_else(|_| Response::empty(503))
+    }
+
+    async fn answer_here(&self, request: Request) -> Response {
         let request_id: Arc<str> = self.0.platform.env().uuid().to_string().into();
         let scope = Scope::of(&request);
         let Some(api) = route::service(self.0.platform.apis(), &request, scope.as_ref()) else {
