@@ -3,7 +3,11 @@
 #![expect(clippy::disallowed_methods, reason = "a tool at the developer's side, not a part of the platform")]
 
 mod codegen;
+mod commands;
 mod coverage;
+mod scaffold;
+#[cfg(test)]
+mod tidy;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -17,7 +21,8 @@ cargo xtask ci                    what CI runs
 cargo xtask codegen [--fetch]     write crates/api-*/ from models/; --fetch first reads botocore's models anew
 cargo xtask coverage              write docs/coverage.md
 cargo xtask new-op SERVICE OP     add an operation to a service
-cargo xtask new-service SERVICE   add a service";
+cargo xtask new-service SERVICE MODEL
+                                  add a service; MODEL is its folder in botocore: sqs/2012-11-05";
 
 fn main() -> ExitCode {
     let arguments = std::env::args().skip(1).collect::<Vec<_>>();
@@ -25,11 +30,16 @@ fn main() -> ExitCode {
     let done = match arguments.as_slice() {
         ["codegen"] => codegen::write(&root()),
         ["codegen", "--fetch"] => codegen::fetch(&root()).and_then(|()| codegen::write(&root())),
+        ["check"] => commands::check(&root()),
+        ["ci"] => commands::ci(&root()),
         ["coverage"] => coverage::write(&root()),
-        _ => {
+        ["new-op", service, operation] => scaffold::new_op(&root(), service, operation),
+        ["new-service", service, model] => scaffold::new_service(&root(), service, model),
+        ["help"] => {
             println!("{HELP}");
             Ok(())
         }
+        _ => Err(format!("what is meant?\n\n{HELP}").into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

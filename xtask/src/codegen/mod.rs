@@ -3,7 +3,7 @@
 //! `models/<service>.json` is a model without its documentation text; `models/<service>.toml` names the operations
 //! that Lambent serves and corrects the model where AWS does otherwise than it says.
 
-mod names;
+pub mod names;
 mod schema;
 mod types;
 

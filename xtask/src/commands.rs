@@ -1,0 +1,38 @@
+//! `check` and `ci`: what must hold before a change is handed over.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use crate::Error;
+
+/// Fast: format, lints, tidy and the generated files.
+pub fn check(root: &Path) -> Result<(), Error> {
+    step(root, "format", &["cargo", "fmt", "--all", "--check"])?;
+    step(
+        root,
+        "lints",
+        &["cargo", "clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"],
+    )?;
+    step(root, "tidy", &["cargo", "test", "--quiet", "--package", "xtask"])
+}
+
+/// Everything CI runs, in its order.
+pub fn ci(root: &Path) -> Result<(), Error> {
+    check(root)?;
+    step(root, "build", &["cargo", "build", "--quiet", "--workspace", "--all-targets"])?;
+    step(root, "tests", &["cargo", "test", "--workspace", "--exclude", "xtask"])?;
+    step(root, "conformance", &["bash", "conformance/run.sh"])
+}
+
+fn step(root: &Path, name: &str, command: &[&str]) -> Result<(), Error> {
+    let began = Instant::now();
+    println!("== {name}: {}", command.join(" "));
+    let (program, arguments) = command.split_first().ok_or("a step has a command")?;
+    let status = Command::new(program).args(arguments).current_dir(root).status()?;
+    if !status.success() {
+        return Err(format!("{name} failed: {status}").into());
+    }
+    println!("== {name}: done in {:.0} s", began.elapsed().as_secs_f64());
+    Ok(())
+}
