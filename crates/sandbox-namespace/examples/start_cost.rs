@@ -1,4 +1,5 @@
-//! What a start costs: from `start` to the first byte the program writes, against fork and exec of `/bin/true`.
+//! What a start costs: from `start` to the first byte the program writes, against fork and exec of
+//! `/bin/true`.
 //!
 //! `cargo run --release --example start_cost -p sandbox-namespace`
 

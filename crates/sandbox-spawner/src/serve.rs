@@ -437,7 +437,8 @@ impl Serving {
     /// Orders what is missing for those who wait, and for the next ones.
     fn restock(&mut self) -> std::io::Result<()> {
         let Some(workshop) = &self.workshop else { return Ok(()) };
-        // While somebody is starting, only what is waited for is made: the rest would compete for the processor.
+        // While somebody is starting, only what is waited for is made: the rest would compete for the
+        // processor.
         let starting = self.live.values().any(|live| live.gifts.is_some() && !live.failed);
         let ready_max = if starting { 0 } else { self.settings.ready_max };
         let wanted = ready_max + self.waiting.len();

@@ -184,7 +184,8 @@ fn door_vars() -> Vec<DoorVar> {
     vec![DoorVar::address("RUNTIME_API", Door::RuntimeApi), DoorVar::url("ENDPOINT", Door::Platform)]
 }
 
-/// Runs every case against the implementation `$open` makes: an async function from a test's name to a [`Bench`].
+/// Runs every case against the implementation `$open` makes: an async function from a test's name to a
+/// [`Bench`].
 #[macro_export]
 macro_rules! sandbox_conformance {
     ($open:path) => {
