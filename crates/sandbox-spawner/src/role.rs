@@ -1,7 +1,7 @@
 //! The spawner's role: how a process becomes one, and what it sets up before the first start.
 
 use std::fs;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, Mode as FileMode, OFlags};
@@ -49,6 +49,8 @@ fn run(stdin: OwnedFd) {
     if occupy_low_numbers(stdin).is_err() {
         return;
     }
+    // Whatever else the daemon's own parent left open.
+    sys::close_all_but(4, &[socket.as_raw_fd()]);
     let Ok(Some((Request::Setup(settings), _))) = receiver.receive(&socket, RecvFlags::empty()) else {
         return;
     };
