@@ -1,4 +1,5 @@
-//! What a start costs: from `start` to the first byte the program writes, against fork and exec of `/bin/true`.
+//! What a start costs: from `start` to the first byte the program writes, against fork and exec of
+//! `/bin/true`.
 //!
 //! `cargo run --release --example start_cost -p sandbox-namespace`
 
@@ -55,6 +56,21 @@ async fn measure(
         times.sort();
         println!("{what:30} p50 {:?} p90 {:?}", times[ROUNDS / 2], times[ROUNDS * 9 / 10]);
     }
+    let mut steered = sandboxes.start(Spec { program: "/bin/sleep".into(), ..echo(code) }).await;
+    if let Ok(one) = &mut steered {
+        for (what, step) in [
+            ("freeze", (|one| one.freeze()) as fn(&dyn sandbox::Sandbox) -> sandbox::Result<()>),
+            ("thaw", |one| one.thaw()),
+            ("set_cpu(Share)", |one| one.set_cpu(sandbox::Cpu::Share)),
+            ("usage", |one| one.usage().map(drop)),
+        ] {
+            let before = env.monotonic();
+            for _ in 0..ROUNDS {
+                step(&*one.sandbox)?;
+            }
+            println!("{what:30} mean {:?}", (env.monotonic() - before) / ROUNDS as u32);
+        }
+    }
     let before = env.monotonic();
     let mut running = Vec::new();
     for _ in 0..ROUNDS {
@@ -75,7 +91,7 @@ fn echo(code: &std::path::Path) -> Spec {
         opt_dirs: Vec::new(),
         binds: Vec::new(),
         program: "/bin/echo".into(),
-        args: vec!["hello".to_owned()],
+        args: vec!["1000".to_owned()],
         env: vec![],
         doors: Vec::new(),
         cwd: "/var/task".into(),

@@ -1,7 +1,7 @@
 //! Sandboxes behind Linux namespaces, cgroups and a system call filter.
 //!
-//! The mechanisms live in `sandbox-spawner`, whose process does the work; here is what the daemon sees of them.
-//! What this cannot give is a kernel of its own: see `docs/adr/0003-sandbox.md`.
+//! The mechanisms live in `sandbox-spawner`, whose process does the work; here is what the daemon sees of
+//! them. What this cannot give is a kernel of its own: see `docs/adr/0003-sandbox.md`.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,8 +1,9 @@
-//! Functions as plain child processes, for machines that allow nothing better. **This isolates next to nothing.**
+//! Functions as plain child processes, for machines that allow nothing better. **This isolates next to
+//! nothing.**
 //!
-//! A function can read and write what the daemon's user can, see and signal its processes, and reach every port the
-//! machine listens on. It has limits on open files, stack and the like, and is killed as a whole. Use it for code
-//! you would run in your own shell.
+//! A function can read and write what the daemon's user can, see and signal its processes, and reach every
+//! port the machine listens on. It has limits on open files, stack and the like, and is killed as a whole.
+//! Use it for code you would run in your own shell.
 
 mod paths;
 

@@ -1,7 +1,7 @@
 //! Control groups: v1, v2 and both at once, as the host has them.
 //!
-//! Limits come from whichever version has the controller. Freezing and killing go through v2 where it is mounted,
-//! even without controllers: one write each, where v1 needs a loop.
+//! Limits come from whichever version has the controller. Freezing and killing go through v2 where it is
+//! mounted, even without controllers: one write each, where v1 needs a loop.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 use crate::failure::{Failure, Result, Step};
 use crate::sys;
 
-/// Lambda accounts processor time in slices of this length; a longer one would stall small functions for longer.
+/// Lambda accounts processor time in slices of this length; a longer one would stall small functions for
+/// longer.
 const CPU_PERIOD_US: u64 = 20_000;
 /// The kernel refuses a smaller quota.
 const CPU_QUOTA_US_MIN: u64 = 1000;

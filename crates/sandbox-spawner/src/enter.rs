@@ -1,7 +1,8 @@
-//! What a new child does to become a sandbox: everything from the fork to the moment the program can be executed.
+//! What a new child does to become a sandbox: everything from the fork to the moment the program can be
+//! executed.
 //!
-//! The order is what makes it safe: privileges are used up first and given away last, and the user namespace comes
-//! at the very end, so that it owns neither the mounts nor the network of its own sandbox.
+//! The order is what makes it safe: privileges are used up first and given away last, and the user namespace
+//! comes at the very end, so that it owns neither the mounts nor the network of its own sandbox.
 
 use std::fs::File;
 use std::io::Write;

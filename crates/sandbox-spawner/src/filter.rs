@@ -1,8 +1,8 @@
 //! The system call filter: what a function has no use for, and an attacker has, is refused.
 //!
-//! Written as classic BPF by hand, because it needs several answers (`EPERM`, `ENOSYS`, `EAFNOSUPPORT`) and no
-//! library for it gives that in one program. Calls refused or allowed whatever their arguments cost nothing at run
-//! time: the kernel remembers the answer.
+//! Written as classic BPF by hand, because it needs several answers (`EPERM`, `ENOSYS`, `EAFNOSUPPORT`) and
+//! no library for it gives that in one program. Calls refused or allowed whatever their arguments cost
+//! nothing at run time: the kernel remembers the answer.
 
 use libc::sock_filter;
 
@@ -161,7 +161,8 @@ fn one_of(index: u32, values: &[u32], then: u32, otherwise: u32) -> Vec<sock_fil
     rules
 }
 
-/// Appends `rules`, which all end in an answer, for the system call `number`. The number stays loaded for the next.
+/// Appends `rules`, which all end in an answer, for the system call `number`. The number stays loaded for
+/// the next.
 fn for_call(program: &mut Vec<sock_filter>, number: libc::c_long, rules: &[sock_filter]) -> Result<()> {
     let build = || Failure::new("build the system call filter", libc::EINVAL);
     let number = u32::try_from(number).map_err(|_| build())?;
@@ -171,8 +172,8 @@ fn for_call(program: &mut Vec<sock_filter>, number: libc::c_long, rules: &[sock_
     Ok(())
 }
 
-/// Offset of the low half of an argument; both architectures are little-endian. The kernel reads flags, families
-/// and requests of these calls as 32 bits, so the high half cannot smuggle anything in.
+/// Offset of the low half of an argument; both architectures are little-endian. The kernel reads flags,
+/// families and requests of these calls as 32 bits, so the high half cannot smuggle anything in.
 fn argument(index: u32) -> u32 {
     16 + 8 * index
 }

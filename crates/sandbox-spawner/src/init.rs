@@ -1,7 +1,7 @@
 //! The first process of a sandbox: starts the program, collects orphans, tells how the program ended.
 //!
-//! In a pid namespace its own end is the end of everything in it; the kernel sees to that. Without one it finds its
-//! descendants itself: they cannot leave, because orphans become its children.
+//! In a pid namespace its own end is the end of everything in it; the kernel sees to that. Without one it
+//! finds its descendants itself: they cannot leave, because orphans become its children.
 
 use std::ffi::{CStr, CString};
 use std::fs;
@@ -85,9 +85,10 @@ fn run(status: &OwnedFd, walls: Option<Walls<'_>>) -> Result<(), Failure> {
         // Failing leaves orphans to the spawner, which looks for them too.
         let _ = sys::prctl(libc::PR_SET_CHILD_SUBREAPER, 1);
     }
+    // This process is a copy of the spawner: nothing in the sandbox may look into it. Executing the program
+    // gives the program its own answer to that.
+    sys::prctl(libc::PR_SET_DUMPABLE, 0).step("close the first process to the sandbox")?;
     let program = start(&entry, status)?;
-    // This process is a copy of the spawner: nothing in the sandbox may look into it.
-    let _ = sys::prctl(libc::PR_SET_DUMPABLE, 0);
     // The output ends when the last writer is gone, and that must not wait for us.
     sys::close_all_but(0, &[status.as_raw_fd()]);
     report(status, &Report::Running);
@@ -145,7 +146,8 @@ fn watch(program: i32, parent: Option<rustix::process::Pid>, contained: bool) ->
             continue;
         }
         if contained {
-            // Only what comes from outside the namespace is an order; the function may not pose as the platform.
+            // Only what comes from outside the namespace is an order; the function may not pose as the
+            // platform.
             if sender == 0 && [libc::SIGTERM, libc::SIGINT].contains(&signal) {
                 sys::kill(program, signal);
             }

@@ -1,9 +1,9 @@
 //! The spawner: a tiny single-threaded process that makes sandboxes for the daemon.
 //!
 //! The daemon never forks: forking is slow from a large process and unsafe from one with threads. Instead the
-//! same binary executes itself in the spawner's role ([`run_spawner_if_asked`], first thing in `main`). Daemon and
-//! spawner talk over a `SOCK_SEQPACKET` socket that also carries descriptors; its end is the end of everything
-//! the spawner made. Three processes share the work:
+//! same binary executes itself in the spawner's role ([`run_spawner_if_asked`], first thing in `main`).
+//! Daemon and spawner talk over a `SOCK_SEQPACKET` socket that also carries descriptors; its end is the end
+//! of everything the spawner made. Three processes share the work:
 //!
 //! - the daemon's half is [`Spawner`] (`client.rs`);
 //! - the spawner (`role.rs`, `serve.rs`, `launch.rs`) answers starts: one `clone`, whose child builds its own

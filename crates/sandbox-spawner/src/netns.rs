@@ -1,7 +1,7 @@
 //! Network namespaces with nothing but a loopback, and the platform's listeners inside them.
 //!
-//! The listeners' descriptors go to the daemon, which so accepts connections from within the namespace. A listener
-//! *is* its sandbox's identity: nobody else can connect to it.
+//! The listeners' descriptors go to the daemon, which so accepts connections from within the namespace. A
+//! listener *is* its sandbox's identity: nobody else can connect to it.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::{AsFd, OwnedFd};

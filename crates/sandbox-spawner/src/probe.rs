@@ -1,6 +1,7 @@
 //! What this host can do for sandboxes, found by trying, line by line.
 //!
-//! The trials fork and make namespaces, so they run in a process of their own: the same program in another role.
+//! The trials fork and make namespaces, so they run in a process of their own: the same program in another
+//! role.
 
 use std::fs::File;
 use std::os::fd::AsFd;

@@ -1,11 +1,12 @@
 //! The spawner's role: how a process becomes one, and what it sets up before the first start.
 
 use std::fs;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, Mode as FileMode, OFlags};
 use rustix::net::RecvFlags;
+use rustix::process::Resource;
 use rustix::thread::UnshareFlags;
 
 use crate::cgroup::{self, Layout};
@@ -48,6 +49,8 @@ fn run(stdin: OwnedFd) {
     if occupy_low_numbers(stdin).is_err() {
         return;
     }
+    // Whatever else the daemon's own parent left open.
+    sys::close_all_but(4, &[socket.as_raw_fd()]);
     let Ok(Some((Request::Setup(settings), _))) = receiver.receive(&socket, RecvFlags::empty()) else {
         return;
     };
@@ -79,6 +82,10 @@ fn occupy_low_numbers(stdin: OwnedFd) -> std::io::Result<()> {
 fn set_up(settings: &Settings) -> Result<(Serving, Abilities)> {
     // A terminal's Ctrl-C reaches the whole group; the daemon alone decides when it is over.
     rustix::process::setsid().step("start a session")?;
+    // Each sandbox needs a few descriptors here; the usual soft limit would end at some three hundred.
+    let mut open_files = rustix::process::getrlimit(Resource::Nofile);
+    open_files.current = open_files.maximum;
+    rustix::process::setrlimit(Resource::Nofile, open_files).step("raise the limit on open files")?;
     let lock = lock(&settings.scratch_dir)?;
     sweep_scratch(&settings.scratch_dir);
     if settings.mode == Mode::Process {

@@ -1,7 +1,7 @@
 //! The root every sandbox sees: made once, in a mount namespace that holds nothing else of the host.
 //!
-//! A child enters this namespace and takes its own copy of it, which is quick because it is so small, and needs
-//! no `pivot_root` of its own, which is slow.
+//! A child enters this namespace and takes its own copy of it, which is quick because it is so small, and
+//! needs no `pivot_root` of its own, which is slow.
 
 use std::fs::{self, File};
 use std::os::fd::{AsFd, OwnedFd};
@@ -24,7 +24,8 @@ const WORKSHOP: &str = "/tmp";
 const MOUNT_POINTS: [&str; 7] = ["proc", "tmp", "var/task", "var/runtime", "var/lang", "opt", "usr"];
 const DEVICES: [(&str, u32, u32); 5] =
     [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9)];
-/// What programs below `/usr` expect in `/etc`, taken from the host where it has them. Nothing here is secret.
+/// What programs below `/usr` expect in `/etc`, taken from the host where it has them. Nothing here is
+/// secret.
 const ETC_COPIED: [&str; 10] = [
     "alternatives",
     "ld.so.cache",

@@ -1,7 +1,7 @@
 //! Disks for `/tmp`: a sparse image without a name, behind a loop device, mounted nowhere yet.
 //!
-//! `/tmp` is disk in Lambda, not memory. Everything made here vanishes with its last user, even if all of us are
-//! killed: the image file has no name and the loop device clears itself.
+//! `/tmp` is disk in Lambda, not memory. Everything made here vanishes with its last user, even if all of us
+//! are killed: the image file has no name and the loop device clears itself.
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};

@@ -24,6 +24,9 @@ const STOCKROOM: u64 = 1;
 const PIDFD: u64 = 1;
 const STATUS: u64 = 2;
 const MEMORY: u64 = 3;
+/// Parts of one kind on order at a time: orders and supplies must fit into the socket both ways, or spawner and
+/// stockroom would wait for each other.
+const ORDERS_MAX: usize = 32;
 /// Events taken from the kernel at a time.
 const EVENTS_MAX: usize = 64;
 
@@ -437,11 +440,15 @@ impl Serving {
     /// Orders what is missing for those who wait, and for the next ones.
     fn restock(&mut self) -> std::io::Result<()> {
         let Some(workshop) = &self.workshop else { return Ok(()) };
-        // While somebody is starting, only what is waited for is made: the rest would compete for the processor.
+        // While somebody is starting, only what is waited for is made: the rest would compete for the
+        // processor.
         let starting = self.live.values().any(|live| live.gifts.is_some() && !live.failed);
         let ready_max = if starting { 0 } else { self.settings.ready_max };
         let wanted = ready_max + self.waiting.len();
-        while self.stock.kits.len() + self.stock.kits_ordered < wanted && self.stock.kits_failed.is_none() {
+        while self.stock.kits.len() + self.stock.kits_ordered < wanted
+            && self.stock.kits_ordered < ORDERS_MAX
+            && self.stock.kits_failed.is_none()
+        {
             channel::send(&workshop.stock_socket, &Order::Kit, &[])?;
             self.stock.kits_ordered += 1;
         }
@@ -455,7 +462,10 @@ impl Serving {
         for (size, wanted) in sizes {
             let at_hand = self.stock.disks.get(&size).map_or(0, VecDeque::len);
             let ordered = self.stock.disks_ordered.entry(size).or_default();
-            while at_hand + *ordered < wanted && !self.stock.disks_failed.contains_key(&size) {
+            while at_hand + *ordered < wanted
+                && *ordered < ORDERS_MAX
+                && !self.stock.disks_failed.contains_key(&size)
+            {
                 channel::send(&workshop.stock_socket, &Order::Disk { size }, &[])?;
                 *ordered += 1;
             }

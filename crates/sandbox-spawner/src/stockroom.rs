@@ -1,4 +1,5 @@
-//! The stockroom: a process beside the spawner that makes the slow parts of sandboxes ahead and takes them apart.
+//! The stockroom: a process beside the spawner that makes the slow parts of sandboxes ahead and takes them
+//! apart.
 //!
 //! It outlives the spawner for as long as it takes to clean up, even when the spawner is killed.
 

@@ -19,9 +19,9 @@ fn check(result: c_long) -> io::Result<c_long> {
 pub(crate) fn fork(flags: c_int) -> io::Result<Forked> {
     let mut pidfd: c_int = -1;
     let all = (flags | libc::SIGCHLD) as c_ulong;
-    // SAFETY: without CLONE_VM the child gets its own copy of the memory and, the stack being null, continues on
-    // its copy of this very stack. The process has one thread, so no lock can be held by another one. `pidfd`
-    // outlives the call.
+    // SAFETY: without CLONE_VM the child gets its own copy of the memory and, the stack being null,
+    // continues on its copy of this very stack. The process has one thread, so no lock can be held by
+    // another one. `pidfd` outlives the call.
     let pid = check(unsafe {
         libc::syscall(libc::SYS_clone, all, ptr::null::<u8>(), &raw mut pidfd, 0 as c_ulong, 0 as c_ulong)
     })?;
@@ -101,8 +101,8 @@ pub(crate) fn set_user(uid: u32, gid: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// Sets soft and hard limit, but never above the present hard limit: raising needs a capability that even root
-/// may lack.
+/// Sets soft and hard limit, but never above the present hard limit: raising needs a capability that even
+/// root may lack.
 pub(crate) fn limit(resource: libc::__rlimit_resource_t, value: u64) -> io::Result<()> {
     let mut present = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `present` is valid for writes.
@@ -150,9 +150,11 @@ pub(crate) fn reset_signals() {
     }
 }
 
-/// Waits for a blocked signal: its number and the process that sent it, 0 if that is outside this pid namespace.
+/// Waits for a blocked signal: its number and the process that sent it, 0 if that is outside this pid
+/// namespace.
 pub(crate) fn wait_signal() -> Option<(i32, i32)> {
-    // SAFETY: both structures are valid for the whole call, and `si_pid` is set for every signal a process sent.
+    // SAFETY: both structures are valid for the whole call, and `si_pid` is set for every signal a process
+    // sent.
     unsafe {
         let mut set: libc::sigset_t = std::mem::zeroed();
         libc::sigfillset(&raw mut set);
@@ -200,7 +202,8 @@ pub(crate) fn reap(pid: i32, wait: bool) -> Option<(i32, i32)> {
 pub(crate) fn take_descriptor(fd: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: asking for flags has no effect beyond telling whether the descriptor is open.
     check(c_long::from(unsafe { libc::fcntl(fd, libc::F_GETFD) }))?;
-    // SAFETY: it is open, and called once, at the start of a fresh process, for the descriptor its parent passed.
+    // SAFETY: it is open, and called once, at the start of a fresh process, for the descriptor its parent
+    // passed.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 

@@ -1,4 +1,5 @@
-//! What daemon and spawner say to each other. Both are the same binary, so nothing here needs to stay compatible.
+//! What daemon and spawner say to each other. Both are the same binary, so nothing here needs to stay
+//! compatible.
 
 use std::path::PathBuf;
 

@@ -184,7 +184,8 @@ fn door_vars() -> Vec<DoorVar> {
     vec![DoorVar::address("RUNTIME_API", Door::RuntimeApi), DoorVar::url("ENDPOINT", Door::Platform)]
 }
 
-/// Runs every case against the implementation `$open` makes: an async function from a test's name to a [`Bench`].
+/// Runs every case against the implementation `$open` makes: an async function from a test's name to a
+/// [`Bench`].
 #[macro_export]
 macro_rules! sandbox_conformance {
     ($open:path) => {
@@ -194,7 +195,7 @@ macro_rules! sandbox_conformance {
             missing_program_is_an_error, missing_code_is_an_error, zero_byte_is_refused, kill_ends_everything,
             dropping_kills, program_end_ends_everything, three_descriptors_are_one_pipe, only_own_descriptors,
             both_doors_answer, standard_limits, output_ends_with_last_writer, dropped_start_leaves_nothing,
-            identity, no_privileges, code_is_read_only, own_tmp, tmp_is_full_at_its_size, tmp_is_not_memory,
+            many_at_once, identity, no_privileges, code_is_read_only, own_tmp, tmp_is_full_at_its_size, tmp_is_not_memory,
             host_files_are_hidden, host_processes_are_hidden, host_loopback_is_out_of_reach,
             others_loopback_is_out_of_reach, no_way_out, dangerous_calls_are_refused, dangerous_sockets_are_refused,
             namespaces_are_refused, proc_is_protected, devices_are_few, first_process_is_out_of_reach,

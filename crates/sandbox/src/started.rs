@@ -8,8 +8,8 @@ use crate::{Pending, Result};
 
 /// What one successful start gives.
 pub struct Started {
-    /// Accepts the runtime's connections to the Runtime API. Non-blocking. Only this sandbox can reach it when
-    /// the implementation gives [`crate::Guarantee::OwnLoopback`].
+    /// Accepts the runtime's connections to the Runtime API. Non-blocking. Only this sandbox can reach it
+    /// when the implementation gives [`crate::Guarantee::OwnLoopback`].
     pub runtime_api: TcpListener,
     /// `host:port` of `runtime_api` as the function sees it.
     pub runtime_api_address: String,

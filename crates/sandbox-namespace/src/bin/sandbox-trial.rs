@@ -1,4 +1,5 @@
-//! A daemon of almost nothing, for tests: it can become the spawner, and can hold one sandbox until it is killed.
+//! A daemon of almost nothing, for tests: it can become the spawner, and can hold one sandbox until it is
+//! killed.
 
 use std::path::PathBuf;
 

@@ -203,3 +203,24 @@ pub async fn dropped_start_leaves_nothing(bench: &Bench) {
     }
     hello(bench).await;
 }
+
+/// More than are kept ready, and with a large environment each, so that queues fill up on the way.
+pub async fn many_at_once(bench: &Bench) {
+    const STARTS: usize = 60;
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..STARTS {
+        let sandboxes = bench.sandboxes.clone();
+        let mut spec = bench.shell("echo $NUMBER");
+        spec.env.push(("NUMBER".to_owned(), number.to_string()));
+        spec.env.push(("LARGE".to_owned(), "x".repeat(30_000)));
+        tasks.spawn(async move {
+            let mut started = within(sandboxes.start(spec)).await.expect("start");
+            let output = read_all(&mut started).await;
+            (output, within(started.exit).await, number)
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        let (output, exit, number) = done.expect("task");
+        assert_eq!((output, exit), (format!("{number}\n"), Exit::Code(0)));
+    }
+}
