@@ -27,12 +27,10 @@ const FLOORS: &[(&str, u8)] = &[
 
 /// Arrows inside a floor; each has its reason.
 const BESIDE: &[(&str, &str)] = &[
-    // Every engine knows the family's contract, and records time.
+    // Every engine knows the family's contract; the contract waits by the clock it is given.
     ("kv", "env"),
     ("kv-mem", "kv"),
     ("kv-disk", "kv"),
-    ("kv-mem", "env"),
-    ("kv-disk", "env"),
     ("blob", "env"),
     // Signatures are checked on requests as the wire has them.
     ("aws-auth", "aws-wire"),
