@@ -91,7 +91,7 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
     jobs.shutdown().await;
     fs::write(clean_marker(&settings.data), "")
         .map_err(|error| Error::failed("write the clean marker", error))?;
-    println!("lambent stopped; everything is in {}", settings.data.display());
+    say(&format!("lambent stopped; everything is in {}", settings.data.display()));
     Ok(())
 }
 
@@ -188,7 +188,13 @@ async fn stop_signal() {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
-    println!("stopping: requests under way finish first");
+    say("stopping: requests under way finish first");
+}
+
+/// Prints a line, if anybody still reads: on Ctrl-C the reader of a pipe may be gone first.
+fn say(line: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 fn print_banner(settings: &Settings, address: &str, isolation: &Isolation, hosted: &[Hosted]) {

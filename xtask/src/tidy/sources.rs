@@ -47,7 +47,8 @@ fn nobody_imports_everything() {
     check_each(|text| {
         let mut code = text.split("#[cfg(test)]").next().unwrap_or_default().lines();
         // `super::*` is for the tests of a module.
-        let star = code.find(|line| line.starts_with("use ") && line.contains("::*") && !line.contains("super::*"));
+        let star =
+            code.find(|line| line.starts_with("use ") && line.contains("::*") && !line.contains("super::*"));
         star.map(|line| format!("imports everything: {line}"))
     });
 }
