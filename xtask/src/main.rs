@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a tool at the developer's side, not a part of the platform")]
 
+mod bench;
 mod codegen;
 mod commands;
 mod coverage;
@@ -20,6 +21,7 @@ cargo xtask check                 fast: format, clippy, tidy
 cargo xtask ci                    what CI runs
 cargo xtask codegen [--fetch]     write crates/api-*/ from models/; --fetch first reads botocore's models anew
 cargo xtask coverage              write docs/coverage.md
+cargo xtask bench                 measure cold starts, warm calls, throughput; see docs/benchmarks.md
 cargo xtask new-op SERVICE OP     add an operation to a service
 cargo xtask new-service SERVICE MODEL
                                   add a service; MODEL is its folder in botocore: sqs/2012-11-05";
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
     let done = match arguments.as_slice() {
         ["codegen"] => codegen::write(&root()),
         ["codegen", "--fetch"] => codegen::fetch(&root()).and_then(|()| codegen::write(&root())),
+        ["bench"] => bench::run(&root()),
         ["check"] => commands::check(&root()),
         ["ci"] => commands::ci(&root()),
         ["coverage"] => coverage::write(&root()),

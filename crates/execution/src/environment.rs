@@ -280,10 +280,9 @@ impl Environment {
 
     fn finish(&self, request_id: &str, duration: Duration, reply: Reply) -> Outcome {
         let failure = reply.as_ref().err();
-        let memory = self.sandbox.usage().ok().and_then(|usage| usage.memory_peak_bytes);
         let memory_used_bytes = match failure {
             Some(Failure::Exited(Exit::OutOfMemory)) => Some(u64::from(self.version.memory_mb) << 20),
-            _ => memory,
+            _ => self.sandbox.memory_peak_bytes(),
         };
         if matches!(failure, Some(Failure::TimedOut { .. })) {
             self.retire();

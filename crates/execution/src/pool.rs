@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use env::Env;
 use sandbox::{Network, Sandboxes};
-use tokio::sync::{Notify, Semaphore, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::environment::{Environment, InitFailure, Phase, failed_in_init};
@@ -133,7 +133,10 @@ impl Pools {
         let began = env.monotonic();
         let again = match first.failure {
             Failure::NoBootstrap => Err(first),
-            _ => self.0.start(version, Phase::Invoke, version.timeout).await,
+            _ => match self.0.starting().await {
+                Ok(turn) => self.0.start(turn, version, Phase::Invoke, version.timeout).await,
+                Err(closed) => Err(closed),
+            },
         };
         let spent = env.monotonic() - began;
         match again {
@@ -162,6 +165,7 @@ impl Pools {
 
     /// Ends every environment.
     pub async fn shutdown(&self) {
+        self.0.starting.close();
         let pools = std::mem::take(&mut *self.0.pools.write().expect("no panic while held"));
         pools.values().for_each(|pool| pool.retire());
         self.0.options.sandboxes.shutdown().await;
@@ -201,18 +205,22 @@ impl Drop for Running {
 }
 
 impl Inner {
+    /// Waits for a turn to start an environment.
+    async fn starting(&self) -> Result<OwnedSemaphorePermit, InitFailure> {
+        Arc::clone(&self.starting).acquire_owned().await.map_err(|_| shutting_down())
+    }
+
     async fn start(
-        self: &Arc<Self>,
+        &self,
+        _turn: OwnedSemaphorePermit,
         version: &Arc<Version>,
         phase: Phase,
         budget: Duration,
     ) -> Result<Arc<Environment>, InitFailure> {
-        let closed = |_| Failure::Sandbox("the platform is shutting down".into());
-        let _starting = Arc::clone(&self.starting).acquire_owned().await.map_err(closed)?;
         if self.environments.available_permits() == 0 {
             self.end_one_idle();
         }
-        let permit = Arc::clone(&self.environments).acquire_owned().await.map_err(closed)?;
+        let permit = Arc::clone(&self.environments).acquire_owned().await.map_err(|_| shutting_down())?;
         Environment::start(&self.options, version, permit, phase, budget).await
     }
 
@@ -260,7 +268,12 @@ impl Pool {
     }
 
     async fn start_one(self: Arc<Self>, pools: Arc<Inner>, version: Arc<Version>) {
-        let started = pools.start(&version, Phase::Init, INIT_TIMEOUT).await;
+        let started = match pools.starting().await {
+            // Environments that were freed meanwhile may have served everybody.
+            Ok(_) if !self.is_wanted() => return,
+            Ok(turn) => pools.start(turn, &version, Phase::Init, INIT_TIMEOUT).await,
+            Err(closed) => Err(closed),
+        };
         self.state().starting -= 1;
         match started {
             Ok(environment) => {
@@ -277,6 +290,14 @@ impl Pool {
                 }
             }
         }
+    }
+
+    /// Whether somebody waits for one more start; if not, it is not counted any longer.
+    fn is_wanted(&self) -> bool {
+        let mut state = self.state();
+        let wanted = !state.waiters.is_empty();
+        state.starting -= usize::from(!wanted);
+        wanted
     }
 
     /// Takes back an environment that can work: to whoever waits longest, else it is idle.
@@ -320,6 +341,10 @@ impl Pool {
         };
         idle.iter().for_each(|environment| environment.retire());
     }
+}
+
+fn shutting_down() -> InitFailure {
+    Failure::Sandbox("the platform is shutting down".into()).into()
 }
 
 /// Environments that became idle, in the order of when something is due for them.

@@ -5,8 +5,9 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use sandbox::{Guarantee, Isolation, Pending, Result, Sandboxes, Spec, Started};
+use sandbox::{Error, Guarantee, Isolation, Pending, Result, Sandboxes, Spec, Started};
 use sandbox_spawner::{Abilities, Command, Mode, Settings, Spawner};
 use tokio::sync::Mutex;
 
@@ -40,6 +41,8 @@ pub struct NamespaceSandboxes {
     command: Command,
     isolation: Isolation,
     spawner: Mutex<Arc<Spawner>>,
+    /// Set by `shutdown`: a spawner that is gone since then is not to be replaced.
+    is_down: AtomicBool,
 }
 
 impl NamespaceSandboxes {
@@ -58,7 +61,7 @@ impl NamespaceSandboxes {
             tracing::warn!(caveat, "sandboxes are weaker than they could be");
         }
         let spawner = Mutex::new(Arc::new(spawner));
-        Ok(Self { settings, command: options.spawner, isolation, spawner })
+        Ok(Self { settings, command: options.spawner, isolation, spawner, is_down: AtomicBool::new(false) })
     }
 
     /// The spawner's process.
@@ -69,6 +72,9 @@ impl NamespaceSandboxes {
     /// The running spawner, or a new one in place of one that was killed.
     async fn spawner(&self) -> Result<Arc<Spawner>> {
         let mut spawner = self.spawner.lock().await;
+        if self.is_down.load(Ordering::Acquire) {
+            return Err(Error::Spawner("it was shut down".to_owned()));
+        }
         if !spawner.is_alive() {
             tracing::error!("the spawner is gone and with it all sandboxes; starting another");
             *spawner = Arc::new(Spawner::launch(&self.command, self.settings.clone()).await?);
@@ -87,7 +93,11 @@ impl Sandboxes for NamespaceSandboxes {
     }
 
     fn shutdown(&self) -> Pending<'_, ()> {
-        Box::pin(async move { self.spawner.lock().await.shutdown().await })
+        Box::pin(async move {
+            let spawner = self.spawner.lock().await;
+            self.is_down.store(true, Ordering::Release);
+            spawner.shutdown().await;
+        })
     }
 }
 

@@ -355,6 +355,10 @@ impl Sandbox for Running {
         })
     }
 
+    fn memory_peak_bytes(&self) -> Option<u64> {
+        self.group().and_then(|group| group.memory_peak())
+    }
+
     fn reset_memory_peak(&self) -> Result<bool> {
         match self.group() {
             Some(group) => {

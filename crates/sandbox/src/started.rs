@@ -71,6 +71,10 @@ pub trait Sandbox: Send + Sync {
     fn thaw(&self) -> Result<()>;
     fn set_cpu(&self, cpu: Cpu) -> Result<()>;
     fn usage(&self) -> Result<Usage>;
+    /// `usage`'s first figure alone, which every invocation's report asks for.
+    fn memory_peak_bytes(&self) -> Option<u64> {
+        self.usage().ok().and_then(|usage| usage.memory_peak_bytes)
+    }
     /// Lets `memory_peak_bytes` start anew; `false` where the host cannot.
     fn reset_memory_peak(&self) -> Result<bool>;
     /// Sends `signal` to the program alone; its children see it only if it passes it on.

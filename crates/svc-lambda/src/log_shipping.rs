@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use api_logs::{CreateLogGroupInput, CreateLogStreamInput, InputLogEvent, PutLogEventsInput};
 use aws_wire::{AwsError, Result};
@@ -16,6 +17,8 @@ use crate::Ctx;
 const RECORDS_MAX: usize = 65_536;
 /// Records put together at most.
 const BATCH_MAX: usize = 4096;
+/// How long a batch waits for more.
+const LINGER: Duration = Duration::from_millis(20);
 /// CloudWatch Logs' bounds of one call: each event counts 26 bytes more than its text.
 const EVENTS_MAX: usize = 10_000;
 const BYTES_MAX: usize = 1_048_576;
@@ -68,6 +71,7 @@ pub(crate) async fn run(cx: Ctx) {
     let mut known = HashSet::new();
     let mut items = Vec::new();
     while shipment.0.recv_many(&mut items, BATCH_MAX).await > 0 {
+        linger(&cx, &mut shipment.0, &mut items).await;
         let mut batches = HashMap::<Arc<str>, (Arc<LogStream>, Vec<Record>)>::new();
         let mut flushes = Vec::new();
         for item in items.drain(..) {
@@ -92,6 +96,18 @@ pub(crate) async fn run(cx: Ctx) {
         flushes.into_iter().for_each(|flushed| {
             let _ = flushed.send(());
         });
+    }
+}
+
+/// Lets a batch grow: one durable write for what many invocations log, instead of one for each.
+async fn linger(cx: &Ctx, records: &mut mpsc::Receiver<Item>, items: &mut Vec<Item>) {
+    let mut over = cx.env.sleep(LINGER);
+    while items.len() < BATCH_MAX && !matches!(items.last(), Some(Item::Flush(_))) {
+        let room = BATCH_MAX - items.len();
+        tokio::select! {
+            () = &mut over => return,
+            received = records.recv_many(items, room) => if received == 0 { return },
+        }
     }
 }
 

@@ -1,0 +1,267 @@
+//! `cargo xtask bench`: cold starts, warm calls and throughput, each beside its floor from the same run.
+//!
+//! The method is told in `docs/benchmarks.md`; the table goes to standard output and `target/bench.md`.
+
+mod http;
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value as Json, json};
+
+use crate::Error;
+use http::Connection;
+
+const COLD_SAMPLES: usize = 30;
+const WARM_SAMPLES: usize = 2000;
+const THROUGHPUT_TIME: Duration = Duration::from_secs(3);
+
+/// A running platform of the bench's own; ends with it.
+struct Platform {
+    child: Child,
+    address: String,
+    ready_in: Duration,
+    data: PathBuf,
+}
+
+impl Drop for Platform {
+    fn drop(&mut self) {
+        // A polite end, as a user's Ctrl-C; if it is gone already there is nothing to end.
+        let _ = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        let _ = self.child.wait();
+        let _ = fs::remove_dir_all(&self.data);
+    }
+}
+
+pub fn run(root: &Path) -> Result<(), Error> {
+    let built = Command::new("cargo")
+        .args(["build", "--quiet", "--release", "--package", "server"])
+        .current_dir(root)
+        .status()?;
+    if !built.success() {
+        return Err("the platform does not build".into());
+    }
+    let lambent = root.join("target/release/lambent");
+    let work = root.join("target/bench");
+    let _ = fs::remove_dir_all(&work);
+    fs::create_dir_all(work.join("bootstrap"))?;
+    run_to_end(
+        Command::new("rustc")
+            .args(["--edition", "2024", "-O", "-o"])
+            .arg(work.join("bootstrap/bootstrap"))
+            .arg(root.join("bench/bootstrap/main.rs")),
+    )?;
+    // The first start lays out and compiles the bootstraps; the second is what a user sees from then on.
+    let data = work.join("data");
+    drop(start(&lambent, &data, false)?);
+    let platform = start(&lambent, &data, true)?;
+    let idle_kib = resident_kib(platform.child.id())?;
+
+    let mut table = String::from(
+        "| | p50 ms | p99 ms | floor | p50 ÷ floor's p50 | to reach |\n|---|---|---|---|---|---|\n",
+    );
+    let floors = Floors::measure(&platform)?;
+    for (name, source, runtime, floor, cold_goal) in [
+        ("hello-python", root.join("examples/hello-python"), python_runtime()?, &floors.python, 2.5),
+        ("hello-node", root.join("examples/hello-node"), node_runtime()?, &floors.node, 1.5),
+        ("rust-bootstrap", work.join("bootstrap"), "provided.al2023".to_owned(), &floors.process, f64::NAN),
+    ] {
+        deploy(&lambent, &platform, name, &source, &runtime)?;
+        let cold = cold_starts(&platform, name)?;
+        row(&mut table, &format!("cold start, {name}"), &cold, floor, cold_goal);
+    }
+    for (name, goal) in [("hello-python", f64::NAN), ("hello-node", f64::NAN), ("rust-bootstrap", 3.0)] {
+        let warm = warm_calls(&platform, name)?;
+        row(&mut table, &format!("warm invoke, {name}"), &warm, &floors.echo, goal);
+    }
+    table.push_str("\n| throughput | environments | requests/s | ÷ echo's |\n|---|---|---|---|\n");
+    for clients in [1, 16, 64] {
+        let echo = http::throughput(&platform.address, clients, THROUGHPUT_TIME, "GET", "/_lambent/health")?;
+        for name in ["hello-python", "hello-node", "rust-bootstrap"] {
+            let path = invoke_path(name);
+            // The first round makes the environments.
+            http::throughput(&platform.address, clients, Duration::from_secs(1), "POST", &path)?;
+            let rate = http::throughput(&platform.address, clients, THROUGHPUT_TIME, "POST", &path)?;
+            let _ = writeln!(table, "| {name} | {clients} | {rate:.0} | {:.3} |", rate / echo);
+        }
+        let _ = writeln!(table, "| echo (floor) | {clients} | {echo:.0} | 1 |");
+    }
+    let _ = writeln!(table, "\n| | measured | to reach |\n|---|---|---|");
+    let _ = writeln!(table, "| `lambent up` to ready | {} ms | 200 ms |", platform.ready_in.as_millis());
+    let _ = writeln!(table, "| resident when idle | {:.1} MiB | 40 MiB |", idle_kib as f64 / 1024.0);
+    print!("{table}");
+    fs::write(root.join("target/bench.md"), &table)?;
+    Ok(())
+}
+
+fn start(lambent: &Path, data: &Path, keep: bool) -> Result<Platform, Error> {
+    let began = Instant::now();
+    let mut child = Command::new(lambent)
+        .args(["up", "--listen", "127.0.0.1:0", "--log", "error", "--data"])
+        .arg(data)
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut lines = BufReader::new(child.stdout.take().ok_or("the platform prints")?).lines();
+    let banner = lines.next().ok_or("the platform says that it is ready")??;
+    let ready_in = began.elapsed();
+    let address = banner.rsplit("http://").next().unwrap_or_default().to_owned();
+    std::thread::spawn(move || lines.for_each(drop));
+    if !keep {
+        // Until every Python bootstrap is compiled: the folders appear when they are whole.
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < deadline && !has_compiled(&data.join("bootstraps")) {
+            std::thread::yield_now();
+        }
+    }
+    let data = if keep { data.to_owned() } else { data.join("nothing-to-remove") };
+    Ok(Platform { child, address, ready_in, data })
+}
+
+fn has_compiled(bootstraps: &Path) -> bool {
+    let Ok(versions) = fs::read_dir(bootstraps) else { return false };
+    versions
+        .flatten()
+        .any(|version| python_runtime().is_ok_and(|runtime| version.path().join(runtime).is_dir()))
+}
+
+fn resident_kib(pid: u32) -> Result<u64, Error> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line =
+        status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("the kernel tells memory")?;
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
+}
+
+/// Sorted samples, in milliseconds.
+struct Samples(Vec<f64>);
+
+impl Samples {
+    fn take(count: usize, mut once: impl FnMut() -> Result<Duration, Error>) -> Result<Self, Error> {
+        let mut samples =
+            (0..count).map(|_| Ok(once()?.as_secs_f64() * 1000.0)).collect::<Result<Vec<_>, Error>>()?;
+        samples.sort_by(f64::total_cmp);
+        Ok(Self(samples))
+    }
+
+    fn quantile(&self, quantile: f64) -> f64 {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a few thousand samples"
+        )]
+        self.0[((self.0.len() - 1) as f64 * quantile).round() as usize]
+    }
+}
+
+/// What cannot be beaten without other means: bare process starts, and an HTTP answer of the same server.
+struct Floors {
+    process: (String, Samples),
+    python: (String, Samples),
+    node: (String, Samples),
+    echo: (String, Samples),
+}
+
+impl Floors {
+    fn measure(platform: &Platform) -> Result<Self, Error> {
+        let process = |program: &str, arguments: &[&str]| -> Result<(String, Samples), Error> {
+            let samples = Samples::take(COLD_SAMPLES, || {
+                let began = Instant::now();
+                run_to_end(Command::new(program).args(arguments).env_clear())?;
+                Ok(began.elapsed())
+            })?;
+            Ok((format!("`{program} {}`", arguments.join(" ")), samples))
+        };
+        let mut connection = Connection::open(&platform.address)?;
+        let echo = Samples::take(WARM_SAMPLES, || connection.timed("GET", "/_lambent/health", b""))?;
+        Ok(Self {
+            process: process("/bin/true", &[])?,
+            python: process("/usr/bin/python3", &["-I", "-S", "-c", "pass"])?,
+            node: process("/usr/bin/node", &["-e", "0"])?,
+            echo: ("HTTP answer of the same server".to_owned(), echo),
+        })
+    }
+}
+
+fn row(table: &mut String, name: &str, samples: &Samples, floor: &(String, Samples), goal: f64) {
+    let (floor_name, floor) = floor;
+    let (p50, p99, floor_p50) = (samples.quantile(0.5), samples.quantile(0.99), floor.quantile(0.5));
+    let goal = if goal.is_nan() { "–".to_owned() } else { format!("≤ {goal} ×") };
+    let _ = writeln!(
+        table,
+        "| {name} | {p50:.2} | {p99:.2} | {floor_name}: {floor_p50:.2} | {:.2} × | {goal} |",
+        p50 / floor_p50
+    );
+}
+
+fn python_runtime() -> Result<String, Error> {
+    let program = fs::canonicalize("/usr/bin/python3")?;
+    Ok(program.file_name().and_then(|name| name.to_str()).ok_or("python3 has a name")?.to_owned())
+}
+
+fn node_runtime() -> Result<String, Error> {
+    let output = Command::new("/usr/bin/node").arg("--version").output()?;
+    let version = String::from_utf8(output.stdout)?;
+    let major = version.trim_start_matches('v').split('.').next().unwrap_or_default().to_owned();
+    Ok(format!("nodejs{major}.x"))
+}
+
+fn deploy(
+    lambent: &Path,
+    platform: &Platform,
+    name: &str,
+    source: &Path,
+    runtime: &str,
+) -> Result<(), Error> {
+    let endpoint = format!("http://{}", platform.address);
+    run_to_end(
+        Command::new(lambent)
+            .arg("deploy")
+            .arg(source)
+            .args(["--name", name, "--runtime", runtime, "--endpoint", &endpoint])
+            // One whole core: what is measured is the platform, not the share of the processor that memory buys.
+            .args(["--memory", "1769"])
+            .args(match name {
+                "hello-python" => ["--handler", "lambda_function.lambda_handler"],
+                _ => ["--handler", "index.handler"],
+            }),
+    )
+}
+
+fn run_to_end(command: &mut Command) -> Result<(), Error> {
+    let status = command.stdout(Stdio::null()).stdin(Stdio::null()).status()?;
+    if status.success() { Ok(()) } else { Err(format!("{command:?}: {status}").into()) }
+}
+
+fn invoke_path(name: &str) -> String {
+    format!("/2015-03-31/functions/{name}/invocations")
+}
+
+/// Each sample is the first call after a change of configuration, which ends all environments.
+fn cold_starts(platform: &Platform, name: &str) -> Result<Samples, Error> {
+    let mut connection = Connection::open(&platform.address)?;
+    let mut count = 0;
+    Samples::take(COLD_SAMPLES, || {
+        count += 1;
+        let path = format!("/2015-03-31/functions/{name}/configuration");
+        let change = json!({ "Description": format!("cold start {count}") }).to_string();
+        connection.expect("PUT", &path, change.as_bytes())?;
+        while !is_settled(&connection.expect("GET", &path, b"")?) {}
+        connection.timed("POST", &invoke_path(name), b"{}")
+    })
+}
+
+fn is_settled(body: &[u8]) -> bool {
+    serde_json::from_slice::<Json>(body).is_ok_and(|body| body["LastUpdateStatus"] == "Successful")
+}
+
+fn warm_calls(platform: &Platform, name: &str) -> Result<Samples, Error> {
+    let mut connection = Connection::open(&platform.address)?;
+    for _ in 0..50 {
+        connection.expect("POST", &invoke_path(name), b"{}")?;
+    }
+    Samples::take(WARM_SAMPLES, || connection.timed("POST", &invoke_path(name), b"{}"))
+}
