@@ -1,6 +1,6 @@
 //! One execution environment: a sandbox, the runtime in it, and the one invocation it works on.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::alarms::Alarms;
 use crate::invocation::{Failure, Invocation, Outcome};
 use crate::output::{LogStream, Output};
 use crate::pool::{Options, Pool};
@@ -30,13 +31,17 @@ pub(crate) struct Work {
 
 type Reply = Result<Bytes, Failure>;
 
+/// How long an alarm for a running invocation is set at most.
+const REVIEW_AFTER: Duration = Duration::from_secs(5);
 /// How long after the start of its first invocation an environment still has whole cores.
 const FIRST_CALL_GRACE: Duration = Duration::from_millis(50);
 
 pub(crate) struct Environment {
     pub(crate) version: Arc<Version>,
-    /// Counts how often it became idle, so that a timer can tell whether it was used since.
-    pub(crate) idle_count: AtomicU64,
+    due: Mutex<Due>,
+    alarms: Arc<Alarms>,
+    freeze_after: Duration,
+    keep_alive: Duration,
     frozen: AtomicBool,
     /// Whether it has had an invocation, and so runs with its share of the processor.
     shares_cpu: AtomicBool,
@@ -65,6 +70,26 @@ struct Runtime {
     ended: bool,
 }
 
+/// What is due for it, and when its alarm goes off.
+#[derive(Default)]
+struct Due {
+    doing: Doing,
+    /// By the monotonic clock; never later than what is due.
+    alarm: Option<Duration>,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Doing {
+    #[default]
+    Nothing,
+    /// An invocation that may take until then.
+    Working { until: Duration },
+    /// Idle, ready to go at once.
+    Resting { since: Duration },
+    /// Idle and stopped.
+    Frozen { since: Duration },
+}
+
 /// An INIT that did not reach its first `next`.
 pub(crate) struct InitFailure {
     pub failure: Failure,
@@ -88,7 +113,7 @@ pub(crate) enum Phase {
 impl Environment {
     /// Starts a sandbox and waits for its runtime's first `next`, for at most `budget`.
     pub(crate) async fn start(
-        options: &Options,
+        (options, alarms): (&Options, &Arc<Alarms>),
         version: &Arc<Version>,
         permit: OwnedSemaphorePermit,
         phase: Phase,
@@ -101,7 +126,7 @@ impl Environment {
         let spec = spec(options, version, &id, &stream.name);
         let started = options.sandboxes.start(spec).await.map_err(|error| start_failure(&error))?;
         let began = env.monotonic();
-        let (this, ready, exit) = Self::assemble(options, version, permit, stream, started)?;
+        let (this, ready, exit) = Self::assemble((options, alarms), version, permit, stream, started)?;
         if phase == Phase::Init {
             this.output().say(report::init_start(version));
         }
@@ -124,7 +149,7 @@ impl Environment {
 
     #[expect(clippy::type_complexity, reason = "the three parts of one start")]
     fn assemble(
-        options: &Options,
+        (options, alarms): (&Options, &Arc<Alarms>),
         version: &Arc<Version>,
         permit: OwnedSemaphorePermit,
         stream: Arc<LogStream>,
@@ -138,7 +163,10 @@ impl Environment {
         let (sender, ready) = oneshot::channel();
         let this = Arc::new(Self {
             version: Arc::clone(version),
-            idle_count: AtomicU64::new(0),
+            due: Mutex::default(),
+            alarms: Arc::clone(alarms),
+            freeze_after: options.freeze_after,
+            keep_alive: options.keep_alive,
             frozen: AtomicBool::new(false),
             shares_cpu: AtomicBool::new(false),
             sandbox: started.sandbox,
@@ -219,6 +247,74 @@ impl Environment {
         self.tasks.lock().expect("no panic while held").abort_all();
     }
 
+    /// It is idle from now on.
+    pub(crate) fn rest(self: &Arc<Self>) {
+        self.expect(Doing::Resting { since: self.env.monotonic() });
+    }
+
+    /// Says what it does from now on, and sees that an alarm goes off when something is due for that.
+    fn expect(self: &Arc<Self>, doing: Doing) {
+        let at = match doing {
+            // Long timeouts are looked at now and then, so that few alarms that came to nothing wait with them.
+            Doing::Working { until } => until.min(self.env.monotonic() + REVIEW_AFTER),
+            Doing::Resting { since } => since + self.freeze_after,
+            Doing::Frozen { since } => since + self.keep_alive,
+            Doing::Nothing => return,
+        };
+        let mut due = self.due.lock().expect("no panic while held");
+        due.doing = doing;
+        if due.alarm.is_none_or(|alarm| alarm > at) {
+            due.alarm = Some(at);
+            self.alarms.set(at, Arc::downgrade(self));
+        }
+    }
+
+    /// The alarm set for `set_for` went off.
+    pub(crate) fn alarm(self: &Arc<Self>, set_for: Duration, now: Duration) {
+        let doing = {
+            let mut due = self.due.lock().expect("no panic while held");
+            if due.alarm != Some(set_for) {
+                // An earlier one has taken its place.
+                return;
+            }
+            due.alarm = None;
+            due.doing
+        };
+        let pool = || self.pool.get().and_then(Weak::upgrade);
+        match doing {
+            Doing::Working { until } if now >= until => self.time_out(),
+            Doing::Resting { since } if now >= since + self.freeze_after => {
+                if pool().is_some_and(|pool| pool.freeze_idle(self)) {
+                    self.expect_if(doing, Doing::Frozen { since });
+                }
+            }
+            Doing::Frozen { since } if now >= since + self.keep_alive => {
+                if pool().is_some_and(|pool| pool.take_idle(self)) {
+                    self.retire();
+                }
+            }
+            // It did something else since: what is due now comes later.
+            Doing::Working { .. } | Doing::Resting { .. } | Doing::Frozen { .. } => {
+                self.expect_if(doing, doing)
+            }
+            Doing::Nothing => {}
+        }
+    }
+
+    /// Like `expect`, unless it does something else by now than `still`.
+    fn expect_if(self: &Arc<Self>, still: Doing, doing: Doing) {
+        if self.due.lock().expect("no panic while held").doing == still {
+            self.expect(doing);
+        }
+    }
+
+    fn time_out(&self) {
+        let seconds = self.version.timeout.as_secs_f64();
+        if let Some(reply) = self.runtime().reply.take() {
+            let _ = reply.send(Err(Failure::TimedOut { seconds }));
+        }
+    }
+
     /// Stops it from using the processor while it waits.
     pub(crate) fn freeze(&self) {
         match self.sandbox.freeze() {
@@ -266,12 +362,9 @@ impl Environment {
         }
         let began = self.env.monotonic();
         let deadline = self.env.now().after(timeout);
+        self.expect(Doing::Working { until: began + timeout });
         let reply = match self.dispatch(Work { invocation, deadline }) {
-            Some(reply) => tokio::select! {
-                biased;
-                reply = reply => reply.unwrap_or(Err(Failure::Exited(Exit::Signal(9)))),
-                () = self.env.sleep(timeout) => Err(Failure::TimedOut { seconds: timeout.as_secs_f64() }),
-            },
+            Some(reply) => reply.await.unwrap_or(Err(Failure::Exited(Exit::Signal(9)))),
             None => Err(Failure::Exited(Exit::Signal(9))),
         };
         let duration = self.env.monotonic() - began;

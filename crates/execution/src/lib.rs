@@ -2,6 +2,7 @@
 //!
 //! Start with `pool.rs`: an invocation takes an idle environment or waits for the first that is free or ready.
 
+mod alarms;
 mod environment;
 mod invocation;
 mod limits;

@@ -7,14 +7,15 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, RwLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use std::time::Duration;
 
 use env::Env;
 use sandbox::{Network, Sandboxes};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use crate::alarms::Alarms;
 use crate::environment::{Environment, InitFailure, Phase, failed_in_init};
 use crate::invocation::{Failure, Invocation, Outcome};
 use crate::limits::{INIT_TIMEOUT, ThrottleReason, Throttled};
@@ -63,13 +64,12 @@ struct Inner {
     in_flight: Mutex<HashMap<(Arc<str>, Arc<str>), Arc<AtomicUsize>>>,
     starting: Arc<Semaphore>,
     environments: Arc<Semaphore>,
-    to_freeze: IdleQueue,
-    to_end: IdleQueue,
+    alarms: Arc<Alarms>,
 }
 
 /// The environments of one version.
+#[derive(Default)]
 pub(crate) struct Pool {
-    pools: Weak<Inner>,
     state: Mutex<PoolState>,
 }
 
@@ -93,11 +93,10 @@ impl Pools {
             in_flight: Mutex::default(),
             starting,
             environments,
-            to_freeze: IdleQueue::default(),
-            to_end: IdleQueue::default(),
+            alarms: Arc::default(),
         });
-        tokio::spawn(freeze_idle(Arc::downgrade(&inner)));
-        tokio::spawn(end_idle(Arc::downgrade(&inner)));
+        let (alarms, env) = (Arc::clone(&inner.alarms), inner.options.env.clone());
+        tokio::spawn(async move { alarms.run(&env).await });
         Self(inner)
     }
 
@@ -188,9 +187,7 @@ impl Pools {
             return Arc::clone(pool);
         }
         let mut pools = self.0.pools.write().expect("no panic while held");
-        let pool = pools
-            .entry(key)
-            .or_insert_with(|| Arc::new(Pool { pools: Arc::downgrade(&self.0), state: Mutex::default() }));
+        let pool = pools.entry(key).or_default();
         Arc::clone(pool)
     }
 }
@@ -221,7 +218,7 @@ impl Inner {
             self.end_one_idle();
         }
         let permit = Arc::clone(&self.environments).acquire_owned().await.map_err(|_| shutting_down())?;
-        Environment::start(&self.options, version, permit, phase, budget).await
+        Environment::start((&self.options, &self.alarms), version, permit, phase, budget).await
     }
 
     /// Makes room: ends the coldest idle environment of the function that has most of them.
@@ -302,7 +299,6 @@ impl Pool {
 
     /// Takes back an environment that can work: to whoever waits longest, else it is idle.
     pub(crate) fn offer(self: &Arc<Self>, environment: &Arc<Environment>) {
-        let Some(pools) = self.pools.upgrade() else { return environment.retire() };
         let mut state = self.state();
         let mut granted = Ok(Arc::clone(environment));
         while let Some(waiter) = state.waiters.pop_front() {
@@ -316,21 +312,31 @@ impl Pool {
             drop(state);
             return environment.retire();
         }
-        let idle_count = environment.idle_count.fetch_add(1, Ordering::AcqRel) + 1;
         state.idle.push(Arc::clone(environment));
         drop(state);
-        let due = pools.options.env.monotonic() + pools.options.freeze_after;
-        pools.to_freeze.push(Idle {
-            due,
-            idle_count,
-            environment: Arc::downgrade(environment),
-            pool: Arc::downgrade(self),
-        });
+        environment.rest();
+    }
+
+    /// Freezes an environment if nobody has claimed it; nobody can while the lock is held.
+    pub(crate) fn freeze_idle(&self, environment: &Environment) -> bool {
+        let state = self.state();
+        let idle = state.idle.iter().any(|idle| std::ptr::eq(&**idle, environment));
+        if idle {
+            environment.freeze();
+        }
+        idle
+    }
+
+    /// Takes an environment out if nobody has claimed it.
+    pub(crate) fn take_idle(&self, environment: &Environment) -> bool {
+        let mut state = self.state();
+        let position = state.idle.iter().position(|idle| std::ptr::eq(&**idle, environment));
+        position.map(|position| state.idle.remove(position)).is_some()
     }
 
     /// Drops an environment that has ended.
     pub(crate) fn forget(&self, environment: &Environment) {
-        self.state().idle.retain(|idle| !std::ptr::eq(&**idle, environment));
+        self.take_idle(environment);
     }
 
     fn retire(&self) {
@@ -345,75 +351,4 @@ impl Pool {
 
 fn shutting_down() -> InitFailure {
     Failure::Sandbox("the platform is shutting down".into()).into()
-}
-
-/// Environments that became idle, in the order of when something is due for them.
-#[derive(Default)]
-struct IdleQueue {
-    entries: Mutex<VecDeque<Idle>>,
-    pushed: Notify,
-}
-
-struct Idle {
-    /// By the monotonic clock.
-    due: Duration,
-    /// The environment's count at the time: another now means that it was used since.
-    idle_count: u64,
-    environment: Weak<Environment>,
-    pool: Weak<Pool>,
-}
-
-impl IdleQueue {
-    /// Every entry of a queue is due after the same time, so the order of arrival is the order of due times.
-    fn push(&self, idle: Idle) {
-        let mut entries = self.entries.lock().expect("no panic while held");
-        entries.push_back(idle);
-        if entries.len() == 1 {
-            self.pushed.notify_one();
-        }
-    }
-
-    /// The next entry, once it is due.
-    async fn due(&self, env: &Env) -> Idle {
-        loop {
-            let first = self.entries.lock().expect("no panic while held").front().map(|idle| idle.due);
-            let Some(due) = first else {
-                self.pushed.notified().await;
-                continue;
-            };
-            env.sleep(due.saturating_sub(env.monotonic())).await;
-            if let Some(idle) = self.entries.lock().expect("no panic while held").pop_front() {
-                return idle;
-            }
-        }
-    }
-}
-
-impl Idle {
-    /// Runs `act` under the pool's lock, where nobody can claim the environment, if it is idle since.
-    fn if_still_idle<T>(&self, act: impl FnOnce(&mut PoolState, usize) -> T) -> Option<T> {
-        let (environment, pool) = (self.environment.upgrade()?, self.pool.upgrade()?);
-        let mut state = pool.state();
-        let position = state.idle.iter().position(|idle| Arc::ptr_eq(idle, &environment))?;
-        (environment.idle_count.load(Ordering::Acquire) == self.idle_count).then(|| act(&mut state, position))
-    }
-}
-
-async fn freeze_idle(inner: Weak<Inner>) {
-    while let Some(pools) = inner.upgrade() {
-        let mut idle = pools.to_freeze.due(&pools.options.env).await;
-        if idle.if_still_idle(|state, position| state.idle[position].freeze()).is_some() {
-            idle.due += pools.options.keep_alive;
-            pools.to_end.push(idle);
-        }
-    }
-}
-
-async fn end_idle(inner: Weak<Inner>) {
-    while let Some(pools) = inner.upgrade() {
-        let idle = pools.to_end.due(&pools.options.env).await;
-        if let Some(environment) = idle.if_still_idle(|state, position| state.idle.remove(position)) {
-            environment.retire();
-        }
-    }
 }

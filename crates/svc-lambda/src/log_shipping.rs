@@ -99,15 +99,16 @@ pub(crate) async fn run(cx: Ctx) {
     }
 }
 
-/// Lets a batch grow: one durable write for what many invocations log, instead of one for each.
+/// Lets a batch grow: one durable write for what many invocations log, instead of one for each. Nobody waits on the
+/// queue meanwhile, so that writing a record wakes no task.
 async fn linger(cx: &Ctx, records: &mut mpsc::Receiver<Item>, items: &mut Vec<Item>) {
-    let mut over = cx.env.sleep(LINGER);
-    while items.len() < BATCH_MAX && !matches!(items.last(), Some(Item::Flush(_))) {
-        let room = BATCH_MAX - items.len();
-        tokio::select! {
-            () = &mut over => return,
-            received = records.recv_many(items, room) => if received == 0 { return },
-        }
+    if !matches!(items.last(), Some(Item::Flush(_))) {
+        cx.env.sleep(LINGER).await;
+    }
+    while items.len() < BATCH_MAX
+        && let Ok(item) = records.try_recv()
+    {
+        items.push(item);
     }
 }
 
