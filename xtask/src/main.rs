@@ -4,6 +4,7 @@
 
 mod codegen;
 mod coverage;
+mod protocol_cases;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -16,6 +17,7 @@ cargo xtask check                 fast: format, clippy, tidy
 cargo xtask ci                    what CI runs
 cargo xtask codegen [--fetch]     write crates/api-*/ from models/; --fetch first reads botocore's models anew
 cargo xtask coverage              write docs/coverage.md
+cargo xtask protocol-cases        fetch Smithy's published protocol cases, which the tests of aws-wire read
 cargo xtask new-op SERVICE OP     add an operation to a service
 cargo xtask new-service SERVICE   add a service";
 
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
         ["codegen"] => codegen::write(&root()),
         ["codegen", "--fetch"] => codegen::fetch(&root()).and_then(|()| codegen::write(&root())),
         ["coverage"] => coverage::write(&root()),
+        ["protocol-cases"] => protocol_cases::fetch(&root()),
         _ => {
             println!("{HELP}");
             Ok(())
