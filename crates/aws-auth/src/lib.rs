@@ -165,11 +165,25 @@ fn check_signature(claim: &Claim, key: &Key, rules: Rules, request: &mut Request
     if !expected.is_some_and(|expected| sigv4::is_same(&expected, &claim.signature)) {
         return Err(Refusal::Mismatch);
     }
+    if rules.s3 {
+        check_unsigned_headers(claim, request)?;
+    }
     if let Some(framing) = framing(rules, request) {
         let chain = Chain { signing, previous: claim.signature.clone() };
         unframe(request, framing, Some(chain)).map_err(Refusal::Chunked)?;
     }
     Ok(())
+}
+
+/// S3 honours no header of its own that is not signed, so that whoever passes a presigned URL on adds none. The
+/// payload's hash alone is signed anyway.
+fn check_unsigned_headers(claim: &Claim, request: &Request) -> Result<(), Refusal> {
+    let names = request.headers.keys().map(HeaderName::as_str);
+    let of_s3 = names.filter(|name| name.starts_with("x-amz-") || *name == "content-md5");
+    let unsigned =
+        of_s3.filter(|name| *name != CONTENT_SHA256 && !claim.signed_headers.iter().any(|s| s == name));
+    let unsigned = unsigned.collect::<Vec<_>>();
+    if unsigned.is_empty() { Ok(()) } else { Err(Refusal::Unsigned(unsigned.join(", "))) }
 }
 
 /// What a signature has in the place of the payload's hash.

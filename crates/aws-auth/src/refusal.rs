@@ -47,6 +47,8 @@ pub(crate) enum Refusal {
         window: Duration,
     },
     Mismatch,
+    /// Headers that S3 wants signed, and are not.
+    Unsigned(String),
     /// The body is not the one whose hash was signed.
     PayloadHash,
     Chunked(chunked::Error),
@@ -116,6 +118,10 @@ impl Refusal {
     }
 
     fn of_s3(self) -> AwsError {
+        if let Self::Unsigned(names) = self {
+            let message = "There were headers present in the request which were not signed";
+            return AwsError::common("AccessDenied", 403, message).with("HeadersNotSigned", names);
+        }
         let (code, status, message) = match self {
             Self::Missing => ("AccessDenied", 403, "Access Denied".to_owned()),
             Self::Incomplete(message) | Self::Scope(message) => (
@@ -146,7 +152,7 @@ impl Refusal {
             ),
             Self::UrlExpired { .. } => ("AccessDenied", 403, "Request has expired".to_owned()),
             Self::UrlNotYetValid { .. } => ("AccessDenied", 403, "Request is not valid yet".to_owned()),
-            Self::Mismatch | Self::Chunked(chunked::Error::Signature) => (
+            Self::Mismatch | Self::Unsigned(_) | Self::Chunked(chunked::Error::Signature) => (
                 "SignatureDoesNotMatch",
                 403,
                 "The request signature we calculated does not match the signature you provided. Check your \

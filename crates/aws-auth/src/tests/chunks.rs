@@ -278,3 +278,26 @@ fn a_chunk_is_given_out_only_when_its_signature_is_right() {
     assert_eq!(decoder.feed(b"wurld\r\n", &mut payload), Err(Error::Signature));
     assert_eq!(payload, &b"hello"[..]);
 }
+
+#[test]
+fn no_garbage_panics_in_the_decoder() {
+    let entropy = env::Seeded::new(5);
+    let alphabet = b"0123af;:\r\n\r\n\r\nx";
+    for _ in 0..20_000 {
+        let mut bytes = [0; 24];
+        env::Entropy::fill(&entropy, &mut bytes);
+        let (length, body) = bytes.split_at(1);
+        let mut body =
+            body.iter().map(|byte| alphabet[usize::from(*byte) % alphabet.len()]).collect::<Vec<_>>();
+        body.truncate(usize::from(length[0]) % 24);
+        for framing in [Framing::Signed, Framing::UnsignedWithTrailer] {
+            let mut decoder = ChunkDecoder::new(framing, 3, None);
+            let mut payload = BytesMut::new();
+            let fed = body.chunks(5).try_for_each(|piece| decoder.feed(piece, &mut payload));
+            if fed.is_ok() && decoder.finish().is_ok() {
+                assert_eq!(payload.len(), 3);
+            }
+            assert!(payload.len() <= 3, "more than was announced");
+        }
+    }
+}
