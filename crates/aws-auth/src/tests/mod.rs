@@ -289,3 +289,11 @@ fn no_secret_shows_in_debug_output() {
     let shown = format!("{:?} {claim:?} {:?}", example_key(), Secret::new(SECRET));
     assert!(!shown.contains(SECRET) && !shown.contains(&client.secret), "{shown}");
 }
+
+/// The gateway answers each request in a task of its own.
+#[test]
+fn the_check_may_move_between_threads() {
+    fn is_send<T: Send>(_: &T) {}
+    let authenticator = authenticator(Mode::Signed);
+    is_send(&authenticator.authenticate("lambda", &mut unsigned(), THEN));
+}
