@@ -20,6 +20,7 @@ pub fn check(root: &Path) -> Result<(), Error> {
 /// Everything CI runs, in its order.
 pub fn ci(root: &Path) -> Result<(), Error> {
     check(root)?;
+    crate::protocol_cases::fetch(root)?;
     step(root, "build", &["cargo", "build", "--quiet", "--workspace", "--all-targets"])?;
     step(root, "tests", &["cargo", "test", "--workspace", "--exclude", "xtask"])?;
     step(root, "conformance", &["bash", "conformance/run.sh"])

@@ -6,6 +6,7 @@ mod bench;
 mod codegen;
 mod commands;
 mod coverage;
+mod protocol_cases;
 mod scaffold;
 #[cfg(test)]
 mod tidy;
@@ -22,6 +23,7 @@ cargo xtask ci                    what CI runs
 cargo xtask codegen [--fetch]     write crates/api-*/ from models/; --fetch first reads botocore's models anew
 cargo xtask coverage              write docs/coverage.md
 cargo xtask bench                 measure cold starts, warm calls, throughput; see docs/benchmarks.md
+cargo xtask protocol-cases        fetch Smithy's published protocol cases, which the tests of aws-wire read
 cargo xtask new-op SERVICE OP     add an operation to a service
 cargo xtask new-service SERVICE MODEL
                                   add a service; MODEL is its folder in botocore: sqs/2012-11-05";
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         ["check"] => commands::check(&root()),
         ["ci"] => commands::ci(&root()),
         ["coverage"] => coverage::write(&root()),
+        ["protocol-cases"] => protocol_cases::fetch(&root()),
         ["new-op", service, operation] => scaffold::new_op(&root(), service, operation),
         ["new-service", service, model] => scaffold::new_service(&root(), service, model),
         ["help"] => {

@@ -27,16 +27,17 @@ impl Scope {
     }
 
     fn parse(credential: &str) -> Option<Self> {
+        let (scope, terminator) = Self::split(credential)?;
+        (terminator == "aws4_request" && !scope.region.is_empty()).then_some(scope)
+    }
+
+    /// The scope and what it ends with, which should be `aws4_request`.
+    pub(crate) fn split(credential: &str) -> Option<(Self, String)> {
         // An access key id may hold slashes of its own; the scope's four parts never do.
-        let mut parts = credential.rsplitn(5, '/');
+        let mut parts = credential.rsplitn(5, '/').map(str::to_owned);
         let terminator = parts.next()?;
         let (service, region, date) = (parts.next()?, parts.next()?, parts.next()?);
-        let scope = Self {
-            access_key_id: parts.next()?.to_owned(),
-            date: date.to_owned(),
-            region: region.to_owned(),
-            service: service.to_owned(),
-        };
-        (terminator == "aws4_request" && !scope.region.is_empty()).then_some(scope)
+        let access_key_id = parts.next()?;
+        Some((Self { access_key_id, date, region, service }, terminator))
     }
 }

@@ -204,17 +204,19 @@ fn write_slot(encoder: &mut Encoder<Vec<u8>>, slot: Option<&Value>, shape: &'sta
 /// The body of an error: `__type`, `message` and the exception's other members.
 pub fn encode_error(error: &AwsError) -> Vec<u8> {
     let mut encoder = Encoder::new(Vec::new());
-    let length = 1 + u64::from(error.message.is_some()) + error.fields.len() as u64;
-    let mut write = || -> Written {
+    let fields = error.body_fields().collect::<Vec<_>>();
+    let length = 1 + u64::from(error.message.is_some()) + fields.len() as u64;
+    let write_all = || -> Written {
         encoder.map(length)?.str("__type")?.str(&error.code)?;
         if let Some(message) = &error.message {
-            encoder.str("message")?.str(message)?;
+            encoder.str(error.message_name().unwrap_or("message"))?.str(message)?;
         }
-        for (name, value) in &error.fields {
-            encoder.str(name)?.str(value)?;
+        for (name, value, shape) in fields {
+            encoder.str(name)?;
+            write(&mut encoder, value, shape)?;
         }
         Ok(())
     };
-    let _ = write();
+    let _ = write_all();
     encoder.into_writer()
 }

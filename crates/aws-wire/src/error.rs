@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::schema::{ErrorShape, Fault, Shape, UNIT};
+use crate::schema::{ErrorShape, Fault, Kind, Member, Shape, UNIT};
+use crate::value::Value;
 
 /// What an operation answers when it fails.
 ///
@@ -17,7 +18,7 @@ pub struct AwsError {
     pub fault: Fault,
     pub message: Option<String>,
     /// The exception's other members, by their API names.
-    pub fields: Vec<(&'static str, String)>,
+    pub fields: Vec<(&'static str, Value)>,
     /// The exception in the model; `Unit` for those that AWS's front door answers and no model lists.
     pub shape: &'static Shape,
     pub cause: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -89,9 +90,31 @@ impl AwsError {
 
     /// Sets another member of the exception, by its API name.
     #[must_use]
-    pub fn with(mut self, field: &'static str, value: impl Into<String>) -> Self {
+    pub fn with(mut self, field: &'static str, value: impl Into<Value>) -> Self {
         self.fields.push((field, value.into()));
         self
+    }
+
+    /// The exception's members in the model; none for those of AWS's front door.
+    pub(crate) fn members(&self) -> &'static [Member] {
+        self.shape.structure().map_or(&[], |structure| structure.members)
+    }
+
+    /// The name on the wire of the member that holds the message: some models capitalise it.
+    pub(crate) fn message_name(&self) -> Option<&'static str> {
+        self.members().iter().map(|member| member.wire_name).find(|name| name.eq_ignore_ascii_case("message"))
+    }
+
+    /// The fields that travel in the body: name on the wire, value, and the value's shape.
+    pub(crate) fn body_fields(&self) -> impl Iterator<Item = (&'static str, &Value, &'static Shape)> {
+        self.fields.iter().filter_map(|(name, value)| {
+            match self.members().iter().find(|member| member.name == *name) {
+                Some(member) => {
+                    member.place.is_in_answer().then_some((member.wire_name, value, member.shape))
+                }
+                None => Some((*name, value, &TEXT)),
+            }
+        })
     }
 
     /// Keeps `cause` for the log.
@@ -101,6 +124,9 @@ impl AwsError {
         self
     }
 }
+
+/// The shape of a field that no model knows.
+static TEXT: Shape = Shape::plain("String", Kind::String);
 
 impl fmt::Display for AwsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

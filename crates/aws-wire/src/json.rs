@@ -224,7 +224,7 @@ pub fn members_to_json(
 ) -> Map<String, Json> {
     let members = structure.members.iter().zip(slots);
     members
-        .filter(|(member, _)| naming == Naming::AwsJson || member.place == crate::schema::Place::Body)
+        .filter(|(member, _)| naming == Naming::AwsJson || member.place.is_in_answer())
         .filter_map(|(member, slot)| {
             let json = to_json(slot?, member.shape, member.timestamp_format, naming);
             Some((member.wire_name.to_owned(), json))

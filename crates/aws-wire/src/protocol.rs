@@ -133,12 +133,13 @@ impl Routed {
     pub fn encode(&self, service: &Service, io: Io, output: Value, request_id: &str) -> Response {
         let mut response = match (self.protocol, output) {
             (Protocol::AwsJson10 | Protocol::AwsJson11, Value::Structure(slots)) => {
-                // An operation without an output answers an empty body in awsJson 1.1 and `{}` in 1.0.
+                // An operation without an output answers `{}` too, as Smithy's cases have it.
                 let structure = io.output.structure().expect("an operation's output is a structure");
                 let json =
                     serde_json::Value::Object(json::members_to_json(slots, structure, Naming::AwsJson));
                 with_body(200, content_type(self.protocol), json.to_string().into())
             }
+            (Protocol::RpcCbor, _) if io.has_no_output() => Response::empty(200),
             (Protocol::RpcCbor, output) => {
                 with_body(200, content_type(self.protocol), cbor::encode(&output, io.output).into())
             }
@@ -146,6 +147,7 @@ impl Routed {
                 let body = query::encode(service, self.operation, io, &output, request_id);
                 with_body(200, content_type(self.protocol), body)
             }
+            (_, _) if io.has_no_output() => Response::empty(self.operation.status),
             (protocol, output) => rest::encode(protocol, self.operation, io.output, output),
         };
         finish(self.protocol, &mut response, request_id);
@@ -170,10 +172,10 @@ pub fn encode_error(protocol: Protocol, service: &Service, error: &AwsError, req
         let code = error.query_code.unwrap_or(&error.code);
         rest::insert_header(&mut response.headers, "x-amzn-query-error", &format!("{code};{fault}"));
     }
-    let members = error.shape.structure().map_or(&[][..], |structure| structure.members);
-    for member in members.iter().filter(|member| member.place == Place::Header) {
-        if let Some((_, value)) = error.fields.iter().find(|(name, _)| *name == member.name) {
-            rest::insert_header(&mut response.headers, member.wire_name, value);
+    for member in error.members().iter().filter(|member| member.place == Place::Header) {
+        let field = error.fields.iter().find(|(name, _)| *name == member.name);
+        if let Some(text) = field.and_then(|(_, value)| rest::header_text(member, value)) {
+            rest::insert_header(&mut response.headers, member.wire_name, &text);
         }
     }
     finish(protocol, &mut response, request_id);
@@ -182,43 +184,36 @@ pub fn encode_error(protocol: Protocol, service: &Service, error: &AwsError, req
 
 fn json_error(protocol: Protocol, error: &AwsError) -> String {
     let mut body = serde_json::Map::new();
-    let members = error.shape.structure().map_or(&[][..], |structure| structure.members);
+    let naming = if protocol == Protocol::RestJson { Naming::Rest } else { Naming::AwsJson };
     if protocol != Protocol::RestJson {
         body.insert("__type".to_owned(), error.code.as_ref().into());
-    } else if members.iter().any(|member| member.name == "Type") {
+    } else if error.members().iter().any(|member| member.name == "Type") {
         // Lambda's exceptions say whose fault they are.
         let fault = if error.fault == Fault::Client { "User" } else { "Service" };
         body.insert("Type".to_owned(), fault.into());
     }
-    let message_name =
-        members.iter().map(|member| member.wire_name).find(|name| name.eq_ignore_ascii_case("message"));
     if let Some(message) = &error.message {
-        body.insert(message_name.unwrap_or("message").to_owned(), message.as_str().into());
+        body.insert(error.message_name().unwrap_or("message").to_owned(), message.as_str().into());
     }
-    for (name, value) in &error.fields {
-        let member = members.iter().find(|member| member.name == *name);
-        if member.is_none_or(|member| member.place == Place::Body) {
-            body.insert(member.map_or(*name, |member| member.wire_name).to_owned(), value.as_str().into());
-        }
+    for (name, value, shape) in error.body_fields() {
+        body.insert(name.to_owned(), json::to_json(value.clone(), shape, None, naming));
     }
     serde_json::Value::Object(body).to_string()
 }
 
 fn rest_xml_error(error: &AwsError, request_id: &str) -> Bytes {
-    let mut fields = vec![("Code", error.code.as_ref())];
-    fields.extend(error.message.as_deref().map(|message| ("Message", message)));
-    fields.extend(error.fields.iter().map(|(name, value)| (*name, value.as_str())));
-    fields.push(("RequestId", request_id));
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error>");
-    for (name, value) in fields {
-        let text = Value::String(value.to_owned());
-        xml::write_element(&mut out, name, None, &text, &TEXT, None);
+    xml::write_text_element(&mut out, "Code", &error.code);
+    if let Some(message) = &error.message {
+        xml::write_text_element(&mut out, "Message", message);
     }
+    for (name, value, shape) in error.body_fields() {
+        xml::write_element(&mut out, name, None, value, shape, None);
+    }
+    xml::write_text_element(&mut out, "RequestId", request_id);
     out.push_str("</Error>");
     out.into()
 }
-
-static TEXT: crate::schema::Shape = crate::schema::Shape::plain("String", crate::schema::Kind::String);
 
 fn content_type(protocol: Protocol) -> &'static str {
     match protocol {

@@ -70,10 +70,11 @@ fn decode_value(
             Ok(Some(Value::Structure(decode_members(form, structure, &format!("{name}."))?)))
         }
         Kind::List(list) => {
-            // A flattened list's elements replace the last part of the list's own name, if they have a name.
+            // A flattened list's elements are called like the list; or, in models where only they have a name of
+            // their own, by that instead of the last part of the list's.
             let base = if !flattened {
                 format!("{name}.{}", list.element)
-            } else if list.element == "member" {
+            } else if list.element == "member" || form.has_under(name) {
                 name.to_owned()
             } else {
                 let parent = name.rsplit_once('.').map_or(String::new(), |(parent, _)| format!("{parent}."));
@@ -139,8 +140,8 @@ pub fn encode_error(service: &Service, error: &AwsError, request_id: &str) -> By
     if let Some(message) = &error.message {
         out.push_str(&format!("<Message>{}</Message>", escape(message)));
     }
-    for (name, value) in &error.fields {
-        out.push_str(&format!("<{name}>{}</{name}>", escape(value)));
+    for (name, value, shape) in error.body_fields() {
+        xml::write_element(&mut out, name, None, value, shape, None);
     }
     out.push_str(&format!("</Error><RequestId>{request_id}</RequestId></ErrorResponse>"));
     out.into()

@@ -115,7 +115,7 @@ pub fn decode(
                     .map(|(_, value)| text::decode(value, member.shape, format(TimestampFormat::Iso8601)));
                 label.transpose()?
             }
-            Place::Query => decode_query_member(structure, member, &fields)?,
+            Place::Query => decode_query_member(member, &fields)?,
             Place::Header => decode_header(member, &request.headers)?,
             Place::PrefixHeaders => decode_prefix_headers(member, &request.headers),
             Place::Body | Place::StatusCode | Place::EventHeader | Place::EventPayload => continue,
@@ -154,7 +154,6 @@ fn decode_payload(
 }
 
 fn decode_query_member(
-    structure: &Structure,
     member: &'static Member,
     fields: &[(String, String)],
 ) -> Result<Option<Value>, AwsError> {
@@ -168,14 +167,9 @@ fn decode_query_member(
     };
     match member.shape.kind {
         Kind::Map(map) => {
-            // A map here takes every parameter that no other member is bound to.
-            let bound = |name: &str| {
-                structure.members.iter().any(|m| {
-                    m.place == Place::Query && m.wire_name == name && !matches!(m.shape.kind, Kind::Map(_))
-                })
-            };
+            // A map here takes every parameter, also those that other members are bound to.
             let mut entries = Vec::<(String, Option<Value>)>::new();
-            for (name, value) in fields.iter().filter(|(name, _)| !bound(name)) {
+            for (name, value) in fields {
                 if entries.iter().any(|(seen, _)| seen == name) {
                     continue;
                 }
@@ -221,8 +215,9 @@ fn decode_header(member: &'static Member, headers: &HeaderMap) -> Result<Option<
     } else {
         1
     };
-    let items = texts.iter().flat_map(|text| split_header(text, commas)).collect::<Vec<_>>();
-    if items.is_empty() { Ok(None) } else { decode_texts(items, list.member, format).map(Some) }
+    let texts = texts.iter().filter(|text| !text.trim().is_empty());
+    let items = texts.flat_map(|text| split_header(text, commas)).collect();
+    decode_texts(items, list.member, format).map(Some)
 }
 
 /// Splits a header's list at every `nth` comma outside quotes, and takes the quotes off.
@@ -274,7 +269,7 @@ pub fn encode(protocol: Protocol, operation: &Operation, shape: &'static Shape, 
         }
         return response;
     }
-    let has_body = structure.members.iter().any(|member| member.place == Place::Body);
+    let has_body = structure.members.iter().any(|member| member.place.is_in_answer());
     // AWS's restJson answers an empty object where the output has no body member, but nothing with a 204.
     if protocol == Protocol::RestXml {
         if has_body {
@@ -322,7 +317,7 @@ pub fn insert_header(headers: &mut HeaderMap, name: &str, value: &str) {
     }
 }
 
-fn header_text(member: &Member, value: &Value) -> Option<String> {
+pub(crate) fn header_text(member: &Member, value: &Value) -> Option<String> {
     let format = member.timestamp_format.unwrap_or(TimestampFormat::HttpDate);
     let (Kind::List(list), Value::List(items)) = (member.shape.kind, value) else {
         return text::encode(value, member.shape, format);

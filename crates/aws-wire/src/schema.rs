@@ -59,6 +59,13 @@ pub struct Io {
     pub errors: &'static [&'static ErrorShape],
 }
 
+impl Io {
+    /// Whether the model gives the operation no output at all, rather than an empty one.
+    pub fn has_no_output(&self) -> bool {
+        std::ptr::eq(self.output, &raw const UNIT)
+    }
+}
+
 /// An exception of the model.
 #[derive(Debug)]
 pub struct ErrorShape {
@@ -245,6 +252,14 @@ pub enum Place {
     StatusCode,
     EventHeader,
     EventPayload,
+}
+
+impl Place {
+    /// Whether a member so placed is in the body of an answer. Labels and parameters of the URI are a request's
+    /// alone; where an output has such members, they are in its body.
+    pub fn is_in_answer(self) -> bool {
+        matches!(self, Self::Body | Self::Uri | Self::Query)
+    }
 }
 
 /// A regular expression of the model, compiled when first needed.

@@ -21,6 +21,18 @@ pub enum Value {
     Structure(Vec<Option<Value>>),
 }
 
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::String(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::String(text)
+    }
+}
+
 /// A Rust type that a value of its shape converts to and from.
 ///
 /// Reading can't fail on input: the decoder follows the same schema as the generated type, and the

@@ -190,7 +190,7 @@ pub fn write_element(
         (Kind::Map(map), Value::Map(entries)) => {
             out.push('>');
             for (key, value) in entries {
-                write_entry(out, "entry", map, key, value.as_ref());
+                write_entry(out, "entry", None, map, key, value.as_ref());
             }
         }
         (_, value) => {
@@ -201,6 +201,11 @@ pub fn write_element(
     out.push_str("</");
     out.push_str(name);
     out.push('>');
+}
+
+/// Writes an element that holds nothing but `text`.
+pub fn write_text_element(out: &mut String, name: &str, text: &str) {
+    out.push_str(&format!("<{name}>{}</{name}>", escape_text(text)));
 }
 
 fn write_namespace(out: &mut String, namespace: Option<Namespace>) {
@@ -232,7 +237,7 @@ fn write_attributes(out: &mut String, structure: &Structure, slots: &[Option<Val
 /// Writes a structure's body members, without an element around them.
 pub fn write_members(out: &mut String, structure: &'static Structure, slots: &[Option<Value>]) {
     for (member, slot) in structure.members.iter().zip(slots) {
-        if member.place != Place::Body || member.xml_attribute {
+        if !member.place.is_in_answer() || member.xml_attribute {
             continue;
         }
         let Some(value) = slot else { continue };
@@ -242,7 +247,7 @@ pub fn write_members(out: &mut String, structure: &'static Structure, slots: &[O
                     write_element(
                         out,
                         member.wire_name,
-                        member.xml_namespace,
+                        list.element_namespace,
                         item,
                         list.member,
                         list.timestamp_format,
@@ -251,7 +256,7 @@ pub fn write_members(out: &mut String, structure: &'static Structure, slots: &[O
             }
             (Kind::Map(map), Value::Map(entries)) if member.is_flattened() => {
                 for (key, value) in entries {
-                    write_entry(out, member.wire_name, map, key, value.as_ref());
+                    write_entry(out, member.wire_name, member.xml_namespace, map, key, value.as_ref());
                 }
             }
             _ => write_element(
@@ -266,9 +271,17 @@ pub fn write_members(out: &mut String, structure: &'static Structure, slots: &[O
     }
 }
 
-fn write_entry(out: &mut String, name: &str, map: &crate::schema::Map, key: &str, value: Option<&Value>) {
+fn write_entry(
+    out: &mut String,
+    name: &str,
+    namespace: Option<Namespace>,
+    map: &crate::schema::Map,
+    key: &str,
+    value: Option<&Value>,
+) {
     out.push('<');
     out.push_str(name);
+    write_namespace(out, namespace);
     out.push('>');
     let key = Value::String(key.to_owned());
     write_element(out, map.key_name, map.key_namespace, &key, map.key, None);
@@ -282,12 +295,11 @@ fn write_entry(out: &mut String, name: &str, map: &crate::schema::Map, key: &str
 
 fn write_text(out: &mut String, value: &Value, shape: &Shape, format: Option<TimestampFormat>) {
     if let Some(text) = text::encode(value, shape, format.unwrap_or(TimestampFormat::Iso8601)) {
-        // Line breaks as references: a reader may fold a bare CR.
-        out.push_str(
-            &partial_escape(text.as_str())
-                .replace('\r', "&#xD;")
-                .replace('\u{85}', "&#x85;")
-                .replace('\u{2028}', "&#x2028;"),
-        );
+        out.push_str(&escape_text(&text));
     }
+}
+
+/// Line breaks as references: a reader may fold a bare CR.
+fn escape_text(text: &str) -> String {
+    partial_escape(text).replace('\r', "&#xD;").replace('\u{85}', "&#x85;").replace('\u{2028}', "&#x2028;")
 }

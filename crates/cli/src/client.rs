@@ -1,5 +1,10 @@
 //! A small client of the platform's AWS endpoint.
 
+use std::time::SystemTime;
+
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
@@ -16,6 +21,9 @@ pub(crate) struct Client {
     /// `host:port`
     address: String,
     connection: Option<SendRequest<Full<Bytes>>>,
+    /// The user's, as every AWS client finds them; without any, requests go unsigned.
+    credentials: Option<Credentials>,
+    region: String,
 }
 
 pub(crate) struct Answer {
@@ -31,7 +39,14 @@ impl Client {
             Error::Said(format!("--endpoint {endpoint} is no http:// address of a Lambent"))
         })?;
         let address = if address.contains(':') { address.to_owned() } else { format!("{address}:80") };
-        Ok(Self { endpoint, address, connection: None })
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let credentials = variable("AWS_ACCESS_KEY_ID").zip(variable("AWS_SECRET_ACCESS_KEY"));
+        let credentials = credentials.map(|(id, secret)| {
+            Credentials::new(id, secret, variable("AWS_SESSION_TOKEN"), None, "environment")
+        });
+        let region = variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
+        let region = region.unwrap_or_else(|| "us-east-1".to_owned());
+        Ok(Self { endpoint, address, connection: None, credentials, region })
     }
 
     pub(crate) fn endpoint(&self) -> &str {
@@ -60,6 +75,37 @@ impl Client {
         let body = body.collect().await.map_err(failed)?.to_bytes();
         self.connection = Some(connection);
         Ok(Answer { status: parts.status, headers: parts.headers, body })
+    }
+
+    fn sign(&self, service: &str, mut request: Request<Bytes>) -> Result<Request<Full<Bytes>>, Error> {
+        if let Some(credentials) = &self.credentials {
+            let failed =
+                |error: Box<dyn std::error::Error + Send + Sync>| Error::failed("sign a request", error);
+            let identity = credentials.clone().into();
+            let params = v4::SigningParams::builder()
+                .identity(&identity)
+                .region(&self.region)
+                .name(service)
+                .time(SystemTime::now())
+                .settings(SigningSettings::default())
+                .build()
+                .map_err(|error| failed(error.into()))?;
+            let uri = format!("{}{}", self.endpoint, request.uri());
+            let headers = request
+                .headers()
+                .iter()
+                .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+            let signable = SignableRequest::new(
+                request.method().as_str(),
+                uri,
+                headers,
+                SignableBody::Bytes(request.body()),
+            );
+            let signed = sign(signable.map_err(|error| failed(error.into()))?, &params.into());
+            let (instructions, _) = signed.map_err(|error| failed(error.into()))?.into_parts();
+            instructions.apply_to_request_http1x(&mut request);
+        }
+        Ok(request.map(Full::from))
     }
 
     /// A restJson call of Lambda's.
@@ -95,9 +141,9 @@ impl Client {
             .header("host", &self.address)
             .header("content-type", "application/x-amz-json-1.1")
             .header("x-amz-target", format!("Logs_20140328.{operation}"))
-            .body(Full::from(input.to_string()))
+            .body(Bytes::from(input.to_string()))
             .map_err(|error| Error::failed(operation, error))?;
-        let answer = self.send(request).await?;
+        let answer = self.send(self.sign("logs", request)?).await?;
         if !answer.status.is_success() {
             return Err(refusal(operation, &answer));
         }

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::alarms::Alarms;
 use crate::invocation::{Failure, Invocation, Outcome};
+use crate::limits::LIFETIME_MAX;
 use crate::output::{LogStream, Output};
 use crate::pool::{Options, Pool};
 use crate::report::{self, Report};
@@ -38,6 +39,8 @@ const FIRST_CALL_GRACE: Duration = Duration::from_millis(50);
 
 pub(crate) struct Environment {
     pub(crate) version: Arc<Version>,
+    /// By the monotonic clock.
+    born: Duration,
     due: Mutex<Due>,
     alarms: Arc<Alarms>,
     freeze_after: Duration,
@@ -163,6 +166,7 @@ impl Environment {
         let (sender, ready) = oneshot::channel();
         let this = Arc::new(Self {
             version: Arc::clone(version),
+            born: options.env.monotonic(),
             due: Mutex::default(),
             alarms: Arc::clone(alarms),
             freeze_after: options.freeze_after,
@@ -232,6 +236,11 @@ impl Environment {
     /// Says to which pool the environment belongs from now on.
     pub(crate) fn join(&self, pool: &Arc<Pool>) {
         let _ = self.pool.set(Arc::downgrade(pool));
+    }
+
+    /// Whether it has lived long enough.
+    pub(crate) fn is_old(&self) -> bool {
+        self.env.monotonic() - self.born > LIFETIME_MAX
     }
 
     /// Whether its runtime can take work.

@@ -17,7 +17,8 @@ mod version;
 
 pub use invocation::{Failure, Invocation, Outcome};
 pub use limits::{
-    INIT_TIMEOUT, LOG_TAIL_BYTES, PAYLOAD_BYTES_MAX, RESPONSE_BYTES_MAX, ThrottleReason, Throttled,
+    INIT_TIMEOUT, LIFETIME_MAX, LOG_TAIL_BYTES, PAYLOAD_BYTES_MAX, RESPONSE_BYTES_MAX, ThrottleReason,
+    Throttled,
 };
 pub use output::{LogSink, LogStream, Record};
 pub use pool::{Options, Pools, Refused};

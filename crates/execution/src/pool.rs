@@ -53,6 +53,8 @@ pub enum Refused {
     Sandbox(String),
 }
 
+type AccountRegion = (Arc<str>, Arc<str>);
+
 /// The pools of all versions. Cheap to clone.
 #[derive(Clone)]
 pub struct Pools(Arc<Inner>);
@@ -61,7 +63,7 @@ struct Inner {
     options: Options,
     pools: RwLock<HashMap<VersionKey, Arc<Pool>>>,
     /// Invocations that run, by account and region.
-    in_flight: Mutex<HashMap<(Arc<str>, Arc<str>), Arc<AtomicUsize>>>,
+    in_flight: Mutex<HashMap<AccountRegion, Arc<AtomicUsize>>>,
     starting: Arc<Semaphore>,
     environments: Arc<Semaphore>,
     alarms: Arc<Alarms>,
@@ -298,7 +300,7 @@ impl Pool {
     }
 
     /// Takes back an environment that can work: to whoever waits longest, else it is idle.
-    pub(crate) fn offer(self: &Arc<Self>, environment: &Arc<Environment>) {
+    pub(crate) fn offer(&self, environment: &Arc<Environment>) {
         let mut state = self.state();
         let mut granted = Ok(Arc::clone(environment));
         while let Some(waiter) = state.waiters.pop_front() {
@@ -308,7 +310,7 @@ impl Pool {
                 Err(back) => granted = back,
             }
         }
-        if state.retired {
+        if state.retired || environment.is_old() {
             drop(state);
             return environment.retire();
         }

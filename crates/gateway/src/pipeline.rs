@@ -22,13 +22,13 @@ impl Gateway {
         answered.unwrap_or_else(|_| Response::empty(503))
     }
 
-    async fn answer_here(&self, request: Request) -> Response {
+    async fn answer_here(&self, mut request: Request) -> Response {
         let request_id: Arc<str> = self.0.platform.env().uuid().to_string().into();
         let scope = Scope::of(&request);
         let Some(api) = route::service(self.0.platform.apis(), &request, scope.as_ref()) else {
             return no_service(&request, scope.as_ref(), &request_id);
         };
-        let answered = AssertUnwindSafe(self.run(api, &request, &request_id)).catch_unwind().await;
+        let answered = AssertUnwindSafe(self.run(api, &mut request, &request_id)).catch_unwind().await;
         let answered = answered.unwrap_or_else(|panic| Err(AwsError::internal(panic_text(&*panic))));
         answered.unwrap_or_else(|error| {
             log_failure(api, &error, &request_id);
@@ -36,8 +36,14 @@ impl Gateway {
         })
     }
 
-    async fn run(&self, api: &'static Service, request: &Request, request_id: &Arc<str>) -> Result<Response> {
-        let identity = self.0.authenticator.authenticate(request, self.0.platform.env().now())?;
+    async fn run(
+        &self,
+        api: &'static Service,
+        request: &mut Request,
+        request_id: &Arc<str>,
+    ) -> Result<Response> {
+        let now = self.0.platform.env().now();
+        let identity = self.0.authenticator.authenticate(api.name, request, now).await?;
         let principal = Principal { arn: identity.arn, user_id: identity.user_id };
         let caller =
             Caller { account: identity.account, region: identity.region, principal: principal.into() };

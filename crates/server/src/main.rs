@@ -4,6 +4,7 @@
 
 mod bootstraps;
 mod doctor;
+mod secrets;
 mod services;
 mod settings;
 mod up;

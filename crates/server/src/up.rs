@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_auth::{Authenticator, DEFAULT_ACCOUNT, DEFAULT_REGION, Mode};
+use aws_auth::{Authenticator, DEFAULT_ACCOUNT, DEFAULT_REGION, Mode, SessionKeys};
 use blob::DiskBlobs;
 use env::Env;
-use execution::{Credentials, Hosted, Options, Pools, Runtimes};
+use execution::{Credentials, Hosted, Options, Pools, Runtimes, Version};
 use gateway::Gateway;
 use kv::Kv;
 use kv_disk::DiskEngine;
@@ -18,6 +18,7 @@ use svc_lambda::LogShipper;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::secrets::{RootKey, Secrets};
 use crate::settings::{Auth, Kind, Network, Settings};
 use crate::{Error, bootstraps, services};
 
@@ -67,7 +68,12 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
 
     let (shipper, shipment) = LogShipper::new();
     let door = Arc::new(std::sync::OnceLock::<Gateway>::new());
-    let pools = Pools::new(options(&settings, &env, sandboxes, &shipper, &door));
+    let secrets = Secrets::open(&secrets_file(&settings.data), &env)
+        .map_err(|error| Error::failed("read the platform's own secrets", error))?;
+    let master = secrets.master().map_err(|error| Error::failed("read the platform's own secrets", error))?;
+    let sessions = SessionKeys::new(master);
+    let credentials = credentials(SessionKeys::new(master), env.clone());
+    let pools = Pools::new(options(&settings, &env, sandboxes, &shipper, &door, credentials));
     let lambda = svc_lambda::Config {
         pools: pools.clone(),
         runtimes: Arc::clone(&runtimes),
@@ -78,7 +84,8 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
     };
     let platform = Platform::new(kv, env.clone(), services::all(lambda));
     let mode = if settings.auth == Auth::Open { Mode::Open } else { Mode::Signed };
-    let gateway = Gateway::new(platform.clone(), Authenticator::new(mode));
+    let gateway =
+        Gateway::new(platform.clone(), Authenticator::new(mode, Arc::new(RootKey(secrets)), sessions));
     let _ = door.set(gateway.clone());
     let mut jobs = platform.start_jobs(&Caller::root(DEFAULT_ACCOUNT, DEFAULT_REGION));
     let hosted = runtimes.list().cloned().collect::<Vec<_>>();
@@ -101,6 +108,7 @@ fn options(
     sandboxes: Arc<dyn Sandboxes>,
     shipper: &LogShipper,
     door: &Arc<std::sync::OnceLock<Gateway>>,
+    credentials: CredentialsOf,
 ) -> Options {
     let door = Arc::clone(door);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -108,11 +116,7 @@ fn options(
         sandboxes,
         sink: Arc::new(shipper.clone()),
         env: env.clone(),
-        credentials: Box::new(|_| Credentials {
-            access_key_id: "ASIALAMBENT0000000".to_owned(),
-            secret_access_key: "lambent".to_owned(),
-            session_token: "lambent".to_owned(),
-        }),
+        credentials,
         platform_door: Box::new(move |listener, stop| {
             let (Some(gateway), Ok(listener)) = (door.get().cloned(), TcpListener::from_std(listener)) else {
                 return;
@@ -130,6 +134,25 @@ fn options(
         starting_max: 2 * cores,
         environments_max: settings.environments,
     }
+}
+
+type CredentialsOf = Box<dyn Fn(&Version) -> Credentials + Send + Sync>;
+
+/// The keys of an environment: its execution role's, longer than any environment lives.
+fn credentials(sessions: SessionKeys, env: Env) -> CredentialsOf {
+    Box::new(move |version| {
+        let expires = env.now().after(2 * execution::LIFETIME_MAX);
+        let minted = sessions.mint(&version.role, &version.function_name, &version.account, expires);
+        Credentials {
+            access_key_id: minted.access_key_id,
+            secret_access_key: minted.secret_access_key.reveal().to_owned(),
+            session_token: minted.session_token,
+        }
+    })
+}
+
+fn secrets_file(data: &Path) -> std::path::PathBuf {
+    data.join("secrets.json")
 }
 
 async fn open_sandboxes(settings: &Settings) -> Result<(Arc<dyn Sandboxes>, Isolation), Error> {

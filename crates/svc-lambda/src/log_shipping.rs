@@ -168,7 +168,7 @@ fn caller(stream: &LogStream) -> Caller {
     let account = &stream.account;
     let principal = Principal {
         arn: format!("arn:aws:sts::{account}:assumed-role/{role}/{}", stream.function_name),
-        user_id: format!("AROALAMBENT:{}", stream.function_name),
+        user_id: format!("{}:{}", aws_auth::role_id(&stream.role), stream.function_name),
     };
     Caller { account: Arc::clone(account), region: Arc::clone(&stream.region), principal: principal.into() }
 }

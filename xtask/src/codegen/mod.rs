@@ -86,7 +86,7 @@ pub fn fetch(root: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-fn run(command: &mut Command) -> Result<Vec<u8>, Error> {
+pub fn run(command: &mut Command) -> Result<Vec<u8>, Error> {
     let output = command.stderr(Stdio::inherit()).output()?;
     if output.status.success() {
         Ok(output.stdout)
