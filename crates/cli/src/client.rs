@@ -108,6 +108,16 @@ impl Client {
         Ok(request.map(Full::from))
     }
 
+    async fn call(
+        &mut self,
+        service: &str,
+        operation: &'static str,
+        request: Request<Bytes>,
+    ) -> Result<Answer, Error> {
+        let answer = self.send(self.sign(service, request)?).await?;
+        if answer.status.is_success() { Ok(answer) } else { Err(refusal(operation, &answer)) }
+    }
+
     /// A restJson call of Lambda's.
     ///
     /// # Errors
@@ -124,10 +134,8 @@ impl Client {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request =
-            request.body(Full::from(body.into())).map_err(|error| Error::failed(operation, error))?;
-        let answer = self.send(request).await?;
-        if answer.status.is_success() { Ok(answer) } else { Err(refusal(operation, &answer)) }
+        let request = request.body(body.into()).map_err(|error| Error::failed(operation, error))?;
+        self.call("lambda", operation, request).await
     }
 
     /// An awsJson call of CloudWatch Logs'.
@@ -143,10 +151,7 @@ impl Client {
             .header("x-amz-target", format!("Logs_20140328.{operation}"))
             .body(Bytes::from(input.to_string()))
             .map_err(|error| Error::failed(operation, error))?;
-        let answer = self.send(self.sign("logs", request)?).await?;
-        if !answer.status.is_success() {
-            return Err(refusal(operation, &answer));
-        }
+        let answer = self.call("logs", operation, request).await?;
         serde_json::from_slice(&answer.body).map_err(|error| Error::failed(operation, error))
     }
 }

@@ -1,7 +1,5 @@
 //! The binary `lambent`: the platform (`up`, `doctor`) and the commands that talk to one.
 
-#![expect(clippy::disallowed_methods, reason = "settings and the machine are read here, once")]
-
 mod bootstraps;
 mod doctor;
 mod secrets;

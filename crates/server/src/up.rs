@@ -247,9 +247,11 @@ fn print_banner(settings: &Settings, address: &str, isolation: &Isolation, hoste
     println!("  auth       {auth}");
     println!();
     println!("Point an AWS client here:");
-    println!(
-        "  export AWS_ENDPOINT_URL=http://{address} AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any"
-    );
+    let secrets = match settings.auth {
+        Auth::Open => String::new(),
+        Auth::Signed => format!(" --secrets {}", secrets_file(&settings.data).display()),
+    };
+    println!("  eval \"$(lambent env --endpoint http://{address}{secrets})\"");
     println!("Or deploy a folder:");
     println!("  lambent deploy examples/hello-python && lambent invoke hello-python");
 }
