@@ -2,9 +2,5 @@
 export const handler = async (event, context) => {
   const name = event.name ?? "World";
   console.log(`greeting ${name} in request ${context.awsRequestId}`);
-  return {
-    statusCode: 200,
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ message: `Hello, ${name}!`, remainingMs: context.getRemainingTimeInMillis() }),
-  };
+  return { message: `Hello, ${name}!`, remainingMs: context.getRemainingTimeInMillis() };
 };

@@ -1,12 +1,7 @@
 """Greets whoever the event names."""
-import json
 
 
 def lambda_handler(event, context):
     name = event.get("name", "World")
     print(f"greeting {name} in request {context.aws_request_id}")
-    return {
-        "statusCode": 200,
-        "headers": {"Content-Type": "application/json"},
-        "body": json.dumps({"message": f"Hello, {name}!", "remaining_ms": context.get_remaining_time_in_millis()}),
-    }
+    return {"message": f"Hello, {name}!", "remaining_ms": context.get_remaining_time_in_millis()}

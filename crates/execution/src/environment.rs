@@ -127,8 +127,8 @@ impl Environment {
         let id = env.uuid().simple().to_string();
         let stream = Arc::new(log_stream(version, env.now(), &id));
         let spec = spec(options, version, &id, &stream.name);
-        let started = options.sandboxes.start(spec).await.map_err(|error| start_failure(&error))?;
         let began = env.monotonic();
+        let started = options.sandboxes.start(spec).await.map_err(|error| start_failure(&error))?;
         let (this, ready, exit) = Self::assemble((options, alarms), version, permit, stream, started)?;
         if phase == Phase::Init {
             this.output().say(report::init_start(version));
