@@ -70,6 +70,8 @@ struct Runtime {
     undelivered: Option<Work>,
     reply: Option<oneshot::Sender<Reply>>,
     ready: Option<oneshot::Sender<Result<(), Failure>>>,
+    /// It has answered, and its pool counts on it.
+    is_expected: bool,
     ended: bool,
 }
 
@@ -100,6 +102,7 @@ pub(crate) struct InitFailure {
     pub output: Option<Arc<Mutex<Output>>>,
 }
 
+/// Of a start that was never tried.
 impl From<Failure> for InitFailure {
     fn from(failure: Failure) -> Self {
         Self { failure, output: None }
@@ -122,14 +125,17 @@ impl Environment {
         phase: Phase,
         budget: Duration,
     ) -> Result<Arc<Self>, InitFailure> {
-        version.interpreter.check(&version.code_dir)?;
         let env = &options.env;
         let id = env.uuid().simple().to_string();
-        let stream = Arc::new(log_stream(version, env.now(), &id));
+        let stream = log_stream(version, env.now(), &id);
         let spec = spec(options, version, &id, &stream.name);
+        let output = Arc::new(Mutex::new(Output::new(stream, Arc::clone(&options.sink), env.clone())));
+        let failed = |failure| InitFailure { failure, output: Some(Arc::clone(&output)) };
+        version.interpreter.check(&version.code_dir).map_err(failed)?;
         let began = env.monotonic();
-        let started = options.sandboxes.start(spec).await.map_err(|error| start_failure(&error))?;
-        let (this, ready, exit) = Self::assemble((options, alarms), version, permit, stream, started)?;
+        let started = options.sandboxes.start(spec).await.map_err(|error| failed(start_failure(&error)))?;
+        let (this, ready, exit) =
+            Self::assemble((options, alarms), version, permit, &output, started).map_err(failed)?;
         if phase == Phase::Init {
             this.output().say(report::init_start(version));
         }
@@ -155,14 +161,13 @@ impl Environment {
         (options, alarms): (&Options, &Arc<Alarms>),
         version: &Arc<Version>,
         permit: OwnedSemaphorePermit,
-        stream: Arc<LogStream>,
+        output: &Arc<Mutex<Output>>,
         started: Started,
     ) -> Result<(Arc<Self>, oneshot::Receiver<Result<(), Failure>>, Pending<'static, Exit>), Failure> {
         let ours = |error: std::io::Error| Failure::Sandbox(error.to_string());
         let pipe = Arc::new(pipe::Receiver::from_owned_fd(started.output).map_err(ours)?);
         let listener = TcpListener::from_std(started.runtime_api).map_err(ours)?;
-        let output = Output::new(Arc::clone(&pipe), stream, Arc::clone(&options.sink), options.env.clone());
-        let output = Arc::new(Mutex::new(output));
+        output.lock().expect("no panic while held").attach(Arc::clone(&pipe));
         let (sender, ready) = oneshot::channel();
         let this = Arc::new(Self {
             version: Arc::clone(version),
@@ -175,7 +180,7 @@ impl Environment {
             shares_cpu: AtomicBool::new(false),
             sandbox: started.sandbox,
             runtime: Mutex::new(Runtime { ready: Some(sender), ..Runtime::default() }),
-            output: Arc::clone(&output),
+            output: Arc::clone(output),
             init: Mutex::new(None),
             env: options.env.clone(),
             tasks: Mutex::default(),
@@ -186,7 +191,7 @@ impl Environment {
         {
             let mut tasks = this.tasks.lock().expect("no panic while held");
             tasks.spawn(runtime_api::serve(Arc::clone(&this), listener));
-            tasks.spawn(read_output(pipe, output));
+            tasks.spawn(read_output(pipe, Arc::clone(output)));
         }
         (options.platform_door)(started.platform, this.stop.clone());
         Ok((this, ready, started.exit))
@@ -216,7 +221,7 @@ impl Environment {
             let _ = reply.send(Err(Failure::Exited(exit)));
         }
         drop(runtime);
-        if let Some(pool) = self.pool.get().and_then(Weak::upgrade) {
+        if let Some(pool) = self.pool() {
             pool.forget(self);
         }
         self.retire();
@@ -250,7 +255,14 @@ impl Environment {
 
     /// Kills everything in it.
     pub(crate) fn retire(&self) {
-        self.runtime().ended = true;
+        let was_expected = {
+            let mut runtime = self.runtime();
+            runtime.ended = true;
+            std::mem::take(&mut runtime.is_expected)
+        };
+        if let Some(pool) = self.pool().filter(|_| was_expected) {
+            pool.not_expected();
+        }
         self.stop.cancel();
         self.sandbox.kill();
         self.tasks.lock().expect("no panic while held").abort_all();
@@ -289,16 +301,15 @@ impl Environment {
             due.alarm = None;
             due.doing
         };
-        let pool = || self.pool.get().and_then(Weak::upgrade);
         match doing {
             Doing::Working { until } if now >= until => self.time_out(),
             Doing::Resting { since } if now >= since + self.freeze_after => {
-                if pool().is_some_and(|pool| pool.freeze_idle(self)) {
+                if self.pool().is_some_and(|pool| pool.freeze_idle(self)) {
                     self.expect_if(doing, Doing::Frozen { since });
                 }
             }
             Doing::Frozen { since } if now >= since + self.keep_alive => {
-                if pool().is_some_and(|pool| pool.take_idle(self)) {
+                if self.pool().is_some_and(|pool| pool.take_idle(self)) {
                     self.retire();
                 }
             }
@@ -431,14 +442,15 @@ impl Environment {
             return Ok(work);
         }
         let was_busy = matches!(runtime.state, State::Responded(_));
+        runtime.is_expected = false;
         runtime.state = runtime.state.step(Event::Next)?;
         runtime.waiting = Some(sender);
         if let Some(ready) = runtime.ready.take() {
             let _ = ready.send(Ok(()));
         }
         drop(runtime);
-        if was_busy && let Some(pool) = self.pool.get().and_then(Weak::upgrade) {
-            pool.offer(self);
+        if was_busy && let Some(pool) = self.pool() {
+            pool.take_back(self);
         }
         Ok(work)
     }
@@ -447,6 +459,10 @@ impl Environment {
     pub(crate) fn answer(&self, id: &str, reply: Reply) -> Result<(), Refusal> {
         let mut runtime = self.runtime();
         runtime.state = runtime.state.step(Event::Answer(id))?;
+        if let Some(pool) = self.pool().filter(|_| !runtime.ended) {
+            runtime.is_expected = true;
+            pool.expect_back();
+        }
         if let Some(waiting) = runtime.reply.take() {
             let _ = waiting.send(reply);
         }
@@ -461,6 +477,10 @@ impl Environment {
             let _ = ready.send(Err(failure));
         }
         Ok(())
+    }
+
+    fn pool(&self) -> Option<Arc<Pool>> {
+        self.pool.get().and_then(Weak::upgrade)
     }
 
     fn runtime(&self) -> MutexGuard<'_, Runtime> {

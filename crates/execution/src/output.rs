@@ -46,7 +46,8 @@ pub trait LogSink: Send + Sync {
 
 /// The log of one environment: its pipe, and the invocation's tail.
 pub(crate) struct Output {
-    pipe: Arc<pipe::Receiver>,
+    /// Absent until there is a sandbox.
+    pipe: Option<Arc<pipe::Receiver>>,
     parser: Parser,
     /// The last of the current invocation's log.
     tail: VecDeque<u8>,
@@ -56,20 +57,22 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    pub(crate) fn new(
-        pipe: Arc<pipe::Receiver>,
-        stream: Arc<LogStream>,
-        sink: Arc<dyn LogSink>,
-        env: Env,
-    ) -> Self {
-        Self { pipe, parser: Parser::default(), tail: VecDeque::new(), stream, sink, env }
+    pub(crate) fn new(stream: LogStream, sink: Arc<dyn LogSink>, env: Env) -> Self {
+        let stream = Arc::new(stream);
+        Self { pipe: None, parser: Parser::default(), tail: VecDeque::new(), stream, sink, env }
+    }
+
+    /// Reads from `pipe` from now on.
+    pub(crate) fn attach(&mut self, pipe: Arc<pipe::Receiver>) {
+        self.pipe = Some(pipe);
     }
 
     /// Reads what the pipe holds now, past the reactor: it may not have been told yet. `false` once nobody can write to it any more.
     pub(crate) fn drain(&mut self) -> bool {
+        let Some(pipe) = self.pipe.clone() else { return true };
         let mut buffer = [0; 16 * 1024];
         loop {
-            match rustix::io::read(&*self.pipe, &mut buffer) {
+            match rustix::io::read(&*pipe, &mut buffer) {
                 Ok(0) => {
                     self.flush();
                     return false;
@@ -87,11 +90,9 @@ impl Output {
 
     /// Like `drain`, and lets the reactor know that the pipe was empty, so that it tells of the next bytes.
     pub(crate) fn drain_and_wait(&mut self) -> bool {
-        if !self.drain() {
-            return false;
-        }
+        let Some(pipe) = self.pipe.clone().filter(|_| self.drain()) else { return false };
         let mut buffer = [0; 1024];
-        match self.pipe.try_read(&mut buffer) {
+        match pipe.try_read(&mut buffer) {
             Ok(0) => false,
             Ok(count) => {
                 self.parser.push(&buffer[..count]);

@@ -75,6 +75,16 @@ pub(crate) struct Pool {
     state: Mutex<PoolState>,
 }
 
+/// How long a start waits for environments that are on their way back.
+const RETURN_GRACE: Duration = Duration::from_millis(3);
+
+/// Where an environment joins the idle ones.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Warmth {
+    Used,
+    Fresh,
+}
+
 #[derive(Default)]
 struct PoolState {
     /// The last is the warmest.
@@ -82,6 +92,8 @@ struct PoolState {
     waiters: VecDeque<oneshot::Sender<Result<Arc<Environment>, InitFailure>>>,
     /// Starts under way or queued; never more than there are waiters when one is added.
     starting: usize,
+    /// Environments that have answered and will ask for more in a moment.
+    returning: usize,
     retired: bool,
 }
 
@@ -267,6 +279,10 @@ impl Pool {
     }
 
     async fn start_one(self: Arc<Self>, pools: Arc<Inner>, version: Arc<Version>) {
+        // A caller who calls again at once is quicker than the environment that answered: that one is awaited first.
+        if self.state().returning > 0 {
+            pools.options.env.sleep(RETURN_GRACE).await;
+        }
         let started = match pools.starting().await {
             // Environments that were freed meanwhile may have served everybody.
             Ok(_) if !self.is_wanted() => return,
@@ -277,7 +293,8 @@ impl Pool {
         match started {
             Ok(environment) => {
                 environment.join(&self);
-                self.offer(&environment);
+                // If nobody needs it any more, it is the coldest: the ones at work stay the first choice.
+                self.offer(&environment, Warmth::Fresh);
             }
             Err(failed) => {
                 if let Failure::Sandbox(cause) = &failed.failure {
@@ -299,8 +316,25 @@ impl Pool {
         wanted
     }
 
+    /// An environment has answered and is not yet back.
+    pub(crate) fn expect_back(&self) {
+        self.state().returning += 1;
+    }
+
+    /// An environment that has answered can work again.
+    pub(crate) fn take_back(&self, environment: &Arc<Environment>) {
+        self.not_expected();
+        self.offer(environment, Warmth::Used);
+    }
+
+    /// It will not come back, or has.
+    pub(crate) fn not_expected(&self) {
+        let mut state = self.state();
+        state.returning = state.returning.saturating_sub(1);
+    }
+
     /// Takes back an environment that can work: to whoever waits longest, else it is idle.
-    pub(crate) fn offer(&self, environment: &Arc<Environment>) {
+    fn offer(&self, environment: &Arc<Environment>, warmth: Warmth) {
         let mut state = self.state();
         let mut granted = Ok(Arc::clone(environment));
         while let Some(waiter) = state.waiters.pop_front() {
@@ -314,7 +348,8 @@ impl Pool {
             drop(state);
             return environment.retire();
         }
-        state.idle.push(Arc::clone(environment));
+        let position = if warmth == Warmth::Used { state.idle.len() } else { 0 };
+        state.idle.insert(position, Arc::clone(environment));
         drop(state);
         environment.rest();
     }

@@ -50,6 +50,11 @@ pub(crate) fn variables(
             "LD_LIBRARY_PATH",
             "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
         ),
+        // Nobody listens there yet: traces that an SDK sends are lost without an error.
+        ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR"),
+        ("AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1:2000"),
+        ("_AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1"),
+        ("_AWS_XRAY_DAEMON_PORT", "2000"),
         // Framed records go down the same pipe as the standard output, so that both keep their order.
         ("_LAMBDA_TELEMETRY_LOG_FD", "3"),
     ]

@@ -4,9 +4,8 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 
-/// The largest body of any operation: Lambda's `CreateFunction` with a 50 MB package in base64 is
-/// refused above this by its own error, so the door's bound lies a little higher.
-pub const BODY_BYTES_MAX: usize = 72 * 1024 * 1024;
+/// The largest body of any operation: Lambda's bound of a request with a package in it.
+pub const BODY_BYTES_MAX: usize = 70_167_211;
 
 #[derive(Debug)]
 pub enum Error {

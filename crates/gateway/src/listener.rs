@@ -6,7 +6,6 @@ use std::pin::pin;
 
 use aws_wire::Response;
 use bytes::Bytes;
-use http::HeaderValue;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -83,9 +82,16 @@ impl Gateway {
         if parts.uri.path() == HEALTH_PATH {
             return Ok(http::Response::new(Full::from("{\"status\":\"ready\"}")));
         }
-        let body = match body::read(incoming).await {
-            Ok(body) => body,
-            Err(body::Error::TooLarge) => return Ok(too_large()),
+        let mut request = aws_wire::Request {
+            method: parts.method,
+            path: parts.uri.path().to_owned(),
+            query: parts.uri.query().unwrap_or_default().to_owned(),
+            headers: parts.headers,
+            body: Bytes::new(),
+        };
+        match body::read(incoming).await {
+            Ok(body) => request.body = body,
+            Err(body::Error::TooLarge) => return Ok(into_http(self.refuse_size(&request))),
             Err(body::Error::Broken(error)) => {
                 tracing::debug!(%error, "read a body");
                 return Ok(http::Response::builder()
@@ -93,17 +99,8 @@ impl Gateway {
                     .body(Full::default())
                     .expect("a status is valid"));
             }
-        };
-        let response = self
-            .answer(aws_wire::Request {
-                method: parts.method,
-                path: parts.uri.path().to_owned(),
-                query: parts.uri.query().unwrap_or_default().to_owned(),
-                headers: parts.headers,
-                body,
-            })
-            .await;
-        Ok(into_http(response))
+        }
+        Ok(into_http(self.answer(request).await))
     }
 }
 
@@ -113,14 +110,4 @@ fn into_http(response: Response) -> http::Response<Full<Bytes>> {
         http::StatusCode::from_u16(response.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
     *http.headers_mut() = response.headers;
     http
-}
-
-fn too_large() -> http::Response<Full<Bytes>> {
-    let text = format!(r#"{{"message":"Request must be smaller than {} bytes"}}"#, body::BODY_BYTES_MAX);
-    let mut response = http::Response::new(Full::from(text));
-    *response.status_mut() = http::StatusCode::PAYLOAD_TOO_LARGE;
-    response
-        .headers_mut()
-        .insert("x-amzn-errortype", HeaderValue::from_static("RequestEntityTooLargeException"));
-    response
 }

@@ -10,6 +10,7 @@ use aws_wire::{AwsError, Request, Response, Result};
 use futures_util::FutureExt as _;
 use service::{Caller, Principal};
 
+use crate::body::BODY_BYTES_MAX;
 use crate::{Gateway, route};
 
 impl Gateway {
