@@ -37,6 +37,20 @@ impl Gateway {
         })
     }
 
+    /// Answers a request whose body, left unread, is larger than any operation takes.
+    pub(crate) fn refuse_size(&self, request: &Request) -> Response {
+        let request_id = self.0.platform.env().uuid().to_string();
+        let scope = Scope::of(request);
+        let Some(api) = route::service(self.0.platform.apis(), request, scope.as_ref()) else {
+            return no_service(request, scope.as_ref(), &request_id);
+        };
+        let operation = protocol::route(api, request).map_or("requested", |routed| routed.operation.name);
+        let message =
+            format!("Request must be smaller than {BODY_BYTES_MAX} bytes for the {operation} operation");
+        let error = AwsError::common("RequestEntityTooLargeException", 413, message);
+        encode_error(protocol::detect(api, request), api, &error, &request_id)
+    }
+
     async fn run(
         &self,
         api: &'static Service,
