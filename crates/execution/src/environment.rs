@@ -377,7 +377,7 @@ impl Environment {
         {
             let mut output = self.output();
             output.drain();
-            output.begin_tail();
+            output.begin();
             output.say(report::start(&request_id, &self.version.version));
         }
         let began = self.env.monotonic();

@@ -51,6 +51,8 @@ pub(crate) struct Output {
     parser: Parser,
     /// The last of the current invocation's log.
     tail: VecDeque<u8>,
+    /// When the invocation, or INIT before it, began.
+    began: Timestamp,
     stream: Arc<LogStream>,
     sink: Arc<dyn LogSink>,
     env: Env,
@@ -58,8 +60,8 @@ pub(crate) struct Output {
 
 impl Output {
     pub(crate) fn new(stream: LogStream, sink: Arc<dyn LogSink>, env: Env) -> Self {
-        let stream = Arc::new(stream);
-        Self { pipe: None, parser: Parser::default(), tail: VecDeque::new(), stream, sink, env }
+        let (stream, began) = (Arc::new(stream), env.now());
+        Self { pipe: None, parser: Parser::default(), tail: VecDeque::new(), began, stream, sink, env }
     }
 
     /// Reads from `pipe` from now on.
@@ -112,7 +114,9 @@ impl Output {
     fn emit(&mut self) {
         let now = self.env.now();
         while let Some((at, message)) = self.parser.records.pop_front() {
-            self.write(Record { at: at.unwrap_or(now), message });
+            // A frame's time is the function's word: it counts within the invocation, not before and not ahead.
+            let at = at.map_or(now, |at| at.max(self.began).min(now));
+            self.write(Record { at, message });
         }
     }
 
@@ -130,8 +134,9 @@ impl Output {
         self.sink.write(&self.stream, record);
     }
 
-    /// Forgets the tail of the invocation before.
-    pub(crate) fn begin_tail(&mut self) {
+    /// Begins an invocation: forgets the tail of the one before.
+    pub(crate) fn begin(&mut self) {
+        self.began = self.env.now();
         self.tail.clear();
     }
 
@@ -171,10 +176,11 @@ impl Parser {
         }
         let line_end = rest.iter().position(|byte| *byte == b'\n');
         // A frame may follow text that has no line break.
-        let frame_start = find_frame(&rest[1..]).map(|position| position + 1);
+        let first = &rest[..line_end.unwrap_or(rest.len())];
+        let frame_start = first.get(1..).and_then(find_frame).map(|position| position + 1);
         let (text, used) = match (line_end, frame_start) {
-            (Some(end), start) if start.is_none_or(|start| end < start) => (&rest[..end], end + 1),
             (_, Some(start)) => (&rest[..start], start),
+            (Some(end), None) => (first, end + 1),
             _ if rest.len() >= LINE_BYTES_MAX => (&rest[..LINE_BYTES_MAX], LINE_BYTES_MAX),
             _ => return None,
         };

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use api_logs::{CreateLogGroupInput, CreateLogStreamInput, InputLogEvent, PutLogEventsInput};
@@ -34,21 +35,29 @@ enum Item {
 
 /// The end that environments write to. Cheap to clone.
 #[derive(Clone)]
-pub struct LogShipper(mpsc::Sender<Item>);
+pub struct LogShipper {
+    items: mpsc::Sender<Item>,
+    dropped: Arc<AtomicU64>,
+}
 
 /// The end that the service ships from.
-pub struct Shipment(mpsc::Receiver<Item>);
+pub struct Shipment {
+    items: mpsc::Receiver<Item>,
+    /// Records that found no room since this was last told.
+    dropped: Arc<AtomicU64>,
+}
 
 impl LogShipper {
     pub fn new() -> (Self, Shipment) {
         let (sender, receiver) = mpsc::channel(RECORDS_MAX);
-        (Self(sender), Shipment(receiver))
+        let dropped = Arc::<AtomicU64>::default();
+        (Self { items: sender, dropped: Arc::clone(&dropped) }, Shipment { items: receiver, dropped })
     }
 
     /// Resolves when everything written so far is stored.
     pub async fn flush(&self) {
         let (sender, flushed) = oneshot::channel();
-        if self.0.send(Item::Flush(sender)).await.is_ok() {
+        if self.items.send(Item::Flush(sender)).await.is_ok() {
             let _ = flushed.await;
         }
     }
@@ -57,11 +66,11 @@ impl LogShipper {
 impl LogSink for LogShipper {
     fn write(&self, stream: &Arc<LogStream>, record: Record) {
         // An empty line is no event.
-        if !record.message.is_empty() && self.0.try_send(Item::Record(Arc::clone(stream), record)).is_err() {
-            tracing::warn!(
-                group = stream.group,
-                "a log record was dropped: functions write faster than the store"
-            );
+        if record.message.is_empty() {
+            return;
+        }
+        if self.items.try_send(Item::Record(Arc::clone(stream), record)).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
@@ -70,8 +79,12 @@ pub(crate) async fn run(cx: Ctx) {
     let mut shipment = cx.state.shipment.lock().await;
     let mut known = HashSet::new();
     let mut items = Vec::new();
-    while shipment.0.recv_many(&mut items, BATCH_MAX).await > 0 {
-        linger(&cx, &mut shipment.0, &mut items).await;
+    while shipment.items.recv_many(&mut items, BATCH_MAX).await > 0 {
+        linger(&cx, &mut shipment.items, &mut items).await;
+        let dropped = shipment.dropped.swap(0, Ordering::Relaxed);
+        if dropped > 0 {
+            tracing::warn!(dropped, "functions log faster than the store takes it; records were dropped");
+        }
         let mut batches = HashMap::<Arc<str>, (Arc<LogStream>, Vec<Record>)>::new();
         let mut flushes = Vec::new();
         for item in items.drain(..) {
