@@ -128,17 +128,16 @@ class Functions:
         assert answer.error is None, f"{answer.payload}\n{answer.log}"
         return answer.payload
 
-    def lines(self, name, until, stream=None):
+    def lines(self, name, until, seconds=PATIENCE_S):
         """The function's log, once a line of it matches `until`."""
         def look():
             try:
-                streams = {"logStreamNames": [stream]} if stream else {}
-                events = self.logs.filter_log_events(logGroupName=f"/aws/lambda/{name}", **streams)["events"]
+                events = self.logs.filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
             except self.logs.exceptions.ResourceNotFoundException:
                 return None
             messages = [event["message"] for event in events]
             return messages if any(re.search(until, message) for message in messages) else None
-        return eventually(look, f"a line of {name} that matches {until!r}")
+        return eventually(look, f"a line of {name} that matches {until!r}", seconds)
 
 
 class Answer:
