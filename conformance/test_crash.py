@@ -185,6 +185,14 @@ def test_stopping_drains(start, how):
     assert functions.ask(name, 0) == "answered"
 
 
+def test_stopping_at_once(start):
+    """Who is told that the platform is ready may tell it to stop: also then it ends cleanly."""
+    platform = start()
+    for _ in range(10):
+        assert platform.stop() == 0
+        platform.start()
+
+
 def test_everything_is_there_after_a_restart(start):
     platform = start()
     functions = Functions(platform)
