@@ -149,8 +149,11 @@ class Answer:
         self.version = response.get("ExecutedVersion")
         self.request_id = response["ResponseMetadata"]["RequestId"]
         self.body = response["Payload"].read()
-        self.payload = json.loads(self.body) if self.body else None
         self.log = base64.b64decode(response.get("LogResult", "")).decode("utf-8", "replace")
+
+    @property
+    def payload(self):
+        return json.loads(self.body) if self.body else None
 
     @property
     def cold(self):

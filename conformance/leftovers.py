@@ -28,6 +28,13 @@ def stat_of(pid):
         return None
 
 
+def command_of(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 def alive(processes):
     """Those that still run; a zombie holds nothing but its number."""
     stats = {(pid, started): stat_of(pid) for pid, started in processes}

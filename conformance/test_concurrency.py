@@ -73,6 +73,19 @@ def test_environments_in_use_by_one_function_are_given_to_another(start):
         assert functions.ask(names[number % 4], number) == number
 
 
+def test_an_environment_that_becomes_idle_makes_room_for_who_waits(start):
+    functions = Functions(start("--environments", "1"))
+    slow = functions.create("import time\ndef handler(event, context):\n    time.sleep(2)\n", Timeout=10)
+    other = functions.create("def handler(event, context):\n    return 'had its turn'\n")
+    busy = threading.Thread(target=functions.ask, args=(slow,))
+    busy.start()
+    functions.lines(slow, "START")
+    impatient = Functions(functions.platform)
+    impatient.api = functions.platform.client("lambda", read_timeout=15)
+    assert impatient.ask(other) == "had its turn"
+    busy.join()
+
+
 def test_many_functions_at_once(start):
     functions = Functions(start())
     answers = {}

@@ -10,6 +10,7 @@ import os
 import random
 import signal
 import threading
+import time
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
@@ -113,13 +114,14 @@ def test_kill_in_a_storm_of_changes(start):
 
 
 def hold(platform):
-    """Environments at work and idle; everything that the platform then holds."""
+    """Environments at work, idle and frozen; everything that the platform then holds."""
     functions = Functions(platform)
     name = functions.create("import time\ndef handler(event, context):\n    open('/tmp/x', 'wb').write(bytes(2**20))\n"
                             "    time.sleep(event)\n    return event\n", Timeout=60)
     threads = [threading.Thread(target=functions.ask, args=(name, 0.2)) for _ in range(4)]
     [thread.start() for thread in threads]
     [thread.join() for thread in threads]
+    time.sleep(0.5)  # They are frozen after 0.1 s, and what is frozen does not die of a signal alone.
     processes = leftovers.children(platform.pid)
     folders = leftovers.cgroups(processes)
     assert len(processes) > 4 and leftovers.sandbox_cgroups(folders)
@@ -181,6 +183,14 @@ def test_stopping_drains(start, how):
     lines = functions.lines(name, "REPORT")
     assert len([line for line in lines if line.startswith("REPORT")]) == 2, "the log of the drained call is kept"
     assert functions.ask(name, 0) == "answered"
+
+
+def test_stopping_at_once(start):
+    """Who is told that the platform is ready may tell it to stop: also then it ends cleanly."""
+    platform = start()
+    for _ in range(10):
+        assert platform.stop() == 0
+        platform.start()
 
 
 def test_everything_is_there_after_a_restart(start):

@@ -3,6 +3,7 @@
 After every failure the next invocation works where it can, and a neighbour is unharmed.
 """
 import re
+import time
 
 import pytest
 
@@ -203,3 +204,15 @@ def test_deadline_is_the_functions_timeout(functions):
     name = functions.create("def handler(event, context):\n    return context.get_remaining_time_in_millis()\n",
                             Timeout=9)
     assert 8000 < functions.ask(name) <= 9000
+
+
+def test_a_runtime_that_dies_while_idle(functions):
+    """Its next caller may be told of it, at once; the one after finds a new environment."""
+    name = functions.create("import os, threading\ndef handler(event, context):\n"
+                            "    threading.Timer(0.02, os._exit, (1,)).start()\n    return 'well'\n", MemorySize=512)
+    for _ in range(3):
+        assert functions.ask(name) == "well"
+        time.sleep(0.3)  # Long enough to die and for the platform to notice.
+        answer = functions.invoke(name)
+        assert answer.payload == "well" or answer.payload["errorType"] == "Runtime.ExitError"
+        time.sleep(0.3)

@@ -68,7 +68,8 @@ def well(functions):
 
 def files_of(platform):
     """Every file that packages left in the data folder."""
-    return {str(path) for folder in ("trees", "blobs") for path in (platform.data / folder).rglob("*")}
+    return {os.path.join(folder, name) for part in ("trees", "blobs")
+            for folder, folders, files in os.walk(platform.data / part) for name in folders + files}
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -84,7 +85,8 @@ def test_refused_package_leaves_nothing(platform, functions, well, case):
         assert refused.value.response["Error"]["Code"] == "InvalidParameterValueException"
         assert words in (None, refused.value.response["Error"]["Message"])
     assert files_of(platform) == before
-    assert not os.path.exists("/tmp/escaped") and not list(platform.data.rglob("escaped"))
+    assert not os.path.exists("/tmp/escaped")
+    assert not [folder for folder, _, files in os.walk(platform.data) if "escaped" in files]
     assert functions.api.get_function_configuration(FunctionName=well)["RevisionId"] == revision
     assert functions.ask(well) == "well"
 
