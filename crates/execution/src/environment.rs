@@ -336,8 +336,12 @@ impl Environment {
             let _ = ready.send(Ok(()));
         }
         drop(runtime);
-        if was_busy && let Some(pool) = self.pool.get().and_then(Weak::upgrade) {
-            pool.offer(self);
+        if was_busy {
+            match self.pool.get().and_then(Weak::upgrade) {
+                Some(pool) => pool.offer(self),
+                // Its version was retired while it worked, and nobody else holds the pool.
+                None => self.retire(),
+            }
         }
         Ok(work)
     }
