@@ -63,6 +63,8 @@ struct Inner {
     in_flight: Mutex<HashMap<(Arc<str>, Arc<str>), Arc<AtomicUsize>>>,
     starting: Arc<Semaphore>,
     environments: Arc<Semaphore>,
+    /// Starts that wait until another environment has ended.
+    short_of_room: AtomicUsize,
     to_freeze: IdleQueue,
     to_end: IdleQueue,
 }
@@ -93,6 +95,7 @@ impl Pools {
             in_flight: Mutex::default(),
             starting,
             environments,
+            short_of_room: AtomicUsize::new(0),
             to_freeze: IdleQueue::default(),
             to_end: IdleQueue::default(),
         });
@@ -104,6 +107,12 @@ impl Pools {
     /// Invocations that may run at once in one account and region.
     pub fn concurrency_max(&self) -> usize {
         self.0.options.concurrency_max
+    }
+
+    /// Environments that wait for work.
+    pub fn idle(&self) -> usize {
+        let pools = self.0.pools.read().expect("no panic while held");
+        pools.values().map(|pool| pool.state().idle.len()).sum()
     }
 
     /// Runs one invocation of `version`.
@@ -200,6 +209,22 @@ impl Drop for Running {
     }
 }
 
+/// Counts one more while it lives.
+struct Counted<'a>(&'a AtomicUsize);
+
+impl<'a> Counted<'a> {
+    fn one_more(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 impl Inner {
     async fn start(
         self: &Arc<Self>,
@@ -209,11 +234,22 @@ impl Inner {
     ) -> Result<Arc<Environment>, InitFailure> {
         let closed = |_| Failure::Sandbox("the platform is shutting down".into());
         let _starting = Arc::clone(&self.starting).acquire_owned().await.map_err(closed)?;
-        if self.environments.available_permits() == 0 {
+        let permit = match Arc::clone(&self.environments).try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => {
+                let _short = Counted::one_more(&self.short_of_room);
+                self.end_one_idle();
+                Arc::clone(&self.environments).acquire_owned().await.map_err(closed)?
+            }
+        };
+        Environment::start(&self.options, version, permit, phase, budget).await
+    }
+
+    /// An environment has become idle: it goes at once if somebody waits for room.
+    fn make_room_if_short(&self) {
+        if self.short_of_room.load(Ordering::Acquire) > 0 {
             self.end_one_idle();
         }
-        let permit = Arc::clone(&self.environments).acquire_owned().await.map_err(closed)?;
-        Environment::start(&self.options, version, permit, phase, budget).await
     }
 
     /// Makes room: ends the coldest idle environment of the function that has most of them.
@@ -305,6 +341,7 @@ impl Pool {
             environment: Arc::downgrade(environment),
             pool: Arc::downgrade(self),
         });
+        pools.make_room_if_short();
     }
 
     /// Drops an environment that has ended.
