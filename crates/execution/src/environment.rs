@@ -253,8 +253,11 @@ impl Environment {
         });
     }
 
-    /// Runs one invocation to its end, whoever still waits for it, for at most `timeout`.
-    pub(crate) async fn run(self: &Arc<Self>, invocation: Invocation, timeout: Duration) -> Outcome {
+    /// Runs one invocation to its end, whoever still waits for it, for at most the function's timeout, of which
+    /// `spent` is over.
+    pub(crate) async fn run(self: &Arc<Self>, invocation: Invocation, spent: Duration) -> Outcome {
+        let timeout = self.version.timeout;
+        let rest = timeout.saturating_sub(spent);
         self.thaw();
         self.share_cpu_soon();
         let request_id = Arc::clone(&invocation.request_id);
@@ -265,16 +268,16 @@ impl Environment {
             output.say(report::start(&request_id, &self.version.version));
         }
         let began = self.env.monotonic();
-        let deadline = self.env.now().after(timeout);
+        let deadline = self.env.now().after(rest);
         let reply = match self.dispatch(Work { invocation, deadline }) {
             Some(reply) => tokio::select! {
                 biased;
                 reply = reply => reply.unwrap_or(Err(Failure::Exited(Exit::Signal(9)))),
-                () = self.env.sleep(timeout) => Err(Failure::TimedOut { seconds: timeout.as_secs_f64() }),
+                () = self.env.sleep(rest) => Err(Failure::TimedOut { seconds: timeout.as_secs_f64() }),
             },
             None => Err(Failure::Exited(Exit::Signal(9))),
         };
-        let duration = self.env.monotonic() - began;
+        let duration = self.env.monotonic() - began + spent;
         self.finish(&request_id, duration.min(timeout), reply)
     }
 

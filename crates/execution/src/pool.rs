@@ -123,7 +123,7 @@ impl Pools {
         let _running = self.admit(version).map_err(Refused::Throttled)?;
         let pool = self.pool(version);
         match pool.claim(&self.0, version).await {
-            Ok(environment) => Ok(environment.run(invocation, version.timeout).await),
+            Ok(environment) => Ok(environment.run(invocation, Duration::ZERO).await),
             Err(InitFailure { failure: Failure::Sandbox(cause), .. }) => Err(Refused::Sandbox(cause)),
             Err(failed) => self.repeat_init(&pool, version, invocation, failed).await,
         }
@@ -148,8 +148,7 @@ impl Pools {
         match again {
             Ok(environment) => {
                 environment.join(pool);
-                let rest = version.timeout.saturating_sub(spent);
-                Ok(environment.run(invocation, rest).await)
+                Ok(environment.run(invocation, spent).await)
             }
             Err(InitFailure { failure: Failure::Sandbox(cause), .. }) => Err(Refused::Sandbox(cause)),
             Err(failed) => Ok(failed_in_init(version, &failed, &invocation, spent, env.now())),
