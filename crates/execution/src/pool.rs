@@ -60,7 +60,7 @@ struct Inner {
     options: Options,
     pools: RwLock<HashMap<VersionKey, Arc<Pool>>>,
     /// Invocations that run, by account and region.
-    in_flight: Mutex<HashMap<(Arc<str>, Arc<str>), Arc<AtomicUsize>>>,
+    in_flight: Mutex<HashMap<Place, Arc<AtomicUsize>>>,
     starting: Arc<Semaphore>,
     environments: Arc<Semaphore>,
     /// Starts that wait until another environment has ended.
@@ -68,6 +68,9 @@ struct Inner {
     to_freeze: IdleQueue,
     to_end: IdleQueue,
 }
+
+/// An account and a region.
+type Place = (Arc<str>, Arc<str>);
 
 /// The environments of one version.
 pub(crate) struct Pool {

@@ -82,7 +82,7 @@ impl Connection {
 
     /// Whether the other side closes without another byte.
     pub async fn is_closed(&mut self) -> bool {
-        !matches!(self.0.read_u8().await, Ok(_))
+        self.0.read_u8().await.is_err()
     }
 
     async fn line(&mut self) -> io::Result<String> {

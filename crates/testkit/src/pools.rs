@@ -14,7 +14,9 @@ use crate::Scripted;
 
 /// Keeps log records for the test. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Records(Arc<Mutex<Vec<(Arc<LogStream>, Record)>>>);
+pub struct Records(Arc<Mutex<Vec<Written>>>);
+
+type Written = (Arc<LogStream>, Record);
 
 impl LogSink for Records {
     fn write(&self, stream: &Arc<LogStream>, record: Record) {
