@@ -39,6 +39,8 @@ enum Unpack {
     Zip(#[from] zip::result::ZipError),
     #[error("write the tree")]
     Io(#[from] io::Error),
+    #[error("the package has no entries")]
+    Empty,
     #[error("the package is too large")]
     TooLarge,
     #[error("the package has an entry that leads out of it or collides with another")]
@@ -56,7 +58,7 @@ impl Packages {
     /// AWS's refusals of packages that are empty, broken, too large or hostile; nothing is stored then.
     pub(crate) async fn store(&self, zip: Bytes) -> Result<Code> {
         if zip.is_empty() {
-            return Err(errors::invalid_parameter_value_exception("Uploaded file must be a non-empty zip"));
+            return Err(empty());
         }
         if zip.len() > ZIPPED_BYTES_MAX {
             let message = format!("Zipped size must be smaller than {ZIPPED_BYTES_MAX} bytes");
@@ -108,8 +110,13 @@ impl Packages {
     }
 }
 
+fn empty() -> AwsError {
+    errors::invalid_parameter_value_exception("Uploaded file must be a non-empty zip")
+}
+
 fn refusal(error: Unpack) -> AwsError {
     match error {
+        Unpack::Empty => empty(),
         Unpack::TooLarge => errors::invalid_parameter_value_exception(format!(
             "Unzipped size must be smaller than {UNZIPPED_BYTES_MAX} bytes"
         )),
@@ -144,6 +151,9 @@ async fn unpack_in_background(zip: Cursor<Bytes>, target: PathBuf) -> Result<(),
 
 fn unpack(zip: impl Read + Seek, target: &Path) -> Result<(), Unpack> {
     let mut archive = ZipArchive::new(zip)?;
+    if archive.is_empty() {
+        return Err(Unpack::Empty);
+    }
     if archive.len() > ENTRIES_MAX {
         return Err(Unpack::TooLarge);
     }
