@@ -369,8 +369,11 @@ impl Environment {
         });
     }
 
-    /// Runs one invocation to its end, whoever still waits for it, for at most `timeout`.
-    pub(crate) async fn run(self: &Arc<Self>, invocation: Invocation, timeout: Duration) -> Outcome {
+    /// Runs one invocation to its end, whoever still waits for it, for at most the function's timeout, of which
+    /// `spent` is over.
+    pub(crate) async fn run(self: &Arc<Self>, invocation: Invocation, spent: Duration) -> Outcome {
+        let timeout = self.version.timeout;
+        let rest = timeout.saturating_sub(spent);
         self.thaw();
         self.share_cpu_soon();
         let request_id = Arc::clone(&invocation.request_id);
@@ -381,13 +384,13 @@ impl Environment {
             output.say(report::start(&request_id, &self.version.version));
         }
         let began = self.env.monotonic();
-        let deadline = self.env.now().after(timeout);
-        self.expect(Doing::Working { until: began + timeout });
+        let deadline = self.env.now().after(rest);
+        self.expect(Doing::Working { until: began + rest });
         let reply = match self.dispatch(Work { invocation, deadline }) {
             Some(reply) => reply.await.unwrap_or(Err(Failure::Exited(Exit::Signal(9)))),
             None => Err(Failure::Exited(Exit::Signal(9))),
         };
-        let duration = self.env.monotonic() - began;
+        let duration = self.env.monotonic() - began + spent;
         self.finish(&request_id, duration.min(timeout), reply)
     }
 
@@ -449,8 +452,12 @@ impl Environment {
             let _ = ready.send(Ok(()));
         }
         drop(runtime);
-        if was_busy && let Some(pool) = self.pool() {
-            pool.take_back(self);
+        if was_busy {
+            match self.pool() {
+                Some(pool) => pool.take_back(self),
+                // Its version was retired while it worked, and nobody else holds the pool.
+                None => self.retire(),
+            }
         }
         Ok(work)
     }

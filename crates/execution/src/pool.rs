@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock, Weak};
 use std::time::Duration;
 
 use env::Env;
@@ -53,8 +53,6 @@ pub enum Refused {
     Sandbox(String),
 }
 
-type AccountRegion = (Arc<str>, Arc<str>);
-
 /// The pools of all versions. Cheap to clone.
 #[derive(Clone)]
 pub struct Pools(Arc<Inner>);
@@ -63,15 +61,20 @@ struct Inner {
     options: Options,
     pools: RwLock<HashMap<VersionKey, Arc<Pool>>>,
     /// Invocations that run, by account and region.
-    in_flight: Mutex<HashMap<AccountRegion, Arc<AtomicUsize>>>,
+    in_flight: Mutex<HashMap<Place, Arc<AtomicUsize>>>,
     starting: Arc<Semaphore>,
     environments: Arc<Semaphore>,
+    /// Starts that wait until another environment has ended.
+    short_of_room: AtomicUsize,
     alarms: Arc<Alarms>,
 }
 
+/// An account and a region.
+type Place = (Arc<str>, Arc<str>);
+
 /// The environments of one version.
-#[derive(Default)]
 pub(crate) struct Pool {
+    pools: Weak<Inner>,
     state: Mutex<PoolState>,
 }
 
@@ -107,6 +110,7 @@ impl Pools {
             in_flight: Mutex::default(),
             starting,
             environments,
+            short_of_room: AtomicUsize::new(0),
             alarms: Arc::default(),
         });
         let (alarms, env) = (Arc::clone(&inner.alarms), inner.options.env.clone());
@@ -119,6 +123,12 @@ impl Pools {
         self.0.options.concurrency_max
     }
 
+    /// Environments that wait for work.
+    pub fn idle(&self) -> usize {
+        let pools = self.0.pools.read().expect("no panic while held");
+        pools.values().map(|pool| pool.state().idle.len()).sum()
+    }
+
     /// Runs one invocation of `version`.
     ///
     /// # Errors
@@ -127,7 +137,7 @@ impl Pools {
         let _running = self.admit(version).map_err(Refused::Throttled)?;
         let pool = self.pool(version);
         match pool.claim(&self.0, version).await {
-            Ok(environment) => Ok(environment.run(invocation, version.timeout).await),
+            Ok(environment) => Ok(environment.run(invocation, Duration::ZERO).await),
             Err(InitFailure { failure: Failure::Sandbox(cause), .. }) => Err(Refused::Sandbox(cause)),
             Err(failed) => self.repeat_init(&pool, version, invocation, failed).await,
         }
@@ -155,8 +165,7 @@ impl Pools {
         match again {
             Ok(environment) => {
                 environment.join(pool);
-                let rest = version.timeout.saturating_sub(spent);
-                Ok(environment.run(invocation, rest).await)
+                Ok(environment.run(invocation, spent).await)
             }
             Err(InitFailure { failure: Failure::Sandbox(cause), .. }) => Err(Refused::Sandbox(cause)),
             Err(failed) => Ok(failed_in_init(version, &failed, &invocation, spent, env.now())),
@@ -201,7 +210,9 @@ impl Pools {
             return Arc::clone(pool);
         }
         let mut pools = self.0.pools.write().expect("no panic while held");
-        let pool = pools.entry(key).or_default();
+        let pool = pools
+            .entry(key)
+            .or_insert_with(|| Arc::new(Pool { pools: Arc::downgrade(&self.0), state: Mutex::default() }));
         Arc::clone(pool)
     }
 }
@@ -210,6 +221,22 @@ impl Pools {
 struct Running(Arc<AtomicUsize>);
 
 impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Counts one more while it lives.
+struct Counted<'a>(&'a AtomicUsize);
+
+impl<'a> Counted<'a> {
+    fn one_more(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(count)
+    }
+}
+
+impl Drop for Counted<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
     }
@@ -228,11 +255,22 @@ impl Inner {
         phase: Phase,
         budget: Duration,
     ) -> Result<Arc<Environment>, InitFailure> {
-        if self.environments.available_permits() == 0 {
+        let permit = match Arc::clone(&self.environments).try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => {
+                let _short = Counted::one_more(&self.short_of_room);
+                self.end_one_idle();
+                Arc::clone(&self.environments).acquire_owned().await.map_err(|_| shutting_down())?
+            }
+        };
+        Environment::start((&self.options, &self.alarms), version, permit, phase, budget).await
+    }
+
+    /// An environment has become idle: it goes at once if somebody waits for room.
+    fn make_room_if_short(&self) {
+        if self.short_of_room.load(Ordering::Acquire) > 0 {
             self.end_one_idle();
         }
-        let permit = Arc::clone(&self.environments).acquire_owned().await.map_err(|_| shutting_down())?;
-        Environment::start((&self.options, &self.alarms), version, permit, phase, budget).await
     }
 
     /// Makes room: ends the coldest idle environment of the function that has most of them.
@@ -352,6 +390,9 @@ impl Pool {
         state.idle.insert(position, Arc::clone(environment));
         drop(state);
         environment.rest();
+        if let Some(pools) = self.pools.upgrade() {
+            pools.make_room_if_short();
+        }
     }
 
     /// Freezes an environment if nobody has claimed it; nobody can while the lock is held.

@@ -81,12 +81,14 @@ fn hand_out(work: Work) -> Answer {
     let headers = response.headers_mut();
     headers.insert("content-type", HeaderValue::from_static("application/json"));
     let deadline = work.deadline.as_millis().to_string();
+    // JSON has line breaks between its tokens only, and a header none at all.
+    let client_context = invocation.client_context.map(|json| json.replace(['\r', '\n'], " "));
     let fields = [
         ("lambda-runtime-aws-request-id", Some(&*invocation.request_id)),
         ("lambda-runtime-deadline-ms", Some(deadline.as_str())),
         ("lambda-runtime-invoked-function-arn", Some(invocation.invoked_function_arn.as_str())),
         ("lambda-runtime-trace-id", invocation.trace_id.as_deref()),
-        ("lambda-runtime-client-context", invocation.client_context.as_deref()),
+        ("lambda-runtime-client-context", client_context.as_deref()),
     ];
     for (name, value) in fields {
         if let Some(value) = value.and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok()) {

@@ -123,6 +123,16 @@ impl Runtimes {
         Self { folder: folder.to_owned(), found }
     }
 
+    /// These interpreters and no others, whatever the host has.
+    pub fn of(folder: &Path, hosted: Vec<Hosted>) -> Self {
+        let mut found = Language::ALL.map(|language| (language, Vec::new()));
+        for one in hosted {
+            let of_language = found.iter_mut().find(|(language, _)| *language == one.language);
+            of_language.expect("every language is there").1.push(one);
+        }
+        Self { folder: folder.to_owned(), found: found.into() }
+    }
+
     /// Every interpreter found, for people.
     pub fn list(&self) -> impl Iterator<Item = &Hosted> {
         self.found.values().flatten()
@@ -352,12 +362,11 @@ mod tests {
     }
 
     fn runtimes(pythons: &[Release], nodes: &[Release]) -> Runtimes {
-        let all = |language, releases: &[Release]| releases.iter().map(|r| hosted(language, *r)).collect();
-        let found = [
-            (Language::Python, all(Language::Python, pythons)),
-            (Language::Node, all(Language::Node, nodes)),
-        ];
-        Runtimes { folder: "/runtimes".into(), found: found.into() }
+        let all = |language, releases: &[Release]| {
+            releases.iter().map(|release| hosted(language, *release)).collect::<Vec<_>>()
+        };
+        let hosted = [all(Language::Python, pythons), all(Language::Node, nodes)].concat();
+        Runtimes::of(Path::new("/runtimes"), hosted)
     }
 
     #[test]

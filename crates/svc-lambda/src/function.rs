@@ -110,6 +110,12 @@ impl Function {
     /// 409 while the function is being created or updated.
     pub(crate) fn check_settled(&self) -> Result<()> {
         self.check_invocable()?;
+        self.check_not_updating()
+    }
+
+    /// # Errors
+    /// 409 while the function is being updated.
+    pub(crate) fn check_not_updating(&self) -> Result<()> {
         if self.last_update == Some(LastUpdate::InProgress) {
             return Err(errors::resource_conflict_exception(format!(
                 "The operation cannot be performed at this time. An update is in progress for resource: {}",

@@ -39,7 +39,7 @@ enum Unpack {
     Zip(#[from] zip::result::ZipError),
     #[error("write the tree")]
     Io(#[from] io::Error),
-    #[error("the package is empty")]
+    #[error("the package has no entries")]
     Empty,
     #[error("the package is too large")]
     TooLarge,
@@ -58,7 +58,7 @@ impl Packages {
     /// AWS's refusals of packages that are empty, broken, too large or hostile; nothing is stored then.
     pub(crate) async fn store(&self, zip: Bytes) -> Result<Code> {
         if zip.is_empty() {
-            return Err(refusal(Unpack::Empty));
+            return Err(empty());
         }
         if zip.len() > ZIPPED_BYTES_MAX {
             let message = format!("Zipped size must be smaller than {ZIPPED_BYTES_MAX} bytes");
@@ -110,9 +110,13 @@ impl Packages {
     }
 }
 
+fn empty() -> AwsError {
+    errors::invalid_parameter_value_exception("Uploaded file must be a non-empty zip")
+}
+
 fn refusal(error: Unpack) -> AwsError {
     match error {
-        Unpack::Empty => errors::invalid_parameter_value_exception("Uploaded file must be a non-empty zip"),
+        Unpack::Empty => empty(),
         Unpack::TooLarge => errors::invalid_parameter_value_exception(format!(
             "Unzipped size must be smaller than {UNZIPPED_BYTES_MAX} bytes"
         )),
@@ -147,6 +151,9 @@ async fn unpack_in_background(zip: Cursor<Bytes>, target: PathBuf) -> Result<(),
 
 fn unpack(zip: impl Read + Seek, target: &Path) -> Result<(), Unpack> {
     let mut archive = ZipArchive::new(zip)?;
+    if archive.is_empty() {
+        return Err(Unpack::Empty);
+    }
     if archive.len() > ENTRIES_MAX {
         return Err(Unpack::TooLarge);
     }

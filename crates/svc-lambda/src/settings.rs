@@ -8,6 +8,7 @@ use aws_wire::{AwsError, Result};
 
 /// Names and values of a function's variables as JSON.
 const VARIABLES_BYTES_MAX: usize = 4096;
+const TAGS_MAX: usize = 50;
 pub(crate) const DEFAULT_TIMEOUT_S: u32 = 3;
 pub(crate) const DEFAULT_MEMORY_MB: u32 = 128;
 pub(crate) const DEFAULT_EPHEMERAL_MB: u32 = 512;
@@ -135,6 +136,16 @@ pub(crate) fn check_variables(variables: &BTreeMap<String, String>) -> Result<()
             "Lambda was unable to configure your environment variables because the environment variables you have \
              provided exceeded the 4KB limit. String measured: {measured}"
         )));
+    }
+    Ok(())
+}
+
+/// # Errors
+/// 400 when there are too many.
+pub(crate) fn check_tags(tags: &BTreeMap<String, String>) -> Result<()> {
+    if tags.len() > TAGS_MAX {
+        let message = "Number of tags exceeds resource tag limit.";
+        return Err(errors::invalid_parameter_value_exception(message));
     }
     Ok(())
 }

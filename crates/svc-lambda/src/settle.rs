@@ -52,9 +52,10 @@ async fn try_settle(cx: &Ctx, key: &FunctionKey) -> Result<(), kv::Error> {
     let settled = cx
         .kv
         .transact(|tx| {
-            // Only what was prepared may go live: a change in the meantime asks to be settled itself.
-            let stored = FUNCTIONS.get(tx, key)?;
-            let Some(mut stored) = stored.filter(|stored| *stored == function) else { return Ok(None) };
+            // Only what was prepared may go live: a change in the meantime asks to be settled itself. Tags are no
+            // such change.
+            let stored = FUNCTIONS.get(tx, key)?.filter(|stored| stored.revision_id == function.revision_id);
+            let Some(mut stored) = stored else { return Ok(None) };
             stored.settle(prepared.is_ok(), revision_id.clone());
             FUNCTIONS.put(tx, key, &stored)?;
             Ok::<_, kv::Error>(Some(stored))

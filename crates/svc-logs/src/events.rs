@@ -21,6 +21,11 @@ pub(crate) const START: Position = (i64::MIN, 0);
 /// After every event.
 pub(crate) const END: Position = (i64::MAX, u64::MAX);
 
+/// The position right after this one.
+pub(crate) fn successor((at, number): Position) -> Position {
+    number.checked_add(1).map_or((at.saturating_add(1), 0), |number| (at, number))
+}
+
 /// Events of one stream in one direction, read page by page as they are asked for.
 pub(crate) struct Cursor<'r, R> {
     reader: &'r R,

@@ -20,6 +20,8 @@ pub(crate) async fn create_function(cx: Ctx, input: CreateFunctionInput) -> Resu
     settings::check_runtime(&runtime)?;
     let variables = input.environment.and_then(|environment| environment.variables);
     settings::check_variables(variables.as_ref().unwrap_or(&Default::default()))?;
+    let tags = input.tags.unwrap_or_default();
+    settings::check_tags(&tags)?;
     let architecture = settings::architecture(input.architectures.as_deref())?;
     let log_group = settings::log_group(input.logging_config.as_ref())?;
     let exists = || errors::resource_conflict_exception(format!("Function already exist: {}", name.name));
@@ -53,7 +55,7 @@ pub(crate) async fn create_function(cx: Ctx, input: CreateFunctionInput) -> Resu
         last_update: None,
         revision_id: cx.env.uuid().to_string(),
         last_modified_us: cx.env.now().as_micros(),
-        tags: input.tags.unwrap_or_default(),
+        tags,
     };
     cx.kv
         .transact(|tx| {

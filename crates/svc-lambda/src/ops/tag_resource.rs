@@ -9,8 +9,7 @@ use super::list_tags::tagged;
 use crate::Ctx;
 use crate::keys::FUNCTIONS;
 use crate::name::FunctionName;
-
-const TAGS_MAX: usize = 50;
+use crate::settings;
 
 pub(crate) async fn tag_resource(cx: Ctx, input: TagResourceInput) -> Result<()> {
     if input.tags.is_empty() {
@@ -25,7 +24,7 @@ pub(crate) async fn tag_resource(cx: Ctx, input: TagResourceInput) -> Result<()>
 /// Changes a function's tags in one transaction.
 ///
 /// # Errors
-/// 404 without the function; 400 above [`TAGS_MAX`].
+/// 404 without the function; 409 while it is being updated; 400 for too many tags.
 pub(super) async fn change_tags(
     cx: &Ctx,
     name: &FunctionName,
@@ -34,11 +33,9 @@ pub(super) async fn change_tags(
     cx.kv
         .transact(|tx| {
             let mut function = FUNCTIONS.get(tx, &name.key())?.ok_or_else(|| name.not_found())?;
+            function.check_not_updating()?;
             change(&mut function.tags);
-            if function.tags.len() > TAGS_MAX {
-                let message = "Number of tags exceeds resource tag limit.";
-                return Err(errors::invalid_parameter_value_exception(message));
-            }
+            settings::check_tags(&function.tags)?;
             Ok(FUNCTIONS.put(tx, &name.key(), &function)?)
         })
         .await

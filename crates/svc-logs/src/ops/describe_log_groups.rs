@@ -38,7 +38,7 @@ pub(crate) async fn describe_log_groups(
     let prefix = (account, region, StartsWith(input.log_group_name_prefix.as_deref().unwrap_or_default()));
     let snapshot = cx.kv.snapshot().await?;
     let mut after = input.next_token;
-    let mut shown = Vec::new();
+    let mut shown = Vec::<LogGroup>::new();
     loop {
         let mut span = Span::prefix(&prefix);
         if let Some(after) = &after {
@@ -47,17 +47,19 @@ pub(crate) async fn describe_log_groups(
         let page = GROUPS.scan(&snapshot, &span, SCAN, Direction::Forward)?;
         let full = page.len() == SCAN;
         for ((.., name), group) in page {
+            after = Some(name.clone());
             if input.log_group_name_pattern.as_ref().is_some_and(|pattern| !contains(&name, pattern)) {
                 continue;
             }
             if shown.len() == limit {
-                return Ok(DescribeLogGroupsOutput { log_groups: Some(shown), next_token: after });
+                let next_token = shown.last().and_then(|last| last.log_group_name.clone());
+                return Ok(DescribeLogGroupsOutput { log_groups: Some(shown), next_token });
             }
             let bytes =
                 stream::all(&snapshot, group.id, "")?.iter().map(|(_, s)| s.stored_bytes).sum::<u64>();
             let arn = group::arn(&cx, &name);
             shown.push(LogGroup {
-                log_group_name: Some(name.clone()),
+                log_group_name: Some(name),
                 creation_time: Some(group.created_ms),
                 metric_filter_count: Some(0),
                 arn: Some(format!("{arn}:*")),
@@ -66,7 +68,6 @@ pub(crate) async fn describe_log_groups(
                 log_group_class: Some(LogGroupClass::Standard),
                 ..LogGroup::default()
             });
-            after = Some(name);
         }
         if !full {
             return Ok(DescribeLogGroupsOutput { log_groups: Some(shown), next_token: None });

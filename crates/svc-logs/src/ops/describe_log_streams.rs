@@ -21,25 +21,39 @@ pub(crate) async fn describe_log_streams(
     }
     let snapshot = cx.kv.snapshot().await?;
     let group = group::find(&snapshot, &group::key(&cx, &name))?;
-    let mut streams =
+    let streams =
         stream::all(&snapshot, group.id, input.log_stream_name_prefix.as_deref().unwrap_or_default())?;
-    if by_time {
-        streams.sort_by_key(|(_, stream)| stream.last_event_ms);
-    }
-    if input.descending == Some(true) {
-        streams.reverse();
-    }
-    let start = match &input.next_token {
-        Some(token) => token.parse().map_err(|_| events::invalid_token())?,
-        None => 0usize,
-    };
     let limit = input.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(PAGE_MAX).min(PAGE_MAX);
-    let end = streams.len().min(start.saturating_add(limit));
-    let next_token = (end < streams.len()).then(|| end.to_string());
+    let mut placed = streams.into_iter().map(|(name, stream)| {
+        let at = if by_time { stream.last_event_ms } else { None };
+        ((at, name), stream)
+    });
+    let mut placed = placed.by_ref().collect::<Vec<_>>();
+    let descending = input.descending == Some(true);
+    placed.sort_by(|(a, _), (b, _)| if descending { b.cmp(a) } else { a.cmp(b) });
+    if let Some(token) = &input.next_token {
+        let last = read_token(token)?;
+        placed.retain(|(place, _)| if descending { *place < last } else { *place > last });
+    }
+    let more = placed.len() > limit;
+    placed.truncate(limit);
+    let next_token = placed.last().filter(|_| more).map(|(last, _)| write_token(last));
     let arn = group::arn(&cx, &name);
-    let shown =
-        streams.into_iter().take(end).skip(start).map(|(name, stream)| show(&arn, name, &stream)).collect();
+    let shown = placed.into_iter().map(|((_, name), stream)| show(&arn, name, &stream)).collect();
     Ok(DescribeLogStreamsOutput { log_streams: Some(shown), next_token })
+}
+
+/// Where a stream stands in the list: its last event, when that is the order, and its name.
+type Place = (Option<i64>, String);
+
+fn write_token((at, name): &Place) -> String {
+    format!("{}/{name}", at.map(|at| at.to_string()).unwrap_or_default())
+}
+
+fn read_token(token: &str) -> Result<Place> {
+    let (at, name) = token.split_once('/').ok_or_else(events::invalid_token)?;
+    let at = (!at.is_empty()).then(|| at.parse().map_err(|_| events::invalid_token())).transpose()?;
+    Ok((at, name.to_owned()))
 }
 
 fn show(group_arn: &str, name: String, stream: &Stream) -> LogStream {

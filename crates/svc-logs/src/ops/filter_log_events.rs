@@ -62,11 +62,12 @@ fn chosen(snapshot: &Snapshot, group: Id, input: &FilterLogEventsInput) -> Resul
     let mut streams = streams.into_iter().filter(|(_, stream)| {
         let (first, last) = (stream.first_event_ms, stream.last_event_ms);
         let begins = input.start_time.is_none_or(|start| last.is_some_and(|last| last >= start));
-        let ends = input.end_time.is_none_or(|end| first.is_some_and(|first| first < end));
+        let ends = input.end_time.is_none_or(|end| first.is_some_and(|first| first <= end));
         last.is_some() && begins && ends
     });
     let mut streams = streams.by_ref().collect::<Vec<_>>();
     streams.sort_by(|(a, _), (b, _)| a.cmp(b));
+    streams.dedup_by(|(a, _), (b, _)| a == b);
     Ok(streams)
 }
 
@@ -99,7 +100,8 @@ impl<'r> Merge<'r> {
         input: &FilterLogEventsInput,
         resumed: Option<&Resume>,
     ) -> Result<Self> {
-        let before = to_time(input.end_time);
+        // Unlike GetLogEvents', this `endTime` is included: "events with a timestamp later than this are not returned".
+        let before = to_time(input.end_time.map(|end| end.saturating_add(1)));
         let cursors = streams.iter().map(|(name, stream)| {
             let start = from_time(input.start_time);
             let after = resumed.map_or(start, |((at, position), last)| {

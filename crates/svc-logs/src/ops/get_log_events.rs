@@ -4,7 +4,7 @@ use api_logs::{GetLogEventsInput, GetLogEventsOutput, OutputLogEvent};
 use aws_wire::Result;
 use kv::Direction;
 
-use crate::events::{Cursor, Room, from_time, invalid_token, read_token, to_time, write_token};
+use crate::events::{Cursor, Room, from_time, invalid_token, read_token, successor, to_time, write_token};
 use crate::{Ctx, group, stream};
 
 pub(crate) async fn get_log_events(cx: Ctx, input: GetLogEventsInput) -> Result<GetLogEventsOutput> {
@@ -34,11 +34,13 @@ pub(crate) async fn get_log_events(cx: Ctx, input: GetLogEventsInput) -> Result<
     if direction == Direction::Reverse {
         page.reverse();
     }
-    // Without events both tokens stay where the page was looked for.
-    let here =
-        token.map_or(if direction == Direction::Forward { after } else { before }, |(_, position)| position);
-    let first = page.first().map_or(here, |(position, _)| *position);
-    let last = page.last().map_or(here, |(position, _)| *position);
+    // Without events the token asked with repeats, and the other leads back over the same place: nothing at it is
+    // left out. Forth from an empty stream leads to whatever arrives later.
+    let (backward, forward) = match (page.first(), page.last(), direction) {
+        (Some((first, _)), Some((last, _)), _) => (*first, *last),
+        (.., Direction::Forward) => (successor(after), after),
+        (.., Direction::Reverse) => (before, after),
+    };
     let events = page.into_iter().map(|((at, _), event)| OutputLogEvent {
         timestamp: Some(at),
         message: Some(event.message),
@@ -46,7 +48,7 @@ pub(crate) async fn get_log_events(cx: Ctx, input: GetLogEventsInput) -> Result<
     });
     Ok(GetLogEventsOutput {
         events: Some(events.collect()),
-        next_forward_token: Some(write_token("f", last)),
-        next_backward_token: Some(write_token("b", first)),
+        next_forward_token: Some(write_token("f", forward)),
+        next_backward_token: Some(write_token("b", backward)),
     })
 }

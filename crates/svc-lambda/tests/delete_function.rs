@@ -1,0 +1,44 @@
+//! `DeleteFunction` over the wire.
+
+use serde_json::Value;
+use testkit::{Event, Lambda};
+
+async fn delete(lambda: &Lambda, name: &str) -> testkit::Answer {
+    lambda.call("DELETE", &format!("/2015-03-31/functions/{name}"), &Value::Null).await
+}
+
+#[tokio::test]
+async fn a_function_is_gone_and_its_idle_environments_end() {
+    let lambda = Lambda::new().await;
+    lambda.function("f", "echo").await;
+    lambda.invoke("f", "1").await.is(200, "1");
+    delete(&lambda, "f").await.is(204, "");
+    lambda.sandboxes.until(Event::Killed(1)).await;
+    let message = "Function not found: arn:aws:lambda:us-east-1:000000000000:function:f";
+    lambda.get("/2015-03-31/functions/f").await.refuses(404, "ResourceNotFoundException", message);
+    lambda.invoke("f", "1").await.refuses(404, "ResourceNotFoundException", &format!("{message}:$LATEST"));
+    delete(&lambda, "f").await.refuses(404, "ResourceNotFoundException", message);
+}
+
+#[tokio::test]
+async fn one_that_is_being_created_can_be_deleted_and_made_anew() {
+    let lambda = Lambda::new().await;
+    lambda.stop_jobs().await;
+    lambda.create(&Lambda::creation("f", "echo")).await.ok();
+    delete(&lambda, "f").await.is(204, "");
+    lambda.create(&Lambda::creation("f", "held")).await.ok();
+    lambda.start_jobs();
+    lambda.settled("f").await;
+    assert_eq!(lambda.configuration("f").await["Handler"], "held");
+}
+
+#[tokio::test]
+async fn versions_are_refused() {
+    let lambda = Lambda::new().await;
+    lambda.function("f", "echo").await;
+    let message = "$LATEST version cannot be deleted without deleting the function.";
+    delete(&lambda, "f?Qualifier=%24LATEST").await.refuses(400, "InvalidParameterValueException", message);
+    let message = "Function not found: arn:aws:lambda:us-east-1:000000000000:function:f:1";
+    delete(&lambda, "f?Qualifier=1").await.refuses(404, "ResourceNotFoundException", message);
+    assert_eq!(lambda.configuration("f").await["State"], "Active");
+}

@@ -1,0 +1,37 @@
+//! What Lambda has and Lambent has not, and what Lambda has not.
+
+use serde_json::Value;
+use testkit::Lambda;
+
+#[tokio::test]
+async fn operations_that_aws_has_are_refused_by_name() {
+    let lambda = Lambda::new().await;
+    for (method, path, operation) in [
+        ("POST", "/2015-03-31/functions/f/versions", "PublishVersion"),
+        ("GET", "/2015-03-31/functions/f/aliases", "ListAliases"),
+        ("GET", "/2015-03-31/functions/f/policy", "GetPolicy"),
+        ("GET", "/2015-03-31/event-source-mappings/", "ListEventSourceMappings"),
+        ("GET", "/2018-10-31/layers", "ListLayers"),
+        ("POST", "/2021-11-15/functions/f/response-streaming-invocations", "InvokeWithResponseStream"),
+        ("PUT", "/2017-10-31/functions/f/concurrency", "PutFunctionConcurrency"),
+        ("GET", "/2021-10-31/functions/f/url", "GetFunctionUrlConfig"),
+    ] {
+        let message =
+            format!("Lambent does not serve lambda:{operation} yet; docs/coverage.md lists what it does.");
+        lambda.call(method, path, &Value::Null).await.refuses(501, "NotImplementedException", &message);
+    }
+}
+
+#[tokio::test]
+async fn operations_that_aws_has_not_are_unknown() {
+    let lambda = Lambda::new().await;
+    for (method, path) in [
+        ("GET", "/2015-03-31/functionz"),
+        ("PATCH", "/2015-03-31/functions"),
+        ("GET", "/2014-03-31/functions"),
+        ("GET", "/"),
+    ] {
+        let message = "The requested operation is not recognized.";
+        lambda.call(method, path, &Value::Null).await.refuses(404, "UnknownOperationException", message);
+    }
+}

@@ -1,0 +1,255 @@
+//! Lambda and Logs together, with scripted sandboxes and packages in a temporary folder.
+
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use blob::{Blob, BlobReader, Blobs, BoxFuture, Digest, DiskBlobs, Stored};
+use execution::{Options, Pools, Runtimes};
+use serde_json::{Value as Json, json};
+use svc_lambda::LogShipper;
+use tokio::io::AsyncRead;
+use tokio::sync::{Semaphore, watch};
+
+use crate::pools::{options, python};
+use crate::wire::request;
+use crate::{Answer, Ground, Scripted, Wire, package, soon};
+
+/// Where CreateFunction and ListFunctions are.
+const FUNCTIONS: &str = "/2015-03-31/functions";
+
+/// A platform with functions.
+pub struct Lambda {
+    pub wire: Wire,
+    pub sandboxes: Scripted,
+    pub pools: Pools,
+    shipper: LogShipper,
+    packages: Arc<Gate>,
+    folder: tempfile::TempDir,
+}
+
+impl Deref for Lambda {
+    type Target = Wire;
+
+    fn deref(&self) -> &Wire {
+        &self.wire
+    }
+}
+
+impl Lambda {
+    /// With its background jobs running.
+    pub async fn new() -> Self {
+        Self::with(|options| options).await
+    }
+
+    /// With other options of the pools.
+    ///
+    /// # Panics
+    /// When there is no temporary folder.
+    pub async fn with(change: impl FnOnce(Options) -> Options) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let trees = folder.path().join("trees");
+        std::fs::create_dir(&trees).expect("a folder can be made");
+        let ground = Ground::new();
+        let disk = DiskBlobs::open(folder.path().join("blobs"), ground.env.clone()).await;
+        let packages = Arc::new(Gate {
+            disk: disk.expect("a folder can be made"),
+            closed: AtomicBool::new(false),
+            passes: Semaphore::new(0),
+            reads: watch::Sender::default(),
+        });
+        let sandboxes = Scripted::new();
+        let (shipper, shipment) = LogShipper::new();
+        let pools = Pools::new(change(options(&ground.env, &sandboxes, Arc::new(shipper.clone()))));
+        let lambda = svc_lambda::service(svc_lambda::Config {
+            pools: pools.clone(),
+            runtimes: Arc::new(Runtimes::of(Path::new("/runtimes"), vec![python()])),
+            blobs: Arc::clone(&packages) as Arc<dyn Blobs>,
+            trees,
+            env: ground.env.clone(),
+            shipment,
+        });
+        let wire = ground.serve(vec![lambda, svc_logs::service()]);
+        wire.start_jobs();
+        Self { wire, sandboxes, pools, shipper, packages, folder }
+    }
+
+    /// A request of Lambda's.
+    pub async fn call(&self, method: &str, path: &str, body: &Json) -> Answer {
+        self.wire.rest(method, path, "lambda", body).await
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.call("GET", path, &Json::Null).await
+    }
+
+    /// The body of a request that creates a function of this name and handler.
+    pub fn creation(name: &str, handler: &str) -> Json {
+        json!({
+            "FunctionName": name,
+            "Runtime": "python3.13",
+            "Role": "arn:aws:iam::000000000000:role/r",
+            "Handler": handler,
+            "Code": { "ZipFile": BASE64.encode(package("one")) },
+        })
+    }
+
+    /// [`Lambda::creation`] with other members beside.
+    ///
+    /// # Panics
+    /// When `more` is no object.
+    pub fn creation_with(name: &str, more: Json) -> Json {
+        let mut body = Self::creation(name, "echo");
+        let Json::Object(more) = more else { panic!("{more} is no object") };
+        body.as_object_mut().expect("made above").extend(more);
+        body
+    }
+
+    pub async fn create(&self, body: &Json) -> Answer {
+        self.call("POST", FUNCTIONS, body).await
+    }
+
+    /// Creates a function and waits until it is active.
+    pub async fn function(&self, name: &str, handler: &str) {
+        self.create(&Self::creation(name, handler)).await.ok();
+        self.settled(name).await;
+    }
+
+    /// A function's configuration.
+    pub async fn configuration(&self, name: &str) -> Json {
+        self.get(&format!("{FUNCTIONS}/{name}/configuration")).await.ok()
+    }
+
+    /// Waits until a function is neither being created nor updated.
+    pub async fn settled(&self, name: &str) {
+        let is_settled = || async {
+            let shown = self.configuration(name).await;
+            shown["State"] != "Pending" && shown["LastUpdateStatus"] != "InProgress"
+        };
+        self.wire.until("a function to settle", is_settled).await;
+    }
+
+    /// Invokes; `path` may have a qualifier and a query after the name.
+    pub async fn invoke_with(
+        &self,
+        name: &str,
+        headers: &[(&str, &str)],
+        payload: impl Into<String>,
+    ) -> Answer {
+        let (name, query) = name.split_once('?').unwrap_or((name, ""));
+        let path = format!("{FUNCTIONS}/{name}/invocations?{query}");
+        self.wire.send(request("POST", &path, "lambda", headers, payload.into())).await
+    }
+
+    pub async fn invoke(&self, name: &str, payload: &str) -> Answer {
+        self.invoke_with(name, &[], payload).await
+    }
+
+    /// Waits until everything that functions wrote is in Logs.
+    pub async fn ship_logs(&self) {
+        soon("logs to be shipped", self.shipper.flush()).await;
+    }
+
+    /// Where packages lie unpacked.
+    pub fn trees(&self) -> PathBuf {
+        self.folder.path().join("trees")
+    }
+
+    /// Unpacked packages, whole ones and others, by their folders' names.
+    ///
+    /// # Panics
+    /// When the folder can't be read.
+    pub fn unpacked(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.trees()).expect("the folder is there");
+        let mut names =
+            entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"));
+        let mut names = names.by_ref().collect::<Vec<_>>();
+        names.sort();
+        names
+    }
+
+    /// Packages in the blob store.
+    ///
+    /// # Panics
+    /// When they can't be listed.
+    pub async fn stored_packages(&self) -> usize {
+        self.packages.disk.list(None).await.expect("a list").len()
+    }
+
+    /// Takes the unpacked packages away, and from now on nobody reads a stored one before
+    /// [`Lambda::release_packages`].
+    ///
+    /// # Panics
+    /// When the folder can't be emptied.
+    pub fn hold_packages(&self) {
+        for name in self.unpacked() {
+            std::fs::remove_dir_all(self.trees().join(name)).expect("a folder can be removed");
+        }
+        self.packages.closed.store(true, Ordering::Release);
+    }
+
+    /// Waits until somebody wants to read a stored package.
+    pub async fn until_package_wanted(&self) {
+        let mut reads = self.packages.reads.subscribe();
+        let wanted = soon("a package to be read", reads.wait_for(|reads| *reads > 0)).await;
+        assert!(wanted.is_ok(), "the sender lives here");
+    }
+
+    pub fn release_packages(&self) {
+        self.packages.closed.store(false, Ordering::Release);
+        self.packages.passes.add_permits(Semaphore::MAX_PERMITS / 2);
+    }
+
+    /// Loses every package, stored and unpacked.
+    pub async fn lose_packages(&self) {
+        self.hold_packages();
+        self.packages.closed.store(false, Ordering::Release);
+        for stored in self.packages.disk.list(None).await.expect("a list") {
+            self.packages.disk.delete(stored.blob.digest).await.expect("a blob can be deleted");
+        }
+    }
+}
+
+/// Blobs that a test can keep from being read.
+struct Gate {
+    disk: DiskBlobs,
+    closed: AtomicBool,
+    passes: Semaphore,
+    /// Reads that were wanted while it was closed.
+    reads: watch::Sender<usize>,
+}
+
+impl Blobs for Gate {
+    fn put<'a>(
+        &'a self,
+        source: &'a mut (dyn AsyncRead + Send + Unpin),
+        size_bytes_max: u64,
+    ) -> BoxFuture<'a, blob::Result<Blob>> {
+        self.disk.put(source, size_bytes_max)
+    }
+
+    fn get(&self, digest: Digest) -> BoxFuture<'_, blob::Result<Option<BlobReader>>> {
+        Box::pin(async move {
+            if self.closed.load(Ordering::Acquire) {
+                self.reads.send_modify(|reads| *reads += 1);
+                self.passes.acquire().await.expect("never closed").forget();
+            }
+            self.disk.get(digest).await
+        })
+    }
+
+    fn contains(&self, digest: Digest) -> BoxFuture<'_, blob::Result<bool>> {
+        self.disk.contains(digest)
+    }
+
+    fn delete(&self, digest: Digest) -> BoxFuture<'_, blob::Result<bool>> {
+        self.disk.delete(digest)
+    }
+
+    fn list(&self, after: Option<Digest>) -> BoxFuture<'_, blob::Result<Vec<Stored>>> {
+        self.disk.list(after)
+    }
+}

@@ -1,0 +1,35 @@
+//! The platform in memory, for tests: raw requests in, raw answers out, on a clock that the test moves.
+//!
+//! [`Ground`] is what everything stands on, [`Wire`] the platform behind its front door, [`Lambda`] one that has
+//! functions; those run in [`Scripted`] sandboxes, whose programs are futures of the test. `execution`'s own tests
+//! use the parts in `pools.rs`.
+
+mod http1;
+mod lambda;
+mod logs;
+mod package;
+mod pools;
+mod runtime;
+mod scripted;
+mod wire;
+
+use std::future::Future;
+use std::time::Duration;
+
+pub use http1::{Connection, Reply};
+pub use lambda::Lambda;
+pub use logs::Logs;
+pub use package::{package, package_of};
+pub use pools::{Records, invocation, options, version};
+pub use runtime::{Runtime, Work};
+pub use scripted::{Event, Scripted};
+pub use wire::{Answer, EPOCH_MS, Ground, Wire, request};
+
+/// Waits for what must come without anybody moving the clock. That nothing comes is a failure, not a hang.
+///
+/// # Panics
+/// When it does not come.
+pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let patience = Duration::from_secs(60);
+    tokio::time::timeout(patience, future).await.unwrap_or_else(|_| panic!("waited in vain: {what}"))
+}

@@ -1,0 +1,268 @@
+//! Sandboxes without processes: a program is a future, chosen by the function's handler, and everything that is done
+//! to a sandbox can be waited for.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::future::Future;
+use std::net::TcpListener;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use rustix::pipe::{PipeFlags, pipe_with};
+use sandbox::{
+    Cpu, Error, Exit, Isolation, Pending, Result, Sandbox, Sandboxes, Signal, Spec, Started, Usage,
+};
+use tokio::sync::{Semaphore, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::runtime::{self, Runtime};
+use crate::soon;
+
+/// What happens to a sandbox, by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    Started(usize),
+    /// Its program has work; told by those that say so.
+    Works(usize),
+    SharesCpu(usize),
+    Frozen(usize),
+    Thawed(usize),
+    Killed(usize),
+}
+
+type Program = Arc<dyn Fn(Runtime) -> Pin<Box<dyn Future<Output = Exit> + Send>> + Send + Sync>;
+
+/// Starts scripted sandboxes. Cheap to clone.
+#[derive(Clone)]
+pub struct Scripted(Arc<Inner>);
+
+pub(crate) struct Inner {
+    programs: Mutex<HashMap<String, Program>>,
+    events: watch::Sender<Vec<Event>>,
+    /// Starts asked for, of which some may wait.
+    asked: watch::Sender<usize>,
+    count: AtomicUsize,
+    held: AtomicBool,
+    may_start: Semaphore,
+    pub(crate) going_on: Semaphore,
+    failures: Mutex<VecDeque<Error>>,
+}
+
+impl Inner {
+    pub(crate) fn tell(&self, event: Event) {
+        self.events.send_modify(|events| events.push(event));
+    }
+}
+
+impl Scripted {
+    /// With the programs of `runtime.rs` for the handlers named like them.
+    #[expect(clippy::new_without_default, reason = "it is no value, it is a place where things happen")]
+    pub fn new() -> Self {
+        let scripted = Self(Arc::new(Inner {
+            programs: Mutex::default(),
+            events: watch::Sender::default(),
+            asked: watch::Sender::default(),
+            count: AtomicUsize::new(0),
+            held: AtomicBool::new(false),
+            may_start: Semaphore::new(0),
+            going_on: Semaphore::new(0),
+            failures: Mutex::default(),
+        }));
+        scripted.on("echo", runtime::echo);
+        scripted.on("held", runtime::held);
+        scripted.on("raise", runtime::raise);
+        scripted.on("hang", runtime::hang);
+        scripted.on("exit", runtime::exit);
+        scripted.on("out-of-memory", runtime::out_of_memory);
+        scripted.on("big", runtime::big);
+        scripted.on("init-raise", runtime::init_raise);
+        scripted.on("init-hang", runtime::init_hang);
+        scripted.on("init-exit", |_| std::future::ready(Exit::Code(7)));
+        scripted
+    }
+
+    /// Runs `program` for functions with this handler.
+    pub fn on<F: Future<Output = Exit> + Send + 'static>(
+        &self,
+        handler: &str,
+        program: impl Fn(Runtime) -> F + Send + Sync + 'static,
+    ) {
+        let program: Program = Arc::new(move |runtime| Box::pin(program(runtime)));
+        self.0.programs.lock().expect("no panic while held").insert(handler.to_owned(), program);
+    }
+
+    /// Starts wait from now on, until they are let through one by one.
+    pub fn hold_starts(&self) {
+        self.0.held.store(true, Ordering::Release);
+    }
+
+    pub fn let_start(&self, count: usize) {
+        self.0.may_start.add_permits(count);
+    }
+
+    /// Lets programs that wait for the test go on.
+    pub fn let_go_on(&self, count: usize) {
+        self.0.going_on.add_permits(count);
+    }
+
+    /// The next start that has no failure yet fails so.
+    pub fn fail_start(&self, error: Error) {
+        self.0.failures.lock().expect("no panic while held").push_back(error);
+    }
+
+    /// How many starts were asked for.
+    pub fn asked(&self) -> usize {
+        *self.0.asked.borrow()
+    }
+
+    /// Waits until so many starts were asked for.
+    pub async fn until_asked(&self, count: usize) {
+        let mut asked = self.0.asked.subscribe();
+        let reached = soon("a start to be asked for", asked.wait_for(|asked| *asked >= count)).await;
+        assert!(reached.is_ok(), "the sender lives here");
+    }
+
+    pub fn events(&self) -> Vec<Event> {
+        self.0.events.borrow().clone()
+    }
+
+    /// How often something happened.
+    pub fn count(&self, wanted: impl Fn(&Event) -> bool) -> usize {
+        self.0.events.borrow().iter().filter(|event| wanted(event)).count()
+    }
+
+    /// Waits until something has happened.
+    pub async fn until(&self, event: Event) {
+        self.until_times(event, 1).await;
+    }
+
+    /// Waits until something has happened so often.
+    pub async fn until_times(&self, event: Event, times: usize) {
+        let mut events = self.0.events.subscribe();
+        let often = |events: &Vec<Event>| events.iter().filter(|known| **known == event).count() >= times;
+        let reached = soon(&format!("{event:?} {times} times"), events.wait_for(often)).await;
+        assert!(reached.is_ok(), "the sender lives here");
+    }
+
+    async fn start_one(&self, spec: Spec) -> Result<Started> {
+        self.0.asked.send_modify(|asked| *asked += 1);
+        if self.0.held.load(Ordering::Acquire) {
+            self.0.may_start.acquire().await.expect("never closed").forget();
+        }
+        if let Some(error) = self.0.failures.lock().expect("no panic while held").pop_front() {
+            return Err(error);
+        }
+        let failed = |source| Error::Build { step: "script a sandbox".to_owned(), source };
+        let number = self.0.count.fetch_add(1, Ordering::AcqRel) + 1;
+        let runtime_api = listen().map_err(failed)?;
+        let platform = listen().map_err(failed)?;
+        let address = runtime_api.local_addr().map_err(failed)?;
+        let (reader, writer) =
+            pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).map_err(|errno| failed(errno.into()))?;
+        let spec = Arc::new(spec);
+        let runtime = Runtime::new(number, Arc::clone(&spec), address, Arc::new(writer), Arc::clone(&self.0));
+        let handler = runtime.variable("_HANDLER").unwrap_or_default().to_owned();
+        let program = self.0.programs.lock().expect("no panic while held").get(&handler).cloned();
+        let program = program.unwrap_or_else(|| panic!("no program for the handler {handler:?}"));
+        let killed = CancellationToken::new();
+        let exit = run(program(runtime), killed.clone());
+        self.0.tell(Event::Started(number));
+        Ok(Started {
+            runtime_api_address: address.to_string(),
+            platform_address: platform.local_addr().map_err(failed)?.to_string(),
+            runtime_api,
+            platform,
+            output: reader,
+            exit,
+            sandbox: Box::new(One { number, killed, sandboxes: Arc::clone(&self.0) }),
+        })
+    }
+}
+
+/// Runs a program until it ends or is killed.
+fn run(
+    program: Pin<Box<dyn Future<Output = Exit> + Send>>,
+    killed: CancellationToken,
+) -> Pending<'static, Exit> {
+    let (sender, ended) = oneshot::channel();
+    tokio::spawn(async move {
+        let exit = tokio::select! {
+            biased;
+            () = killed.cancelled() => Exit::Signal(9),
+            exit = program => exit,
+        };
+        // Whoever started it may not care how it ends.
+        let _ = sender.send(exit);
+    });
+    Box::pin(async move { ended.await.unwrap_or(Exit::Signal(9)) })
+}
+
+fn listen() -> std::io::Result<TcpListener> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+impl Sandboxes for Scripted {
+    fn start(&self, spec: Spec) -> Pending<'_, Result<Started>> {
+        Box::pin(self.start_one(spec))
+    }
+
+    fn describe(&self) -> Isolation {
+        Isolation { name: "scripted", guarantees: BTreeSet::new(), caveats: Vec::new() }
+    }
+
+    fn shutdown(&self) -> Pending<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+struct One {
+    number: usize,
+    killed: CancellationToken,
+    sandboxes: Arc<Inner>,
+}
+
+impl Sandbox for One {
+    fn freeze(&self) -> Result<()> {
+        self.sandboxes.tell(Event::Frozen(self.number));
+        Ok(())
+    }
+
+    fn thaw(&self) -> Result<()> {
+        self.sandboxes.tell(Event::Thawed(self.number));
+        Ok(())
+    }
+
+    fn set_cpu(&self, cpu: Cpu) -> Result<()> {
+        if cpu == Cpu::Share {
+            self.sandboxes.tell(Event::SharesCpu(self.number));
+        }
+        Ok(())
+    }
+
+    fn usage(&self) -> Result<Usage> {
+        Ok(Usage { memory_peak_bytes: Some(36 << 20), ..Usage::default() })
+    }
+
+    fn reset_memory_peak(&self) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn signal(&self, _: Signal) -> Result<()> {
+        Ok(())
+    }
+
+    fn kill(&self) {
+        if !self.killed.is_cancelled() {
+            self.killed.cancel();
+            self.sandboxes.tell(Event::Killed(self.number));
+        }
+    }
+}
+
+impl Drop for One {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
