@@ -33,6 +33,8 @@ pub struct Options {
     /// Serves the platform's endpoint to a sandbox until the token is cancelled.
     pub platform_door: Box<dyn Fn(std::net::TcpListener, CancellationToken) + Send + Sync>,
     pub network: Network,
+    /// How long a start waits for environments that have answered and are on their way back.
+    pub return_grace: Duration,
     /// How long an environment is idle before it is frozen. Long enough that a warm call pays no thaw.
     pub freeze_after: Duration,
     /// How long an environment is idle before it ends.
@@ -77,9 +79,6 @@ pub(crate) struct Pool {
     pools: Weak<Inner>,
     state: Mutex<PoolState>,
 }
-
-/// How long a start waits for environments that are on their way back.
-const RETURN_GRACE: Duration = Duration::from_millis(3);
 
 /// Where an environment joins the idle ones.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -319,7 +318,7 @@ impl Pool {
     async fn start_one(self: Arc<Self>, pools: Arc<Inner>, version: Arc<Version>) {
         // A caller who calls again at once is quicker than the environment that answered: that one is awaited first.
         if self.state().returning > 0 {
-            pools.options.env.sleep(RETURN_GRACE).await;
+            pools.options.env.sleep(pools.options.return_grace).await;
         }
         let started = match pools.starting().await {
             // Environments that were freed meanwhile may have served everybody.

@@ -24,6 +24,8 @@ use crate::{Error, bootstraps, services};
 
 /// How long requests under way may take after Ctrl-C.
 const DRAIN_MAX: Duration = Duration::from_secs(20);
+/// A caller who calls again at once is quicker than the environment that answered it; so long that one is awaited.
+const RETURN_GRACE: Duration = Duration::from_millis(3);
 /// An environment idle this long is frozen; a warm call within it pays no thaw.
 const FREEZE_AFTER: Duration = Duration::from_millis(100);
 
@@ -128,6 +130,7 @@ fn options(
             Network::Isolated => sandbox::Network::Isolated,
             Network::Outbound => sandbox::Network::Outbound,
         },
+        return_grace: RETURN_GRACE,
         freeze_after: FREEZE_AFTER,
         keep_alive: settings.keep_alive,
         concurrency_max: settings.concurrency,

@@ -52,6 +52,7 @@ pub fn options(env: &Env, sandboxes: &Scripted, sink: Arc<dyn LogSink>) -> Optio
         }),
         platform_door: Box::new(|_, _| ()),
         network: Network::Isolated,
+        return_grace: Duration::ZERO,
         freeze_after: Duration::from_millis(100),
         keep_alive: Duration::from_secs(600),
         concurrency_max: 1000,
