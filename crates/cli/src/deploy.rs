@@ -28,11 +28,11 @@ pub(crate) async fn run(flags: Flags) -> Result<Done, Error> {
     progress.finish_and_clear();
     let deployed = deployed?;
     if flags.common.json {
-        println!("{}", deployed.configuration);
+        say!("{}", deployed.configuration);
     } else {
-        println!("{} ({} ms)", say(&deployed), began.elapsed().as_millis());
+        say!("{} ({} ms)", say(&deployed), began.elapsed().as_millis());
         if let Some(note) = deployed.configuration["RuntimeVersionConfig"]["Error"]["Message"].as_str() {
-            println!("note: {note}");
+            say!("note: {note}");
         }
     }
     Ok(Done::Well)

@@ -40,7 +40,7 @@ pub(crate) async fn run(flags: Flags) -> Result<Done, Error> {
     let name = flags.deployment.function_name()?;
     let mut follower = Follower::new(&name, now_ms(), "");
     deploy_once(&flags, &mut client).await?;
-    println!("watching {}; call it with: lambent invoke {name}", source.display());
+    say!("watching {}; call it with: lambent invoke {name}", source.display());
     loop {
         tokio::select! {
             Some(()) = changed.recv() => {
@@ -62,6 +62,6 @@ pub(crate) async fn run(flags: Flags) -> Result<Done, Error> {
 async fn deploy_once(flags: &Flags, client: &mut Client) -> Result<(), Error> {
     let began = Instant::now();
     let deployed = flags.deployment.run(client).await?;
-    println!("{} ({} ms)", deploy::say(&deployed), began.elapsed().as_millis());
+    say!("{} ({} ms)", deploy::say(&deployed), began.elapsed().as_millis());
     Ok(())
 }

@@ -25,7 +25,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Done, Error> {
         ("AWS_SECRET_ACCESS_KEY", secret.as_str()),
     ];
     if flags.common.json {
-        println!(
+        say!(
             "{}",
             variables
                 .iter()
@@ -33,7 +33,7 @@ pub(crate) fn run(flags: &Flags) -> Result<Done, Error> {
                 .collect::<serde_json::Value>()
         );
     } else {
-        variables.iter().for_each(|(name, value)| println!("export {name}={value}"));
+        variables.iter().for_each(|(name, value)| say!("export {name}={value}"));
     }
     Ok(Done::Well)
 }

@@ -42,9 +42,9 @@ pub(crate) async fn run(flags: Flags) -> Result<Done, Error> {
     let payload = String::from_utf8_lossy(&answer.body);
     if flags.common.json {
         let payload = serde_json::from_str::<Json>(&payload).unwrap_or_else(|_| payload.as_ref().into());
-        println!("{}", json!({ "payload": payload, "failed": failed, "log": log, "ms": took_ms }));
+        say!("{}", json!({ "payload": payload, "failed": failed, "log": log, "ms": took_ms }));
     } else {
-        println!("{payload}");
+        say!("{payload}");
         let cold = if log.contains("Init Duration:") { "cold" } else { "warm" };
         if flags.log {
             eprint!("{log}");

@@ -4,6 +4,16 @@
 
 #![expect(clippy::disallowed_methods, reason = "a client at the user's side: it waits by the user's clock")]
 
+/// Prints a line on standard output. A reader that has left, as `head` does, ends the command without a fuss.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        if writeln!(std::io::stdout(), $($text)*).is_err() {
+            std::process::exit(0);
+        }
+    }};
+}
+
 mod client;
 mod deploy;
 mod dev;

@@ -53,9 +53,9 @@ pub(crate) fn now_ms() -> u64 {
 
 pub(crate) fn print(event: &Json, json: bool) {
     if json {
-        println!("{event}");
+        say!("{event}");
     } else {
-        println!("{}", event["message"].as_str().unwrap_or_default().trim_end());
+        say!("{}", event["message"].as_str().unwrap_or_default().trim_end());
     }
 }
 

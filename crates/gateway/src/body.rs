@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 
 /// The largest body of any operation: Lambda's bound of a request with a package in it.
 pub const BODY_BYTES_MAX: usize = 70_167_211;
@@ -15,6 +15,10 @@ pub enum Error {
 }
 
 pub async fn read(body: Incoming) -> Result<Bytes, Error> {
+    // A length that is announced is refused before the body comes.
+    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
+        return Err(Error::TooLarge);
+    }
     match Limited::new(body, BODY_BYTES_MAX).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Error::TooLarge),

@@ -8,6 +8,14 @@ use sandbox::{Finding, Status};
 
 use crate::Error;
 
+/// Prints a line, if anybody still reads.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($text)*);
+    }};
+}
+
 #[derive(Args)]
 pub struct Flags {
     /// Folder for what is tried [default: the system's temporary folder]
@@ -33,10 +41,7 @@ pub fn run(flags: &Flags) -> Result<(), Error> {
     findings.extend(languages());
     for finding in &findings {
         if flags.json {
-            println!(
-                "{}",
-                serde_json::to_string(finding).map_err(|error| Error::failed("write JSON", error))?
-            );
+            say!("{}", serde_json::to_string(finding).map_err(|error| Error::failed("write JSON", error))?);
         } else {
             print(finding);
         }
@@ -70,8 +75,8 @@ fn print(finding: &Finding) {
         Status::Limited => "limited",
         Status::Missing => "MISSING",
     };
-    println!("{mark}  {:<34} {}", finding.name, finding.detail);
+    say!("{mark}  {:<34} {}", finding.name, finding.detail);
     if !finding.fix.is_empty() && finding.status != Status::Ok {
-        println!("         {:<34} fix: {}", "", finding.fix);
+        say!("         {:<34} fix: {}", "", finding.fix);
     }
 }

@@ -122,6 +122,10 @@ impl Settings {
         let log = log.parse().map_err(|_| {
             Error::Said(format!("--log {log:?} is no level: error, warn, info, debug, trace"))
         })?;
+        let environments = flags.environments.or(file.environments).unwrap_or(1000);
+        if environments == 0 {
+            return Err(Error::Said("--environments 0 would run nothing; give at least 1".to_owned()));
+        }
         Ok(Self {
             listen,
             auth,
@@ -130,7 +134,7 @@ impl Settings {
             runtimes: flags.runtimes.or(file.runtimes).unwrap_or_else(|| data.join("runtimes")),
             network: flags.network.or(file.network).unwrap_or(Network::Isolated),
             concurrency: flags.concurrency.or(file.concurrency).unwrap_or(1000),
-            environments: flags.environments.or(file.environments).unwrap_or(1000).max(1),
+            environments,
             keep_alive: Duration::from_secs(flags.keep_alive.or(file.keep_alive).unwrap_or(600)),
             data,
             home,

@@ -91,10 +91,12 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
     let _ = door.set(gateway.clone());
     let mut jobs = platform.start_jobs(&Caller::root(DEFAULT_ACCOUNT, DEFAULT_REGION));
     let hosted = runtimes.list().cloned().collect::<Vec<_>>();
+    // Before anybody learns that it is ready: who stops it at once gets a clean stop too.
+    let stop = stop_signal()?;
     print_banner(&settings, &address.to_string(), &isolation, &hosted);
     tokio::task::spawn_blocking(move || bootstraps::precompile(&hosted));
 
-    gateway.serve(listener, stop_signal(), env.sleep(DRAIN_MAX)).await;
+    gateway.serve(listener, stop, env.sleep(DRAIN_MAX)).await;
     pools.shutdown().await;
     shipper.flush().await;
     jobs.shutdown().await;
@@ -203,18 +205,17 @@ fn clean_marker(data: &Path) -> std::path::PathBuf {
     data.join("stopped-cleanly")
 }
 
-/// Resolves on Ctrl-C and on SIGTERM.
-async fn stop_signal() {
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    say("stopping: requests under way finish first");
+/// Listens for Ctrl-C and SIGTERM from now on; the future resolves at the first.
+fn stop_signal() -> Result<impl Future<Output = ()>, Error> {
+    let listen = |kind| signal(kind).map_err(|error| Error::failed("listen for signals", error));
+    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        say("stopping: requests under way finish first");
+    })
 }
 
 /// Prints a line, if anybody still reads: on Ctrl-C the reader of a pipe may be gone first.
@@ -242,19 +243,19 @@ fn print_banner(settings: &Settings, address: &str, isolation: &Isolation, hoste
         Auth::Open => "open: any key or none, account 000000000000",
         Auth::Signed => "signed: only keys that exist",
     };
-    println!("lambent {} is ready at http://{address}", env!("CARGO_PKG_VERSION"));
-    println!();
-    println!("  data       {}", settings.data.display());
-    println!("  sandbox    {sandbox}");
-    println!("  languages  {languages}, provided.*");
-    println!("  auth       {auth}");
-    println!();
-    println!("Point an AWS client here:");
+    say(&format!("lambent {} is ready at http://{address}", env!("CARGO_PKG_VERSION")));
+    say("");
+    say(&format!("  data       {}", settings.data.display()));
+    say(&format!("  sandbox    {sandbox}"));
+    say(&format!("  languages  {languages}, provided.*"));
+    say(&format!("  auth       {auth}"));
+    say("");
+    say("Point an AWS client here:");
     let secrets = match settings.auth {
         Auth::Open => String::new(),
         Auth::Signed => format!(" --secrets {}", secrets_file(&settings.data).display()),
     };
-    println!("  eval \"$(lambent env --endpoint http://{address}{secrets})\"");
-    println!("Or deploy a folder:");
-    println!("  lambent deploy examples/hello-python && lambent invoke hello-python");
+    say(&format!("  eval \"$(lambent env --endpoint http://{address}{secrets})\""));
+    say("Or deploy a folder:");
+    say("  lambent deploy examples/hello-python && lambent invoke hello-python");
 }

@@ -2,6 +2,7 @@
 //!
 //! Start with `ops/create_function.rs` and `ops/invoke.rs`; `function.rs` has the record and its states.
 
+mod collect;
 mod function;
 mod keys;
 mod log_shipping;
@@ -81,6 +82,7 @@ pub fn service(config: Config) -> Service {
         .op(ops::untag_resource)
         .op(ops::update_function_code)
         .op(ops::update_function_configuration)
+        .job("collect unused packages", collect::run)
         .job("settle functions", settle::run)
         .job("ship function logs", log_shipping::run)
         .done()

@@ -7,6 +7,7 @@ use std::io::{self, Cursor, Read, Seek};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use api_lambda::errors;
 use aws_wire::{AwsError, Result};
@@ -23,6 +24,9 @@ use crate::function::Code;
 pub(crate) const ZIPPED_BYTES_MAX: usize = 52_428_800;
 /// Of what a package unpacks to.
 pub(crate) const UNZIPPED_BYTES_MAX: u64 = 262_144_000;
+/// How long a package that no function uses is kept. A function that is being created has stored its package before
+/// its record, and the last invocation of an old package may take fifteen minutes.
+pub(crate) const UNUSED_KEPT: Duration = Duration::from_secs(60 * 60);
 /// Files and folders in one package; AWS names no bound, but unpacking needs one.
 const ENTRIES_MAX: usize = 200_000;
 
@@ -94,6 +98,29 @@ impl Packages {
             .map_err(AwsError::internal)?;
         self.adopt(&staging, &code.sha256).map_err(AwsError::internal)?;
         Ok(tree)
+    }
+
+    /// Removes the packages that `is_used` does not know and that nobody has put for [`UNUSED_KEPT`].
+    pub(crate) async fn collect(&self, is_used: impl Fn(&str) -> bool) -> Result<usize> {
+        let mut removed = 0;
+        let mut after = None;
+        loop {
+            let page = self.blobs.list(after).await.map_err(AwsError::internal)?;
+            let Some(last) = page.last() else { return Ok(removed) };
+            after = Some(last.blob.digest);
+            for stored in page {
+                let sha256 = stored.blob.digest.to_string();
+                if is_used(&sha256) || self.env.now().since(stored.stored_at) < UNUSED_KEPT {
+                    continue;
+                }
+                self.blobs.delete(stored.blob.digest).await.map_err(AwsError::internal)?;
+                let tree = self.trees.join(sha256);
+                if tree.is_dir() {
+                    tokio::fs::remove_dir_all(tree).await.map_err(AwsError::internal)?;
+                }
+                removed += 1;
+            }
+        }
     }
 
     fn staging(&self) -> PathBuf {
