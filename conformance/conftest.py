@@ -1,6 +1,4 @@
 """Fixtures of every suite: a platform for each file of tests, and functions on it."""
-import shutil
-
 import pytest
 
 import harness
@@ -17,7 +15,7 @@ def start():
 
     yield start_one
     for platform in platforms:
-        remove(platform)
+        platform.remove()
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +25,7 @@ def platform(request):
     yield platform
     alive = platform.running()
     log = platform.log()
-    remove(platform)
+    platform.remove()
     assert alive, "the platform ended under the tests\n" + log[-4000:]
     assert "panicked" not in log, log[-4000:]
 
@@ -35,11 +33,3 @@ def platform(request):
 @pytest.fixture(scope="module")
 def functions(platform):
     return harness.Functions(platform)
-
-
-def remove(platform):
-    try:
-        platform.stop()
-    finally:
-        shutil.rmtree(platform.data, ignore_errors=True)
-        platform.log_path.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import stat
 import subprocess
@@ -39,7 +40,20 @@ class Lambent:
         self.data = pathlib.Path(data or tempfile.mkdtemp(prefix="lambent-conformance-"))
         self.log_path = self.data.parent / (self.data.name + ".log")
         self.process = None
-        self.start()
+        try:
+            self.start()
+        except AssertionError:
+            if data is None:
+                self.remove()
+            raise
+
+    def remove(self):
+        """Ends it and forgets its folder."""
+        try:
+            self.stop()
+        finally:
+            shutil.rmtree(self.data, ignore_errors=True)
+            self.log_path.unlink(missing_ok=True)
 
     def start(self):
         command = [BINARY, "up", "--listen", "127.0.0.1:0", "--data", str(self.data), *self.flags]

@@ -7,7 +7,7 @@ import urllib.parse
 
 import pytest
 
-from harness import Functions
+from harness import Functions, eventually
 
 CALLS = 1000
 
@@ -49,14 +49,12 @@ def test_what_exceeds_the_accounts_concurrency_is_throttled(start):
     functions = Functions(start("--concurrency", "2"))
     name = functions.create("import time\ndef handler(event, context):\n    time.sleep(event)\n    return 'done'\n",
                             Timeout=20)
-    busy = [threading.Thread(target=functions.ask, args=(name, 3)) for _ in range(2)]
+    busy = [threading.Thread(target=functions.ask, args=(name, 5)) for _ in range(2)]
     [thread.start() for thread in busy]
-    while True:
-        try:
-            assert functions.ask(name, 0) == "done"
-        except functions.api.exceptions.TooManyRequestsException as refused:
-            throttled = refused.response
-            break
+    eventually(lambda: sum(line.startswith("START") for line in functions.lines(name, "^START")) == 2, "both calls to begin")
+    with pytest.raises(functions.api.exceptions.TooManyRequestsException) as refused:
+        functions.ask(name, 0)
+    throttled = refused.value.response
     assert throttled["ResponseMetadata"]["HTTPStatusCode"] == 429
     assert throttled["Error"] == {"Code": "TooManyRequestsException", "Message": "Rate Exceeded."}
     assert throttled["Reason"] == "ConcurrentInvocationLimitExceeded"
@@ -79,7 +77,7 @@ def test_an_environment_that_becomes_idle_makes_room_for_who_waits(start):
     other = functions.create("def handler(event, context):\n    return 'had its turn'\n")
     busy = threading.Thread(target=functions.ask, args=(slow,))
     busy.start()
-    functions.lines(slow, "START")
+    functions.lines(slow, "^START")
     impatient = Functions(functions.platform)
     impatient.api = functions.platform.client("lambda", read_timeout=15)
     assert impatient.ask(other) == "had its turn"

@@ -87,8 +87,8 @@ def test_new_code_while_the_old_still_runs(functions):
     assert functions.ask(name, 0) == "old"
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         long = pool.submit(functions.ask, name, 3)
-        eventually(lambda: any("START" in line for line in functions.lines(name, "END"))
-                   and not long.done(), "the long invocation to begin")
+        eventually(lambda: sum(line.startswith("START") for line in functions.lines(name, "^START")) == 2,
+                   "the long invocation to begin")
         functions.update(name, {"app.py": "def handler(event, context):\n    return 'new'\n"})
         assert functions.ask(name, 0) == "new"
         assert not long.done(), "the update was to come while the old code runs"
@@ -105,7 +105,7 @@ def test_old_environments_end_with_their_last_call(functions, platform, change, 
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         call = pool.submit(functions.ask, name, 1 if when == "meanwhile" else 0)
         if when == "meanwhile":
-            functions.lines(name, "START")
+            functions.lines(name, "^START")
         else:
             call.result()
         if change == "update":
