@@ -202,11 +202,16 @@ impl Lambda {
         self.packages.closed.store(true, Ordering::Release);
     }
 
-    /// Waits until somebody wants to read a stored package.
-    pub async fn until_package_wanted(&self) {
+    /// Waits until somebody has wanted to read so many stored packages.
+    pub async fn until_packages_wanted(&self, count: usize) {
         let mut reads = self.packages.reads.subscribe();
-        let wanted = soon("a package to be read", reads.wait_for(|reads| *reads > 0)).await;
+        let wanted = soon("packages to be read", reads.wait_for(|reads| *reads >= count)).await;
         assert!(wanted.is_ok(), "the sender lives here");
+    }
+
+    /// Lets one who waits for a package have it.
+    pub fn let_read_one(&self) {
+        self.packages.passes.add_permits(1);
     }
 
     pub fn release_packages(&self) {
