@@ -7,6 +7,9 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::net::RecvFlags;
+use rustix::event::{PollFd, PollFlags};
+use rustix::thread::LinkNameSpaceType;
+use sandbox::Network;
 use serde::{Deserialize, Serialize};
 
 use crate::cgroup::{self, Layout};
@@ -16,6 +19,9 @@ use crate::failure::{Failure, Result, Step};
 use crate::init;
 use crate::launch::Kit;
 use crate::netns;
+use crate::outlet;
+use crate::relay::{self, Relay};
+use crate::root::{enter_namespace, open_namespace};
 use crate::scratch::{Disk, Disks};
 use crate::sys::{self, Forked};
 use crate::wire::Settings;
@@ -27,7 +33,9 @@ const NAMESPACES: i32 = libc::CLONE_NEWPID | libc::CLONE_NEWIPC | libc::CLONE_NE
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Order {
     /// A first process in its own namespaces and cgroup, waiting to be told what to run.
-    Kit,
+    Kit {
+        network: Network,
+    },
     Disk {
         size: u64,
     },
@@ -43,6 +51,7 @@ pub(crate) enum Order {
 pub(crate) enum Supply {
     /// Comes with the process, its status socket and the two listeners.
     Kit {
+        network: Network,
         group: Option<String>,
         pid: i32,
     },
@@ -51,7 +60,10 @@ pub(crate) enum Supply {
         size: u64,
         token: u64,
     },
-    KitFailed(Failure),
+    KitFailed {
+        network: Network,
+        failure: Failure,
+    },
     DiskFailed {
         size: u64,
         failure: Failure,
@@ -69,8 +81,15 @@ pub(crate) fn open(settings: &Settings, plan: Plan<'_>, lock: &OwnedFd) -> Resul
             let mut keep = [theirs.as_raw_fd(), lock.as_raw_fd(), plan.root.as_raw_fd()];
             keep.sort_unstable();
             sys::close_all_but(4, &keep);
+            let Ok(home) = open_namespace("net") else { sys::exit_now(1) };
             Stockroom {
                 socket: theirs,
+                home,
+                relay: None,
+                relay_setup: relay::Setup {
+                    uid: settings.uid_base,
+                    refused: settings.outbound.refused.clone(),
+                },
                 plan,
                 disks: Disks::new(settings.scratch_dir.clone()),
                 groups: HashSet::new(),
@@ -94,6 +113,11 @@ pub(crate) struct Plan<'a> {
 
 struct Stockroom<'a> {
     socket: OwnedFd,
+    /// The host's network namespace.
+    home: OwnedFd,
+    /// Started when the first sandbox needs it.
+    relay: Option<Relay>,
+    relay_setup: relay::Setup,
     plan: Plan<'a>,
     disks: Disks,
     /// Every cgroup that exists.
@@ -110,9 +134,10 @@ impl Stockroom<'_> {
         let (mut wanted, mut discarded) = (VecDeque::new(), VecDeque::new());
         loop {
             // Wait only when there is nothing to do.
-            let idle = wanted.is_empty() && discarded.is_empty();
-            let flags = if idle { RecvFlags::empty() } else { RecvFlags::DONTWAIT };
-            match receiver.receive(&self.socket, flags) {
+            if wanted.is_empty() && discarded.is_empty() && !self.wait() {
+                break;
+            }
+            match receiver.receive(&self.socket, RecvFlags::DONTWAIT) {
                 Ok(Some((order @ Order::Discard { .. }, _))) => discarded.push_back(order),
                 Ok(Some((order, _))) => wanted.push_back(order),
                 Ok(None) => break,
@@ -130,16 +155,26 @@ impl Stockroom<'_> {
         self.close();
     }
 
+    /// Waits for an order, or the end of the spawner; `false` if the relay has ended. Its sandboxes have lost
+    /// their connections, and whoever waits for an answer cannot know: better to begin anew altogether.
+    fn wait(&self) -> bool {
+        let mut polled = vec![PollFd::new(&self.socket, PollFlags::IN)];
+        polled.extend(self.relay.as_ref().map(|relay| PollFd::new(relay.end(), PollFlags::IN)));
+        // Interrupted or not: what is to be done is asked without waiting.
+        let _ = rustix::event::poll(&mut polled, None);
+        polled.get(1).is_none_or(|relay| relay.revents().is_empty())
+    }
+
     /// Fails only when the spawner cannot be reached.
     fn serve(&mut self, order: Order) -> std::io::Result<()> {
         match order {
-            Order::Kit => match self.make_kit() {
+            Order::Kit { network } => match self.make_kit(network) {
                 Ok(Kit { group, doors, parked, .. }) => {
                     let fds = [&parked.pidfd, &parked.status, &doors.runtime_api, &doors.platform];
                     let fds = fds.map(AsFd::as_fd);
-                    channel::send(&self.socket, &Supply::Kit { group, pid: parked.pid }, &fds)
+                    channel::send(&self.socket, &Supply::Kit { network, group, pid: parked.pid }, &fds)
                 }
-                Err(failure) => channel::send(&self.socket, &Supply::KitFailed(failure), &[]),
+                Err(failure) => channel::send(&self.socket, &Supply::KitFailed { network, failure }, &[]),
             },
             Order::Disk { size } => match self.disks.make(size) {
                 Ok((mount, disk)) => {
@@ -166,9 +201,17 @@ impl Stockroom<'_> {
         }
     }
 
-    fn make_kit(&mut self) -> Result<Kit> {
+    fn make_kit(&mut self, network: Network) -> Result<Kit> {
+        if network == Network::Outbound && self.relay.is_none() {
+            enter_namespace(&self.home, LinkNameSpaceType::Network)?;
+            self.relay = Some(Relay::start(&self.relay_setup, self.plan.root)?);
+        }
         // Leaves this process in the new namespace, where the child then is too.
         let doors = netns::make()?;
+        let outlet = match network {
+            Network::Isolated => None,
+            Network::Outbound => Some(outlet::make()?),
+        };
         let mut group = None;
         if !self.plan.layout.is_empty() {
             self.made += 1;
@@ -184,10 +227,16 @@ impl Stockroom<'_> {
         let walls = Walls { entrances: &entrances, root: self.plan.root, filter: self.plan.filter };
         // The spawner is to be its parent: it collects it, and its end is the child's.
         let parked = init::park(NAMESPACES | libc::CLONE_PARENT, Some(walls))?;
+        if let (Some(relay), Some(outlet)) = (&self.relay, &outlet) {
+            relay.serve(&parked.pidfd, outlet)?;
+        }
         Ok(Kit { group, doors, parked, memory: None })
     }
 
     fn close(mut self) {
+        if let Some(relay) = self.relay.take() {
+            relay.close();
+        }
         for name in &self.groups {
             self.plan.layout.group(name).kill();
         }
