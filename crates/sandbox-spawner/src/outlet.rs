@@ -25,6 +25,9 @@ pub(crate) const NEVER_OUTSIDE: [(Ipv4Addr, u8); 4] = [
     (Ipv4Addr::new(240, 0, 0, 0), 4),
 ];
 
+/// Connections that may wait for the relay.
+const BACKLOG: i32 = 1024;
+
 /// What the relay needs for one sandbox.
 pub(crate) struct Outlet {
     /// Accepts connections to any address but the own ones.
@@ -47,6 +50,8 @@ pub(crate) fn make() -> Result<Outlet> {
         netlink.add_route(network, bits, Fate::Unreachable).step("close routes that lead nowhere")?;
     }
     let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map(OwnedFd::from).step("listen for the relay")?;
+    // The usual backlog is small for a function that opens many connections at once.
+    rustix::net::listen(&tcp, BACKLOG).step("listen for the relay")?;
     let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).map(OwnedFd::from).step("receive for the relay")?;
     sys::tell_destinations(udp.as_fd()).step("ask for datagrams' destinations")?;
     let protocol = Some(rustix::net::ipproto::RAW);

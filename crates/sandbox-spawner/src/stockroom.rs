@@ -234,6 +234,8 @@ impl Stockroom<'_> {
     }
 
     fn close(mut self) {
+        // Nobody is to be given parts that are about to go.
+        let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
         if let Some(relay) = self.relay.take() {
             relay.close();
         }
