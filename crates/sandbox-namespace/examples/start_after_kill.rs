@@ -32,14 +32,14 @@ fn main() -> Outcome<()> {
 async fn measure(scratch: &Path, code: &Path) -> Outcome<()> {
     let env = env::Env::system();
     let sandboxes = NamespaceSandboxes::open(Options::new(Command::own()?, scratch.into())).await?;
-    for (what, victims) in
-        [("quiet", 0), ("after the kill of one", 1), ("after the kill of a burst", BURST)]
+    for (what, victims) in [("quiet", 0), ("after the kill of one", 1), ("after the kill of a burst", BURST)]
     {
         let mut times = Vec::new();
         for _ in 0..ROUNDS {
             let mut doomed = Vec::new();
             for _ in 0..victims {
-                let mut victim = sandboxes.start(python(code, "open('/tmp/x', 'w').write('x' * 1000000)")).await?;
+                let mut victim =
+                    sandboxes.start(python(code, "open('/tmp/x', 'w').write('x' * 1000000)")).await?;
                 first_byte(&mut victim).await?;
                 doomed.push(victim);
             }
@@ -70,7 +70,13 @@ async fn measure(scratch: &Path, code: &Path) -> Outcome<()> {
     }
     times.sort();
     let at = |share: usize| times[ROUNDS * share / 100];
-    println!("{:30} p50 {:?} p90 {:?} max {:?}", "each in place of the last", at(50), at(90), times[ROUNDS - 1]);
+    println!(
+        "{:30} p50 {:?} p90 {:?} max {:?}",
+        "each in place of the last",
+        at(50),
+        at(90),
+        times[ROUNDS - 1]
+    );
     sandboxes.shutdown().await;
     Ok(())
 }

@@ -144,7 +144,8 @@ async fn answer(bench: &Bench, text: &str) -> String {
 fn the_outside_is_reached() {
     let world = World::make(0);
     let outside = world.outside;
-    with("reach", |options| options.outbound.resolvers = vec![outside], |bench, _| async move {
+    let change = |options: &mut Options| options.outbound.resolvers = vec![outside];
+    with("reach", change, |bench, _| async move {
         assert_eq!(answer(&bench, &format!("print(tcp('{outside}', 7))")).await, "hello x bye");
         let expected = format!("echo y from {outside}:7");
         assert_eq!(answer(&bench, &format!("print(udp('{outside}', 7, 10))")).await, expected);
@@ -189,7 +190,14 @@ fn this_machine_is_not_reached() {
     let (host, outside) = (world.host.to_string(), world.outside);
     assert!(addresses.contains(&host.as_str()), "{addresses:?}");
     let broadcast = Ipv4Addr::from(u32::from(outside) + 1).to_string();
-    addresses.extend(["127.0.0.1", "127.1.2.3", "0.0.0.0", "169.254.169.254", "255.255.255.255", "224.0.0.1"]);
+    addresses.extend([
+        "127.0.0.1",
+        "127.1.2.3",
+        "0.0.0.0",
+        "169.254.169.254",
+        "255.255.255.255",
+        "224.0.0.1",
+    ]);
     addresses.push(&broadcast);
     let text = format!(
         "for host in {addresses:?}:\n\
@@ -197,51 +205,63 @@ fn this_machine_is_not_reached() {
          \x20   if host not in ('255.255.255.255', '224.0.0.1'): print(host, tcp(host, 22), udp(host, 53, 0.2))\n\
          print(tcp('{outside}', 7))"
     );
-    with("machine", |_| {}, |bench, _| async move {
-        let output = answer(&bench, &text).await;
-        eprintln!("{output}");
-        // The script works, as its last line shows; none of the others tells of an answer.
-        assert!(output.ends_with("\nhello x bye"), "{output}");
-        assert!(!output.contains(" from ") && !output.contains("nothing"), "{output}");
-        assert_eq!(output.matches("hello").count(), 1, "{output}");
-        // A connection that was made would wait here.
-        let nobody = listener.accept().expect_err("nobody connected");
-        assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock);
-        let nothing = receiver.recv(&mut [0; 9]).expect_err("nothing received");
-        assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock);
-    });
+    with(
+        "machine",
+        |_| {},
+        |bench, _| async move {
+            let output = answer(&bench, &text).await;
+            eprintln!("{output}");
+            // The script works, as its last line shows; none of the others tells of an answer.
+            assert!(output.ends_with("\nhello x bye"), "{output}");
+            assert!(!output.contains(" from ") && !output.contains("nothing"), "{output}");
+            assert_eq!(output.matches("hello").count(), 1, "{output}");
+            // A connection that was made would wait here.
+            let nobody = listener.accept().expect_err("nobody connected");
+            assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock);
+            let nothing = receiver.recv(&mut [0; 9]).expect_err("nothing received");
+            assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock);
+        },
+    );
     drop(world);
 }
 
 #[test]
 fn others_are_not_reached() {
-    with("others", |_| {}, |bench, _| async move {
-        let serve = "s = socket.create_server(('0.0.0.0', 7777)); print('up', flush=True); s.accept(); print('bad')";
-        let mut other = bench.start(script(&bench, serve)).await;
-        read_until(&mut other, "up\n").await;
-        let text = "print(tcp('169.254.76.1', 7777), udp('169.254.76.1', 7777))";
-        assert_eq!(answer(&bench, text).await, "ConnectionRefusedError TimeoutError");
-        other.sandbox.kill();
-        assert_eq!(read_all(&mut other).await, "");
-        // Its own listener is reached at every address of its own, and at no other.
-        let text = "import threading; s = socket.create_server(('0.0.0.0', 7777)); d = '192.0.2.1'\n\
+    with(
+        "others",
+        |_| {},
+        |bench, _| async move {
+            let serve = "s = socket.create_server(('0.0.0.0', 7777)); print('up', flush=True); s.accept(); print('bad')";
+            let mut other = bench.start(script(&bench, serve)).await;
+            read_until(&mut other, "up\n").await;
+            let text = "print(tcp('169.254.76.1', 7777), udp('169.254.76.1', 7777))";
+            assert_eq!(answer(&bench, text).await, "ConnectionRefusedError TimeoutError");
+            other.sandbox.kill();
+            assert_eq!(read_all(&mut other).await, "");
+            // Its own listener is reached at every address of its own, and at no other.
+            let text = "import threading; s = socket.create_server(('0.0.0.0', 7777)); d = '192.0.2.1'\n\
                     def one():\n    while True: c = s.accept()[0]; c.recv(9); c.sendall(b'me'); c.close()\n\
                     threading.Thread(target=one, daemon=True).start()\n\
                     print(tcp('127.0.0.1', 7777)[:2], tcp('169.254.76.1', 7777)[:2], end='')";
-        assert!(answer(&bench, text).await.starts_with("me me"));
-    });
+            assert!(answer(&bench, text).await.starts_with("me me"));
+        },
+    );
 }
 
 #[test]
 fn isolated_stays_isolated() {
     let world = World::make(2);
     let outside = world.outside;
-    with("isolated", |_| {}, |bench, _| async move {
-        // Made on demand beside a stock of the other kind.
-        let text = format!("{ASK}\nprint(tcp('{outside}', 7), udp('{outside}', 7))");
-        assert_eq!(bench.answer(&text).await, "OSError OSError");
-        assert_eq!(answer(&bench, &format!("print(tcp('{outside}', 7))")).await, "hello x bye");
-    });
+    with(
+        "isolated",
+        |_| {},
+        |bench, _| async move {
+            // Made on demand beside a stock of the other kind.
+            let text = format!("{ASK}\nprint(tcp('{outside}', 7), udp('{outside}', 7))");
+            assert_eq!(bench.answer(&text).await, "OSError OSError");
+            assert_eq!(answer(&bench, &format!("print(tcp('{outside}', 7))")).await, "hello x bye");
+        },
+    );
     drop(world);
 }
 
@@ -268,17 +288,21 @@ fn refused_networks_are_refused() {
 fn false_senders_are_not_heard() {
     let world = World::make(4);
     let outside = world.outside;
-    with("false", |_| {}, |bench, _| async move {
-        let text = format!(
-            "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(0.3)\n\
+    with(
+        "false",
+        |_| {},
+        |bench, _| async move {
+            let text = format!(
+                "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(0.3)\n\
              s.bind(('{outside}', 7777)); s.sendto(b'y', ('{outside}', 53))\n\
              try: print(s.recvfrom(99))\n\
              except OSError as e: print(type(e).__name__)\n\
              s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(10)\n\
              s.sendto(b'?', ('{outside}', 53)); print(s.recv(99).decode())"
-        );
-        assert_eq!(answer(&bench, &text).await, "TimeoutError\n1");
-    });
+            );
+            assert_eq!(answer(&bench, &text).await, "TimeoutError\n1");
+        },
+    );
     drop(world);
 }
 
@@ -286,9 +310,12 @@ fn false_senders_are_not_heard() {
 fn many_connections_are_bounded() {
     let world = World::make(5);
     let outside = world.outside;
-    with("many", |_| {}, |bench, _| async move {
-        let text = format!(
-            "made = []\n\
+    with(
+        "many",
+        |_| {},
+        |bench, _| async move {
+            let text = format!(
+                "made = []\n\
              for n in range(600):\n\
              \x20   try: made.append(socket.create_connection(('{outside}', 7), 10))\n\
              \x20   except ConnectionResetError: pass\n\
@@ -301,33 +328,60 @@ fn many_connections_are_bounded() {
              for s in u: s.settimeout(10); s.sendto(b'y', ('{outside}', 7)); s.recv(9)\n\
              import time; time.sleep(0.2)\n\
              print(good, tcp('{outside}', 7))"
-        );
-        assert_eq!(answer(&bench, &text).await, "512 hello x bye");
-    });
+            );
+            assert_eq!(answer(&bench, &text).await, "512 hello x bye");
+        },
+    );
     drop(world);
 }
 
 #[test]
 fn the_relay_ends_with_its_sandboxes() {
-    with("end", |_| {}, |bench, sandboxes| async move {
-        let spawner = sandboxes.spawner_pid().await.expect("pid");
-        let mut started = bench.start(script(&bench, "print('up', flush=True); input = 1\nimport time; time.sleep(1000)")).await;
-        read_until(&mut started, "up\n").await;
-        let relay = relay_below(spawner).expect("a relay");
-        let status = std::fs::read_to_string(format!("/proc/{relay}/status")).expect("status");
-        for line in ["CapEff:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"] {
-            assert!(status.contains(line), "{line}: {status}");
+    with(
+        "end",
+        |_| {},
+        |bench, sandboxes| async move {
+            let spawner = sandboxes.spawner_pid().await.expect("pid");
+            let mut started = bench
+                .start(script(&bench, "print('up', flush=True); input = 1\nimport time; time.sleep(1000)"))
+                .await;
+            read_until(&mut started, "up\n").await;
+            let relay = relay_below(spawner).expect("a relay");
+            let status = std::fs::read_to_string(format!("/proc/{relay}/status")).expect("status");
+            for line in
+                ["CapEff:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"]
+            {
+                assert!(status.contains(line), "{line}: {status}");
+            }
+            assert!(!status.contains("Uid:\t0"), "{status}");
+            run("kill", &["-KILL", &relay]);
+            // Connections are lost, and so are those that had them; another spawner takes over.
+            assert_eq!(within(started.exit).await, Exit::Signal(9));
+            assert_eq!(answer(&bench, "print('again')").await, "again");
+            let spawner = sandboxes.spawner_pid().await.expect("pid");
+            let relay = relay_below(spawner).expect("another relay");
+            // With the stockroom and the spawner killed at once nobody is left to tell it.
+            let stockroom =
+                children(&spawner.to_string()).into_iter().find(|child| !children(child).is_empty());
+            run("kill", &["-KILL", &stockroom.expect("a stockroom"), &spawner.to_string()]);
+            until_gone(&relay).await;
+            assert_eq!(answer(&bench, "print('again')").await, "again");
+            let relay = relay_below(sandboxes.spawner_pid().await.expect("pid")).expect("a third relay");
+            within(sandboxes.shutdown()).await;
+            until_gone(&relay).await;
+        },
+    );
+}
+
+/// Whoever collects it may take a moment.
+async fn until_gone(pid: &str) {
+    let is_there = || std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty());
+    within(async {
+        while is_there() {
+            env::Env::system().sleep(std::time::Duration::from_millis(5)).await;
         }
-        assert!(!status.contains("Uid:\t0"), "{status}");
-        run("kill", &["-KILL", &relay]);
-        // Connections are lost, and so are those that had them; another spawner takes over.
-        assert_eq!(within(started.exit).await, Exit::Signal(9));
-        assert_eq!(answer(&bench, "print('again')").await, "again");
-        let spawner = sandboxes.spawner_pid().await.expect("pid");
-        let relay = relay_below(spawner).expect("another relay");
-        within(sandboxes.shutdown()).await;
-        assert!(!std::path::Path::new("/proc").join(relay).exists());
-    });
+    })
+    .await;
 }
 
 fn children(pid: &str) -> Vec<String> {

@@ -61,10 +61,14 @@ pub(crate) async fn serve(udp: OwnedFd, raw: OwnedFd, rules: &Rules) -> io::Resu
         if *inside.ip() != OWN_ADDRESS && *inside.ip() != Ipv4Addr::LOCALHOST {
             continue;
         }
+        // Asked for each: the machine may have got this address since the last.
+        if !rules.allow(*to.ip()) || to.port() == 0 {
+            continue;
+        }
         count += 1;
         let pair = (inside, to);
         if !flows.contains_key(&pair) {
-            let Some((outside, sent)) = open(to, rules).await else { continue };
+            let Some((outside, sent)) = open(to).await else { continue };
             if flows.len() >= FLOWS_MAX {
                 drop_oldest(&mut flows);
             }
@@ -80,17 +84,9 @@ pub(crate) async fn serve(udp: OwnedFd, raw: OwnedFd, rules: &Rules) -> io::Resu
     }
 }
 
-async fn open(to: SocketAddrV4, rules: &Rules) -> Option<(Arc<UdpSocket>, Arc<Notify>)> {
-    if !rules.allow(*to.ip()) || to.port() == 0 {
-        return None;
-    }
+async fn open(to: SocketAddrV4) -> Option<(Arc<UdpSocket>, Arc<Notify>)> {
     let outside = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await.ok()?;
     outside.connect(to).await.ok()?;
-    // The address may have become the machine's own just now.
-    let own = outside.local_addr().ok()?;
-    if own.ip() == *to.ip() {
-        return None;
-    }
     outside.writable().await.ok()?;
     Some((Arc::new(outside), Arc::new(Notify::new())))
 }
@@ -128,7 +124,10 @@ async fn answer(pair: Pair, outside: Arc<UdpSocket>, raw: Arc<OwnedFd>, sent: Ar
     }
 }
 
-async fn receive(udp: &AsyncFd<OwnedFd>, buffer: &mut [u8]) -> io::Result<(usize, SocketAddrV4, SocketAddrV4)> {
+async fn receive(
+    udp: &AsyncFd<OwnedFd>,
+    buffer: &mut [u8],
+) -> io::Result<(usize, SocketAddrV4, SocketAddrV4)> {
     loop {
         let mut ready = udp.readable().await?;
         if let Ok(received) = ready.try_io(|udp| sys::receive_datagram(udp.as_fd(), buffer)) {

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 
@@ -17,19 +18,25 @@ const ANSWER_BYTES_MAX: usize = 8192;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// They are delivered here, with this address as the sender's unless it has chosen another.
-    Local { sender: Ipv4Addr },
+    Local {
+        sender: Ipv4Addr,
+    },
     Unreachable,
 }
 
 /// A conversation about the network namespace the process was in when it began.
-pub(crate) struct Netlink(OwnedFd);
+pub(crate) struct Netlink {
+    socket: OwnedFd,
+    /// Number of the last message, which its answer repeats.
+    last: AtomicU32,
+}
 
 impl Netlink {
     pub(crate) fn open() -> io::Result<Self> {
         // Routing is the protocol with number zero.
         let socket =
             rustix::net::socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None)?;
-        Ok(Self(socket))
+        Ok(Self { socket, last: AtomicU32::new(0) })
     }
 
     /// Gives the loopback one more address.
@@ -74,12 +81,21 @@ impl Netlink {
         message.extend(((HEADER_BYTES + body.len()) as u32).to_ne_bytes());
         message.extend(kind.to_ne_bytes());
         message.extend(((flags | libc::NLM_F_REQUEST) as u16).to_ne_bytes());
-        message.extend([0; 8]);
+        let number = self.last.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        message.extend(number.to_ne_bytes());
+        message.extend([0; 4]);
         message.extend(body);
-        rustix::net::send(&self.0, &message, SendFlags::NOSIGNAL)?;
+        rustix::net::send(&self.socket, &message, SendFlags::NOSIGNAL)?;
         let mut answer = vec![0; ANSWER_BYTES_MAX];
-        let (length, _) = rustix::net::recv(&self.0, answer.as_mut_slice(), RecvFlags::empty())?;
-        answer.truncate(length);
+        loop {
+            answer.resize(ANSWER_BYTES_MAX, 0);
+            let (length, _) = rustix::net::recv(&self.socket, answer.as_mut_slice(), RecvFlags::empty())?;
+            answer.truncate(length);
+            // The answer to an earlier question, which failed half-way, must not be taken for this one's.
+            if answer.get(8..12) == Some(&number.to_ne_bytes()) {
+                break;
+            }
+        }
         let word = |at: usize, length: usize| answer.get(at..at + length).ok_or(io::ErrorKind::InvalidData);
         if word(4, 2)? != (libc::NLMSG_ERROR as u16).to_ne_bytes() {
             return Ok(answer);

@@ -80,6 +80,7 @@ pub(crate) fn try_out() -> Result<()> {
     }
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).step("open a socket")?;
     socket.send_to(&[1], ELSEWHERE).step("send to the relay")?;
-    let (_, from, to) = sys::receive_datagram(outlet.udp.as_fd(), &mut [0; 2]).step("receive at the relay")?;
+    let (_, from, to) =
+        sys::receive_datagram(outlet.udp.as_fd(), &mut [0; 2]).step("receive at the relay")?;
     if (*from.ip(), to) == (OWN_ADDRESS, ELSEWHERE) { Ok(()) } else { Err(lost("datagram")) }
 }

@@ -7,7 +7,7 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -47,6 +47,8 @@ const BREATH: Duration = Duration::from_millis(50);
 pub(crate) struct Setup {
     /// The user to become.
     pub uid: u32,
+    /// As in `Walls`: the stockroom that starts it may be at a low priority.
+    pub niceness: i32,
     /// Where functions may not go, besides this machine.
     pub refused: Vec<Subnet>,
 }
@@ -134,7 +136,7 @@ fn settle(setup: &Setup, fds: &[OwnedFd], socket: &OwnedFd) -> Result<Rules> {
     let root = fds.first().ok_or_else(|| Failure::new("take the root", libc::EBADF))?;
     sys::close_all_but(4, &[root.as_raw_fd()]);
     rustix::process::setsid().step("start a session")?;
-    sys::set_niceness(0).step("take ordinary priority")?;
+    rustix::process::setpriority_process(None, setup.niceness).step("take ordinary priority")?;
     // What the filter is made of and asked through must be there before the rights are gone.
     let netlink = Netlink::open().step("open netlink")?;
     let filter = filter::program()?;
@@ -212,16 +214,15 @@ async fn accept(tcp: &TcpListener, connections: &mut JoinSet<()>, rules: &Arc<Ru
 
 /// One connection, from the function's side already made.
 async fn connect(mut inside: TcpStream, rules: &Rules) {
-    let outside = match inside.local_addr() {
-        Ok(std::net::SocketAddr::V4(to)) if rules.allow(*to.ip()) => {
-            timeout(CONNECT_MAX, TcpStream::connect(to)).await
-        }
-        _ => return reset(&inside),
-    };
+    let Ok(SocketAddr::V4(to)) = inside.local_addr() else { return reset(&inside) };
+    if !rules.allow(*to.ip()) {
+        return reset(&inside);
+    }
+    let outside = timeout(CONNECT_MAX, TcpStream::connect(to)).await;
     let Ok(Ok(mut outside)) = outside else { return reset(&inside) };
-    // A connection to the own machine has the same address at both ends: it may have got it just now.
-    let ends = outside.local_addr().ok().zip(outside.peer_addr().ok());
-    if ends.is_none_or(|(own, peer)| own.ip() == peer.ip()) {
+    // The machine may have got this address while the connection was made.
+    if !rules.allow(*to.ip()) {
+        reset(&outside);
         return reset(&inside);
     }
     // Whoever collects small writes, it shall not be us.

@@ -1,5 +1,6 @@
 //! The spawner's role: how a process becomes one, and what it sets up before the first start.
 
+use std::cell::Cell;
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
@@ -23,8 +24,7 @@ pub(crate) const ROLE: &str = "__spawner";
 /// First argument of a process that is to try what the host can do.
 pub(crate) const PROBE_ROLE: &str = "__probe";
 
-const NO_RESOLVER: &str =
-    "functions cannot look up names: the host names no IPv4 resolver but itself; set one for outbound sandboxes";
+const NO_RESOLVER: &str = "functions cannot look up names: the host names no IPv4 resolver but itself; set one for outbound sandboxes";
 
 /// Becomes the spawner if this process was started as one, and then never returns.
 ///
@@ -138,7 +138,8 @@ fn set_up(settings: &Settings) -> Result<(Serving, Abilities)> {
         }
     }
     let filter = filter::program()?;
-    let plan = stockroom::Plan { layout: &groups, root: root.namespace.as_fd(), filter: &filter };
+    let niceness = rustix::process::getpriority_process(None).step("find the own priority")?;
+    let plan = stockroom::Plan { layout: &groups, root: root.namespace.as_fd(), niceness, filter: &filter };
     let (stock_socket, stockroom) = stockroom::open(settings, plan, &lock)?;
     let serving = Serving::contained(
         settings.clone(),
@@ -148,6 +149,8 @@ fn set_up(settings: &Settings) -> Result<(Serving, Abilities)> {
             layout: groups,
             stock_socket,
             stockroom,
+            niceness,
+            hurries: Cell::default(),
             own_users: abilities.own_users,
             tmp_on_disk: abilities.tmp_on_disk,
         },

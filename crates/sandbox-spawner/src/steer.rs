@@ -69,8 +69,11 @@ pub(crate) fn foreign_addresses(
             (68, ATTACH_SK_LOOKUP.into(), 4),
         ]),
     )?;
-    let attributes =
-        Attributes::new(&[(0, fd(program.as_fd()), 4), (4, fd(namespace), 4), (8, ATTACH_SK_LOOKUP.into(), 4)]);
+    let attributes = Attributes::new(&[
+        (0, fd(program.as_fd()), 4),
+        (4, fd(namespace), 4),
+        (8, ATTACH_SK_LOOKUP.into(), 4),
+    ]);
     open(BPF_LINK_CREATE, &attributes)
 }
 

@@ -240,18 +240,6 @@ pub(crate) fn landlock_version() -> io::Result<i64> {
     })
 }
 
-/// Changes the calling process's share of the processor: 0 is ordinary, 19 is least.
-pub(crate) fn set_niceness(niceness: c_int) -> io::Result<()> {
-    set_niceness_of(0, niceness)
-}
-
-/// The same for another process.
-pub(crate) fn set_niceness_of(pid: i32, niceness: c_int) -> io::Result<()> {
-    // SAFETY: plain numbers.
-    check(c_long::from(unsafe { libc::setpriority(libc::PRIO_PROCESS, pid as _, niceness) }))?;
-    Ok(())
-}
-
 /// Has the kernel tell where datagrams received on `socket` were sent to.
 pub(crate) fn tell_destinations(socket: BorrowedFd<'_>) -> io::Result<()> {
     let on: c_int = 1;
