@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use sandbox::{Error, Guarantee, Isolation, Pending, Result, Sandboxes, Spec, Started};
+use sandbox::{Error, Guarantee, Isolation, Network, Pending, Result, Sandboxes, Spec, Started};
 use sandbox_spawner::{Abilities, Command, Mode, Settings, Spawner};
 use tokio::sync::Mutex;
 
-pub use sandbox_spawner::{probe, run_spawner_if_asked};
+pub use sandbox_spawner::{Outbound, Subnet, probe, run_spawner_if_asked};
 
 /// How sandboxes are to be made.
 #[derive(Debug, Clone)]
@@ -26,12 +26,23 @@ pub struct Options {
     pub ephemeral_bytes: u64,
     /// First of the host's user ids that sandboxes run as. Two daemons on one host should not share them.
     pub uid_base: u32,
+    /// The kind of network to keep ready; the other is made when asked for, which takes longer.
+    pub network: Network,
+    pub outbound: Outbound,
 }
 
 impl Options {
     /// Lambda's default `/tmp`, and enough in stock for a burst of starts.
     pub fn new(spawner: Command, scratch_dir: PathBuf) -> Self {
-        Self { spawner, scratch_dir, ready_max: 8, ephemeral_bytes: 512 * 1024 * 1024, uid_base: 900_000_000 }
+        Self {
+            spawner,
+            scratch_dir,
+            ready_max: 8,
+            ephemeral_bytes: 512 * 1024 * 1024,
+            uid_base: 900_000_000,
+            network: Network::Isolated,
+            outbound: Outbound::default(),
+        }
     }
 }
 
@@ -54,6 +65,8 @@ impl NamespaceSandboxes {
             ready_max: options.ready_max,
             ephemeral_bytes: options.ephemeral_bytes,
             uid_base: options.uid_base,
+            network: options.network,
+            outbound: options.outbound,
         };
         let spawner = Spawner::launch(&options.spawner, settings.clone()).await?;
         let isolation = isolation(spawner.abilities());
@@ -105,6 +118,7 @@ fn isolation(abilities: &Abilities) -> Isolation {
     let groups = &abilities.groups;
     let given = |guarantee: &Guarantee| match guarantee {
         Guarantee::TmpOnDisk => abilities.tmp_on_disk,
+        Guarantee::OutboundNetwork => abilities.outbound,
         Guarantee::MemoryLimit => groups.has("memory"),
         Guarantee::ProcessLimit => groups.has("pids"),
         Guarantee::CpuShare => groups.has("cpu"),

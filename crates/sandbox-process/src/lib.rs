@@ -14,7 +14,7 @@ use sandbox::{
     Cpu, Error, Guarantee, Isolation, Network, Pending, Result, Sandbox, Sandboxes, Signal, Spec, Started,
     Usage,
 };
-use sandbox_spawner::{Command, Mode, Settings, Spawner};
+use sandbox_spawner::{Command, Mode, Outbound, Settings, Spawner};
 
 pub use sandbox_spawner::run_spawner_if_asked;
 
@@ -42,6 +42,8 @@ impl ProcessSandboxes {
             ready_max: 0,
             ephemeral_bytes: 0,
             uid_base: 0,
+            network: Network::Isolated,
+            outbound: Outbound::default(),
         };
         let spawner = Spawner::launch(&options.spawner, settings).await?;
         tracing::warn!(

@@ -97,7 +97,7 @@ impl Spawner {
 
     /// Starts one sandbox; resolves once its program executes.
     pub async fn start(&self, spec: Spec) -> Result<Started> {
-        check(&spec)?;
+        check(&spec, &self.abilities)?;
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (answer, answered) = oneshot::channel();
         let expected = Expected { answer: Some(answer), exit: None, cpu_millis: spec.cpu_millis };
@@ -399,7 +399,7 @@ impl From<Ended> for Exit {
 }
 
 /// Refuses early what the kernel would refuse late and less clearly.
-fn check(spec: &Spec) -> Result<()> {
+fn check(spec: &Spec, abilities: &Abilities) -> Result<()> {
     let invalid = |text: String| Err(Error::InvalidSpec(text));
     if !spec.program.is_absolute() || !spec.cwd.is_absolute() {
         return invalid("program and cwd must be absolute paths".to_owned());
@@ -411,10 +411,10 @@ fn check(spec: &Spec) -> Result<()> {
     if let Some((name, _)) = spec.env.iter().find(|(name, _)| name.is_empty() || name.contains('=')) {
         return invalid(format!("environment variable name {name:?}"));
     }
-    if spec.network == Network::Outbound {
+    if spec.network == Network::Outbound && !abilities.outbound {
         return Err(Error::Unsupported {
             what: "outbound network",
-            missing: "an address translation between sandboxes and the host's network".to_owned(),
+            missing: "the daemon has to be root, and the kernel to have CONFIG_BPF_SYSCALL".to_owned(),
         });
     }
     if spec.memory_bytes == 0 || spec.ephemeral_bytes == 0 || spec.cpu_millis == 0 {

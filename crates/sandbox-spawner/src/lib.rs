@@ -3,29 +3,38 @@
 //! The daemon never forks: forking is slow from a large process and unsafe from one with threads. Instead the
 //! same binary executes itself in the spawner's role ([`run_spawner_if_asked`], first thing in `main`).
 //! Daemon and spawner talk over a `SOCK_SEQPACKET` socket that also carries descriptors; its end is the end
-//! of everything the spawner made. Three processes share the work:
+//! of everything the spawner made. Four processes share the work:
 //!
 //! - the daemon's half is [`Spawner`] (`client.rs`);
 //! - the spawner (`role.rs`, `serve.rs`, `launch.rs`) answers starts: one `clone`, whose child builds its own
 //!   sandbox (`enter.rs`) and stays as the sandbox's first process (`init.rs`);
 //! - the stockroom (`stockroom.rs`) makes the slow parts ahead: network namespaces with their listeners
-//!   (`netns.rs`), cgroups (`cgroup.rs`), disks for `/tmp` (`scratch.rs`), and takes them apart afterwards.
+//!   (`netns.rs`), cgroups (`cgroup.rs`), disks for `/tmp` (`scratch.rs`), and takes them apart afterwards;
+//! - the relay (`relay.rs`) makes the connections to the outside that functions with a way out (`outlet.rs`) ask
+//!   for. It is there only if there are such functions.
 
 mod cgroup;
 mod channel;
 mod client;
+mod datagrams;
 mod enter;
 mod failure;
 mod filter;
 mod init;
 mod launch;
 mod mounts;
+mod netlink;
 mod netns;
+mod outlet;
 mod probe;
+mod relay;
+mod resolvers;
 mod role;
 mod root;
 mod scratch;
 mod serve;
+mod steer;
+mod stock;
 mod stockroom;
 mod sys;
 mod wire;
@@ -33,4 +42,4 @@ mod wire;
 pub use client::{Command, Spawner};
 pub use probe::probe;
 pub use role::{group_folder, run_spawner_if_asked, uid_base_for};
-pub use wire::{Abilities, Mode, Settings};
+pub use wire::{Abilities, Mode, Outbound, Settings, Subnet};

@@ -1,5 +1,6 @@
 //! The spawner's role: how a process becomes one, and what it sets up before the first start.
 
+use std::cell::Cell;
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
@@ -8,6 +9,7 @@ use rustix::fs::{FlockOperation, Mode as FileMode, OFlags};
 use rustix::net::RecvFlags;
 use rustix::process::Resource;
 use rustix::thread::UnshareFlags;
+use sandbox::Network;
 
 use crate::cgroup::{self, Layout};
 use crate::channel::{self, Receiver};
@@ -15,12 +17,14 @@ use crate::failure::{Result, Step};
 use crate::root::{Root, unshare};
 use crate::serve::Serving;
 use crate::wire::{Abilities, Mode, Reply, Request, Settings};
-use crate::{filter, launch, probe, scratch, stockroom, sys};
+use crate::{filter, launch, probe, relay, resolvers, scratch, stockroom, sys};
 
 /// First argument of a process that is to be a spawner.
 pub(crate) const ROLE: &str = "__spawner";
 /// First argument of a process that is to try what the host can do.
 pub(crate) const PROBE_ROLE: &str = "__probe";
+
+const NO_RESOLVER: &str = "functions cannot look up names: the host names no IPv4 resolver but itself; set one for outbound sandboxes";
 
 /// Becomes the spawner if this process was started as one, and then never returns.
 ///
@@ -31,11 +35,13 @@ pub fn run_spawner_if_asked() {
         probe::run_from_arguments();
         std::process::exit(0);
     }
-    if role != ROLE {
-        return;
-    }
-    // The daemon passes its socket as standard input.
-    let code = match sys::take_descriptor(0).map(run) {
+    let become_it = match role.to_str() {
+        Some(ROLE) => run,
+        Some(relay::ROLE) => relay::run,
+        _ => return,
+    };
+    // Whoever starts it passes a socket as standard input.
+    let code = match sys::take_descriptor(0).map(become_it) {
         Ok(()) => 0,
         Err(_) => 2,
     };
@@ -103,7 +109,24 @@ fn set_up(settings: &Settings) -> Result<(Serving, Abilities)> {
     cgroup::sweep(&groups)?;
     abilities.groups = groups.clone();
     abilities.caveats.extend(missing);
-    let root = Root::build(abilities.own_users)?;
+    let mut resolvers = Vec::new();
+    match probe::outbound(abilities.own_users) {
+        Ok(()) => {
+            abilities.outbound = true;
+            resolvers.clone_from(&settings.outbound.resolvers);
+            if resolvers.is_empty() {
+                resolvers = resolvers::of_the_host();
+            }
+            if resolvers.is_empty() && settings.network == Network::Outbound {
+                abilities.caveats.push(NO_RESOLVER.to_owned());
+            }
+        }
+        Err(failure) if settings.network == Network::Outbound => {
+            abilities.caveats.push(format!("no outbound network: {failure}"));
+        }
+        Err(_) => {}
+    }
+    let root = Root::build(abilities.own_users, &resolvers)?;
     if abilities.own_users {
         match scratch::Disks::new(settings.scratch_dir.clone()).make(settings.ephemeral_bytes) {
             Ok((mount, disk)) => {
@@ -115,7 +138,8 @@ fn set_up(settings: &Settings) -> Result<(Serving, Abilities)> {
         }
     }
     let filter = filter::program()?;
-    let plan = stockroom::Plan { layout: &groups, root: root.namespace.as_fd(), filter: &filter };
+    let niceness = rustix::process::getpriority_process(None).step("find the own priority")?;
+    let plan = stockroom::Plan { layout: &groups, root: root.namespace.as_fd(), niceness, filter: &filter };
     let (stock_socket, stockroom) = stockroom::open(settings, plan, &lock)?;
     let serving = Serving::contained(
         settings.clone(),
@@ -125,6 +149,8 @@ fn set_up(settings: &Settings) -> Result<(Serving, Abilities)> {
             layout: groups,
             stock_socket,
             stockroom,
+            niceness,
+            hurries: Cell::default(),
             own_users: abilities.own_users,
             tmp_on_disk: abilities.tmp_on_disk,
         },

@@ -4,6 +4,7 @@
 //! needs no `pivot_root` of its own, which is slow.
 
 use std::fs::{self, File};
+use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,7 @@ use rustix::thread::{LinkNameSpaceType, UnshareFlags};
 
 use crate::failure::{Failure, Result, Step};
 use crate::mounts::{self, NO_DEVICES, READ_ONLY};
-use crate::sys;
+use crate::{resolvers, sys};
 
 /// The user a function sees itself as.
 pub(crate) const INSIDE_ID: u32 = 993;
@@ -51,15 +52,16 @@ pub(crate) struct Root {
 
 impl Root {
     /// Builds the root, leaving the calling process in the mount namespace it came from.
-    pub(crate) fn build(own_users: bool) -> Result<Self> {
+    /// `resolvers` are the name servers functions are told of.
+    pub(crate) fn build(own_users: bool, resolvers: &[Ipv4Addr]) -> Result<Self> {
         let home = open_namespace("mnt")?;
         unshare(UnshareFlags::NEWNS, "make a mount namespace")?;
-        let built = Self::build_here(own_users);
+        let built = Self::build_here(own_users, resolvers);
         enter_namespace(&home, LinkNameSpaceType::Mount)?;
         built
     }
 
-    fn build_here(own_users: bool) -> Result<Self> {
+    fn build_here(own_users: bool, resolvers: &[Ipv4Addr]) -> Result<Self> {
         // Opened first: the new root has no `/proc` to find it by.
         let namespace = open_namespace("mnt")?;
         let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
@@ -92,7 +94,7 @@ impl Root {
             mounts::attach(proc.as_fd(), &at("proc"))?;
         }
         place_devices(devices, &at("dev"))?;
-        write_etc(&at("etc"), etc)?;
+        write_etc(&at("etc"), etc, resolvers)?;
 
         let writable = rustix::mount::open_tree(
             tmpfs.as_fd(),
@@ -279,7 +281,7 @@ fn world_readable(metadata: &fs::Metadata) -> bool {
     metadata.is_file() && metadata.permissions().mode() & 0o004 != 0
 }
 
-fn write_etc(etc: &Path, copied: Vec<(PathBuf, Entry)>) -> Result<()> {
+fn write_etc(etc: &Path, copied: Vec<(PathBuf, Entry)>, resolvers: &[Ipv4Addr]) -> Result<()> {
     let id = INSIDE_ID;
     let own: [(&str, String); 6] = [
         (
@@ -292,8 +294,7 @@ fn write_etc(etc: &Path, copied: Vec<(PathBuf, Entry)>) -> Result<()> {
         ("group", format!("root:x:0:\n{USER_NAME}:x:{id}:\nnogroup:x:65534:\n")),
         ("hosts", "127.0.0.1 localhost lambda\n::1 localhost\n".to_owned()),
         ("hostname", "lambda\n".to_owned()),
-        // No name server is within reach; asking an address that refuses is quicker than waiting for one.
-        ("resolv.conf", "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n".to_owned()),
+        ("resolv.conf", resolvers::file(resolvers)),
         ("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n".to_owned()),
     ];
     let own = own.into_iter().map(|(name, text)| (PathBuf::from(name), Entry::File(text.into_bytes())));

@@ -1,5 +1,6 @@
 //! The spawner's loop: answers starts, steers and collects sandboxes, keeps the stock filled.
 
+use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -14,6 +15,7 @@ use crate::init::{self, Parked, Report};
 use crate::launch::{self, Kit, Launched, Site};
 use crate::netns::Doors;
 use crate::root::Root;
+use crate::stock::{Needs, Parts, ReadyDisk, Stock};
 use crate::stockroom::{Order, Supply};
 use crate::sys;
 use crate::wire::{Ended, Reply, Request, Settings};
@@ -24,9 +26,8 @@ const STOCKROOM: u64 = 1;
 const PIDFD: u64 = 1;
 const STATUS: u64 = 2;
 const MEMORY: u64 = 3;
-/// Parts of one kind on order at a time: orders and supplies must fit into the socket both ways, or spawner and
-/// stockroom would wait for each other.
-const ORDERS_MAX: usize = 32;
+/// Of the stockroom when nobody waits for it.
+const NICENESS: i32 = 19;
 /// Events taken from the kernel at a time.
 const EVENTS_MAX: usize = 64;
 
@@ -36,31 +37,32 @@ pub(crate) struct Workshop {
     pub layout: Layout,
     pub stock_socket: OwnedFd,
     pub stockroom: i32,
+    pub niceness: i32,
+    /// Whether the stockroom was told to hurry, once it was told.
+    pub hurries: Cell<Option<bool>>,
     pub own_users: bool,
     pub tmp_on_disk: bool,
-}
-
-/// A disk made ahead.
-struct ReadyDisk {
-    token: u64,
-    mount: OwnedFd,
-}
-
-/// Parts at hand and on their way.
-#[derive(Default)]
-struct Stock {
-    kits: VecDeque<Kit>,
-    kits_ordered: usize,
-    disks: HashMap<u64, VecDeque<ReadyDisk>>,
-    disks_ordered: HashMap<u64, usize>,
-    /// Told to the next start that would have needed the part; ordering goes on after that.
-    kits_failed: Option<Failure>,
-    disks_failed: HashMap<u64, Failure>,
 }
 
 struct Waiting {
     id: u64,
     spec: Box<Spec>,
+}
+
+impl Workshop {
+    /// Has the stockroom work at once while somebody waits for parts; else it yields to whoever runs, a starting
+    /// function above all.
+    fn hurry(&self, hurry: bool) {
+        if !self.own_users || self.hurries.replace(Some(hurry)) == Some(hurry) {
+            return;
+        }
+        let niceness = if hurry { self.niceness } else { NICENESS };
+        // Where it cannot be set everything works, only more slowly.
+        let _ =
+            rustix::process::setpriority_process(rustix::process::Pid::from_raw(self.stockroom), niceness);
+        // Between sessions this counts, where the kernel groups by them.
+        let _ = std::fs::write(format!("/proc/{}/autogroup", self.stockroom), niceness.to_string());
+    }
 }
 
 /// A sandbox that has a process.
@@ -220,29 +222,21 @@ impl Serving {
         let Some((supply, fds)) = supply else { return Ok(false) };
         let mut fds = fds.into_iter();
         match supply {
-            Supply::Kit { group, pid } => {
-                self.stock.kits_ordered -= 1;
+            Supply::Kit { network, group, pid } => {
                 let mut next =
                     || fds.next().ok_or_else(|| std::io::Error::from(std::io::ErrorKind::InvalidData));
                 let parked = Parked { pid, pidfd: next()?, status: next()? };
                 let doors = Doors { runtime_api: next()?, platform: next()? };
                 let layout = &workshop.layout;
                 let memory = group.as_ref().and_then(|name| layout.group(name).out_of_memory_event());
-                self.stock.kits.push_back(Kit { group, doors, parked, memory });
+                self.stock.kit_arrived(network, Ok(Kit { group, doors, parked, memory }));
             }
             Supply::Disk { size, token } => {
-                self.stock.disk_arrived(size);
-                let disks = self.stock.disks.entry(size).or_default();
-                disks.extend(fds.next().map(|mount| ReadyDisk { token, mount }));
+                let mount = fds.next().ok_or_else(|| Failure::new("take a disk", libc::EBADF));
+                self.stock.disk_arrived(size, mount.map(|mount| ReadyDisk { token, mount }));
             }
-            Supply::KitFailed(failure) => {
-                self.stock.kits_ordered -= 1;
-                self.stock.kits_failed = Some(failure);
-            }
-            Supply::DiskFailed { size, failure } => {
-                self.stock.disk_arrived(size);
-                self.stock.disks_failed.insert(size, failure);
-            }
+            Supply::KitFailed { network, failure } => self.stock.kit_arrived(network, Err(failure)),
+            Supply::DiskFailed { size, failure } => self.stock.disk_arrived(size, Err(failure)),
         }
         Ok(true)
     }
@@ -251,8 +245,9 @@ impl Serving {
     fn dispatch(&mut self, epoll: &OwnedFd, daemon: &OwnedFd) -> std::io::Result<()> {
         let mut index = 0;
         while index < self.waiting.len() {
-            let size = self.waiting[index].spec.ephemeral_bytes;
-            match self.parts(size) {
+            let needs = self.needs(&self.waiting[index].spec);
+            let parts = if self.workshop.is_none() { Parts::Ready } else { self.stock.look(needs) };
+            match parts {
                 Parts::Coming => index += 1,
                 Parts::Failed(failure) => {
                     if let Some(waiting) = self.waiting.remove(index) {
@@ -270,15 +265,9 @@ impl Serving {
         Ok(())
     }
 
-    fn parts(&mut self, size: u64) -> Parts {
-        let Some(workshop) = &self.workshop else { return Parts::Ready };
-        if self.stock.kits.is_empty() {
-            return self.stock.kits_failed.take().map_or(Parts::Coming, Parts::Failed);
-        }
-        if workshop.tmp_on_disk && self.stock.disks.get(&size).is_none_or(VecDeque::is_empty) {
-            return self.stock.disks_failed.remove(&size).map_or(Parts::Coming, Parts::Failed);
-        }
-        Parts::Ready
+    fn needs(&self, spec: &Spec) -> Needs {
+        let on_disk = self.workshop.as_ref().is_some_and(|workshop| workshop.tmp_on_disk);
+        Needs { network: spec.network, disk: on_disk.then_some(spec.ephemeral_bytes) }
     }
 
     fn start(&mut self, epoll: &OwnedFd, daemon: &OwnedFd, waiting: Waiting) -> std::io::Result<()> {
@@ -288,8 +277,8 @@ impl Serving {
         let launched = match &self.workshop {
             None => launch::plain(&spec),
             Some(workshop) => {
-                let Some(kit) = self.stock.kits.pop_front() else { return Ok(()) };
-                let ready = self.stock.disks.get_mut(&spec.ephemeral_bytes).and_then(VecDeque::pop_front);
+                let needs = self.needs(&spec);
+                let Some((kit, ready)) = self.stock.take(needs) else { return Ok(()) };
                 group.clone_from(&kit.group);
                 prepared = Some(kit.parked.pid);
                 disk = ready.as_ref().map(|ready| ready.token);
@@ -444,31 +433,14 @@ impl Serving {
         // processor.
         let starting = self.live.values().any(|live| live.gifts.is_some() && !live.failed);
         let ready_max = if starting { 0 } else { self.settings.ready_max };
-        let wanted = ready_max + self.waiting.len();
-        while self.stock.kits.len() + self.stock.kits_ordered < wanted
-            && self.stock.kits_ordered < ORDERS_MAX
-            && self.stock.kits_failed.is_none()
-        {
-            channel::send(&workshop.stock_socket, &Order::Kit, &[])?;
-            self.stock.kits_ordered += 1;
-        }
-        if !workshop.tmp_on_disk {
-            return Ok(());
-        }
-        let mut sizes: HashMap<u64, usize> = HashMap::from([(self.settings.ephemeral_bytes, ready_max)]);
-        for waiting in &self.waiting {
-            *sizes.entry(waiting.spec.ephemeral_bytes).or_default() += 1;
-        }
-        for (size, wanted) in sizes {
-            let at_hand = self.stock.disks.get(&size).map_or(0, VecDeque::len);
-            let ordered = self.stock.disks_ordered.entry(size).or_default();
-            while at_hand + *ordered < wanted
-                && *ordered < ORDERS_MAX
-                && !self.stock.disks_failed.contains_key(&size)
-            {
-                channel::send(&workshop.stock_socket, &Order::Disk { size }, &[])?;
-                *ordered += 1;
-            }
+        let usual = Needs {
+            network: self.settings.network,
+            disk: workshop.tmp_on_disk.then_some(self.settings.ephemeral_bytes),
+        };
+        workshop.hurry(!self.waiting.is_empty());
+        let waiting: Vec<_> = self.waiting.iter().map(|waiting| self.needs(&waiting.spec)).collect();
+        for order in self.stock.order(usual, ready_max, &waiting) {
+            channel::send(&workshop.stock_socket, &order, &[])?;
         }
         Ok(())
     }
@@ -481,7 +453,7 @@ impl Serving {
             sys::reap(live.pid, true);
         }
         self.live.clear();
-        for kit in self.stock.kits.drain(..) {
+        for kit in self.stock.drain_kits() {
             sys::kill(kit.parked.pid, libc::SIGKILL);
             sys::reap(kit.parked.pid, true);
         }
@@ -493,23 +465,6 @@ impl Serving {
                 drop(workshop);
                 self.stock = Stock::default();
                 sys::reap(stockroom, true);
-            }
-        }
-    }
-}
-
-enum Parts {
-    Ready,
-    Coming,
-    Failed(Failure),
-}
-
-impl Stock {
-    fn disk_arrived(&mut self, size: u64) {
-        if let Some(ordered) = self.disks_ordered.get_mut(&size) {
-            *ordered = ordered.saturating_sub(1);
-            if *ordered == 0 {
-                self.disks_ordered.remove(&size);
             }
         }
     }

@@ -6,7 +6,10 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::RecvFlags;
+use rustix::thread::LinkNameSpaceType;
+use sandbox::Network;
 use serde::{Deserialize, Serialize};
 
 use crate::cgroup::{self, Layout};
@@ -16,6 +19,9 @@ use crate::failure::{Failure, Result, Step};
 use crate::init;
 use crate::launch::Kit;
 use crate::netns;
+use crate::outlet;
+use crate::relay::{self, Relay};
+use crate::root::{enter_namespace, open_namespace};
 use crate::scratch::{Disk, Disks};
 use crate::sys::{self, Forked};
 use crate::wire::Settings;
@@ -23,11 +29,19 @@ use crate::wire::Settings;
 /// Namespaces made with the child; mounts, cgroup and user follow in the order `enter.rs` explains.
 const NAMESPACES: i32 = libc::CLONE_NEWPID | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
 
+/// Far longer than the kernel takes to end processes it has killed.
+const ATTEMPTS_MAX: u32 = 500;
+/// Nothing tells when the last process has left a v1 group.
+const PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
+const NO_TIME: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+
 /// Spawner to stockroom.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Order {
     /// A first process in its own namespaces and cgroup, waiting to be told what to run.
-    Kit,
+    Kit {
+        network: Network,
+    },
     Disk {
         size: u64,
     },
@@ -43,6 +57,7 @@ pub(crate) enum Order {
 pub(crate) enum Supply {
     /// Comes with the process, its status socket and the two listeners.
     Kit {
+        network: Network,
         group: Option<String>,
         pid: i32,
     },
@@ -51,7 +66,10 @@ pub(crate) enum Supply {
         size: u64,
         token: u64,
     },
-    KitFailed(Failure),
+    KitFailed {
+        network: Network,
+        failure: Failure,
+    },
     DiskFailed {
         size: u64,
         failure: Failure,
@@ -69,8 +87,18 @@ pub(crate) fn open(settings: &Settings, plan: Plan<'_>, lock: &OwnedFd) -> Resul
             let mut keep = [theirs.as_raw_fd(), lock.as_raw_fd(), plan.root.as_raw_fd()];
             keep.sort_unstable();
             sys::close_all_but(4, &keep);
+            // A session of its own has a share of the processor of its own, where the kernel groups by session.
+            let _ = rustix::process::setsid();
+            let Ok(home) = open_namespace("net") else { sys::exit_now(1) };
             Stockroom {
                 socket: theirs,
+                home,
+                relay: None,
+                relay_setup: relay::Setup {
+                    uid: settings.uid_base,
+                    niceness: plan.niceness,
+                    refused: settings.outbound.refused.clone(),
+                },
                 plan,
                 disks: Disks::new(settings.scratch_dir.clone()),
                 groups: HashSet::new(),
@@ -89,11 +117,26 @@ pub(crate) struct Plan<'a> {
     pub layout: &'a Layout,
     /// The mount namespace of the root.
     pub root: BorrowedFd<'a>,
+    /// As in [`Walls`].
+    pub niceness: i32,
     pub filter: &'a [libc::sock_filter],
+}
+
+/// What is left of a sandbox.
+struct Rubbish {
+    group: Option<String>,
+    disk: Option<u64>,
+    /// How often its cgroup was found in use still.
+    attempts: u32,
 }
 
 struct Stockroom<'a> {
     socket: OwnedFd,
+    /// The host's network namespace.
+    home: OwnedFd,
+    /// Started when the first sandbox needs it.
+    relay: Option<Relay>,
+    relay_setup: relay::Setup,
     plan: Plan<'a>,
     disks: Disks,
     /// Every cgroup that exists.
@@ -107,21 +150,33 @@ impl Stockroom<'_> {
     /// Serves until the spawner is gone, then takes everything apart.
     fn run(mut self) {
         let mut receiver = Receiver::new();
-        let (mut wanted, mut discarded) = (VecDeque::new(), VecDeque::new());
+        let (mut wanted, mut discarded) = (VecDeque::new(), VecDeque::<Rubbish>::new());
         loop {
             // Wait only when there is nothing to do.
-            let idle = wanted.is_empty() && discarded.is_empty();
-            let flags = if idle { RecvFlags::empty() } else { RecvFlags::DONTWAIT };
-            match receiver.receive(&self.socket, flags) {
-                Ok(Some((order @ Order::Discard { .. }, _))) => discarded.push_back(order),
+            let pause = match discarded.front() {
+                _ if !wanted.is_empty() => Some(NO_TIME),
+                None => None,
+                Some(rubbish) if rubbish.attempts == 0 => Some(NO_TIME),
+                Some(_) => Some(PAUSE),
+            };
+            if pause != Some(NO_TIME) && !self.wait(pause.as_ref()) {
+                break;
+            }
+            match receiver.receive(&self.socket, RecvFlags::DONTWAIT) {
+                Ok(Some((Order::Discard { group, disk }, _))) => {
+                    // Before those that could not be taken out yet.
+                    discarded.push_front(Rubbish { group, disk, attempts: 0 });
+                }
                 Ok(Some((order, _))) => wanted.push_back(order),
                 Ok(None) => break,
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
                     // Starts may be waiting for parts; nobody waits for rubbish to be taken out.
-                    if let Some(order) = wanted.pop_front().or_else(|| discarded.pop_front())
-                        && self.serve(order).is_err()
-                    {
-                        break;
+                    if let Some(order) = wanted.pop_front() {
+                        if self.serve(order).is_err() {
+                            break;
+                        }
+                    } else if let Some(rubbish) = discarded.pop_front() {
+                        discarded.extend(self.take_out(rubbish));
                     }
                 }
                 Err(_) => break,
@@ -130,16 +185,26 @@ impl Stockroom<'_> {
         self.close();
     }
 
+    /// Waits for an order, for `pause` at most; `false` if the relay has ended. Its sandboxes have lost their
+    /// connections, and whoever waits for an answer cannot know: better to begin anew altogether.
+    fn wait(&self, pause: Option<&Timespec>) -> bool {
+        let mut polled = vec![PollFd::new(&self.socket, PollFlags::IN)];
+        polled.extend(self.relay.as_ref().map(|relay| PollFd::new(relay.end(), PollFlags::IN)));
+        // Interrupted or not: what is to be done is asked without waiting.
+        let _ = rustix::event::poll(&mut polled, pause);
+        polled.get(1).is_none_or(|relay| relay.revents().is_empty())
+    }
+
     /// Fails only when the spawner cannot be reached.
     fn serve(&mut self, order: Order) -> std::io::Result<()> {
         match order {
-            Order::Kit => match self.make_kit() {
+            Order::Kit { network } => match self.make_kit(network) {
                 Ok(Kit { group, doors, parked, .. }) => {
                     let fds = [&parked.pidfd, &parked.status, &doors.runtime_api, &doors.platform];
                     let fds = fds.map(AsFd::as_fd);
-                    channel::send(&self.socket, &Supply::Kit { group, pid: parked.pid }, &fds)
+                    channel::send(&self.socket, &Supply::Kit { network, group, pid: parked.pid }, &fds)
                 }
-                Err(failure) => channel::send(&self.socket, &Supply::KitFailed(failure), &[]),
+                Err(failure) => channel::send(&self.socket, &Supply::KitFailed { network, failure }, &[]),
             },
             Order::Disk { size } => match self.disks.make(size) {
                 Ok((mount, disk)) => {
@@ -150,25 +215,38 @@ impl Stockroom<'_> {
                 }
                 Err(failure) => channel::send(&self.socket, &Supply::DiskFailed { size, failure }, &[]),
             },
-            Order::Discard { group, disk } => {
-                if let Some(disk) = disk.and_then(|token| self.in_use.remove(&token)) {
-                    disk.discard();
-                }
-                if let Some(name) = group {
-                    let group = self.plan.layout.group(&name);
-                    // Processes that ended a moment ago may still be counted.
-                    if group.remove() || cgroup::wait_until_empty(self.plan.layout, &name) {
-                        self.groups.remove(&name);
-                    }
-                }
-                Ok(())
-            }
+            // Those are kept apart.
+            Order::Discard { .. } => Ok(()),
         }
     }
 
-    fn make_kit(&mut self) -> Result<Kit> {
+    /// Takes one sandbox's parts apart; gives back what has to be tried again later.
+    fn take_out(&mut self, rubbish: Rubbish) -> Option<Rubbish> {
+        let Rubbish { group, disk, attempts } = rubbish;
+        if let Some(disk) = disk.and_then(|token| self.in_use.remove(&token)) {
+            disk.discard();
+        }
+        let name = group?;
+        if self.plan.layout.group(&name).remove() {
+            self.groups.remove(&name);
+            return None;
+        }
+        // Processes that ended a moment ago may still be counted. One that never leaves is left to the end.
+        let attempts = attempts + 1;
+        (attempts < ATTEMPTS_MAX).then_some(Rubbish { group: Some(name), disk: None, attempts })
+    }
+
+    fn make_kit(&mut self, network: Network) -> Result<Kit> {
+        if network == Network::Outbound && self.relay.is_none() {
+            enter_namespace(&self.home, LinkNameSpaceType::Network)?;
+            self.relay = Some(Relay::start(&self.relay_setup, self.plan.root)?);
+        }
         // Leaves this process in the new namespace, where the child then is too.
         let doors = netns::make()?;
+        let outlet = match network {
+            Network::Isolated => None,
+            Network::Outbound => Some(outlet::make()?),
+        };
         let mut group = None;
         if !self.plan.layout.is_empty() {
             self.made += 1;
@@ -181,13 +259,26 @@ impl Stockroom<'_> {
             Some(name) => self.plan.layout.group(name).entrances()?,
             None => Vec::new(),
         };
-        let walls = Walls { entrances: &entrances, root: self.plan.root, filter: self.plan.filter };
+        let walls = Walls {
+            entrances: &entrances,
+            root: self.plan.root,
+            niceness: self.plan.niceness,
+            filter: self.plan.filter,
+        };
         // The spawner is to be its parent: it collects it, and its end is the child's.
         let parked = init::park(NAMESPACES | libc::CLONE_PARENT, Some(walls))?;
+        if let (Some(relay), Some(outlet)) = (&self.relay, &outlet) {
+            relay.serve(&parked.pidfd, outlet)?;
+        }
         Ok(Kit { group, doors, parked, memory: None })
     }
 
     fn close(mut self) {
+        // Nobody is to be given parts that are about to go.
+        let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
+        if let Some(relay) = self.relay.take() {
+            relay.close();
+        }
         for name in &self.groups {
             self.plan.layout.group(name).kill();
         }

@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, c_int, c_long, c_ulong};
 use std::io;
+use std::net::SocketAddrV4;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 
@@ -237,4 +238,58 @@ pub(crate) fn landlock_version() -> io::Result<i64> {
     check(unsafe {
         libc::syscall(libc::SYS_landlock_create_ruleset, ptr::null::<u8>(), 0 as c_ulong, VERSION)
     })
+}
+
+/// Has the kernel tell where datagrams received on `socket` were sent to.
+pub(crate) fn tell_destinations(socket: BorrowedFd<'_>) -> io::Result<()> {
+    let on: c_int = 1;
+    // SAFETY: `on` is valid for reads of the size given.
+    check(c_long::from(unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_IP,
+            libc::IP_RECVORIGDSTADDR,
+            (&raw const on).cast(),
+            size_of::<c_int>() as libc::socklen_t,
+        )
+    }))?;
+    Ok(())
+}
+
+/// Receives one datagram from a socket that [`tell_destinations`] was called for: its length, who sent it and
+/// where to.
+pub(crate) fn receive_datagram(
+    socket: BorrowedFd<'_>,
+    buffer: &mut [u8],
+) -> io::Result<(usize, SocketAddrV4, SocketAddrV4)> {
+    let mut space = [0_u64; 8];
+    // SAFETY: all zeroes is valid for both structures; every pointer in `message` is to something that
+    // outlives the call, with its own length; the kernel's control messages are walked with its own macros,
+    // and their data is read unaligned.
+    unsafe {
+        let mut sender: libc::sockaddr_in = std::mem::zeroed();
+        let mut slice = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+        let mut message: libc::msghdr = std::mem::zeroed();
+        message.msg_name = (&raw mut sender).cast();
+        message.msg_namelen = size_of::<libc::sockaddr_in>() as _;
+        message.msg_iov = &raw mut slice;
+        message.msg_iovlen = 1;
+        message.msg_control = space.as_mut_ptr().cast();
+        message.msg_controllen = size_of_val(&space) as _;
+        let flags = libc::MSG_DONTWAIT;
+        let length = check(libc::recvmsg(socket.as_raw_fd(), &raw mut message, flags) as c_long)?;
+        let mut control = libc::CMSG_FIRSTHDR(&raw const message);
+        while !control.is_null() {
+            if (*control).cmsg_level == libc::SOL_IP && (*control).cmsg_type == libc::IP_ORIGDSTADDR {
+                let to = libc::CMSG_DATA(control).cast::<libc::sockaddr_in>().read_unaligned();
+                return Ok((length as usize, socket_address(&sender), socket_address(&to)));
+            }
+            control = libc::CMSG_NXTHDR(&raw const message, control);
+        }
+    }
+    Err(io::Error::from(io::ErrorKind::InvalidData))
+}
+
+fn socket_address(address: &libc::sockaddr_in) -> SocketAddrV4 {
+    SocketAddrV4::new(u32::from_be(address.sin_addr.s_addr).into(), u16::from_be(address.sin_port))
 }

@@ -1,9 +1,10 @@
 //! What daemon and spawner say to each other. Both are the same binary, so nothing here needs to stay
 //! compatible.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use sandbox::Spec;
+use sandbox::{Network, Spec};
 use serde::{Deserialize, Serialize};
 
 use crate::cgroup::Layout;
@@ -31,6 +32,33 @@ pub struct Settings {
     pub ephemeral_bytes: u64,
     /// First of the user ids that sandboxes run as, when the spawner is root.
     pub uid_base: u32,
+    /// The kind of network to keep ready; the other is made when asked for.
+    pub network: Network,
+    pub outbound: Outbound,
+}
+
+/// What sandboxes with a way out are told and refused.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outbound {
+    /// Name servers; empty for the host's own.
+    pub resolvers: Vec<Ipv4Addr>,
+    /// Where they may not go, besides the machine itself and what is never outside.
+    pub refused: Vec<Subnet>,
+}
+
+/// All addresses whose first `bits` are those of `network`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subnet {
+    pub network: Ipv4Addr,
+    /// 0 to 32.
+    pub bits: u8,
+}
+
+impl Subnet {
+    pub fn contains(&self, address: Ipv4Addr) -> bool {
+        let differing = u32::from(self.network) ^ u32::from(address);
+        differing.leading_zeros() >= u32::from(self.bits)
+    }
 }
 
 /// Daemon to spawner.
@@ -92,8 +120,31 @@ pub struct Abilities {
     pub own_users: bool,
     /// `/tmp` is a disk image and not memory.
     pub tmp_on_disk: bool,
+    /// Sandboxes can have a way out.
+    pub outbound: bool,
     /// Where sandboxes' cgroups live, and which controllers they have.
     pub groups: Layout,
     /// What is missing, and why, for people.
     pub caveats: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Subnet;
+
+    #[test]
+    fn subnets_contain_their_addresses() {
+        for (network, bits, address, expected) in [
+            ([10, 0, 0, 0], 8, [10, 255, 0, 1], true),
+            ([10, 0, 0, 0], 8, [11, 0, 0, 1], false),
+            ([192, 0, 2, 7], 32, [192, 0, 2, 7], true),
+            ([192, 0, 2, 7], 32, [192, 0, 2, 6], false),
+            ([0, 0, 0, 0], 0, [203, 0, 113, 1], true),
+            ([172, 16, 0, 0], 12, [172, 31, 255, 255], true),
+            ([172, 16, 0, 0], 12, [172, 32, 0, 0], false),
+        ] {
+            let subnet = Subnet { network: network.into(), bits };
+            assert_eq!(subnet.contains(address.into()), expected, "{address:?} in {network:?}/{bits}");
+        }
+    }
 }

@@ -19,8 +19,11 @@ pub enum Guarantee {
     HostProcessesHidden,
     /// The loopback is the sandbox's own: the host's and other sandboxes' listeners are out of reach.
     OwnLoopback,
-    /// No way to the outside world.
+    /// No way to the outside world, unless the spec asks for one.
     NetworkIsolated,
+    /// A spec may ask for a way to the outside world, and what gets it still reaches neither this machine nor
+    /// another sandbox.
+    OutboundNetwork,
     /// Each sandbox runs as a user of its own, without capabilities, and can gain none.
     Unprivileged,
     /// System calls a function has no use for are refused.
@@ -38,7 +41,7 @@ pub enum Guarantee {
 }
 
 impl Guarantee {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::HostFilesHidden,
         Self::CodeReadOnly,
         Self::OwnTmp,
@@ -47,6 +50,7 @@ impl Guarantee {
         Self::HostProcessesHidden,
         Self::OwnLoopback,
         Self::NetworkIsolated,
+        Self::OutboundNetwork,
         Self::Unprivileged,
         Self::SystemCallFilter,
         Self::MemoryLimit,
