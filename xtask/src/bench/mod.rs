@@ -118,10 +118,12 @@ fn start(
     leave_first_core: bool,
 ) -> Result<Platform, Error> {
     let began = Instant::now();
-    let cores = std::thread::available_parallelism()?.get();
+    // Not the cores that this process may use: it may have given itself just one.
+    let present = fs::read_to_string("/sys/devices/system/cpu/present")?;
+    let last_core = present.trim().rsplit(['-', ',']).next().unwrap_or_default().to_owned();
     let mut command = Command::new(if leave_first_core { Path::new("taskset") } else { lambent });
     if leave_first_core {
-        command.args(["-c", &format!("1-{}", cores - 1)]).arg(lambent);
+        command.args(["-c", &format!("1-{last_core}")]).arg(lambent);
     }
     let mut child = command
         .args(["up", "--listen", "127.0.0.1:0", "--log", "error", "--data"])

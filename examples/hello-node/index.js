@@ -1,5 +1,5 @@
 // Greets whoever the event names.
-export const handler = async (event, context) => {
+exports.handler = async (event, context) => {
   const name = event.name ?? "World";
   console.log(`greeting ${name} in request ${context.awsRequestId}`);
   return { message: `Hello, ${name}!`, remainingMs: context.getRemainingTimeInMillis() };
