@@ -46,8 +46,6 @@ pub(crate) struct Walls<'a> {
     /// Files that take the child into its cgroups.
     pub entrances: &'a [File],
     pub root: BorrowedFd<'a>,
-    /// The priority of everything that nobody has lowered.
-    pub niceness: i32,
     pub filter: &'a [libc::sock_filter],
 }
 

@@ -76,11 +76,6 @@ fn run(status: &OwnedFd, walls: Option<Walls<'_>>) -> Result<(), Failure> {
     keep.sort_unstable();
     sys::close_all_but(4, &keep);
     enter::prepare(walls)?;
-    if let Some(walls) = &walls {
-        // The stockroom may have been at a low priority when it made this. Only root may raise it again, and
-        // only root's stockroom is ever lowered.
-        let _ = rustix::process::setpriority_process(None, walls.niceness);
-    }
 
     let told = Receiver::new().receive::<Entry>(status, RecvFlags::empty()).step("hear what to run")?;
     // The spawner does not need this one any more.

@@ -47,8 +47,6 @@ const BREATH: Duration = Duration::from_millis(50);
 pub(crate) struct Setup {
     /// The user to become.
     pub uid: u32,
-    /// As in `Walls`: the stockroom that starts it may be at a low priority.
-    pub niceness: i32,
     /// Where functions may not go, besides this machine.
     pub refused: Vec<Subnet>,
 }
@@ -136,7 +134,6 @@ fn settle(setup: &Setup, fds: &[OwnedFd], socket: &OwnedFd) -> Result<Rules> {
     let root = fds.first().ok_or_else(|| Failure::new("take the root", libc::EBADF))?;
     sys::close_all_but(4, &[root.as_raw_fd()]);
     rustix::process::setsid().step("start a session")?;
-    rustix::process::setpriority_process(None, setup.niceness).step("take ordinary priority")?;
     // What the filter is made of and asked through must be there before the rights are gone.
     let netlink = Netlink::open().step("open netlink")?;
     let filter = filter::program()?;

@@ -1,6 +1,5 @@
 //! The spawner's role: how a process becomes one, and what it sets up before the first start.
 
-use std::cell::Cell;
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
@@ -138,8 +137,7 @@ fn set_up(settings: &Settings) -> Result<(Serving, Abilities)> {
         }
     }
     let filter = filter::program()?;
-    let niceness = rustix::process::getpriority_process(None).step("find the own priority")?;
-    let plan = stockroom::Plan { layout: &groups, root: root.namespace.as_fd(), niceness, filter: &filter };
+    let plan = stockroom::Plan { layout: &groups, root: root.namespace.as_fd(), filter: &filter };
     let (stock_socket, stockroom) = stockroom::open(settings, plan, &lock)?;
     let serving = Serving::contained(
         settings.clone(),
@@ -149,8 +147,6 @@ fn set_up(settings: &Settings) -> Result<(Serving, Abilities)> {
             layout: groups,
             stock_socket,
             stockroom,
-            niceness,
-            hurries: Cell::default(),
             own_users: abilities.own_users,
             tmp_on_disk: abilities.tmp_on_disk,
         },

@@ -1,6 +1,5 @@
 //! The spawner's loop: answers starts, steers and collects sandboxes, keeps the stock filled.
 
-use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -26,8 +25,6 @@ const STOCKROOM: u64 = 1;
 const PIDFD: u64 = 1;
 const STATUS: u64 = 2;
 const MEMORY: u64 = 3;
-/// Of the stockroom when nobody waits for it.
-const NICENESS: i32 = 19;
 /// Events taken from the kernel at a time.
 const EVENTS_MAX: usize = 64;
 
@@ -37,9 +34,6 @@ pub(crate) struct Workshop {
     pub layout: Layout,
     pub stock_socket: OwnedFd,
     pub stockroom: i32,
-    pub niceness: i32,
-    /// Whether the stockroom was told to hurry, once it was told.
-    pub hurries: Cell<Option<bool>>,
     pub own_users: bool,
     pub tmp_on_disk: bool,
 }
@@ -47,22 +41,6 @@ pub(crate) struct Workshop {
 struct Waiting {
     id: u64,
     spec: Box<Spec>,
-}
-
-impl Workshop {
-    /// Has the stockroom work at once while somebody waits for parts; else it yields to whoever runs, a starting
-    /// function above all.
-    fn hurry(&self, hurry: bool) {
-        if !self.own_users || self.hurries.replace(Some(hurry)) == Some(hurry) {
-            return;
-        }
-        let niceness = if hurry { self.niceness } else { NICENESS };
-        // Where it cannot be set everything works, only more slowly.
-        let _ =
-            rustix::process::setpriority_process(rustix::process::Pid::from_raw(self.stockroom), niceness);
-        // Between sessions this counts, where the kernel groups by them.
-        let _ = std::fs::write(format!("/proc/{}/autogroup", self.stockroom), niceness.to_string());
-    }
 }
 
 /// A sandbox that has a process.
@@ -437,7 +415,6 @@ impl Serving {
             network: self.settings.network,
             disk: workshop.tmp_on_disk.then_some(self.settings.ephemeral_bytes),
         };
-        workshop.hurry(!self.waiting.is_empty());
         let waiting: Vec<_> = self.waiting.iter().map(|waiting| self.needs(&waiting.spec)).collect();
         for order in self.stock.order(usual, ready_max, &waiting) {
             channel::send(&workshop.stock_socket, &order, &[])?;

@@ -87,8 +87,6 @@ pub(crate) fn open(settings: &Settings, plan: Plan<'_>, lock: &OwnedFd) -> Resul
             let mut keep = [theirs.as_raw_fd(), lock.as_raw_fd(), plan.root.as_raw_fd()];
             keep.sort_unstable();
             sys::close_all_but(4, &keep);
-            // A session of its own has a share of the processor of its own, where the kernel groups by session.
-            let _ = rustix::process::setsid();
             let Ok(home) = open_namespace("net") else { sys::exit_now(1) };
             Stockroom {
                 socket: theirs,
@@ -96,7 +94,6 @@ pub(crate) fn open(settings: &Settings, plan: Plan<'_>, lock: &OwnedFd) -> Resul
                 relay: None,
                 relay_setup: relay::Setup {
                     uid: settings.uid_base,
-                    niceness: plan.niceness,
                     refused: settings.outbound.refused.clone(),
                 },
                 plan,
@@ -117,8 +114,6 @@ pub(crate) struct Plan<'a> {
     pub layout: &'a Layout,
     /// The mount namespace of the root.
     pub root: BorrowedFd<'a>,
-    /// As in [`Walls`].
-    pub niceness: i32,
     pub filter: &'a [libc::sock_filter],
 }
 
@@ -259,12 +254,7 @@ impl Stockroom<'_> {
             Some(name) => self.plan.layout.group(name).entrances()?,
             None => Vec::new(),
         };
-        let walls = Walls {
-            entrances: &entrances,
-            root: self.plan.root,
-            niceness: self.plan.niceness,
-            filter: self.plan.filter,
-        };
+        let walls = Walls { entrances: &entrances, root: self.plan.root, filter: self.plan.filter };
         // The spawner is to be its parent: it collects it, and its end is the child's.
         let parked = init::park(NAMESPACES | libc::CLONE_PARENT, Some(walls))?;
         if let (Some(relay), Some(outlet)) = (&self.relay, &outlet) {

@@ -1,10 +1,11 @@
 //! The platform's settings: a flag, else an environment variable, else the configuration file, else the default.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use sandbox_namespace::{Outbound, Subnet};
 use serde::Deserialize;
 
 use crate::Error;
@@ -41,6 +42,12 @@ pub struct Flags {
     /// What functions reach besides the platform [default: isolated]
     #[arg(long, env = "LAMBENT_NETWORK", value_enum)]
     network: Option<Network>,
+    /// Name servers of functions with a way out; may be given again [default: the host's own]
+    #[arg(long = "resolver", env = "LAMBENT_RESOLVER", value_name = "ADDRESS", value_delimiter = ',')]
+    resolver: Vec<Ipv4Addr>,
+    /// Where functions with a way out may not go, such as 10.0.0.0/8, besides this machine; may be given again
+    #[arg(long = "refuse", env = "LAMBENT_REFUSE", value_name = "SUBNET", value_delimiter = ',')]
+    refuse: Vec<String>,
     /// Invocations that may run at once in an account and region [default: 1000]
     #[arg(long, env = "LAMBENT_CONCURRENCY", value_name = "COUNT")]
     concurrency: Option<usize>,
@@ -90,6 +97,7 @@ pub struct Settings {
     pub runtimes: PathBuf,
     pub home: Option<PathBuf>,
     pub network: Network,
+    pub outbound: Outbound,
     pub concurrency: usize,
     pub environments: usize,
     pub keep_alive: Duration,
@@ -122,6 +130,11 @@ impl Settings {
         let log = log.parse().map_err(|_| {
             Error::Said(format!("--log {log:?} is no level: error, warn, info, debug, trace"))
         })?;
+        let refused = if flags.refuse.is_empty() { file.refuse } else { flags.refuse };
+        let outbound = Outbound {
+            resolvers: if flags.resolver.is_empty() { file.resolver } else { flags.resolver },
+            refused: refused.iter().map(|text| subnet(text)).collect::<Result<_, _>>()?,
+        };
         let environments = flags.environments.or(file.environments).unwrap_or(1000);
         if environments == 0 {
             return Err(Error::Said("--environments 0 would run nothing; give at least 1".to_owned()));
@@ -133,6 +146,7 @@ impl Settings {
             sandbox: flags.sandbox.or(file.sandbox).unwrap_or(Kind::Auto),
             runtimes: flags.runtimes.or(file.runtimes).unwrap_or_else(|| data.join("runtimes")),
             network: flags.network.or(file.network).unwrap_or(Network::Isolated),
+            outbound,
             concurrency: flags.concurrency.or(file.concurrency).unwrap_or(1000),
             environments,
             keep_alive: Duration::from_secs(flags.keep_alive.or(file.keep_alive).unwrap_or(600)),
@@ -140,6 +154,15 @@ impl Settings {
             home,
         })
     }
+}
+
+/// `10.0.0.0/8`, or a single address.
+fn subnet(text: &str) -> Result<Subnet, Error> {
+    let (network, bits) = text.split_once('/').unwrap_or((text, "32"));
+    let parsed = network.parse().ok().zip(bits.parse().ok().filter(|bits| *bits <= 32));
+    let (network, bits) =
+        parsed.ok_or_else(|| Error::Said(format!("--refuse {text} is no subnet, such as 10.0.0.0/8")))?;
+    Ok(Subnet { network, bits })
 }
 
 fn is_own(address: IpAddr) -> bool {
@@ -181,5 +204,15 @@ mod tests {
         check("10.0.0.1:4566", Some(Auth::Open), false, false);
         check("10.0.0.1:4566", Some(Auth::Open), true, true);
         check("nowhere", None, false, false);
+    }
+
+    #[test]
+    fn subnets_are_read_or_refused() {
+        for (text, bits) in [("10.0.0.0/8", Some(8)), ("192.0.2.1", Some(32)), ("0.0.0.0/0", Some(0))] {
+            assert_eq!(subnet(text).ok().map(|subnet| subnet.bits), bits, "{text}");
+        }
+        for text in ["10.0.0.0/33", "ten/8", "::1/64", ""] {
+            assert!(subnet(text).is_err(), "{text}");
+        }
     }
 }

@@ -128,10 +128,7 @@ fn options(
             let drained = std::future::ready(());
             tokio::spawn(async move { gateway.serve(listener, stop.cancelled_owned(), drained).await });
         }),
-        network: match settings.network {
-            Network::Isolated => sandbox::Network::Isolated,
-            Network::Outbound => sandbox::Network::Outbound,
-        },
+        network: network(settings),
         return_grace: RETURN_GRACE,
         freeze_after: FREEZE_AFTER,
         keep_alive: settings.keep_alive,
@@ -160,6 +157,13 @@ fn secrets_file(data: &Path) -> std::path::PathBuf {
     data.join("secrets.json")
 }
 
+fn network(settings: &Settings) -> sandbox::Network {
+    match settings.network {
+        Network::Isolated => sandbox::Network::Isolated,
+        Network::Outbound => sandbox::Network::Outbound,
+    }
+}
+
 async fn open_sandboxes(settings: &Settings) -> Result<(Arc<dyn Sandboxes>, Isolation), Error> {
     let spawner =
         sandbox_spawner::Command::own().map_err(|error| Error::failed("find this program", error))?;
@@ -167,6 +171,8 @@ async fn open_sandboxes(settings: &Settings) -> Result<(Arc<dyn Sandboxes>, Isol
     let namespaces = || async {
         let mut options = sandbox_namespace::Options::new(spawner.clone(), scratch_dir.clone());
         options.uid_base = sandbox_spawner::uid_base_for(&scratch_dir);
+        options.network = network(settings);
+        options.outbound = settings.outbound.clone();
         sandbox_namespace::NamespaceSandboxes::open(options).await
     };
     let processes = || async {
