@@ -10,7 +10,7 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 clients=${LAMBENT_CLIENTS:-${XDG_CACHE_HOME:-$HOME/.cache}/lambent/clients}
-LAMBENT_BIN=${LAMBENT_BIN:-$here/../target/release/lambent}
+LAMBENT_BIN=$(realpath "${LAMBENT_BIN:-$here/../target/release/lambent}")
 mkdir -p "$clients"
 
 python=$clients/python-$(cksum < "$here/requirements.txt" | cut -d ' ' -f 1)
