@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use env::{Env, Timestamp};
-use sandbox::{Cpu, Exit, Pending, Sandbox, Spec, Started};
+use sandbox::{Cpu, Exit, Pending, Sandbox, Started};
 use tokio::net::TcpListener;
 use tokio::net::unix::pipe;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -14,14 +14,15 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::alarms::Alarms;
+use crate::closing::close;
 use crate::invocation::{Failure, Invocation, Outcome};
+use crate::launch::{log_stream, spec, start_failure};
 use crate::limits::LIFETIME_MAX;
-use crate::output::{LogStream, Output};
+use crate::output::Output;
 use crate::pool::{Options, Pool};
 use crate::report::{self, Report};
 use crate::runtime_api;
 use crate::state::{Event, Refusal, State};
-use crate::variables::{doors, variables};
 use crate::version::Version;
 
 /// An invocation on its way into the sandbox.
@@ -128,12 +129,13 @@ impl Environment {
         let env = &options.env;
         let id = env.uuid().simple().to_string();
         let stream = log_stream(version, env.now(), &id);
-        let spec = spec(options, version, &id, &stream.name);
+        let made_from = spec(options, version, &id, &stream.name);
         let output = Arc::new(Mutex::new(Output::new(stream, Arc::clone(&options.sink), env.clone())));
         let failed = |failure| InitFailure { failure, output: Some(Arc::clone(&output)) };
         version.interpreter.check(&version.code_dir).map_err(failed)?;
         let began = env.monotonic();
-        let started = options.sandboxes.start(spec).await.map_err(|error| failed(start_failure(&error)))?;
+        let started =
+            options.sandboxes.start(made_from).await.map_err(|error| failed(start_failure(&error)))?;
         let (this, ready, exit) =
             Self::assemble((options, alarms), version, permit, &output, started).map_err(failed)?;
         if phase == Phase::Init {
@@ -506,125 +508,10 @@ impl Drop for Environment {
     }
 }
 
-/// The outcome of an invocation whose INIT failed twice.
-pub(crate) fn failed_in_init(
-    version: &Version,
-    failed: &InitFailure,
-    invocation: &Invocation,
-    duration: Duration,
-    now: Timestamp,
-) -> Outcome {
-    let request_id = &*invocation.request_id;
-    let payload = failed.failure.payload(request_id);
-    let Some(output) = &failed.output else {
-        return Outcome { payload, failed: true, log_tail: Vec::new() };
-    };
-    let mut output = output.lock().expect("no panic while held");
-    output.say(report::start(request_id, &version.version));
-    let failure = Some(&failed.failure);
-    let report = Report {
-        request_id,
-        duration,
-        init: None,
-        memory_mb: version.memory_mb,
-        memory_used_bytes: None,
-        failure,
-    };
-    close(&mut output, &report, now).with_payload(payload)
-}
-
-/// Writes an invocation's last lines.
-fn close(output: &mut Output, report: &Report<'_>, now: Timestamp) -> Closed {
-    let request_id = report.request_id;
-    match report.failure {
-        Some(failure @ Failure::TimedOut { .. }) => {
-            let at = iso8601(now);
-            output.say(format!("{at} {request_id} {}", failure.message().unwrap_or_default()));
-        }
-        Some(failure) => {
-            if let Some(message) = failure.message() {
-                output.say(format!("RequestId: {request_id} Error: {message}"));
-                output.say(failure.error_type().to_owned());
-            }
-        }
-        None => {}
-    }
-    output.say(report::end(request_id));
-    output.say(report::report(report));
-    Closed { failed: report.failure.is_some(), log_tail: output.tail() }
-}
-
-struct Closed {
-    failed: bool,
-    log_tail: Vec<u8>,
-}
-
-impl Closed {
-    fn with_payload(self, payload: Bytes) -> Outcome {
-        Outcome { payload, failed: self.failed, log_tail: self.log_tail }
-    }
-}
-
 async fn read_output(pipe: Arc<pipe::Receiver>, output: Arc<Mutex<Output>>) {
     while pipe.readable().await.is_ok() {
         if !output.lock().expect("no panic while held").drain_and_wait() {
             return;
         }
     }
-}
-
-fn start_failure(error: &sandbox::Error) -> Failure {
-    match error {
-        // The package's own bootstrap can't be run: the function's fault.
-        sandbox::Error::Execute { program, source } => {
-            tracing::debug!(program, %source, "execute a bootstrap");
-            Failure::NoBootstrap
-        }
-        other => Failure::Sandbox(other.to_string()),
-    }
-}
-
-fn spec(options: &Options, version: &Version, id: &str, log_stream: &str) -> Spec {
-    let credentials = (options.credentials)(version);
-    let launch = version.interpreter.launch();
-    Spec {
-        id: id.to_owned(),
-        code_dir: version.code_dir.clone(),
-        opt_dirs: Vec::new(),
-        binds: launch.binds,
-        program: launch.program,
-        args: launch.arguments,
-        env: variables(version, log_stream, &credentials),
-        doors: doors(),
-        cwd: "/var/task".into(),
-        memory_bytes: u64::from(version.memory_mb) << 20,
-        cpu_millis: sandbox::cpu_millis_for_memory(version.memory_mb),
-        ephemeral_bytes: u64::from(version.ephemeral_mb) << 20,
-        limits: sandbox::Limits::default(),
-        network: options.network,
-    }
-}
-
-fn log_stream(version: &Version, now: Timestamp, id: &str) -> LogStream {
-    let date = utc(now).date();
-    let (year, month, day) = (date.year(), u8::from(date.month()), date.day());
-    LogStream {
-        account: Arc::clone(&version.account),
-        region: Arc::clone(&version.region),
-        function_name: version.function_name.clone(),
-        role: version.role.clone(),
-        group: version.log_group.clone(),
-        name: format!("{year}/{month:02}/{day:02}/[{}]{id}", version.version),
-    }
-}
-
-fn utc(at: Timestamp) -> time::OffsetDateTime {
-    time::OffsetDateTime::from_unix_timestamp(at.as_secs()).unwrap_or(time::OffsetDateTime::UNIX_EPOCH)
-}
-
-/// `2026-11-23T10:11:12.345Z`
-fn iso8601(at: Timestamp) -> String {
-    let format = time::macros::format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]");
-    let seconds = utc(at).format(format).expect("every component exists");
-    format!("{seconds}.{:03}Z", at.as_millis().rem_euclid(1000))
 }

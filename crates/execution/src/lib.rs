@@ -3,8 +3,11 @@
 //! Start with `pool.rs`: an invocation takes an idle environment or waits for the first that is free or ready.
 
 mod alarms;
+mod closing;
+mod dates;
 mod environment;
 mod invocation;
+mod launch;
 mod limits;
 mod output;
 mod pool;

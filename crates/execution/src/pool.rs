@@ -16,7 +16,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::alarms::Alarms;
-use crate::environment::{Environment, InitFailure, Phase, failed_in_init};
+use crate::closing::failed_in_init;
+use crate::environment::{Environment, InitFailure, Phase};
 use crate::invocation::{Failure, Invocation, Outcome};
 use crate::limits::{INIT_TIMEOUT, ThrottleReason, Throttled};
 use crate::output::LogSink;
