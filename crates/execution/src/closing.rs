@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use env::Timestamp;
 
 use crate::dates::iso8601;
 use crate::environment::InitFailure;
 use crate::invocation::{Failure, Invocation, Outcome};
 use crate::output::Output;
-use crate::report::{self, Report};
+use crate::platform_event::PlatformEvent;
+use crate::report::Report;
 use crate::version::Version;
 
 /// The outcome of an invocation whose INIT failed twice.
@@ -26,21 +26,24 @@ pub(crate) fn failed_in_init(
         return Outcome { payload, failed: true, log_tail: Vec::new() };
     };
     let mut output = output.lock().expect("no panic while held");
-    output.say(report::start(request_id, &version.version));
+    let trace_id = invocation.trace_id.as_deref();
+    output.tell(&PlatformEvent::Start { request_id, version: &version.version, trace_id });
     let failure = Some(&failed.failure);
     let report = Report {
         request_id,
+        trace_id,
         duration,
         init: None,
         memory_mb: version.memory_mb,
         memory_used_bytes: None,
         failure,
     };
-    close(&mut output, &report, now).with_payload(payload)
+    close(&mut output, &report, now);
+    Outcome { payload, failed: true, log_tail: output.tail() }
 }
 
 /// Writes an invocation's last lines.
-pub(crate) fn close(output: &mut Output, report: &Report<'_>, now: Timestamp) -> Closed {
+pub(crate) fn close(output: &mut Output, report: &Report<'_>, now: Timestamp) {
     let request_id = report.request_id;
     match report.failure {
         Some(failure @ Failure::TimedOut { .. }) => {
@@ -55,18 +58,5 @@ pub(crate) fn close(output: &mut Output, report: &Report<'_>, now: Timestamp) ->
         }
         None => {}
     }
-    output.say(report::end(request_id));
-    output.say(report::report(report));
-    Closed { failed: report.failure.is_some(), log_tail: output.tail() }
-}
-
-pub(crate) struct Closed {
-    failed: bool,
-    log_tail: Vec<u8>,
-}
-
-impl Closed {
-    pub(crate) fn with_payload(self, payload: Bytes) -> Outcome {
-        Outcome { payload, failed: self.failed, log_tail: self.log_tail }
-    }
+    output.tell(&PlatformEvent::Report(report));
 }

@@ -190,6 +190,9 @@ impl Pools {
         self.0.starting.close();
         let pools = std::mem::take(&mut *self.0.pools.write().expect("no panic while held"));
         pools.values().for_each(|pool| pool.retire());
+        // Extensions have a little time to send what they gathered.
+        self.0.alarms.endings.close();
+        self.0.alarms.endings.wait().await;
         self.0.options.sandboxes.shutdown().await;
     }
 

@@ -87,7 +87,7 @@ async fn ready(cx: &Ctx, function: &Function, live: &Settings) -> Result<Version
         code_dir,
         role: live.role.clone(),
         log_group: live.log_group.clone(),
-        json_logs: false,
-        application_log_level: None,
+        logging: execution::Logging::Text,
+        opt_dirs: Vec::new(),
     })
 }
