@@ -11,6 +11,7 @@ use execution::{Interpreter, Runtimes, Substitution};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::logging;
 use crate::name::{FunctionName, LATEST};
 
 /// A function as it is stored.
@@ -52,6 +53,8 @@ pub(crate) struct Settings {
     pub variables: Option<BTreeMap<String, String>>,
     pub architecture: String,
     pub log_group: String,
+    #[serde(default)]
+    pub log_format: logging::Format,
 }
 
 /// A package in the blob store.
@@ -222,11 +225,7 @@ impl Function {
                 apply_on: Some(api::SnapStartApplyOn::None),
                 optimization_status: Some(api::SnapStartOptimizationStatus::Off),
             }),
-            logging_config: Some(api::LoggingConfig {
-                log_format: Some(api::LogFormat::Text),
-                log_group: Some(settings.log_group.clone()),
-                ..api::LoggingConfig::default()
-            }),
+            logging_config: Some(settings.log_format.shown(&settings.log_group)),
             ..api::FunctionConfiguration::default()
         }
     }
@@ -279,5 +278,19 @@ impl Settings {
 
     pub(crate) fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout_s.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_stored_before_there_were_formats_are_text() {
+        let stored = r#"{"code":{"sha256":"00","sha256_base64":"AA==","size_bytes":1},"runtime":"python3.13",
+            "handler":"h","role":"r","description":"","timeout_s":3,"memory_mb":128,"ephemeral_mb":512,
+            "variables":null,"architecture":"x86_64","log_group":"/aws/lambda/f"}"#;
+        let settings = serde_json::from_str::<Settings>(stored).expect("still readable");
+        assert_eq!(settings.log_format, logging::Format::Text);
     }
 }

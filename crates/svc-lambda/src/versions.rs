@@ -87,7 +87,7 @@ async fn ready(cx: &Ctx, function: &Function, live: &Settings) -> Result<Version
         code_dir,
         role: live.role.clone(),
         log_group: live.log_group.clone(),
-        logging: execution::Logging::Text,
+        logging: live.log_format.honoured(),
         opt_dirs: Vec::new(),
     })
 }
