@@ -9,7 +9,7 @@ use crate::{Interpreter, Logging, Substitution};
 
 /// Everything that all environments of one version of one function have in common. Never changes: new code or
 /// configuration makes a new value with a higher `generation`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Version {
     pub account: Arc<str>,
     pub region: Arc<str>,
