@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::alarms::Alarms;
+use crate::environment::ending::Open;
 pub(crate) use crate::environment::farewell::Reason;
 use crate::extensions::{Extensions, Occasion};
 use crate::invocation::{Failure, Invocation, Outcome};
@@ -536,13 +537,15 @@ impl Environment {
         let began = self.env.monotonic();
         let deadline = self.env.now().after(rest);
         self.expect(Doing::Working { until: began + rest });
+        let mut open = Open { environment: self, is_closed: false };
         let (reply, done) = match self.dispatch(Work { invocation, deadline }, began) {
             Some((reply, done)) => (reply.await.unwrap_or(Err(GONE)), done),
             None => (Err(GONE), None),
         };
-        let (failed, failure) = (reply.is_err(), reply.as_ref().err().cloned());
+        // No more waiting: from here on it is closed, now or later.
+        open.is_closed = true;
+        let (failed, mut failure) = (reply.is_err(), reply.as_ref().err().cloned());
         let payload = reply.unwrap_or_else(|failure| failure.payload(&request.0));
-        let mut failure = failure;
         if let Some(mut done) = done.filter(|_| !failure.as_ref().is_some_and(Failure::is_fatal)) {
             match done.try_recv() {
                 Ok(ended) => failure = failure.or(ended.err()),
@@ -559,7 +562,6 @@ impl Environment {
 
     /// Hands `work` to the runtime and to extensions; `None` when it has ended. What comes second is there if the
     /// invocation's end is not the runtime's answer alone.
-    #[expect(clippy::type_complexity, reason = "the two ends of one invocation")]
     fn dispatch(
         &self,
         work: Work,
@@ -572,6 +574,7 @@ impl Environment {
         let id = Arc::clone(&work.invocation.request_id);
         runtime.state = runtime.state.step(Event::Dispatch(Arc::clone(&id))).ok()?;
         runtime.is_out = true;
+        runtime.is_closing = true;
         runtime.current = Some(Current {
             request_id: id,
             trace_id: work.invocation.trace_id.clone(),
@@ -583,7 +586,6 @@ impl Environment {
         if runtime.extensions.want(Occasion::Invoke) {
             let (sender, ended) = oneshot::channel();
             runtime.done = Some(sender);
-            runtime.is_closing = true;
             done = Some(ended);
             let event = self.invoke_event(&work);
             runtime.extensions.tell(Occasion::Invoke, &event);

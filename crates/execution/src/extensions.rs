@@ -38,6 +38,8 @@ pub(crate) enum Refusal {
     RegistrationClosed,
     NameTaken,
     TooMany,
+    MissingIdentifier,
+    InvalidIdentifier,
     Unknown(String),
     State { extension: String, refused: Refused },
 }

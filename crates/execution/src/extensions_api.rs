@@ -94,7 +94,7 @@ fn events(events: Option<&Json>) -> Option<Vec<String>> {
 async fn next(environment: &Arc<Environment>, headers: &HeaderMap) -> Answer {
     let id = match identifier(headers) {
         Ok(id) => id,
-        Err(answer) => return answer,
+        Err(refusal) => return refused(&refusal),
     };
     let event = match environment.next_event(&id) {
         Ok(event) => event,
@@ -115,7 +115,7 @@ async fn next(environment: &Arc<Environment>, headers: &HeaderMap) -> Answer {
 fn give_up(environment: &Arc<Environment>, headers: &HeaderMap, event: Event) -> Answer {
     let id = match identifier(headers) {
         Ok(id) => id,
-        Err(answer) => return answer,
+        Err(refusal) => return refused(&refusal),
     };
     let Some(error_type) = header(headers, ERROR_TYPE).filter(|error_type| !error_type.is_empty()) else {
         let message = "Missing Lambda-Extension-Function-Error-Type header";
@@ -130,7 +130,7 @@ fn give_up(environment: &Arc<Environment>, headers: &HeaderMap, event: Event) ->
 async fn subscribe(environment: &Arc<Environment>, request: Request<Incoming>, api: Api) -> Answer {
     let id = match identifier(request.headers()) {
         Ok(id) => id,
-        Err(answer) => return answer,
+        Err(refusal) => return refused(&refusal),
     };
     let invalid = |why: &str| refuse(StatusCode::BAD_REQUEST, "ValidationError", why);
     let Some(body) = read(request).await else {
@@ -151,29 +151,21 @@ async fn subscribe(environment: &Arc<Environment>, request: Request<Incoming>, a
 /// Why there is no subscription.
 pub(crate) enum Unsubscribed {
     Unknown(Refusal),
-    /// INIT is over.
+    /// INIT is over, or there were too many.
     Closed,
     Invalid(String),
 }
 
 /// Who calls, as the registration named them.
-fn identifier(headers: &HeaderMap) -> Result<String, Answer> {
-    let refuse = |error_type: &str, message| refuse(StatusCode::FORBIDDEN, error_type, message);
-    let Some(id) = header(headers, IDENTIFIER) else {
-        let message = "Missing Lambda-Extension-Identifier header";
-        return Err(refuse("Extension.MissingExtensionIdentifier", message));
-    };
+fn identifier(headers: &HeaderMap) -> Result<String, Refusal> {
+    let id = header(headers, IDENTIFIER).ok_or(Refusal::MissingIdentifier)?;
     let hyphens = [8, 13, 18, 23];
     let is_uuid = id.len() == 36
         && id
             .bytes()
             .enumerate()
             .all(|(at, byte)| if hyphens.contains(&at) { byte == b'-' } else { byte.is_ascii_hexdigit() });
-    if !is_uuid {
-        let message = "Invalid Lambda-Extension-Identifier header";
-        return Err(refuse("Extension.InvalidExtensionIdentifier", message));
-    }
-    Ok(id.to_ascii_lowercase())
+    if is_uuid { Ok(id.to_ascii_lowercase()) } else { Err(Refusal::InvalidIdentifier) }
 }
 
 fn refused(refusal: &Refusal) -> Answer {
@@ -190,6 +182,12 @@ fn refused(refusal: &Refusal) -> Answer {
             refuse("Extension.InvalidExtensionState", "Extension with this name already registered")
         }
         Refusal::TooMany => refuse("Extension.TooManyExtensions", "Extension limit (10) reached"),
+        Refusal::MissingIdentifier => {
+            refuse("Extension.MissingExtensionIdentifier", "Missing Lambda-Extension-Identifier header")
+        }
+        Refusal::InvalidIdentifier => {
+            refuse("Extension.InvalidExtensionIdentifier", "Invalid Lambda-Extension-Identifier header")
+        }
         Refusal::Unknown(id) => {
             refuse("Extension.UnknownExtensionIdentifier", &format!("Unknown extension {id}"))
         }

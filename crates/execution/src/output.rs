@@ -159,6 +159,12 @@ impl Output {
         }
     }
 
+    /// Whether anybody would notice an event that a text log has no line for.
+    pub(crate) fn notices(&self, level: Level) -> bool {
+        let is_logged = matches!(self.logging, Logging::Json { system, .. } if level >= system);
+        is_logged || self.telemetry.wants(Category::Platform)
+    }
+
     /// Tells of something that the platform did: to the log as its format and level have it, and to whoever subscribed.
     pub(crate) fn tell(&mut self, event: &PlatformEvent<'_>) {
         let at = self.env.now();

@@ -16,6 +16,8 @@ use crate::subscription::{Api, Category, Subscription};
 /// Events of INIT, kept for whoever subscribes before it is over.
 const BACKLOG_MAX: usize = 1_000;
 const BACKLOG_BYTES_MAX: usize = 256 * 1024;
+/// Subscriptions in one INIT, those that later ones replaced among them: each has a queue and a task.
+const SUBSCRIPTIONS_MAX: usize = 32;
 /// What is kept for one subscriber, as a multiple of its own largest batch.
 const BATCHES_MAX: usize = 4;
 
@@ -35,6 +37,7 @@ pub(crate) struct Telemetry {
     backlog: VecDeque<Event>,
     backlog_bytes: usize,
     subscribers: Vec<Arc<Subscriber>>,
+    subscriptions: usize,
 }
 
 impl Telemetry {
@@ -57,16 +60,17 @@ impl Telemetry {
         }
     }
 
-    /// Adds a subscriber, which gets what happened before too; `None` once INIT is over.
+    /// Adds a subscriber, which gets what happened before too; `None` once INIT is over, or after too many.
     pub(crate) fn subscribe(
         &mut self,
         name: &str,
         asked: Subscription,
         now: Duration,
     ) -> Option<Arc<Subscriber>> {
-        if self.is_closed {
+        if self.is_closed || self.subscriptions >= SUBSCRIPTIONS_MAX {
             return None;
         }
+        self.subscriptions += 1;
         let subscriber = Arc::new(Subscriber {
             name: name.to_owned(),
             asked,
@@ -364,6 +368,16 @@ mod tests {
         assert!(last[0].contains(r#""type":"platform.logsDropped""#), "{last:?}");
         assert!(last[0].contains(r#""droppedRecords":7"#), "{last:?}");
         assert!(last[1].contains(r#""record":"y""#), "{last:?}");
+    }
+
+    #[test]
+    fn nobody_subscribes_without_end() {
+        let mut telemetry = Telemetry::default();
+        let mut subscribe =
+            || telemetry.subscribe("e", asked(Api::Telemetry, "2022-12-13"), Duration::ZERO).is_some();
+        assert!((0..SUBSCRIPTIONS_MAX).all(|_| subscribe()));
+        assert!(!subscribe());
+        assert_eq!(telemetry.subscribers().len(), 1, "the last takes the place of the others");
     }
 
     #[test]

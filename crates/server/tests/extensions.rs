@@ -72,15 +72,17 @@ impl Kit {
 
     /// Waits for a line of the log.
     async fn logged(&self, part: &str) -> String {
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        loop {
-            let messages = self.records.messages();
-            if let Some(found) = messages.iter().find(|message| message.contains(part)) {
-                return found.clone();
+        let look = async {
+            loop {
+                let found = self.records.messages().into_iter().find(|message| message.contains(part));
+                match found {
+                    Some(found) => return found,
+                    None => tokio::task::yield_now().await,
+                }
             }
-            assert!(tokio::time::Instant::now() < deadline, "{part:?} in {messages:#?}");
-            tokio::task::yield_now().await;
-        }
+        };
+        let found = tokio::time::timeout(PATIENCE, look).await;
+        found.unwrap_or_else(|_| panic!("{part:?} in {:#?}", self.records.messages()))
     }
 }
 

@@ -10,8 +10,24 @@ use super::{Ended, Environment, GONE, Reason, Request};
 use crate::closing::close;
 use crate::dates::iso8601;
 use crate::invocation::Failure;
+use crate::logging::Level;
 use crate::platform_event::PlatformEvent;
 use crate::report::Report;
+
+/// An invocation that is under way. Whoever waits for it may go away; then nobody writes its last lines, and the
+/// environment goes back all the same.
+pub(super) struct Open<'a> {
+    pub environment: &'a Arc<Environment>,
+    pub is_closed: bool,
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        if !self.is_closed {
+            self.environment.closed();
+        }
+    }
+}
 
 impl Environment {
     /// The log of the invocation so far.
@@ -67,17 +83,26 @@ impl Environment {
         };
         match failure.filter(|failure| failure.is_fatal()) {
             Some(failure) => self.retire_because(Reason::after(failure)),
-            None => {
-                self.runtime().is_closing = false;
-                self.settle();
-            }
+            None => self.closed(),
         }
         log_tail
+    }
+
+    /// An invocation's last lines are written: the environment may go back.
+    pub(super) fn closed(self: &Arc<Self>) {
+        self.runtime().is_closing = false;
+        self.settle();
     }
 
     /// Tells how the runtime did, once.
     pub(super) fn tell_runtime_done(&self, failure: Option<&Failure>) {
         let Some(current) = self.runtime().current.take() else { return };
+        let has_failed =
+            failure.is_some() || current.answered.as_ref().is_some_and(|one| one.failure.is_some());
+        // Most invocations have nobody to tell.
+        if !self.output().notices(if has_failed { Level::Warn } else { Level::Debug }) {
+            return;
+        }
         let duration = self.env.monotonic() - current.began;
         let (produced_bytes, own_failure, spans) = match &current.answered {
             Some(answered) => {
