@@ -203,7 +203,19 @@ impl Environment {
         version.interpreter.check(&version.code_dir).map_err(failed)?;
         let began = env.monotonic();
         let started = options.sandboxes.start(made_from).await;
-        let started = started.map_err(|error| failed(start_failure(&error, version)))?;
+        let started = started.map_err(|error| {
+            let (failure, extension) = start_failure(&error, version, &extensions);
+            if let Some(name) = extension {
+                let event = PlatformEvent::Extension {
+                    name,
+                    state: "LaunchError",
+                    occasions: &[],
+                    error_type: Some(failure.error_type()),
+                };
+                output.lock().expect("no panic while held").tell(&event);
+            }
+            failed(failure)
+        })?;
         let identity = (id, phase, extensions);
         let (this, initialising) =
             Self::assemble((options, alarms), version, permit, &output, identity, started).map_err(failed)?;

@@ -13,15 +13,19 @@ use crate::pool::Options;
 use crate::variables::{EXEC_WRAPPER, doors, of_extensions, variables};
 use crate::version::Version;
 
-pub(crate) fn start_failure(error: &sandbox::Error, version: &Version) -> Failure {
-    match error {
-        sandbox::Error::Execute { program, source } if program.contains("/extensions/") => {
-            let name = program.rsplit('/').next().unwrap_or_default();
-            Failure::Extension {
-                error_type: "Extension.LaunchError",
-                message: format!("fork/exec /opt/extensions/{name}: {source}"),
-            }
-        }
+/// Why a start failed, and the extension that could not be executed, if it was one.
+pub(crate) fn start_failure<'a>(
+    error: &sandbox::Error,
+    version: &Version,
+    extensions: &'a [String],
+) -> (Failure, Option<&'a str>) {
+    if let sandbox::Error::Execute { program, source } = error
+        && let Some(name) = extensions.iter().find(|name| program.ends_with(&format!("/extensions/{name}")))
+    {
+        let message = format!("fork/exec /opt/extensions/{name}: {source}");
+        return (Failure::Extension { error_type: "Extension.LaunchError", message }, Some(name));
+    }
+    let failure = match error {
         // A wrapper script that isn't there: the shell that AWS starts it with ends so.
         sandbox::Error::Execute { .. } if wrapper(version).is_some() => Failure::Exited(Exit::Code(127)),
         // The package's own bootstrap can't be run: the function's fault.
@@ -30,7 +34,8 @@ pub(crate) fn start_failure(error: &sandbox::Error, version: &Version) -> Failur
             Failure::NoBootstrap
         }
         other => Failure::Sandbox(other.to_string()),
-    }
+    };
+    (failure, None)
 }
 
 /// The script to start in place of the runtime. A package's own bootstrap looks for it itself, as on AWS.

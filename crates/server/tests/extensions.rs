@@ -153,6 +153,8 @@ async fn an_extension_that_cannot_be_executed_says_so() {
         payload.contains("\"Extension.LaunchError\"") && payload.contains("/opt/extensions/broken"),
         "{payload}"
     );
+    kit.logged("EXTENSION\tName: broken\tState: LaunchError\tEvents: []\tError Type: Extension.LaunchError")
+        .await;
     tokio::time::timeout(PATIENCE, kit.pools.shutdown()).await.expect("in time");
 }
 
