@@ -109,7 +109,11 @@ impl Connection {
     ) -> Option<()> {
         match destination {
             Destination::Http { port, host, path, method } => {
-                let mut sender = match self.http.take().filter(|sender| sender.is_ready()) {
+                let kept = match self.http.take() {
+                    Some(mut sender) => sender.ready().await.is_ok().then_some(sender),
+                    None => None,
+                };
+                let mut sender = match kept {
                     Some(sender) => sender,
                     None => self.open_http(*port, environment).await?,
                 };
