@@ -21,12 +21,19 @@ pub(crate) fn outside(mut spec: Spec, tmp: &Path) -> Result<Spec> {
     for arg in &mut spec.args {
         *arg = path_outside(arg, &replaced);
     }
-    for (_, value) in &mut spec.env {
+    let companions = &mut spec.companions;
+    companions.cwd = PathBuf::from(path_outside(&companions.cwd.to_string_lossy(), &replaced));
+    for program in &mut companions.programs {
+        *program = PathBuf::from(path_outside(&program.to_string_lossy(), &replaced));
+    }
+    for (_, value) in spec.env.iter_mut().chain(&mut companions.env) {
         let parts: Vec<_> = value.split(':').map(|part| path_outside(part, &replaced)).collect();
         *value = parts.join(":");
     }
-    spec.env.retain(|(name, _)| name != "TMPDIR");
-    spec.env.push(("TMPDIR".to_owned(), tmp.to_string_lossy().into_owned()));
+    for env in [&mut spec.env, &mut spec.companions.env] {
+        env.retain(|(name, _)| name != "TMPDIR");
+        env.push(("TMPDIR".to_owned(), tmp.to_string_lossy().into_owned()));
+    }
     Ok(spec)
 }
 

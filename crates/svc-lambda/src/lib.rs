@@ -7,6 +7,7 @@ mod collect;
 mod function;
 mod keys;
 mod log_shipping;
+mod logging;
 mod name;
 mod ops;
 mod package;
