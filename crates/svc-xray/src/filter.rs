@@ -8,8 +8,8 @@ use aws_wire::{AwsError, Result};
 use serde_json::Value as Json;
 use winnow::ascii::{Caseless, float, multispace0};
 use winnow::combinator::{alt, cut_err, delimited, not, opt, preceded, repeat, separated, terminated};
-use winnow::prelude::*;
 use winnow::token::{one_of, take_while};
+use winnow::{ModalResult, Parser};
 
 use crate::trace::Trace;
 
