@@ -5,7 +5,7 @@ use testkit::Ground;
 
 #[tokio::test]
 async fn missing_traces_are_told_and_what_is_no_id_is_refused() {
-    let wire = Ground::new().serve(vec![svc_xray::service()]);
+    let wire = Ground::new().serve(vec![svc_xray::service(None)]);
     let id = "1-581cf771-a006649127e371903a2de979";
     let get = async |body| wire.rest("POST", "/Traces", "xray", &body).await;
     get(json!({ "TraceIds": [id] }))

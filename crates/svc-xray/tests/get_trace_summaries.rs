@@ -35,7 +35,7 @@ fn ids(answer: &Value) -> Vec<&str> {
 
 #[tokio::test]
 async fn a_trace_is_summed_up() {
-    let wire = Ground::new().serve(vec![svc_xray::service()]);
+    let wire = Ground::new().serve(vec![svc_xray::service(None)]);
     let http =
         json!({ "request": { "method": "GET", "url": "http://shop/" }, "response": { "status": 500 } });
     put(&wire, 5, json!({ "fault": true, "http": http, "annotations": { "id": "a-1" }, "user": "ada" }))
@@ -62,7 +62,7 @@ async fn a_trace_is_summed_up() {
 
 #[tokio::test]
 async fn time_filter_and_pages_choose() {
-    let wire = Ground::new().serve(vec![svc_xray::service()]);
+    let wire = Ground::new().serve(vec![svc_xray::service(None)]);
     for number in 0..250 {
         put(&wire, number, json!({ "error": number % 2 == 1 })).await;
     }
@@ -84,7 +84,7 @@ async fn time_filter_and_pages_choose() {
 
 #[tokio::test]
 async fn bad_parameters_are_refused() {
-    let wire = Ground::new().serve(vec![svc_xray::service()]);
+    let wire = Ground::new().serve(vec![svc_xray::service(None)]);
     let check = async |more: Value, status: u16, code: &str, message: &str| {
         summaries(&wire, more).await.refuses(status, code, message);
     };

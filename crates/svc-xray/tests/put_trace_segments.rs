@@ -16,7 +16,7 @@ async fn traces(wire: &Wire) -> Value {
 
 #[tokio::test]
 async fn segments_are_kept_and_replaced_and_the_unreadable_told() {
-    let wire = Ground::new().serve(vec![svc_xray::service()]);
+    let wire = Ground::new().serve(vec![svc_xray::service(None)]);
     let begun = json!({ "name": "n", "id": "70de5b6f19ff9a0a", "trace_id": TRACE, "start_time": 10.0, "in_progress": true });
     let whole = json!({ "name": "n", "id": "70de5b6f19ff9a0a", "trace_id": TRACE, "start_time": 10.0, "end_time": 12.5 });
     let wrong = json!({ "name": "n", "id": "70de5b6f19ff9a0b", "trace_id": "x", "start_time": 10.0, "end_time": 12.5 });
@@ -34,7 +34,7 @@ async fn segments_are_kept_and_replaced_and_the_unreadable_told() {
 
 #[tokio::test]
 async fn old_traces_go_and_young_ones_stay() {
-    let wire = Ground::new().serve(vec![svc_xray::service()]);
+    let wire = Ground::new().serve(vec![svc_xray::service(None)]);
     let now = wire.env.now().as_secs();
     let of = |trace: i64, region: u32| {
         let id = format!("1-{trace:08x}-a006649127e371903a2de979");

@@ -1,4 +1,4 @@
-//! `PutTraceSegments`: stores the segments that can be read, and tells which could not.
+//! `PutTraceSegments`: stores the segments that can be read, has them exported, and tells which could not.
 
 use api_xray::{PutTraceSegmentsInput, PutTraceSegmentsOutput, UnprocessedTraceSegment};
 use aws_wire::{AwsError, Result};
@@ -33,6 +33,9 @@ pub(crate) async fn put_trace_segments(
     for some in segments.chunks(SEGMENTS_AT_ONCE) {
         let put = |tx: &mut kv::Tx| some.iter().try_for_each(|(key, segment)| SEGMENTS.put(tx, key, segment));
         cx.kv.transact(|tx| Ok::<_, AwsError>(put(tx)?)).await?;
+    }
+    if let Some(exporter) = &cx.state.exporter {
+        segments.iter().for_each(|(_, segment)| exporter.offer(&segment.document));
     }
     Ok(PutTraceSegmentsOutput { unprocessed_trace_segments: Some(unprocessed) })
 }
