@@ -84,7 +84,7 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
         env: env.clone(),
         shipment,
     };
-    let platform = Platform::new(kv, env.clone(), services::all(lambda));
+    let platform = Platform::new(kv, env.clone(), services::all(lambda, settings.collector.clone()));
     let mode = if settings.auth == Auth::Open { Mode::Open } else { Mode::Signed };
     let gateway =
         Gateway::new(platform.clone(), Authenticator::new(mode, Arc::new(RootKey(secrets)), sessions));
