@@ -586,7 +586,7 @@ fn start_failure(error: &sandbox::Error) -> Failure {
 
 fn spec(options: &Options, version: &Version, id: &str, log_stream: &str) -> Spec {
     let credentials = (options.credentials)(version);
-    let launch = version.interpreter.launch();
+    let launch = version.interpreter.launch(version);
     Spec {
         id: id.to_owned(),
         code_dir: version.code_dir.clone(),

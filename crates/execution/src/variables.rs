@@ -67,7 +67,7 @@ pub(crate) fn variables(
     if let Some(level) = version.application_log_level.as_ref().filter(|_| version.json_logs) {
         variables.push(("AWS_LAMBDA_LOG_LEVEL".to_owned(), level.clone()));
     }
-    variables.extend(version.interpreter.variables());
+    variables.extend(version.interpreter.variables(version));
     for (name, value) in &version.variables {
         variables.retain(|(own, _)| own != name);
         variables.push((name.clone(), value.clone()));
