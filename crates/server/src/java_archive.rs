@@ -42,8 +42,8 @@ fn run(hosted: &Hosted, staging: &Path) -> io::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let address = listener.local_addr()?.to_string();
     let mut jvm = Command::new(&hosted.program)
-        .args([java::COLLECTOR, "-Xmx128m", "-XX:TieredStopAtLevel=1", "-Xlog:cds*=off"])
-        .arg("-XX:ArchiveClassesAtExit=../archive.jsa")
+        .args(java::fixed_options(hosted))
+        .args(["-Xmx128m", "-XX:ArchiveClassesAtExit=../archive.jsa"])
         .args(java::client(HANDLER))
         .current_dir(staging.join("task"))
         .env_clear()

@@ -34,6 +34,8 @@ pub(super) const FACTS: Facts = Facts {
 /// What is kept for everything that is not heap: the machine itself, classes, code, threads.
 const BESIDE_HEAP_KB_MIN: u64 = 64 * 1024;
 const METASPACE_KB_MIN: u64 = 40 * 1024;
+/// The first release that warns of native code, which the client brings.
+const NATIVE_ACCESS_WARNS_SINCE: u32 = 24;
 /// The first release that writes an archive of classes at its exit.
 const ARCHIVES_SINCE: u32 = 13;
 
@@ -46,29 +48,39 @@ pub fn client(handler: &str) -> [String; 4] {
         .map(str::to_owned)
 }
 
-/// What the archive of classes is made and used with: it minds the collector.
-pub const COLLECTOR: &str = "-XX:+UseSerialGC";
+const COLLECTOR: &str = "-XX:+UseSerialGC";
+
+/// What the archive of classes is made with and has to be used with.
+pub fn fixed_options(hosted: &Hosted) -> Vec<String> {
+    let mut options = vec![COLLECTOR, "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"];
+    if hosted.release.0 >= 9 {
+        // The client makes a `FileDescriptor` of the log pipe's number; and no function's log need hear of archives.
+        options.extend(["--add-opens=java.base/java.io=ALL-UNNAMED", "-Xlog:cds*=off"]);
+    }
+    if hosted.release.0 >= NATIVE_ACCESS_WARNS_SINCE {
+        options.push("--enable-native-access=ALL-UNNAMED");
+    }
+    options.into_iter().map(str::to_owned).collect()
+}
 
 /// As Lambda has them: 85 % of the memory for the heap and 10 % for classes. A small function keeps more beside its
 /// heap, because what is beyond the limit here ends the environment, while a full heap is an error of the function's.
 fn options(hosted: &Hosted, version: &Version) -> Vec<String> {
     let memory_kb = u64::from(version.memory_mb) * 1024;
     let heap_kb = (memory_kb * 85 / 100).min(memory_kb - BESIDE_HEAP_KB_MIN.min(memory_kb / 2));
-    let mut options = vec![
+    let mut options = fixed_options(hosted);
+    options.extend([
         format!("-XX:MaxHeapSize={heap_kb}k"),
         format!("-XX:MaxMetaspaceSize={}k", (memory_kb / 10).max(METASPACE_KB_MIN)),
-        COLLECTOR.to_owned(),
-        "-XX:TieredStopAtLevel=1".to_owned(),
-        "-XX:-UsePerfData".to_owned(),
         "-Djava.net.preferIPv4Stack=true".to_owned(),
-    ];
+    ]);
     options.retain(|option| !is_users(&version.variables, option));
     if hosted.archive().is_some_and(|archive| archive.is_file())
         && let Some(name) = archive_name(hosted)
     {
         options.push(format!("-XX:SharedArchiveFile=../runtime/{name}"));
-        // One that does not fit is not used; no function's log need hear of it.
-        options.extend(["-Xshare:auto".to_owned(), "-Xlog:cds*=off".to_owned()]);
+        // One that does not fit is not used.
+        options.push("-Xshare:auto".to_owned());
     }
     options
 }
