@@ -2,6 +2,8 @@
 import base64
 import json
 import re
+import shutil
+import subprocess
 
 import pytest
 
@@ -270,6 +272,43 @@ def test_panics(functions, table, language):
     assert answer.error == "Unhandled"
     assert "as it was told" in answer.payload["errorMessage"], answer.payload
     assert functions.ask(table(language), {})["function"] == table(language)
+
+
+@pytest.mark.parametrize("example", ["hello-python", "hello-node", "hello-ruby", "hello-java", "hello-go", "hello-rust"])
+def test_examples(platform, functions, example, tmp_path):
+    """As their README says: built with make where there is something to build, deployed, called."""
+    folder = tmp_path / example
+    shutil.copytree(languages.HERE.parent.parent / "examples" / example, folder,
+                    ignore=shutil.ignore_patterns("target", "build"))
+    command = [languages.harness.BINARY, "deploy", str(folder), "--endpoint", platform.endpoint]
+    if (folder / "Makefile").exists():
+        refused = subprocess.run(command, capture_output=True, text=True)
+        assert refused.returncode == 1 and f"nothing built; first: make -C {folder}" in refused.stderr, refused.stderr
+        if example == "hello-rust":
+            # The libraries are those of the table's function.
+            (languages.CACHE / "cargo").mkdir(parents=True, exist_ok=True)
+            (folder / "target").symlink_to(languages.CACHE / "cargo")
+        languages.run("make", "-C", str(folder))
+    languages.run(*command, "--timeout", str(TIMEOUT_S))
+    answer = functions.invoke(example, {"name": "Lambent"})
+    assert answer.payload["message"] == "Hello, Lambent!", answer.payload
+    assert f"greeting Lambent in request {answer.request_id}" in answer.log
+
+
+@pytest.mark.parametrize("language", ["python", "node", "java", "ruby", "go", "rust"])
+def test_in_plain_processes(plain, language):
+    """Where a machine allows no sandbox: paths are other ones there."""
+    name = create(plain, language)
+    assert plain.ask(name, {"do": "answer"})["event"] == {"do": "answer"}
+    _, _, error_type, _ = LANGUAGES[language]
+    assert plain.invoke(name, {"do": "fail"}).payload["errorType"] == error_type
+
+
+@pytest.fixture(scope="module")
+def plain():
+    platform = Lambent("--sandbox", "process", "--runtimes", str(languages.RUNTIMES))
+    yield Functions(platform)
+    platform.remove()
 
 
 def test_java_without_its_client_says_what_to_do(start):
