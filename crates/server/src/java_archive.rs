@@ -8,6 +8,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use execution::{Hosted, java};
@@ -16,9 +17,8 @@ use execution::{Hosted, java};
 const HANDLER: &str = "java.util.Collections::unmodifiableMap";
 /// How many events the client is given: the second goes other ways than the first.
 const EVENTS: usize = 2;
-/// How long a JVM may take for all of it; on a machine under load.
-const TRIALS: u32 = 1200;
-const PAUSE: Duration = Duration::from_millis(50);
+/// How long a JVM may take for all of it, on a machine under load.
+const TIME_MAX: Duration = Duration::from_secs(60);
 
 /// Writes the archive of `hosted` where it has none yet and one is of use.
 ///
@@ -40,33 +40,25 @@ pub fn write(hosted: &Hosted) -> io::Result<()> {
 
 fn run(hosted: &Hosted, staging: &Path) -> io::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let address = listener.local_addr()?.to_string();
-    let mut jvm = Command::new(&hosted.program)
+    let address = listener.local_addr()?;
+    let jvm = Command::new(&hosted.program)
         .args(java::fixed_options(hosted))
         .args(["-Xmx128m", "-XX:ArchiveClassesAtExit=../archive.jsa"])
         .args(java::client(HANDLER))
         .current_dir(staging.join("task"))
         .env_clear()
         .envs(VARIABLES)
-        .env("AWS_LAMBDA_RUNTIME_API", &address)
+        .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
         .env("AWS_EXECUTION_ENV", format!("AWS_Lambda_java{}", hosted.release.0))
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()?;
-    // Ends with the connection, at the latest when the JVM is gone.
-    listener.set_nonblocking(true)?;
-    let mut server = None;
-    let ended = wait(&mut jvm, || {
-        if server.is_none()
-            && let Ok((stream, _)) = listener.accept()
-        {
-            server = Some(std::thread::spawn(move || serve(&stream)));
-        }
-    });
-    if let Some(server) = server {
-        let _ = server.join();
-    }
+    let server = std::thread::spawn(move || listener.accept().and_then(|(stream, _)| serve(&stream)));
+    let ended = wait(jvm);
+    // A JVM that ended before it called leaves the server waiting for somebody.
+    drop(TcpStream::connect(address));
+    let _ = server.join();
     ended?;
     if staging.join("archive.jsa").is_file() {
         Ok(())
@@ -88,22 +80,25 @@ const VARIABLES: [(&str, &str); 8] = [
 ];
 
 /// Waits for the JVM's end, and ends it when it takes too long.
-fn wait(jvm: &mut Child, mut meanwhile: impl FnMut()) -> io::Result<()> {
-    for _ in 0..TRIALS {
-        if jvm.try_wait()?.is_some() {
-            return Ok(());
-        }
-        meanwhile();
-        std::thread::sleep(PAUSE);
+fn wait(mut jvm: Child) -> io::Result<()> {
+    let mut output = jvm.stdout.take().ok_or_else(|| io::Error::other("the JVM has no output"))?;
+    let (ended, end) = mpsc::channel();
+    let reader = std::thread::spawn(move || {
+        // Its end is the JVM's.
+        let _ = io::copy(&mut output, &mut io::sink());
+        let _ = ended.send(());
+    });
+    let in_time = end.recv_timeout(TIME_MAX).is_ok();
+    if !in_time {
+        jvm.kill()?;
     }
-    jvm.kill()?;
     jvm.wait()?;
-    Err(io::Error::from(io::ErrorKind::TimedOut))
+    let _ = reader.join();
+    if in_time { Ok(()) } else { Err(io::Error::from(io::ErrorKind::TimedOut)) }
 }
 
 /// Answers the client's calls until it hangs up.
 fn serve(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nonblocking(false)?;
     let mut reader = BufReader::new(stream);
     let mut events = 0;
     loop {

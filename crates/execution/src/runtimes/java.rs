@@ -74,7 +74,6 @@ fn options(hosted: &Hosted, version: &Version) -> Vec<String> {
         format!("-XX:MaxMetaspaceSize={}k", (memory_kb / 10).max(METASPACE_KB_MIN)),
         "-Djava.net.preferIPv4Stack=true".to_owned(),
     ]);
-    options.retain(|option| !is_users(&version.variables, option));
     if hosted.archive().is_some_and(|archive| archive.is_file())
         && let Some(name) = archive_name(hosted)
     {
@@ -82,6 +81,7 @@ fn options(hosted: &Hosted, version: &Version) -> Vec<String> {
         // One that does not fit is not used.
         options.push("-Xshare:auto".to_owned());
     }
+    options.retain(|option| !is_users(&version.variables, option));
     options
 }
 
