@@ -214,6 +214,14 @@ def test_java_threads_fit(functions):
     assert functions.ask(name, 300) == 300
 
 
+def test_a_jvm_gets_as_many_threads_as_a_sandbox_may_have(functions):
+    """A thousand of them, and no more: the next is an error of the function's, and its neighbours do not notice."""
+    name = create(functions, "java", Handler="lang.Pojo::horde", MemorySize=1769)
+    neighbour = create(functions, "java", Handler="lang.Pojo::threads", MemorySize=512)
+    assert 900 < functions.ask(name, 5000) <= 1024
+    assert functions.ask(neighbour, 100) == 100
+
+
 def test_java_heap_follows_the_memory(functions):
     for memory_mb, heap_mb in ((128, 64), (512, 435), (1769, 1503)):
         name = create(functions, "java", MemorySize=memory_mb)

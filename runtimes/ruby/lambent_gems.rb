@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-# Loads RubyGems when something needs it: it is two thirds of the time that Ruby takes to start.
+# Loads RubyGems when something needs it: it is three quarters of the time that Ruby takes to start.
 
 module Lambent
   # What `ruby --disable=gems` left out, on demand.

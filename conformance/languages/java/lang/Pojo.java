@@ -36,6 +36,30 @@ public class Pojo {
         return numbers.stream().mapToInt(Integer::intValue).sum();
     }
 
+    /** As many threads at once as can be had, of those wanted. */
+    public int horde(int wanted) {
+        Object never = new Object();
+        int count = 0;
+        try {
+            for (; count < wanted; count++) {
+                Thread thread = new Thread(null, () -> {
+                    synchronized (never) {
+                        try {
+                            never.wait();
+                        } catch (InterruptedException e) {
+                            Thread.currentThread().interrupt();
+                        }
+                    }
+                }, "horde", 128 * 1024);
+                thread.setDaemon(true);
+                thread.start();
+            }
+        } catch (OutOfMemoryError e) {
+            System.err.println("no more: " + e.getMessage());
+        }
+        return count;
+    }
+
     public int threads(int count) throws InterruptedException {
         Thread[] threads = new Thread[count];
         for (int n = 0; n < count; n++) {

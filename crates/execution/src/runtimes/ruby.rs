@@ -16,7 +16,7 @@ pub(super) const FACTS: Facts = Facts {
     by_major: false,
     newer_runs_older: false,
     releases: |program| in_name(program, "ruby").or_else(|| in_path(program)).into_iter().collect(),
-    // RubyGems is two thirds of Ruby's start; the bootstrap loads it when something needs it. The encoding is named
+    // RubyGems is three quarters of Ruby's start; the bootstrap loads it when something needs it. The encoding is named
     // because a host may lack the locale of `LANG`.
     arguments: |_, _| ["--disable=gems", "-EUTF-8", "/var/runtime/bootstrap.rb"].map(str::to_owned).to_vec(),
     variables: |hosted, version| {
