@@ -50,6 +50,13 @@ def java(sources, target):
     run("javac", "--release", "11", "-cp", f"{classpath}/*", "-d", str(target), *files, cwd=sources)
 
 
+def java_events(sources, target):
+    run("mvn", "--batch-mode", "--quiet", "--file", str(sources / "pom.xml"),
+        "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies", f"-DoutputDirectory={target / 'lib'}")
+    files = [str(path) for path in sources.rglob("*.java")]
+    run("javac", "--release", "11", "-cp", f"{target / 'lib'}/*", "-d", str(target), *files, cwd=sources)
+
+
 def go(sources, target):
     run("go", "build", "-trimpath", "-ldflags=-s -w", "-o", str(target / "bootstrap"), ".", cwd=sources,
         env={**os.environ, "CGO_ENABLED": "0"})
@@ -61,7 +68,7 @@ def rust(sources, target):
     shutil.copy2(output / "release/bootstrap", target / "bootstrap")
 
 
-BUILDS = {"java": java, "go": go, "rust": rust}
+BUILDS = {"java": java, "java-events": java_events, "go": go, "rust": rust}
 
 
 def install():

@@ -75,8 +75,8 @@ const FILES_MAX: usize = 2000;
 /// When it holds sources that nobody has built; the message says how to.
 pub(crate) fn product(source: &Path) -> Result<Product, Error> {
     let kind = KINDS.iter().find(|kind| source.join(kind.marker).is_file());
-    // A folder that is a package already stays one, whatever else it holds.
-    let Some(kind) = kind.filter(|_| !source.join("bootstrap").is_file()) else {
+    // A folder that is a package already, with a script or a bootstrap, stays one, whatever else it holds.
+    let Some(kind) = kind.filter(|_| package::entry(source).is_err()) else {
         return Ok(Product { package: source.to_owned(), source: source.to_owned(), kind: None });
     };
     let Some(package) = (kind.find)(source) else {
@@ -216,6 +216,7 @@ mod tests {
         check(&[&java[..], &built].concat(), Ok(("target/x.jar", "a.b.Hello::handleRequest")));
         // A package that has everything is not looked at further.
         check(&[("go.mod", ""), ("bootstrap", "")], Ok(("", "bootstrap")));
+        check(&[("Cargo.toml", ""), ("app.py", "def handler(event, context):")], Ok(("", "app.handler")));
     }
 
     #[test]
