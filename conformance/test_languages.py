@@ -313,8 +313,9 @@ def test_examples(platform, functions, example, tmp_path):
         refused = subprocess.run(command, capture_output=True, text=True)
         assert refused.returncode == 1 and f"nothing built; first: make -C {folder}" in refused.stderr, refused.stderr
         if example == "hello-rust":
-            # The libraries are those of the table's function.
-            (languages.CACHE / "cargo").mkdir(parents=True, exist_ok=True)
+            # The libraries are those of the table's function, of the same folder; the program is not.
+            (languages.CACHE / "cargo/release").mkdir(parents=True, exist_ok=True)
+            (languages.CACHE / "cargo/release/bootstrap").unlink(missing_ok=True)
             (folder / "target").symlink_to(languages.CACHE / "cargo")
         languages.run("make", "-C", str(folder))
     languages.run(*command, "--timeout", str(TIMEOUT_S))
