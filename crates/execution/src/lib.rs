@@ -22,6 +22,6 @@ pub use limits::{
 };
 pub use output::{LogSink, LogStream, Record};
 pub use pool::{Options, Pools, Refused};
-pub use runtimes::{Hosted, Interpreter, Language, MissingRuntime, Release, Runtimes, Substitution, java};
+pub use runtimes::{Hosted, Interpreter, Language, MissingRuntime, Runtimes, Substitution};
 pub use variables::Credentials;
 pub use version::Version;

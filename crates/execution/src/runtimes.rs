@@ -6,7 +6,7 @@
 
 mod dotnet;
 mod find;
-pub mod java;
+mod java;
 mod language;
 mod node;
 mod python;
@@ -23,7 +23,8 @@ use sandbox::Bind;
 use crate::Version;
 use crate::invocation::Failure;
 use language::Client;
-pub use language::{Language, Release};
+pub use language::Language;
+use language::Release;
 
 /// What runs a function's handler.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use execution::{Hosted, java};
+use execution::Hosted;
 
 /// Any function that takes an object: its class comes with the JVM.
 const HANDLER: &str = "java.util.Collections::unmodifiableMap";
@@ -42,9 +42,7 @@ fn run(hosted: &Hosted, staging: &Path) -> io::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let address = listener.local_addr()?;
     let jvm = Command::new(&hosted.program)
-        .args(java::fixed_options(hosted))
-        .args(["-Xmx128m", "-XX:ArchiveClassesAtExit=../archive.jsa"])
-        .args(java::client(HANDLER))
+        .args(hosted.archive_arguments("../archive.jsa", HANDLER))
         .current_dir(staging.join("task"))
         .env_clear()
         .envs(VARIABLES)

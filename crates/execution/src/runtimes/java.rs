@@ -43,7 +43,7 @@ const ARCHIVES_SINCE: u32 = 13;
 ///
 /// The path is relative to `/var/task`: an archive of classes fits only where the jars have the path that they had
 /// when it was written, and that was outside of any sandbox.
-pub fn client(handler: &str) -> [String; 4] {
+fn client(handler: &str) -> [String; 4] {
     ["-cp", "../runtime/lib/*", "com.amazonaws.services.lambda.runtime.api.client.AWSLambda", handler]
         .map(str::to_owned)
 }
@@ -51,7 +51,7 @@ pub fn client(handler: &str) -> [String; 4] {
 const COLLECTOR: &str = "-XX:+UseSerialGC";
 
 /// What the archive of classes is made with and has to be used with.
-pub fn fixed_options(hosted: &Hosted) -> Vec<String> {
+fn fixed_options(hosted: &Hosted) -> Vec<String> {
     let mut options = vec![COLLECTOR, "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"];
     if hosted.release.0 >= 9 {
         // The client makes a `FileDescriptor` of the log pipe's number; and no function's log need hear of archives.
@@ -140,6 +140,17 @@ impl Hosted {
     pub fn archive(&self) -> Option<PathBuf> {
         let can = self.language == super::Language::Java && self.release.0 >= ARCHIVES_SINCE;
         can.then(|| archive_name(self)).flatten().map(|name| self.bootstrap.join(name))
+    }
+}
+
+impl Hosted {
+    /// What this JVM is started with to write `file`: it runs the client with `handler`, and archives what it has
+    /// loaded by its exit.
+    pub fn archive_arguments(&self, file: &str, handler: &str) -> Vec<String> {
+        let mut arguments = fixed_options(self);
+        arguments.extend(["-Xmx128m".to_owned(), format!("-XX:ArchiveClassesAtExit={file}")]);
+        arguments.extend(client(handler));
+        arguments
     }
 }
 
