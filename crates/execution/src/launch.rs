@@ -67,7 +67,7 @@ pub(crate) fn spec(
     extensions: &[String],
 ) -> Spec {
     let credentials = (options.credentials)(version);
-    let mut launch = version.interpreter.launch();
+    let mut launch = version.interpreter.launch(version);
     let env = variables(version, log_stream, &credentials);
     if let Some(wrapper) = wrapper(version) {
         launch.arguments.insert(0, launch.program.to_string_lossy().into_owned());

@@ -86,7 +86,7 @@ pub(crate) fn variables(
     if let Logging::Json { application, .. } = version.logging {
         variables.push(("AWS_LAMBDA_LOG_LEVEL".to_owned(), application.as_str().to_owned()));
     }
-    variables.extend(version.interpreter.variables());
+    variables.extend(version.interpreter.variables(version));
     for (name, value) in &version.variables {
         variables.retain(|(own, _)| own != name);
         variables.push((name.clone(), value.clone()));

@@ -19,7 +19,7 @@ pub(crate) fn outside(mut spec: Spec, tmp: &Path) -> Result<Spec> {
     spec.program = PathBuf::from(path_outside(&spec.program.to_string_lossy(), &replaced));
     spec.cwd = PathBuf::from(path_outside(&spec.cwd.to_string_lossy(), &replaced));
     for arg in &mut spec.args {
-        *arg = path_outside(arg, &replaced);
+        *arg = path_outside(&from_task(arg), &replaced);
     }
     let companions = &mut spec.companions;
     companions.cwd = PathBuf::from(path_outside(&companions.cwd.to_string_lossy(), &replaced));
@@ -35,6 +35,11 @@ pub(crate) fn outside(mut spec: Spec, tmp: &Path) -> Result<Spec> {
         env.push(("TMPDIR".to_owned(), tmp.to_string_lossy().into_owned()));
     }
     Ok(spec)
+}
+
+/// A path that is relative to the task's folder, and outside of it, as an absolute one: out here it leads elsewhere.
+fn from_task(text: &str) -> String {
+    text.strip_prefix("../").map_or_else(|| text.to_owned(), |rest| format!("/var/{rest}"))
 }
 
 fn path_outside(text: &str, replaced: &[(PathBuf, PathBuf)]) -> String {

@@ -126,12 +126,7 @@ impl Settings {
                  (or --insecure, if the network is yours alone)"
             )));
         }
-        let data =
-            flags.data.or(file.data).or_else(|| home.as_ref().map(|home| home.join(".local/share/lambent")));
-        let data =
-            data.ok_or_else(|| Error::Said("there is no HOME; name a folder with --data".to_owned()))?;
-        let data =
-            std::path::absolute(&data).map_err(|error| Error::failed("find the data folder", error))?;
+        let data = data_folder(flags.data.or(file.data))?;
         let log = flags.log.or(file.log).unwrap_or_else(|| "info".to_owned());
         let log = log.parse().map_err(|_| {
             Error::Said(format!("--log {log:?} is no level: error, warn, info, debug, trace"))
@@ -151,7 +146,7 @@ impl Settings {
             auth,
             log,
             sandbox: flags.sandbox.or(file.sandbox).unwrap_or(Kind::Auto),
-            runtimes: flags.runtimes.or(file.runtimes).unwrap_or_else(|| data.join("runtimes")),
+            runtimes: runtimes_folder(Some(data.clone()), flags.runtimes.or(file.runtimes))?,
             network: flags.network.or(file.network).unwrap_or(Network::Isolated),
             outbound,
             collector: otlp
@@ -165,6 +160,23 @@ impl Settings {
             home,
         })
     }
+}
+
+/// The data folder: the one named, else the default.
+fn data_folder(named: Option<PathBuf>) -> Result<PathBuf, Error> {
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share/lambent"));
+    let data = named.or_else(home);
+    let data = data.ok_or_else(|| Error::Said("there is no HOME; name a folder with --data".to_owned()))?;
+    std::path::absolute(&data).map_err(|error| Error::failed("find the data folder", error))
+}
+
+/// The runtimes folder, by the same flags as the platform's.
+///
+/// # Errors
+/// When neither folder is named and there is no home.
+pub fn runtimes_folder(data: Option<PathBuf>, named: Option<PathBuf>) -> Result<PathBuf, Error> {
+    let Some(named) = named else { return Ok(data_folder(data)?.join("runtimes")) };
+    std::path::absolute(&named).map_err(|error| Error::failed("find the runtimes folder", error))
 }
 
 /// `10.0.0.0/8`, or a single address.

@@ -20,7 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::secrets::{RootKey, Secrets};
 use crate::settings::{Auth, Kind, Network, Settings};
-use crate::{Error, bootstraps, services};
+use crate::{Error, bootstraps, runtimes, services};
 
 /// How long requests under way may take after Ctrl-C.
 const DRAIN_MAX: Duration = Duration::from_secs(20);
@@ -239,7 +239,8 @@ fn print_banner(settings: &Settings, address: &str, isolation: &Isolation, hoste
         (name, true) => format!("{name}: every guarantee"),
         (name, false) => format!("{name}, without {}", missing.join(", ")),
     };
-    let languages = hosted.iter().map(Hosted::to_string).collect::<Vec<_>>();
+    let shown = |hosted: &Hosted| format!("{hosted}{}", runtimes::note(hosted));
+    let languages = hosted.iter().map(shown).collect::<Vec<_>>();
     let languages = if languages.is_empty() {
         "none found (only provided.* runs; see: lambent doctor)".to_owned()
     } else {
