@@ -4,6 +4,7 @@ use kv::Table;
 
 use crate::alias::Alias;
 use crate::function::Function;
+use crate::policy::ResourcePolicy;
 use crate::published::Published;
 
 /// Account, region, function name.
@@ -19,3 +20,9 @@ pub(crate) const FUNCTIONS: Table<FunctionKey, Function> = Table::new(100, "lamb
 pub(crate) const VERSIONS: Table<VersionKey, Published> = Table::new(101, "lambda versions");
 /// Every alias, until it or its function is deleted.
 pub(crate) const ALIASES: Table<AliasKey, Alias> = Table::new(102, "lambda aliases");
+
+/// A function's key and a qualifier; none is empty.
+pub(crate) type PolicyKey = (String, String, String, String);
+
+/// Every policy of a function, version or alias, until it loses its last statement or what it is of.
+pub(crate) const POLICIES: Table<PolicyKey, ResourcePolicy> = Table::new(150, "lambda policies");

@@ -11,6 +11,7 @@ mod name;
 mod ops;
 mod package;
 mod page;
+mod policy;
 mod published;
 mod settings;
 mod settle;
@@ -74,20 +75,26 @@ pub fn service(config: Config) -> Service {
         shipment: config.shipment.into(),
     };
     Service::new(&api_lambda::SERVICE, Arc::new(state))
+        .op(ops::add_permission)
         .op(ops::create_alias)
         .op(ops::create_function)
         .op(ops::delete_alias)
         .op(ops::delete_function)
+        .op(ops::delete_resource_policy)
         .op(ops::get_account_settings)
         .op(ops::get_alias)
         .op(ops::get_function)
         .op(ops::get_function_configuration)
+        .op(ops::get_policy)
+        .op(ops::get_resource_policy)
         .op(ops::invoke)
         .op(ops::list_aliases)
         .op(ops::list_functions)
         .op(ops::list_tags)
         .op(ops::list_versions_by_function)
         .op(ops::publish_version)
+        .op(ops::put_resource_policy)
+        .op(ops::remove_permission)
         .op(ops::tag_resource)
         .op(ops::untag_resource)
         .op(ops::update_alias)

@@ -137,9 +137,11 @@ async fn ready(
     generation: &str,
 ) -> Result<Arc<Version>> {
     let (interpreter, substitution) = live.interpreter(&cx.state.runtimes)?;
+    // Whoever calls: a policy may let in callers of other accounts.
+    let account = function.arn.split(':').nth(4).unwrap_or_default().into();
     let code_dir = cx.state.packages.tree(&live.code).await?;
     Ok(Arc::new(Version {
-        account: Arc::clone(&cx.caller.account),
+        account,
         region: Arc::clone(&cx.caller.region),
         function_name: function.name.clone(),
         function_arn: function.arn.clone(),
