@@ -3,6 +3,7 @@
 use kv::Table;
 
 use crate::alias::Alias;
+use crate::code_signing::CodeSigningConfig;
 use crate::function::Function;
 use crate::policy::ResourcePolicy;
 use crate::published::Published;
@@ -23,6 +24,19 @@ pub(crate) const ALIASES: Table<AliasKey, Alias> = Table::new(102, "lambda alias
 
 /// A function's key and a qualifier; none is empty.
 pub(crate) type PolicyKey = (String, String, String, String);
+/// Account, region, a code signing configuration's id.
+pub(crate) type CodeSigningKey = (String, String, String);
+/// A code signing configuration's key and a function's name.
+pub(crate) type CodeSignedKey = (String, String, String, String);
 
 /// Every policy of a function, version or alias, until it loses its last statement or what it is of.
 pub(crate) const POLICIES: Table<PolicyKey, ResourcePolicy> = Table::new(150, "lambda policies");
+/// Every code signing configuration, until it is deleted.
+pub(crate) const CODE_SIGNING_CONFIGS: Table<CodeSigningKey, CodeSigningConfig> =
+    Table::new(151, "lambda code signing configs");
+/// The id of a function's code signing configuration, while it has one.
+pub(crate) const FUNCTION_CODE_SIGNING: Table<FunctionKey, String> =
+    Table::new(152, "lambda functions' code signing");
+/// The functions of a code signing configuration: table 152 the other way round.
+pub(crate) const CODE_SIGNED_FUNCTIONS: Table<CodeSignedKey, ()> =
+    Table::new(153, "lambda code signed functions");

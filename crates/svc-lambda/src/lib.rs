@@ -3,6 +3,7 @@
 //! Start with `ops/create_function.rs` and `ops/invoke.rs`; `function.rs` has the record and its states.
 
 mod alias;
+mod code_signing;
 mod collect;
 mod function;
 mod keys;
@@ -77,27 +78,36 @@ pub fn service(config: Config) -> Service {
     Service::new(&api_lambda::SERVICE, Arc::new(state))
         .op(ops::add_permission)
         .op(ops::create_alias)
+        .op(ops::create_code_signing_config)
         .op(ops::create_function)
         .op(ops::delete_alias)
+        .op(ops::delete_code_signing_config)
         .op(ops::delete_function)
+        .op(ops::delete_function_code_signing_config)
         .op(ops::delete_resource_policy)
         .op(ops::get_account_settings)
         .op(ops::get_alias)
+        .op(ops::get_code_signing_config)
         .op(ops::get_function)
+        .op(ops::get_function_code_signing_config)
         .op(ops::get_function_configuration)
         .op(ops::get_policy)
         .op(ops::get_resource_policy)
         .op(ops::invoke)
         .op(ops::list_aliases)
+        .op(ops::list_code_signing_configs)
         .op(ops::list_functions)
+        .op(ops::list_functions_by_code_signing_config)
         .op(ops::list_tags)
         .op(ops::list_versions_by_function)
         .op(ops::publish_version)
+        .op(ops::put_function_code_signing_config)
         .op(ops::put_resource_policy)
         .op(ops::remove_permission)
         .op(ops::tag_resource)
         .op(ops::untag_resource)
         .op(ops::update_alias)
+        .op(ops::update_code_signing_config)
         .op(ops::update_function_code)
         .op(ops::update_function_configuration)
         .job("collect unused packages", collect::run)

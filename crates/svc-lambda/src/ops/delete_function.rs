@@ -5,6 +5,7 @@ use aws_wire::{AwsError, Result};
 
 use crate::Ctx;
 use crate::alias;
+use crate::code_signing;
 use crate::keys::{ALIASES, FUNCTIONS, POLICIES, VERSIONS};
 use crate::name::{FunctionName, LATEST};
 use crate::policy;
@@ -28,6 +29,7 @@ pub(crate) async fn delete_function(cx: Ctx, input: DeleteFunctionInput) -> Resu
             VERSIONS.delete_all(tx, &of_function(&key))?;
             ALIASES.delete_all(tx, &of_function(&key))?;
             POLICIES.delete_all(tx, &of_function(&key))?;
+            code_signing::unlink(tx, &key)?;
             Ok::<_, AwsError>(FUNCTIONS.delete(tx, &key)?)
         })
         .await?;
