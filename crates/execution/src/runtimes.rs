@@ -148,7 +148,7 @@ impl Runtimes {
         }
         let language = Language::ALL.into_iter().find(|language| runtime.starts_with(language.name()));
         let language = language.ok_or_else(|| MissingRuntime::NoBootstrap(runtime.to_owned()))?;
-        let wanted = parse_release(&runtime[language.name().len()..]);
+        let wanted = wanted(runtime).map(|(_, wanted)| wanted);
         let wanted = wanted.ok_or_else(|| MissingRuntime::NoBootstrap(runtime.to_owned()))?;
         let distance = |release: Release| {
             let of = |(major, minor): Release| i64::from(major) * 1000 + i64::from(minor);
@@ -161,12 +161,27 @@ impl Runtimes {
             language,
             folder: self.folder.display().to_string(),
         })?;
-        let interpreter = Interpreter::Hosted(hosted.clone());
-        let running = interpreter.version_text().replace(':', " ");
-        let same =
-            if language == Language::Node { hosted.release.0 == wanted.0 } else { hosted.release == wanted };
-        Ok((interpreter, (!same).then(|| Substitution { asked: runtime.to_owned(), running })))
+        Ok(hosted.runs(runtime, wanted))
     }
+
+    /// What runs `runtime` when it must be that interpreter of its language, near or not.
+    pub fn pinned(
+        &self,
+        runtime: &str,
+        is_it: impl Fn(&Interpreter) -> bool,
+    ) -> Option<(Interpreter, Option<Substitution>)> {
+        let Some((language, wanted)) = wanted(runtime) else {
+            return self.resolve(runtime).ok().filter(|(interpreter, _)| is_it(interpreter));
+        };
+        let mut all = self.found[&language].iter().map(|hosted| hosted.runs(runtime, wanted));
+        all.find(|(interpreter, _)| is_it(interpreter))
+    }
+}
+
+/// The language and release that an identifier names.
+fn wanted(runtime: &str) -> Option<(Language, Release)> {
+    let language = Language::ALL.into_iter().find(|language| runtime.starts_with(language.name()))?;
+    Some((language, parse_release(&runtime[language.name().len()..])?))
 }
 
 /// `3.13`, `22.x`
@@ -259,6 +274,15 @@ pub(crate) struct Launch {
 }
 
 impl Hosted {
+    /// As what runs `runtime`, of which `wanted` is the release.
+    fn runs(&self, runtime: &str, wanted: Release) -> (Interpreter, Option<Substitution>) {
+        let interpreter = Interpreter::Hosted(self.clone());
+        let running = interpreter.version_text().replace(':', " ");
+        let same =
+            if self.language == Language::Node { self.release.0 == wanted.0 } else { self.release == wanted };
+        (interpreter, (!same).then(|| Substitution { asked: runtime.to_owned(), running }))
+    }
+
     /// Where the bootstrap lies compiled for this very interpreter, once somebody compiled it.
     pub fn compiled_bootstrap(&self) -> PathBuf {
         let (major, minor) = self.release;

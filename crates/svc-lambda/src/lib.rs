@@ -14,6 +14,7 @@ mod package;
 mod page;
 mod policy;
 mod published;
+mod runtime_management;
 mod settings;
 mod settle;
 mod shown;
@@ -93,6 +94,7 @@ pub fn service(config: Config) -> Service {
         .op(ops::get_function_configuration)
         .op(ops::get_policy)
         .op(ops::get_resource_policy)
+        .op(ops::get_runtime_management_config)
         .op(ops::invoke)
         .op(ops::list_aliases)
         .op(ops::list_code_signing_configs)
@@ -103,6 +105,7 @@ pub fn service(config: Config) -> Service {
         .op(ops::publish_version)
         .op(ops::put_function_code_signing_config)
         .op(ops::put_resource_policy)
+        .op(ops::put_runtime_management_config)
         .op(ops::remove_permission)
         .op(ops::tag_resource)
         .op(ops::untag_resource)

@@ -10,6 +10,7 @@ use crate::function::{FORMAT, Function, Settings, State};
 use crate::keys::FUNCTIONS;
 use crate::name::{FunctionName, NAME_LENGTH_MAX};
 use crate::published::Publication;
+use crate::runtime_management::RuntimeManagement;
 use crate::settings::{self, Unhonoured};
 use crate::shown::Shown;
 
@@ -63,6 +64,7 @@ pub(crate) async fn create_function(cx: Ctx, input: CreateFunctionInput) -> Resu
         tags,
         last_version: 0,
         settling_versions: Vec::new(),
+        runtime_management: RuntimeManagement::default(),
     };
     let publication = (input.publish == Some(true)).then(|| Publication::new(&cx, None));
     let (function, published) = cx
