@@ -4,6 +4,7 @@ use kv::Table;
 
 use crate::alias::Alias;
 use crate::code_signing::CodeSigningConfig;
+use crate::event_source_mapping::EventSourceMapping;
 use crate::function::Function;
 use crate::policy::ResourcePolicy;
 use crate::published::Published;
@@ -28,6 +29,8 @@ pub(crate) type PolicyKey = (String, String, String, String);
 pub(crate) type CodeSigningKey = (String, String, String);
 /// A code signing configuration's key and a function's name.
 pub(crate) type CodeSignedKey = (String, String, String, String);
+/// Account, region, UUID.
+pub(crate) type MappingKey = (String, String, String);
 
 /// Every policy of a function, version or alias, until it loses its last statement or what it is of.
 pub(crate) const POLICIES: Table<PolicyKey, ResourcePolicy> = Table::new(150, "lambda policies");
@@ -40,3 +43,8 @@ pub(crate) const FUNCTION_CODE_SIGNING: Table<FunctionKey, String> =
 /// The functions of a code signing configuration: table 152 the other way round.
 pub(crate) const CODE_SIGNED_FUNCTIONS: Table<CodeSignedKey, ()> =
     Table::new(153, "lambda code signed functions");
+/// Every event source mapping, until its deletion is done.
+pub(crate) const EVENT_SOURCE_MAPPINGS: Table<MappingKey, EventSourceMapping> =
+    Table::new(154, "lambda event source mappings");
+/// The UUID of the one mapping of a source and a function, by account, region and what `identity` made of the two.
+pub(crate) const MAPPING_IDENTITIES: Table<MappingKey, String> = Table::new(155, "lambda mapping identities");

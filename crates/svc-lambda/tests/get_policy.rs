@@ -2,7 +2,7 @@
 
 use api_lambda::{
     AddPermissionInput, DeleteFunctionInput, GetAliasInput, GetFunctionConfigurationInput, GetFunctionInput,
-    GetPolicyInput, InvokeInput, ListAliasesInput, ListVersionsByFunctionInput,
+    GetPolicyInput, InvokeInput, ListAliasesInput, ListTagsInput, ListVersionsByFunctionInput,
 };
 use aws_wire::{AwsError, Input};
 use serde_json::{Value, json};
@@ -114,6 +114,7 @@ async fn every_read_that_is_named_works_from_another_account() {
         "ListVersionsByFunction",
         ListVersionsByFunctionInput { function_name: f(), ..Default::default() }
     );
+    check!("ListTags", ListTagsInput { resource: f() });
     check!("GetPolicy", GetPolicyInput { function_name: f(), qualifier: None });
 }
 
