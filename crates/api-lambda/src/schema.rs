@@ -113,6 +113,7 @@ pub(crate) static ARN: Shape = Shape {
     ..Shape::plain("Arn", Kind::String)
 };
 pub(crate) static BLOB: Shape = Shape { sensitive: true, ..Shape::plain("Blob", Kind::Blob) };
+pub(crate) static BLOB_STREAM: Shape = Shape::plain("BlobStream", Kind::Blob);
 pub(crate) static BOOLEAN: Shape = Shape::plain("Boolean", Kind::Boolean);
 static REGEX_OF_CAPACITY_PROVIDER_ARN: Pattern = Pattern::new(
     "arn:aws[a-zA-Z-]*:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:capacity-provider:[a-zA-Z0-9-_]+",
@@ -218,6 +219,7 @@ pub(crate) static CREATE_FUNCTION_REQUEST: Shape = Shape::plain(
         Member::body("AcceleratorConfig", &ACCELERATOR_CONFIG),
     ])),
 );
+pub(crate) static DATE: Shape = Shape::plain("Date", Kind::Timestamp(None));
 pub(crate) static DEAD_LETTER_CONFIG: Shape = Shape::plain(
     "DeadLetterConfig",
     Kind::Structure(&Structure::of(&[Member::body("TargetArn", &RESOURCE_ARN)])),
@@ -227,6 +229,20 @@ pub(crate) static DELETE_ALIAS_REQUEST: Shape = Shape::plain(
     Kind::Structure(&Structure::of(&[
         Member { required: true, place: Place::Uri, ..Member::body("FunctionName", &FUNCTION_NAME) },
         Member { required: true, place: Place::Uri, ..Member::body("Name", &ALIAS) },
+    ])),
+);
+pub(crate) static DELETE_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: Shape = Shape::plain(
+    "DeleteFunctionEventInvokeConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+        },
+        Member {
+            place: Place::Query,
+            ..Member::body("Qualifier", &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER)
+        },
     ])),
 );
 pub(crate) static DELETE_FUNCTION_REQUEST: Shape = Shape::plain(
@@ -252,6 +268,22 @@ pub(crate) static DELETE_FUNCTION_RESPONSE: Shape = Shape::plain(
 );
 pub(crate) static DESCRIPTION: Shape =
     Shape { min: Some(0), max: Some(256), ..Shape::plain("Description", Kind::String) };
+static REGEX_OF_DESTINATION_ARN: Pattern = Pattern::new(
+    "$|kafka://([^.]([a-zA-Z0-9\\-_.]{0,248}))|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)",
+);
+pub(crate) static DESTINATION_ARN: Shape = Shape {
+    min: Some(0),
+    max: Some(350),
+    pattern: Some(&REGEX_OF_DESTINATION_ARN),
+    ..Shape::plain("DestinationArn", Kind::String)
+};
+pub(crate) static DESTINATION_CONFIG: Shape = Shape::plain(
+    "DestinationConfig",
+    Kind::Structure(&Structure::of(&[
+        Member::body("OnSuccess", &ON_SUCCESS),
+        Member::body("OnFailure", &ON_FAILURE),
+    ])),
+);
 pub(crate) static DIRECT_S3_READ: Shape =
     Shape::plain("DirectS3Read", Kind::Enum(&["ENABLED", "DISABLED", "AUTO"]));
 pub(crate) static DURABLE_CONFIG: Shape = Shape::plain(
@@ -497,6 +529,26 @@ pub(crate) static FUNCTION_CONFIGURATION: Shape = Shape::plain(
         Member::body("AcceleratorConfig", &ACCELERATOR_CONFIG),
     ])),
 );
+pub(crate) static FUNCTION_EVENT_INVOKE_CONFIG: Shape = Shape::plain(
+    "FunctionEventInvokeConfig",
+    Kind::Structure(&Structure::of(&[
+        Member::body("LastModified", &DATE),
+        Member::body("FunctionArn", &FUNCTION_ARN),
+        Member::body("MaximumRetryAttempts", &MAXIMUM_RETRY_ATTEMPTS),
+        Member::body("MaximumEventAgeInSeconds", &MAXIMUM_EVENT_AGE_IN_SECONDS),
+        Member::body("DestinationConfig", &DESTINATION_CONFIG),
+    ])),
+);
+pub(crate) static FUNCTION_EVENT_INVOKE_CONFIG_LIST: Shape = Shape::plain(
+    "FunctionEventInvokeConfigList",
+    Kind::List(&List {
+        member: &FUNCTION_EVENT_INVOKE_CONFIG,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
 pub(crate) static FUNCTION_LIST: Shape = Shape::plain(
     "FunctionList",
     Kind::List(&List {
@@ -570,6 +622,32 @@ pub(crate) static GET_FUNCTION_CONFIGURATION_REQUEST: Shape = Shape::plain(
         },
     ])),
 );
+pub(crate) static GET_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: Shape = Shape::plain(
+    "GetFunctionEventInvokeConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+        },
+        Member {
+            place: Place::Query,
+            ..Member::body("Qualifier", &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER)
+        },
+    ])),
+);
+pub(crate) static GET_FUNCTION_RECURSION_CONFIG_REQUEST: Shape = Shape::plain(
+    "GetFunctionRecursionConfigRequest",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        place: Place::Uri,
+        ..Member::body("FunctionName", &UNQUALIFIED_FUNCTION_NAME)
+    }])),
+);
+pub(crate) static GET_FUNCTION_RECURSION_CONFIG_RESPONSE: Shape = Shape::plain(
+    "GetFunctionRecursionConfigResponse",
+    Kind::Structure(&Structure::of(&[Member::body("RecursiveLoop", &RECURSIVE_LOOP)])),
+);
 pub(crate) static GET_FUNCTION_REQUEST: Shape = Shape::plain(
     "GetFunctionRequest",
     Kind::Structure(&Structure::of(&[
@@ -601,6 +679,7 @@ pub(crate) static HANDLER: Shape = Shape {
     pattern: Some(&REGEX_OF_HANDLER),
     ..Shape::plain("Handler", Kind::String)
 };
+pub(crate) static HTTP_STATUS: Shape = Shape::plain("HttpStatus", Kind::Integer);
 pub(crate) static IMAGE_CONFIG: Shape = Shape::plain(
     "ImageConfig",
     Kind::Structure(&Structure::of(&[
@@ -728,6 +807,27 @@ pub(crate) static INVOCATION_RESPONSE: Shape = Shape::plain(
 );
 pub(crate) static INVOCATION_TYPE: Shape =
     Shape::plain("InvocationType", Kind::Enum(&["Event", "RequestResponse", "DryRun"]));
+pub(crate) static INVOKE_ASYNC_REQUEST: Shape = Shape::plain(
+    "InvokeAsyncRequest",
+    Kind::Structure(&Structure {
+        payload: Some(1),
+        ..Structure::of(&[
+            Member {
+                required: true,
+                place: Place::Uri,
+                ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+            },
+            Member { required: true, ..Member::body("InvokeArgs", &BLOB_STREAM) },
+        ])
+    }),
+);
+pub(crate) static INVOKE_ASYNC_RESPONSE: Shape = Shape::plain(
+    "InvokeAsyncResponse",
+    Kind::Structure(&Structure::of(&[Member {
+        place: Place::StatusCode,
+        ..Member::body("Status", &HTTP_STATUS)
+    }])),
+);
 pub(crate) static KMS_ACCESS_DENIED_EXCEPTION: Shape = Shape::plain(
     "KMSAccessDeniedException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("Message", &STRING)])),
@@ -818,6 +918,28 @@ pub(crate) static LIST_ALIASES_RESPONSE: Shape = Shape::plain(
         Member::body("Aliases", &ALIAS_LIST),
     ])),
 );
+pub(crate) static LIST_FUNCTION_EVENT_INVOKE_CONFIGS_REQUEST: Shape = Shape::plain(
+    "ListFunctionEventInvokeConfigsRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+        },
+        Member { place: Place::Query, ..Member::body("Marker", &STRING) },
+        Member {
+            place: Place::Query,
+            ..Member::body("MaxItems", &MAX_FUNCTION_EVENT_INVOKE_CONFIG_LIST_ITEMS)
+        },
+    ])),
+);
+pub(crate) static LIST_FUNCTION_EVENT_INVOKE_CONFIGS_RESPONSE: Shape = Shape::plain(
+    "ListFunctionEventInvokeConfigsResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("FunctionEventInvokeConfigs", &FUNCTION_EVENT_INVOKE_CONFIG_LIST),
+        Member::body("NextMarker", &STRING),
+    ])),
+);
 pub(crate) static LIST_FUNCTIONS_REQUEST: Shape = Shape::plain(
     "ListFunctionsRequest",
     Kind::Structure(&Structure::of(&[
@@ -897,8 +1019,17 @@ pub(crate) static MASTER_REGION: Shape = Shape {
     pattern: Some(&REGEX_OF_MASTER_REGION),
     ..Shape::plain("MasterRegion", Kind::String)
 };
+pub(crate) static MAX_FUNCTION_EVENT_INVOKE_CONFIG_LIST_ITEMS: Shape = Shape {
+    min: Some(1),
+    max: Some(50),
+    ..Shape::plain("MaxFunctionEventInvokeConfigListItems", Kind::Integer)
+};
 pub(crate) static MAX_LIST_ITEMS: Shape =
     Shape { min: Some(1), max: Some(10000), ..Shape::plain("MaxListItems", Kind::Integer) };
+pub(crate) static MAXIMUM_EVENT_AGE_IN_SECONDS: Shape =
+    Shape { min: Some(60), max: Some(21600), ..Shape::plain("MaximumEventAgeInSeconds", Kind::Integer) };
+pub(crate) static MAXIMUM_RETRY_ATTEMPTS: Shape =
+    Shape { min: Some(0), max: Some(2), ..Shape::plain("MaximumRetryAttempts", Kind::Integer) };
 pub(crate) static MEMORY_SIZE: Shape =
     Shape { min: Some(128), max: Some(10240), ..Shape::plain("MemorySize", Kind::Integer) };
 pub(crate) static MODE_NOT_SUPPORTED_EXCEPTION: Shape = Shape::plain(
@@ -936,6 +1067,14 @@ pub(crate) static NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER: Shape = Shape {
     pattern: Some(&REGEX_OF_NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER),
     ..Shape::plain("NumericLatestPublishedOrAliasQualifier", Kind::String)
 };
+pub(crate) static ON_FAILURE: Shape = Shape::plain(
+    "OnFailure",
+    Kind::Structure(&Structure::of(&[Member::body("Destination", &DESTINATION_ARN)])),
+);
+pub(crate) static ON_SUCCESS: Shape = Shape::plain(
+    "OnSuccess",
+    Kind::Structure(&Structure::of(&[Member::body("Destination", &DESTINATION_ARN)])),
+);
 pub(crate) static PACKAGE_TYPE: Shape = Shape::plain("PackageType", Kind::Enum(&["Zip", "Image"]));
 pub(crate) static PER_EXECUTION_ENVIRONMENT_MAX_CONCURRENCY: Shape = Shape {
     min: Some(1),
@@ -956,10 +1095,43 @@ pub(crate) static PUBLISH_VERSION_REQUEST: Shape = Shape::plain(
         Member::body("PublishTo", &FUNCTION_VERSION_LATEST_PUBLISHED),
     ])),
 );
+pub(crate) static PUT_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: Shape = Shape::plain(
+    "PutFunctionEventInvokeConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+        },
+        Member {
+            place: Place::Query,
+            ..Member::body("Qualifier", &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER)
+        },
+        Member::body("MaximumRetryAttempts", &MAXIMUM_RETRY_ATTEMPTS),
+        Member::body("MaximumEventAgeInSeconds", &MAXIMUM_EVENT_AGE_IN_SECONDS),
+        Member::body("DestinationConfig", &DESTINATION_CONFIG),
+    ])),
+);
+pub(crate) static PUT_FUNCTION_RECURSION_CONFIG_REQUEST: Shape = Shape::plain(
+    "PutFunctionRecursionConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &UNQUALIFIED_FUNCTION_NAME)
+        },
+        Member { required: true, ..Member::body("RecursiveLoop", &RECURSIVE_LOOP) },
+    ])),
+);
+pub(crate) static PUT_FUNCTION_RECURSION_CONFIG_RESPONSE: Shape = Shape::plain(
+    "PutFunctionRecursionConfigResponse",
+    Kind::Structure(&Structure::of(&[Member::body("RecursiveLoop", &RECURSIVE_LOOP)])),
+);
 pub(crate) static RECURSIVE_INVOCATION_EXCEPTION: Shape = Shape::plain(
     "RecursiveInvocationException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("Message", &STRING)])),
 );
+pub(crate) static RECURSIVE_LOOP: Shape = Shape::plain("RecursiveLoop", Kind::Enum(&["Allow", "Terminate"]));
 pub(crate) static REQUEST_TOO_LARGE_EXCEPTION: Shape = Shape::plain(
     "RequestTooLargeException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("message", &STRING)])),
@@ -1373,6 +1545,15 @@ pub(crate) static TRACING_CONFIG_RESPONSE: Shape = Shape::plain(
     Kind::Structure(&Structure::of(&[Member::body("Mode", &TRACING_MODE)])),
 );
 pub(crate) static TRACING_MODE: Shape = Shape::plain("TracingMode", Kind::Enum(&["Active", "PassThrough"]));
+static REGEX_OF_UNQUALIFIED_FUNCTION_NAME: Pattern = Pattern::new(
+    "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)",
+);
+pub(crate) static UNQUALIFIED_FUNCTION_NAME: Shape = Shape {
+    min: Some(1),
+    max: Some(140),
+    pattern: Some(&REGEX_OF_UNQUALIFIED_FUNCTION_NAME),
+    ..Shape::plain("UnqualifiedFunctionName", Kind::String)
+};
 pub(crate) static UNRESERVED_CONCURRENT_EXECUTIONS: Shape =
     Shape { min: Some(0), ..Shape::plain("UnreservedConcurrentExecutions", Kind::Integer) };
 pub(crate) static UNSUPPORTED_MEDIA_TYPE_EXCEPTION: Shape = Shape::plain(
@@ -1446,6 +1627,23 @@ pub(crate) static UPDATE_FUNCTION_CONFIGURATION_REQUEST: Shape = Shape::plain(
         Member::body("DurableConfig", &DURABLE_CONFIG),
         Member::body("RuntimeConfig", &FUNCTION_RUNTIME_CONFIG),
         Member::body("AcceleratorConfig", &ACCELERATOR_CONFIG),
+    ])),
+);
+pub(crate) static UPDATE_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: Shape = Shape::plain(
+    "UpdateFunctionEventInvokeConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+        },
+        Member {
+            place: Place::Query,
+            ..Member::body("Qualifier", &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER)
+        },
+        Member::body("MaximumRetryAttempts", &MAXIMUM_RETRY_ATTEMPTS),
+        Member::body("MaximumEventAgeInSeconds", &MAXIMUM_EVENT_AGE_IN_SECONDS),
+        Member::body("DestinationConfig", &DESTINATION_CONFIG),
     ])),
 );
 static REGEX_OF_VERSION: Pattern = Pattern::new("(\\$LATEST|[0-9]+)");

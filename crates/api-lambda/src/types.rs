@@ -89,6 +89,11 @@ aws_wire::structure! {
         function_name: String,
         name: String,
     }
+    /// Shape `DeleteFunctionEventInvokeConfigRequest`.
+    DeleteFunctionEventInvokeConfigInput {
+        function_name: String,
+        qualifier: Option<String>,
+    }
     /// Shape `DeleteFunctionRequest`.
     DeleteFunctionInput {
         function_name: String,
@@ -97,6 +102,11 @@ aws_wire::structure! {
     /// Shape `DeleteFunctionResponse`.
     DeleteFunctionOutput {
         status_code: Option<i32>,
+    }
+    /// Shape `DestinationConfig`.
+    DestinationConfig {
+        on_success: Option<OnSuccess>,
+        on_failure: Option<OnFailure>,
     }
     /// Shape `DurableConfig`.
     DurableConfig {
@@ -198,6 +208,14 @@ aws_wire::structure! {
         runtime_config: Option<FunctionRuntimeConfig>,
         accelerator_config: Option<AcceleratorConfig>,
     }
+    /// Shape `FunctionEventInvokeConfig`.
+    FunctionEventInvokeConfig {
+        last_modified: Option<env::Timestamp>,
+        function_arn: Option<String>,
+        maximum_retry_attempts: Option<i32>,
+        maximum_event_age_in_seconds: Option<i32>,
+        destination_config: Option<DestinationConfig>,
+    }
     /// Shape `FunctionRuntimeConfig`.
     FunctionRuntimeConfig {
         runtime_arn: String,
@@ -220,6 +238,19 @@ aws_wire::structure! {
     GetFunctionConfigurationInput {
         function_name: String,
         qualifier: Option<String>,
+    }
+    /// Shape `GetFunctionEventInvokeConfigRequest`.
+    GetFunctionEventInvokeConfigInput {
+        function_name: String,
+        qualifier: Option<String>,
+    }
+    /// Shape `GetFunctionRecursionConfigRequest`.
+    GetFunctionRecursionConfigInput {
+        function_name: String,
+    }
+    /// Shape `GetFunctionRecursionConfigResponse`.
+    GetFunctionRecursionConfigOutput {
+        recursive_loop: Option<RecursiveLoop>,
     }
     /// Shape `GetFunctionRequest`.
     GetFunctionInput {
@@ -270,6 +301,15 @@ aws_wire::structure! {
         executed_version: Option<String>,
         durable_execution_arn: Option<String>,
     }
+    /// Shape `InvokeAsyncRequest`.
+    InvokeAsyncInput {
+        function_name: String,
+        invoke_args: bytes::Bytes,
+    }
+    /// Shape `InvokeAsyncResponse`.
+    InvokeAsyncOutput {
+        status: Option<i32>,
+    }
     /// Shape `LambdaManagedInstancesCapacityProviderConfig`.
     LambdaManagedInstancesCapacityProviderConfig {
         capacity_provider_arn: String,
@@ -294,6 +334,17 @@ aws_wire::structure! {
     ListAliasesOutput {
         next_marker: Option<String>,
         aliases: Option<Vec<AliasConfiguration>>,
+    }
+    /// Shape `ListFunctionEventInvokeConfigsRequest`.
+    ListFunctionEventInvokeConfigsInput {
+        function_name: String,
+        marker: Option<String>,
+        max_items: Option<i32>,
+    }
+    /// Shape `ListFunctionEventInvokeConfigsResponse`.
+    ListFunctionEventInvokeConfigsOutput {
+        function_event_invoke_configs: Option<Vec<FunctionEventInvokeConfig>>,
+        next_marker: Option<String>,
     }
     /// Shape `ListFunctionsRequest`.
     ListFunctionsInput {
@@ -333,6 +384,14 @@ aws_wire::structure! {
         system_log_level: Option<SystemLogLevel>,
         log_group: Option<String>,
     }
+    /// Shape `OnFailure`.
+    OnFailure {
+        destination: Option<String>,
+    }
+    /// Shape `OnSuccess`.
+    OnSuccess {
+        destination: Option<String>,
+    }
     /// Shape `PublishVersionRequest`.
     PublishVersionInput {
         function_name: String,
@@ -340,6 +399,23 @@ aws_wire::structure! {
         description: Option<String>,
         revision_id: Option<String>,
         publish_to: Option<FunctionVersionLatestPublished>,
+    }
+    /// Shape `PutFunctionEventInvokeConfigRequest`.
+    PutFunctionEventInvokeConfigInput {
+        function_name: String,
+        qualifier: Option<String>,
+        maximum_retry_attempts: Option<i32>,
+        maximum_event_age_in_seconds: Option<i32>,
+        destination_config: Option<DestinationConfig>,
+    }
+    /// Shape `PutFunctionRecursionConfigRequest`.
+    PutFunctionRecursionConfigInput {
+        function_name: String,
+        recursive_loop: RecursiveLoop,
+    }
+    /// Shape `PutFunctionRecursionConfigResponse`.
+    PutFunctionRecursionConfigOutput {
+        recursive_loop: Option<RecursiveLoop>,
     }
     /// Shape `ResolvedS3Object`.
     ResolvedS3Object {
@@ -448,6 +524,14 @@ aws_wire::structure! {
         runtime_config: Option<FunctionRuntimeConfig>,
         accelerator_config: Option<AcceleratorConfig>,
     }
+    /// Shape `UpdateFunctionEventInvokeConfigRequest`.
+    UpdateFunctionEventInvokeConfigInput {
+        function_name: String,
+        qualifier: Option<String>,
+        maximum_retry_attempts: Option<i32>,
+        maximum_event_age_in_seconds: Option<i32>,
+        destination_config: Option<DestinationConfig>,
+    }
     /// Shape `VpcConfig`.
     VpcConfig {
         subnet_ids: Option<Vec<String>>,
@@ -518,6 +602,11 @@ aws_wire::enumeration! {
     PackageType {
         Zip = "Zip",
         Image = "Image",
+    }
+    /// Shape `RecursiveLoop`.
+    RecursiveLoop {
+        Allow = "Allow",
+        Terminate = "Terminate",
     }
     /// Shape `S3ObjectStorageMode`.
     S3ObjectStorageMode {

@@ -157,8 +157,7 @@ mod tests {
     fn arns_are_read_in_parts() {
         let check = |text: &str, expected: Option<(&str, &str, &str, &str)>| {
             let arn = TargetArn::parse(text);
-            let parts =
-                arn.as_ref().map(|arn| (arn.service(), arn.region(), arn.account(), arn.resource()));
+            let parts = arn.as_ref().map(|arn| (arn.service(), arn.region(), arn.account(), arn.resource()));
             assert_eq!(parts, expected, "{text}");
         };
         check(
@@ -167,7 +166,9 @@ mod tests {
         );
         check("arn:aws:s3:::bucket", Some(("s3", "", "", "bucket")));
         check("arn:aws:sqs:eu-west-1:123456789012:q", Some(("sqs", "eu-west-1", "123456789012", "q")));
-        for text in ["", "kafka://topic", "arn:aws:sqs:eu-west-1:q", "arn:aws::eu-west-1:1:q", "arn:aws:s3:::"] {
+        for text in
+            ["", "kafka://topic", "arn:aws:sqs:eu-west-1:q", "arn:aws::eu-west-1:1:q", "arn:aws:s3:::"]
+        {
             check(text, None);
         }
     }

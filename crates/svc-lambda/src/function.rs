@@ -54,6 +54,9 @@ pub(crate) struct Settings {
     pub variables: Option<BTreeMap<String, String>>,
     pub architecture: String,
     pub log_group: String,
+    /// Where events go that the function failed: a queue or a topic.
+    #[serde(default)]
+    pub dead_letter_arn: Option<String>,
 }
 
 /// A package in the blob store.

@@ -3,6 +3,7 @@
 //! Start with `ops/create_function.rs` and `ops/invoke.rs`; `function.rs` has the record and its states.
 
 mod alias;
+mod asynchronous;
 mod collect;
 mod function;
 mod keys;
@@ -15,6 +16,7 @@ mod published;
 mod settings;
 mod settle;
 mod shown;
+mod trace;
 mod versions;
 
 use std::path::PathBuf;
@@ -54,6 +56,7 @@ pub(crate) struct Lambda {
     to_settle: mpsc::Sender<FunctionKey>,
     settling: tokio::sync::Mutex<mpsc::Receiver<FunctionKey>>,
     shipment: tokio::sync::Mutex<Shipment>,
+    events: Arc<asynchronous::Queue>,
 }
 
 /// Functions that may wait to be made live; a create beyond that waits for its turn.
@@ -64,6 +67,8 @@ pub(crate) type Ctx = service::Ctx<Lambda>;
 /// The service and its operations.
 pub fn service(config: Config) -> Service {
     let (to_settle, settling) = mpsc::channel(SETTLING_MAX);
+    // Callers who wait must find room: events take at most half of the account's concurrency.
+    let events = Arc::new(asynchronous::Queue::new(config.pools.concurrency_max() / 2));
     let state = Lambda {
         pools: config.pools,
         runtimes: config.runtimes,
@@ -72,28 +77,39 @@ pub fn service(config: Config) -> Service {
         to_settle,
         settling: settling.into(),
         shipment: config.shipment.into(),
+        events,
     };
     Service::new(&api_lambda::SERVICE, Arc::new(state))
         .op(ops::create_alias)
         .op(ops::create_function)
         .op(ops::delete_alias)
         .op(ops::delete_function)
+        .op(ops::delete_function_event_invoke_config)
         .op(ops::get_account_settings)
         .op(ops::get_alias)
         .op(ops::get_function)
         .op(ops::get_function_configuration)
+        .op(ops::get_function_event_invoke_config)
+        .op(ops::get_function_recursion_config)
         .op(ops::invoke)
+        .op(ops::invoke_async)
         .op(ops::list_aliases)
+        .op(ops::list_function_event_invoke_configs)
         .op(ops::list_functions)
         .op(ops::list_tags)
         .op(ops::list_versions_by_function)
         .op(ops::publish_version)
+        .op(ops::put_function_event_invoke_config)
+        .op(ops::put_function_recursion_config)
         .op(ops::tag_resource)
         .op(ops::untag_resource)
         .op(ops::update_alias)
         .op(ops::update_function_code)
         .op(ops::update_function_configuration)
+        .op(ops::update_function_event_invoke_config)
+        .target("lambda", asynchronous::attempt::target::check, asynchronous::attempt::target::deliver)
         .job("collect unused packages", collect::run)
+        .job("run events", asynchronous::run)
         .job("settle functions", settle::run)
         .job("ship function logs", log_shipping::run)
         .done()

@@ -46,10 +46,15 @@ impl Lambda {
     }
 
     /// With other options of the pools.
+    pub async fn with(change: impl FnOnce(Options) -> Options) -> Self {
+        Self::beside(change, Vec::new()).await
+    }
+
+    /// With other services beside.
     ///
     /// # Panics
     /// When there is no temporary folder.
-    pub async fn with(change: impl FnOnce(Options) -> Options) -> Self {
+    pub async fn beside(change: impl FnOnce(Options) -> Options, others: Vec<service::Service>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let trees = folder.path().join("trees");
         std::fs::create_dir(&trees).expect("a folder can be made");
@@ -72,7 +77,9 @@ impl Lambda {
             env: ground.env.clone(),
             shipment,
         });
-        let wire = ground.serve(vec![lambda, svc_logs::service()]);
+        let mut services = vec![lambda, svc_logs::service()];
+        services.extend(others);
+        let wire = ground.serve(services);
         wire.start_jobs();
         Self { wire, sandboxes, pools, shipper, packages, folder }
     }

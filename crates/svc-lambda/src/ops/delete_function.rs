@@ -5,7 +5,8 @@ use aws_wire::{AwsError, Result};
 
 use crate::Ctx;
 use crate::alias;
-use crate::keys::{ALIASES, FUNCTIONS, VERSIONS};
+use crate::asynchronous::config;
+use crate::keys::{ALIASES, EVENT_INVOKE_CONFIGS, FUNCTIONS, RECURSION_CONFIGS, VERSIONS};
 use crate::name::{FunctionName, LATEST};
 use crate::published::{self, of_function};
 
@@ -26,6 +27,8 @@ pub(crate) async fn delete_function(cx: Ctx, input: DeleteFunctionInput) -> Resu
             FUNCTIONS.get(tx, &key)?.ok_or_else(|| name.not_found())?;
             VERSIONS.delete_all(tx, &of_function(&key))?;
             ALIASES.delete_all(tx, &of_function(&key))?;
+            EVENT_INVOKE_CONFIGS.delete_all(tx, &of_function(&key))?;
+            RECURSION_CONFIGS.delete(tx, &key)?;
             Ok::<_, AwsError>(FUNCTIONS.delete(tx, &key)?)
         })
         .await?;
@@ -53,6 +56,7 @@ async fn delete_version(cx: &Ctx, name: &FunctionName, qualifier: &str) -> Resul
                     leading.join(", ")
                 )));
             }
+            EVENT_INVOKE_CONFIGS.delete(tx, &config::key(name))?;
             let (account, region, function) = key.clone();
             Ok::<_, AwsError>(VERSIONS.delete(tx, &(account, region, function, number))?)
         })
