@@ -56,6 +56,8 @@ struct Lane {
     /// The first row announced since the lane was last handed out to be looked at.
     announced: Option<Row>,
     running: HashSet<Row>,
+    /// While somebody looks at a view of the store: what has ended since, and may still stand in the view.
+    ended_since: Option<HashSet<Row>>,
     /// How many may run at once: grows by one with each that ran, halves when the function is throttled.
     window: usize,
     /// It rests until then, after so many throttles in a row.
@@ -87,6 +89,7 @@ impl Lanes {
             from: row.clone(),
             announced: None,
             running: HashSet::new(),
+            ended_since: None,
             window: WINDOW_FIRST,
             rests: None,
             throttles: 0,
@@ -145,6 +148,7 @@ impl Lanes {
             if lane.running.is_empty() || lane.running.len() < lane.window.min(free) {
                 lane.is_ready = false;
                 lane.announced = None;
+                lane.ended_since = Some(HashSet::new());
                 return Some((function, lane.from.clone()));
             }
             self.ready.push_back(function);
@@ -152,14 +156,16 @@ impl Lanes {
         None
     }
 
-    /// Whether a row of a lane is running.
-    pub(crate) fn is_running(&self, function: &FunctionKey, row: &Row) -> bool {
-        self.lanes.get(function).is_some_and(|lane| lane.running.contains(row))
+    /// Whether a row of a lane is running, or has ended since somebody began to look.
+    pub(crate) fn is_taken(&self, function: &FunctionKey, row: &Row) -> bool {
+        let ended = |lane: &Lane| lane.ended_since.as_ref().is_some_and(|ended| ended.contains(row));
+        self.lanes.get(function).is_some_and(|lane| lane.running.contains(row) || ended(lane))
     }
 
     /// The row was found first and runs from now on.
     pub(crate) fn took(&mut self, function: &FunctionKey, row: Row) {
         let Some(lane) = self.lanes.get_mut(function) else { return };
+        lane.ended_since = None;
         // What was stored while it was looked for may lie before it.
         let next = behind(&row);
         lane.from = lane.announced.clone().map_or(next.clone(), |announced| announced.min(next));
@@ -170,6 +176,7 @@ impl Lanes {
     /// Nothing is due; perhaps something is later.
     pub(crate) fn found_none(&mut self, function: &FunctionKey, next_due: Option<Timestamp>) {
         let Some(lane) = self.lanes.get_mut(function) else { return };
+        lane.ended_since = None;
         if lane.announced.is_some() {
             return self.make_ready(function);
         }
@@ -189,6 +196,9 @@ impl Lanes {
             return;
         }
         self.running -= 1;
+        if let Some(ended) = &mut lane.ended_since {
+            ended.insert(row.clone());
+        }
         match run {
             Run::Ran => {
                 lane.window = (lane.window + 1).min(self.running_max);
@@ -207,7 +217,8 @@ impl Lanes {
 
     fn forget_idle(&mut self, function: &FunctionKey) {
         let Some(lane) = self.lanes.get(function) else { return };
-        if lane.running.is_empty() && !lane.is_ready && lane.timer.is_none() && lane.announced.is_none() {
+        let is_looked_at = lane.ended_since.is_some() || lane.is_ready;
+        if lane.running.is_empty() && !is_looked_at && lane.timer.is_none() && lane.announced.is_none() {
             self.lanes.remove(function);
         }
     }
@@ -247,7 +258,7 @@ mod tests {
         lanes.took(&f, row(5));
         assert_eq!(lanes.next(NOW), Some((f.clone(), row(3))));
         lanes.took(&f, row(3));
-        assert!(lanes.is_running(&f, &row(3)) && lanes.is_running(&f, &row(5)));
+        assert!(lanes.is_taken(&f, &row(3)) && lanes.is_taken(&f, &row(5)));
         let (_, from) = lanes.next(NOW).expect("it is looked at again");
         assert!(from > row(3) && from < row(5));
         lanes.announce(&f, &row(9));
@@ -270,6 +281,21 @@ mod tests {
     }
 
     #[test]
+    fn a_lane_that_is_looked_at_stays_and_takes_nothing_twice() {
+        let mut lanes = Lanes::new(100);
+        let f = function("f");
+        lanes.announce(&f, &row(5));
+        lanes.next(NOW);
+        lanes.took(&f, row(5));
+        lanes.next(NOW);
+        lanes.ended(&f, &row(5), Run::Ran, NOW);
+        assert!(lanes.is_taken(&f, &row(5)), "the view may still have it");
+        lanes.took(&f, row(7));
+        assert!(!lanes.is_taken(&f, &row(5)) && lanes.is_taken(&f, &row(7)));
+        assert!(lanes.next(NOW).is_some(), "there may be more behind it");
+    }
+
+    #[test]
     fn a_row_due_later_waits_for_its_time() {
         let mut lanes = Lanes::new(4);
         let f = function("f");
@@ -287,7 +313,7 @@ mod tests {
     fn turns(lanes: &mut Lanes, count: usize) -> String {
         let mut turn = || {
             let Some((function, _)) = lanes.next(NOW) else { return "-".to_owned() };
-            let at = (1..).find(|at| !lanes.is_running(&function, &row(*at))).expect("a number");
+            let at = (1..).find(|at| !lanes.is_taken(&function, &row(*at))).expect("a number");
             lanes.took(&function, row(at));
             function.2
         };

@@ -119,13 +119,14 @@ impl Queue {
                 Ok(later) => lanes.found_none(&function, later.as_ref().map(|(key, _)| key.3)),
                 Err(_) => {
                     lanes.recover(&function);
+                    lanes.found_none(&function, None);
                     return found;
                 }
             }
         }
     }
 
-    /// The first row of a function at or behind `from` that does not run.
+    /// The first row of a function at or behind `from` that nobody has taken.
     async fn look(
         &self,
         kv: &Kv,
@@ -143,7 +144,7 @@ impl Queue {
             let last = rows.last().map(|(key, _)| key.clone());
             let free = {
                 let lanes = self.lanes();
-                rows.into_iter().find(|(key, _)| !lanes.is_running(function, &split(key).1))
+                rows.into_iter().find(|(key, _)| !lanes.is_taken(function, &split(key).1))
             };
             match last {
                 Some(last) if free.is_none() && !is_last => span = lane.clone().after(&last),

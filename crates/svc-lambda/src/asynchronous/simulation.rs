@@ -27,6 +27,8 @@ const PROCESSES_MAX: u64 = 6;
 const STEPS_MAX: u64 = 60;
 /// Polls of every task between two looks at the world.
 const POLLS: usize = 4;
+/// So long nothing must be left to do: a process that begins has not seen yet what there is.
+const IDLE_TURNS: usize = 8;
 /// More turns than any run takes; one that takes more has hung.
 const TURNS_MAX: usize = 20_000;
 const FUNCTIONS: [&str; 6] = ["succeeds", "fails", "flaky", "throttled", "drops", "gone"];
@@ -68,7 +70,10 @@ impl Engine for Mortal {
             if self.life.is_over() {
                 std::future::pending::<()>().await;
             }
-            self.engine.view().await
+            let view = self.engine.view().await;
+            // So that others commit between a look and what follows from it.
+            tokio::task::yield_now().await;
+            view
         })
     }
 
@@ -240,12 +245,14 @@ async fn live(
         let hands = Arc::new(Hands { world: Arc::clone(world), life: Arc::clone(life) });
         async move { worker::run(&queue, &kv, &env, hands).await }
     });
+    let mut idle = 0;
     for _ in 0..TURNS_MAX {
         for _ in 0..POLLS {
             tokio::task::yield_now().await;
         }
         while senders.try_join_next().is_some() {}
-        if life.is_over() || (senders.is_empty() && queue.is_empty()) {
+        idle = if senders.is_empty() && queue.is_empty() { idle + 1 } else { 0 };
+        if life.is_over() || idle == IDLE_TURNS {
             tasks.shutdown().await;
             senders.shutdown().await;
             return;
@@ -285,6 +292,7 @@ fn nothing_acknowledged_is_lost_whenever_the_process_dies() {
     for seed in 0..SEEDS {
         let tally = runtime.block_on(run(seed));
         assert!(tally.lost.is_empty() && tally.left == 0, "seed {seed}: {tally:?}");
+        assert!(tally.crashes > 0 || tally.duplicates == 0, "seed {seed} runs something twice: {tally:?}");
         total.acknowledged += tally.acknowledged;
         total.duplicates += tally.duplicates;
         total.crashes += tally.crashes;
