@@ -11,12 +11,13 @@ use crate::{Ctx, Delivery, TargetArn, Undelivered};
 
 pub(crate) type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 type Handler = Box<dyn Fn(Ctx, Value) -> Pending<Result<Value>> + Send + Sync>;
+type Receiver<T> = Box<dyn Fn(Ctx, T) -> Pending<Result<(), Undelivered>> + Send + Sync>;
 type Job = Box<dyn Fn(Ctx) -> Pending<()> + Send + Sync>;
 
 /// How a service receives what others send to its ARNs.
 pub(crate) struct Target {
-    pub(crate) check: Box<dyn Fn(Ctx, TargetArn) -> Pending<Result<(), Undelivered>> + Send + Sync>,
-    pub(crate) deliver: Box<dyn Fn(Ctx, Delivery) -> Pending<Result<(), Undelivered>> + Send + Sync>,
+    pub(crate) check: Receiver<TargetArn>,
+    pub(crate) deliver: Receiver<Delivery>,
 }
 
 /// A service: its API, its operations' handlers, what it receives, and its background jobs.

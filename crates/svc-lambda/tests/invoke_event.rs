@@ -212,6 +212,22 @@ async fn a_record_is_tried_until_its_target_takes_it() {
 }
 
 #[tokio::test]
+async fn a_record_too_large_is_not_sent_but_its_dead_letter_is() {
+    let (lambda, _, mailbox) = platform().await;
+    let config =
+        json!({ "MaximumRetryAttempts": 0, "DestinationConfig": { "OnFailure": { "Destination": QUEUE } } });
+    set(&lambda, config).await.ok();
+    let dead_letters = json!({ "DeadLetterConfig": { "TargetArn": format!("{QUEUE}-dead") } });
+    lambda.call("PUT", "/2015-03-31/functions/f/configuration", &dead_letters).await.ok();
+    lambda.settled("f").await;
+    let payload = format!("\"fail{}\"", "x".repeat(1024 * 1024 - 6));
+    event(&lambda, "f", &payload).await;
+    until_done(&lambda).await;
+    let received = mailbox.received();
+    assert_eq!((received.len(), &received[0].payload[..]), (1, payload.as_bytes()));
+}
+
+#[tokio::test]
 async fn throttled_events_back_off_and_run_later() {
     let (lambda, _, _) = platform_with(|options| Options { concurrency_max: 1, ..options }).await;
     lambda.function("held", "held").await;

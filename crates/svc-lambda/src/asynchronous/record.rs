@@ -46,14 +46,14 @@ struct ResponseContext<'a> {
     function_error: Option<&'static str>,
 }
 
-/// What an event's end sends; a record that is larger than any target takes comes back with its size.
+/// What an event's end sends. A record may be larger than any target takes.
 pub(crate) fn parcels(
     (account, region, name): &FunctionKey,
     event: &Event,
     plan: &Plan,
     condition: Condition,
     now: Timestamp,
-) -> Vec<Result<Parcel, (Parcel, usize)>> {
+) -> Vec<Parcel> {
     let function_arn = format!("arn:aws:lambda:{region}:{account}:function:{name}");
     let qualified_arn = format!("{function_arn}:{}", event.qualifier.as_deref().unwrap_or(LATEST));
     let trace = Trace::parse(&event.trace).map(|trace| trace.through(&function_arn)).unwrap_or_default();
@@ -70,19 +70,13 @@ pub(crate) fn parcels(
         created_us: now.as_micros(),
         tries: 0,
     };
-    let record = |target: &String, kind: ParcelKind| {
-        let body = record(event, &qualified_arn, condition, now);
-        match body.len() {
-            bytes if bytes > RECORD_BYTES_MAX => Err((parcel(target, kind, String::new()), bytes)),
-            _ => Ok(parcel(target, kind, body)),
-        }
-    };
+    let record = |target: &String, kind| parcel(target, kind, record(event, &qualified_arn, condition, now));
     if condition == Condition::Success {
         return plan.on_success.iter().map(|target| record(target, ParcelKind::OnSuccess)).collect();
     }
     let destination = plan.on_failure.iter().map(|target| record(target, ParcelKind::OnFailure));
     let dead_letter =
-        plan.dead_letter.iter().map(|target| Ok(parcel(target, dead_letter(event), event.payload.clone())));
+        plan.dead_letter.iter().map(|target| parcel(target, dead_letter(event), event.payload.clone()));
     destination.chain(dead_letter).collect()
 }
 
@@ -179,9 +173,6 @@ mod tests {
 
     fn sent(event: &Event, plan: &Plan, condition: Condition) -> Vec<Parcel> {
         parcels(&key(), event, plan, condition, AT)
-            .into_iter()
-            .map(|parcel| parcel.expect("it fits"))
-            .collect()
     }
 
     #[test]
@@ -231,15 +222,6 @@ mod tests {
     fn what_is_no_json_is_a_string() {
         assert_eq!(raw("1 2").get(), r#""1 2""#);
         assert_eq!(raw(" [1] \n").get(), "[1]");
-    }
-
-    #[test]
-    fn a_record_too_large_comes_back() {
-        let mut event = event();
-        event.payload = format!("\"{}\"", "x".repeat(RECORD_BYTES_MAX));
-        let plan = Plan { on_failure: Some("t".to_owned()), dead_letter: Some("q".to_owned()), ..plan() };
-        let parcels = parcels(&key(), &event, &plan, Condition::EventAgeExceeded, AT);
-        assert_eq!(parcels.iter().map(Result::is_ok).collect::<Vec<_>>(), [false, true]);
     }
 
     #[test]

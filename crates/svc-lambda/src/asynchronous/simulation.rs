@@ -208,7 +208,7 @@ async fn run(seed: u64) -> Tally {
         live(&world, &clock, &engine, &life, events, seed).await;
         tally.crashes += u64::from(!is_last);
     }
-    let ledger = world.ledger.lock().expect("no panic while held");
+    let ledger = std::mem::take(&mut *world.ledger.lock().expect("no panic while held"));
     tally.acknowledged = ledger.acknowledged.len();
     let ends = |id: &String| ledger.ends.get(id).copied().unwrap_or(0);
     tally.lost = ledger.acknowledged.iter().filter(|id| ends(id) == 0).cloned().collect();

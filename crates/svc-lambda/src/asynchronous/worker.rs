@@ -152,16 +152,14 @@ impl<D: Doer> Task<D> {
         let parcels = record::parcels(&function, event, plan, condition, now);
         let mut next = Vec::new();
         for parcel in parcels {
-            match parcel {
-                Ok(parcel) => {
-                    let id = format!("{}/{}", event.request_id, record::name(&parcel.kind));
-                    next.push((joined(&function, &(now, id)), Work::Deliver(parcel)));
-                }
-                Err((parcel, bytes)) => {
-                    let error = Undelivered::TooLarge { bytes, bytes_max: record::RECORD_BYTES_MAX };
-                    self.doer.tell(&function, &event.request_id, &Fate::Undelivered(&parcel, &error));
-                }
+            let bytes = parcel.body.len();
+            if bytes > record::RECORD_BYTES_MAX {
+                let error = Undelivered::TooLarge { bytes, bytes_max: record::RECORD_BYTES_MAX };
+                self.doer.tell(&function, &event.request_id, &Fate::Undelivered(&parcel, &error));
+                continue;
             }
+            let id = format!("{}/{}", event.request_id, record::name(&parcel.kind));
+            next.push((joined(&function, &(now, id)), Work::Deliver(parcel)));
         }
         let is_lost = condition != Condition::Success && next.is_empty();
         let fate = if is_lost { Fate::Dropped(condition) } else { Fate::Handled };
