@@ -8,6 +8,7 @@ pub(crate) mod attempt;
 pub(crate) mod config;
 pub(crate) mod destination;
 pub(crate) mod event;
+mod intake;
 mod lanes;
 mod queue;
 mod record;
@@ -88,7 +89,7 @@ pub(crate) async fn accept(
     };
     let (account, region, function) = name.key();
     let key = (account, region, function, now, request_id.to_owned());
-    cx.state.events.put(&cx.kv, key, &Work::Invoke(event)).await?;
+    intake::store(&cx.state.events, &cx.kv, key, Work::Invoke(event)).await?;
     count(&cx.state.events.counts.accepted);
     Ok(())
 }

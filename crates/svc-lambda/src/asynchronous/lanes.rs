@@ -67,6 +67,12 @@ struct Lane {
     timer: Option<Timestamp>,
 }
 
+impl Lane {
+    fn has_room(&self, free: usize) -> bool {
+        self.running.is_empty() || self.running.len() < self.window.min(free)
+    }
+}
+
 impl Lanes {
     pub(crate) fn new(running_max: usize) -> Self {
         Self {
@@ -83,8 +89,9 @@ impl Lanes {
         *self = Self::new(self.running_max);
     }
 
-    /// A row was stored, or may have been.
-    pub(crate) fn announce(&mut self, function: &FunctionKey, row: &Row) {
+    /// A row was stored, or may have been. Whether its lane has room; if not, the end of what runs gives it some.
+    pub(crate) fn announce(&mut self, function: &FunctionKey, row: &Row) -> bool {
+        let free = self.running_max - self.running;
         let lane = self.lanes.entry(function.clone()).or_insert_with(|| Lane {
             from: row.clone(),
             announced: None,
@@ -102,7 +109,9 @@ impl Lanes {
         if lane.announced.as_ref().is_none_or(|first| row < first) {
             lane.announced = Some(row.clone());
         }
+        let has_room = lane.has_room(free);
         self.make_ready(function);
+        has_room
     }
 
     /// A function has rows of an earlier run of the platform.
@@ -145,7 +154,7 @@ impl Lanes {
                 self.timers.insert((until, function));
                 continue;
             }
-            if lane.running.is_empty() || lane.running.len() < lane.window.min(free) {
+            if lane.has_room(free) {
                 lane.is_ready = false;
                 lane.announced = None;
                 lane.ended_since = Some(HashSet::new());

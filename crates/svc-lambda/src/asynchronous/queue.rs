@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use crate::asynchronous::Counts;
 use crate::asynchronous::event::Work;
+use crate::asynchronous::intake::Intake;
 use crate::asynchronous::lanes::{Lanes, Row, Run};
 use crate::keys::{FunctionKey, WORK, WorkKey};
 
@@ -19,6 +20,7 @@ pub(crate) struct Queue {
     lanes: Mutex<Lanes>,
     /// Told when there may be something to do.
     changed: Notify,
+    pub intake: Intake,
     pub counts: Counts,
 }
 
@@ -31,12 +33,15 @@ struct Announced<'a> {
 impl Drop for Announced<'_> {
     fn drop(&mut self) {
         let mut lanes = self.queue.lanes();
+        let mut has_room = false;
         for key in &self.keys {
             let (function, row) = split(key);
-            lanes.announce(&function, &row);
+            has_room |= lanes.announce(&function, &row);
         }
         drop(lanes);
-        self.queue.changed.notify_one();
+        if has_room {
+            self.queue.changed.notify_one();
+        }
     }
 }
 
@@ -51,7 +56,12 @@ pub(crate) fn joined((account, region, name): &FunctionKey, (due, id): &Row) -> 
 impl Queue {
     /// Work of which at most `running_max` runs at once.
     pub(crate) fn new(running_max: usize) -> Self {
-        Self { lanes: Mutex::new(Lanes::new(running_max)), changed: Notify::new(), counts: Counts::default() }
+        Self {
+            lanes: Mutex::new(Lanes::new(running_max)),
+            changed: Notify::new(),
+            intake: Intake::default(),
+            counts: Counts::default(),
+        }
     }
 
     fn lanes(&self) -> MutexGuard<'_, Lanes> {
@@ -62,10 +72,10 @@ impl Queue {
     ///
     /// # Errors
     /// Those of the store.
-    pub(crate) async fn put(&self, kv: &Kv, key: WorkKey, work: &Work) -> Result<(), kv::Error> {
-        let announced = Announced { queue: self, keys: vec![key] };
-        // It reads nothing, so it meets no conflict however many put at once.
-        kv.transact(|tx| WORK.put(tx, &announced.keys[0], work)).await
+    pub(crate) async fn put(&self, kv: &Kv, rows: &[(WorkKey, Work)]) -> Result<(), kv::Error> {
+        let _announced = Announced { queue: self, keys: rows.iter().map(|(key, _)| key.clone()).collect() };
+        // It reads nothing, so it meets no conflict.
+        kv.transact(|tx| rows.iter().try_for_each(|(key, work)| WORK.put(tx, key, work))).await
     }
 
     /// Stores what follows in place of what is done.

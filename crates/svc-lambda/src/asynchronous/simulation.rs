@@ -15,9 +15,9 @@ use kv_mem::MemEngine;
 use service::Undelivered;
 use tokio::task::JoinSet;
 
-use crate::asynchronous::Queue;
 use crate::asynchronous::event::{Attempted, Event, Parcel, ParcelKind, Plan, Work, tests};
 use crate::asynchronous::worker::{self, Doer, Fate};
+use crate::asynchronous::{Queue, intake};
 use crate::keys::{FunctionKey, WORK};
 
 const SEEDS: u64 = 2000;
@@ -275,7 +275,7 @@ async fn send_one(world: Arc<World>, life: Arc<Life>, queue: Arc<Queue>, kv: Kv)
     event.accepted_us = now.as_micros();
     let key = ("a".to_owned(), "r".to_owned(), function.to_owned(), now, id.clone());
     // A refusal is no acknowledgement, nor is a process that died before it answered.
-    let stored = queue.put(&kv, key, &Work::Invoke(event)).await;
+    let stored = intake::store(&queue, &kv, key, Work::Invoke(event)).await;
     if stored.is_ok() && !life.is_over() {
         let mut ledger = world.ledger.lock().expect("no panic while held");
         if function == "fails" {
