@@ -134,7 +134,6 @@ def test_unserved_operation_is_named(functions, well, operation):
 
 
 @pytest.mark.parametrize("arguments, words", [
-    ({"InvocationType": "Event"}, "…Event…"),
     ({"TenantId": "t"}, "…TenantId…"),
 ])
 def test_unserved_ways_to_invoke_are_named(functions, well, arguments, words):

@@ -166,6 +166,7 @@ pub(crate) static BATCH_SIZE: Shape =
 pub(crate) static BISECT_BATCH_ON_FUNCTION_ERROR: Shape =
     Shape::plain("BisectBatchOnFunctionError", Kind::Boolean);
 pub(crate) static BLOB: Shape = Shape { sensitive: true, ..Shape::plain("Blob", Kind::Blob) };
+pub(crate) static BLOB_STREAM: Shape = Shape::plain("BlobStream", Kind::Blob);
 pub(crate) static BOOLEAN: Shape = Shape::plain("Boolean", Kind::Boolean);
 static REGEX_OF_CAPACITY_PROVIDER_ARN: Pattern = Pattern::new(
     "arn:aws[a-zA-Z-]*:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:capacity-provider:[a-zA-Z0-9-_]+",
@@ -403,6 +404,20 @@ pub(crate) static DELETE_FUNCTION_CODE_SIGNING_CONFIG_REQUEST: Shape = Shape::pl
         place: Place::Uri,
         ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
     }])),
+);
+pub(crate) static DELETE_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: Shape = Shape::plain(
+    "DeleteFunctionEventInvokeConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+        },
+        Member {
+            place: Place::Query,
+            ..Member::body("Qualifier", &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER)
+        },
+    ])),
 );
 pub(crate) static DELETE_FUNCTION_REQUEST: Shape = Shape::plain(
     "DeleteFunctionRequest",
@@ -887,6 +902,26 @@ pub(crate) static FUNCTION_CONFIGURATION: Shape = Shape::plain(
         Member::body("AcceleratorConfig", &ACCELERATOR_CONFIG),
     ])),
 );
+pub(crate) static FUNCTION_EVENT_INVOKE_CONFIG: Shape = Shape::plain(
+    "FunctionEventInvokeConfig",
+    Kind::Structure(&Structure::of(&[
+        Member::body("LastModified", &DATE),
+        Member::body("FunctionArn", &FUNCTION_ARN),
+        Member::body("MaximumRetryAttempts", &MAXIMUM_RETRY_ATTEMPTS),
+        Member::body("MaximumEventAgeInSeconds", &MAXIMUM_EVENT_AGE_IN_SECONDS),
+        Member::body("DestinationConfig", &DESTINATION_CONFIG),
+    ])),
+);
+pub(crate) static FUNCTION_EVENT_INVOKE_CONFIG_LIST: Shape = Shape::plain(
+    "FunctionEventInvokeConfigList",
+    Kind::List(&List {
+        member: &FUNCTION_EVENT_INVOKE_CONFIG,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
 pub(crate) static FUNCTION_LIST: Shape = Shape::plain(
     "FunctionList",
     Kind::List(&List {
@@ -1016,6 +1051,32 @@ pub(crate) static GET_FUNCTION_CONFIGURATION_REQUEST: Shape = Shape::plain(
         },
     ])),
 );
+pub(crate) static GET_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: Shape = Shape::plain(
+    "GetFunctionEventInvokeConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+        },
+        Member {
+            place: Place::Query,
+            ..Member::body("Qualifier", &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER)
+        },
+    ])),
+);
+pub(crate) static GET_FUNCTION_RECURSION_CONFIG_REQUEST: Shape = Shape::plain(
+    "GetFunctionRecursionConfigRequest",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        place: Place::Uri,
+        ..Member::body("FunctionName", &UNQUALIFIED_FUNCTION_NAME)
+    }])),
+);
+pub(crate) static GET_FUNCTION_RECURSION_CONFIG_RESPONSE: Shape = Shape::plain(
+    "GetFunctionRecursionConfigResponse",
+    Kind::Structure(&Structure::of(&[Member::body("RecursiveLoop", &RECURSIVE_LOOP)])),
+);
 pub(crate) static GET_FUNCTION_REQUEST: Shape = Shape::plain(
     "GetFunctionRequest",
     Kind::Structure(&Structure::of(&[
@@ -1102,6 +1163,7 @@ pub(crate) static HANDLER: Shape = Shape {
     pattern: Some(&REGEX_OF_HANDLER),
     ..Shape::plain("Handler", Kind::String)
 };
+pub(crate) static HTTP_STATUS: Shape = Shape::plain("HttpStatus", Kind::Integer);
 pub(crate) static IMAGE_CONFIG: Shape = Shape::plain(
     "ImageConfig",
     Kind::Structure(&Structure::of(&[
@@ -1229,6 +1291,27 @@ pub(crate) static INVOCATION_RESPONSE: Shape = Shape::plain(
 );
 pub(crate) static INVOCATION_TYPE: Shape =
     Shape::plain("InvocationType", Kind::Enum(&["Event", "RequestResponse", "DryRun"]));
+pub(crate) static INVOKE_ASYNC_REQUEST: Shape = Shape::plain(
+    "InvokeAsyncRequest",
+    Kind::Structure(&Structure {
+        payload: Some(1),
+        ..Structure::of(&[
+            Member {
+                required: true,
+                place: Place::Uri,
+                ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+            },
+            Member { required: true, ..Member::body("InvokeArgs", &BLOB_STREAM) },
+        ])
+    }),
+);
+pub(crate) static INVOKE_ASYNC_RESPONSE: Shape = Shape::plain(
+    "InvokeAsyncResponse",
+    Kind::Structure(&Structure::of(&[Member {
+        place: Place::StatusCode,
+        ..Member::body("Status", &HTTP_STATUS)
+    }])),
+);
 pub(crate) static INVOKED_VIA_FUNCTION_URL: Shape = Shape::plain("InvokedViaFunctionUrl", Kind::Boolean);
 pub(crate) static KMS_ACCESS_DENIED_EXCEPTION: Shape = Shape::plain(
     "KMSAccessDeniedException",
@@ -1403,6 +1486,28 @@ pub(crate) static LIST_EVENT_SOURCE_MAPPINGS_RESPONSE: Shape = Shape::plain(
         Member::body("EventSourceMappings", &EVENT_SOURCE_MAPPINGS_LIST),
     ])),
 );
+pub(crate) static LIST_FUNCTION_EVENT_INVOKE_CONFIGS_REQUEST: Shape = Shape::plain(
+    "ListFunctionEventInvokeConfigsRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+        },
+        Member { place: Place::Query, ..Member::body("Marker", &STRING) },
+        Member {
+            place: Place::Query,
+            ..Member::body("MaxItems", &MAX_FUNCTION_EVENT_INVOKE_CONFIG_LIST_ITEMS)
+        },
+    ])),
+);
+pub(crate) static LIST_FUNCTION_EVENT_INVOKE_CONFIGS_RESPONSE: Shape = Shape::plain(
+    "ListFunctionEventInvokeConfigsResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("FunctionEventInvokeConfigs", &FUNCTION_EVENT_INVOKE_CONFIG_LIST),
+        Member::body("NextMarker", &STRING),
+    ])),
+);
 pub(crate) static LIST_FUNCTIONS_BY_CODE_SIGNING_CONFIG_REQUEST: Shape = Shape::plain(
     "ListFunctionsByCodeSigningConfigRequest",
     Kind::Structure(&Structure::of(&[
@@ -1501,16 +1606,25 @@ pub(crate) static MASTER_REGION: Shape = Shape {
     pattern: Some(&REGEX_OF_MASTER_REGION),
     ..Shape::plain("MasterRegion", Kind::String)
 };
+pub(crate) static MAX_FUNCTION_EVENT_INVOKE_CONFIG_LIST_ITEMS: Shape = Shape {
+    min: Some(1),
+    max: Some(50),
+    ..Shape::plain("MaxFunctionEventInvokeConfigListItems", Kind::Integer)
+};
 pub(crate) static MAX_LIST_ITEMS: Shape =
     Shape { min: Some(1), max: Some(10000), ..Shape::plain("MaxListItems", Kind::Integer) };
 pub(crate) static MAXIMUM_BATCHING_WINDOW_IN_SECONDS: Shape =
     Shape { min: Some(0), max: Some(300), ..Shape::plain("MaximumBatchingWindowInSeconds", Kind::Integer) };
 pub(crate) static MAXIMUM_CONCURRENCY: Shape =
     Shape { min: Some(2), max: Some(1000), ..Shape::plain("MaximumConcurrency", Kind::Integer) };
+pub(crate) static MAXIMUM_EVENT_AGE_IN_SECONDS: Shape =
+    Shape { min: Some(60), max: Some(21600), ..Shape::plain("MaximumEventAgeInSeconds", Kind::Integer) };
 pub(crate) static MAXIMUM_NUMBER_OF_POLLERS: Shape =
     Shape { min: Some(1), max: Some(10000), ..Shape::plain("MaximumNumberOfPollers", Kind::Integer) };
 pub(crate) static MAXIMUM_RECORD_AGE_IN_SECONDS: Shape =
     Shape { min: Some(-1), max: Some(604800), ..Shape::plain("MaximumRecordAgeInSeconds", Kind::Integer) };
+pub(crate) static MAXIMUM_RETRY_ATTEMPTS: Shape =
+    Shape { min: Some(0), max: Some(2), ..Shape::plain("MaximumRetryAttempts", Kind::Integer) };
 pub(crate) static MAXIMUM_RETRY_ATTEMPTS_EVENT_SOURCE_MAPPING: Shape = Shape {
     min: Some(-1),
     max: Some(10000),
@@ -1663,6 +1777,38 @@ pub(crate) static PUT_FUNCTION_CODE_SIGNING_CONFIG_RESPONSE: Shape = Shape::plai
         Member { required: true, ..Member::body("FunctionName", &FUNCTION_NAME) },
     ])),
 );
+pub(crate) static PUT_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: Shape = Shape::plain(
+    "PutFunctionEventInvokeConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+        },
+        Member {
+            place: Place::Query,
+            ..Member::body("Qualifier", &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER)
+        },
+        Member::body("MaximumRetryAttempts", &MAXIMUM_RETRY_ATTEMPTS),
+        Member::body("MaximumEventAgeInSeconds", &MAXIMUM_EVENT_AGE_IN_SECONDS),
+        Member::body("DestinationConfig", &DESTINATION_CONFIG),
+    ])),
+);
+pub(crate) static PUT_FUNCTION_RECURSION_CONFIG_REQUEST: Shape = Shape::plain(
+    "PutFunctionRecursionConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &UNQUALIFIED_FUNCTION_NAME)
+        },
+        Member { required: true, ..Member::body("RecursiveLoop", &RECURSIVE_LOOP) },
+    ])),
+);
+pub(crate) static PUT_FUNCTION_RECURSION_CONFIG_RESPONSE: Shape = Shape::plain(
+    "PutFunctionRecursionConfigResponse",
+    Kind::Structure(&Structure::of(&[Member::body("RecursiveLoop", &RECURSIVE_LOOP)])),
+);
 pub(crate) static PUT_RESOURCE_POLICY_REQUEST: Shape = Shape::plain(
     "PutResourcePolicyRequest",
     Kind::Structure(&Structure::of(&[
@@ -1727,6 +1873,7 @@ pub(crate) static RECURSIVE_INVOCATION_EXCEPTION: Shape = Shape::plain(
     "RecursiveInvocationException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("Message", &STRING)])),
 );
+pub(crate) static RECURSIVE_LOOP: Shape = Shape::plain("RecursiveLoop", Kind::Enum(&["Allow", "Terminate"]));
 pub(crate) static REMOVE_PERMISSION_REQUEST: Shape = Shape::plain(
     "RemovePermissionRequest",
     Kind::Structure(&Structure::of(&[
@@ -2294,6 +2441,15 @@ pub(crate) static URI: Shape =
     Shape { min: Some(1), max: Some(200), pattern: Some(&REGEX_OF_URI), ..Shape::plain("URI", Kind::String) };
 pub(crate) static UUID_STRING: Shape =
     Shape { min: Some(36), max: Some(36), ..Shape::plain("UUIDString", Kind::String) };
+static REGEX_OF_UNQUALIFIED_FUNCTION_NAME: Pattern = Pattern::new(
+    "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)",
+);
+pub(crate) static UNQUALIFIED_FUNCTION_NAME: Shape = Shape {
+    min: Some(1),
+    max: Some(140),
+    pattern: Some(&REGEX_OF_UNQUALIFIED_FUNCTION_NAME),
+    ..Shape::plain("UnqualifiedFunctionName", Kind::String)
+};
 pub(crate) static UNRESERVED_CONCURRENT_EXECUTIONS: Shape =
     Shape { min: Some(0), ..Shape::plain("UnreservedConcurrentExecutions", Kind::Integer) };
 pub(crate) static UNSUPPORTED_MEDIA_TYPE_EXCEPTION: Shape = Shape::plain(
@@ -2414,6 +2570,23 @@ pub(crate) static UPDATE_FUNCTION_CONFIGURATION_REQUEST: Shape = Shape::plain(
         Member::body("DurableConfig", &DURABLE_CONFIG),
         Member::body("RuntimeConfig", &FUNCTION_RUNTIME_CONFIG),
         Member::body("AcceleratorConfig", &ACCELERATOR_CONFIG),
+    ])),
+);
+pub(crate) static UPDATE_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: Shape = Shape::plain(
+    "UpdateFunctionEventInvokeConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+        },
+        Member {
+            place: Place::Query,
+            ..Member::body("Qualifier", &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER)
+        },
+        Member::body("MaximumRetryAttempts", &MAXIMUM_RETRY_ATTEMPTS),
+        Member::body("MaximumEventAgeInSeconds", &MAXIMUM_EVENT_AGE_IN_SECONDS),
+        Member::body("DestinationConfig", &DESTINATION_CONFIG),
     ])),
 );
 pub(crate) static UPDATE_RUNTIME_ON: Shape =

@@ -187,6 +187,11 @@ aws_wire::structure! {
     DeleteFunctionCodeSigningConfigInput {
         function_name: String,
     }
+    /// Shape `DeleteFunctionEventInvokeConfigRequest`.
+    DeleteFunctionEventInvokeConfigInput {
+        function_name: String,
+        qualifier: Option<String>,
+    }
     /// Shape `DeleteFunctionRequest`.
     DeleteFunctionInput {
         function_name: String,
@@ -369,6 +374,14 @@ aws_wire::structure! {
         runtime_config: Option<FunctionRuntimeConfig>,
         accelerator_config: Option<AcceleratorConfig>,
     }
+    /// Shape `FunctionEventInvokeConfig`.
+    FunctionEventInvokeConfig {
+        last_modified: Option<env::Timestamp>,
+        function_arn: Option<String>,
+        maximum_retry_attempts: Option<i32>,
+        maximum_event_age_in_seconds: Option<i32>,
+        destination_config: Option<DestinationConfig>,
+    }
     /// Shape `FunctionRuntimeConfig`.
     FunctionRuntimeConfig {
         runtime_arn: String,
@@ -412,6 +425,19 @@ aws_wire::structure! {
     GetFunctionConfigurationInput {
         function_name: String,
         qualifier: Option<String>,
+    }
+    /// Shape `GetFunctionEventInvokeConfigRequest`.
+    GetFunctionEventInvokeConfigInput {
+        function_name: String,
+        qualifier: Option<String>,
+    }
+    /// Shape `GetFunctionRecursionConfigRequest`.
+    GetFunctionRecursionConfigInput {
+        function_name: String,
+    }
+    /// Shape `GetFunctionRecursionConfigResponse`.
+    GetFunctionRecursionConfigOutput {
+        recursive_loop: Option<RecursiveLoop>,
     }
     /// Shape `GetFunctionRequest`.
     GetFunctionInput {
@@ -492,6 +518,15 @@ aws_wire::structure! {
         executed_version: Option<String>,
         durable_execution_arn: Option<String>,
     }
+    /// Shape `InvokeAsyncRequest`.
+    InvokeAsyncInput {
+        function_name: String,
+        invoke_args: bytes::Bytes,
+    }
+    /// Shape `InvokeAsyncResponse`.
+    InvokeAsyncOutput {
+        status: Option<i32>,
+    }
     /// Shape `KafkaSchemaRegistryAccessConfig`.
     KafkaSchemaRegistryAccessConfig {
         r#type: Option<KafkaSchemaRegistryAuthType>,
@@ -554,6 +589,17 @@ aws_wire::structure! {
     ListEventSourceMappingsOutput {
         next_marker: Option<String>,
         event_source_mappings: Option<Vec<EventSourceMappingConfiguration>>,
+    }
+    /// Shape `ListFunctionEventInvokeConfigsRequest`.
+    ListFunctionEventInvokeConfigsInput {
+        function_name: String,
+        marker: Option<String>,
+        max_items: Option<i32>,
+    }
+    /// Shape `ListFunctionEventInvokeConfigsResponse`.
+    ListFunctionEventInvokeConfigsOutput {
+        function_event_invoke_configs: Option<Vec<FunctionEventInvokeConfig>>,
+        next_marker: Option<String>,
     }
     /// Shape `ListFunctionsByCodeSigningConfigRequest`.
     ListFunctionsByCodeSigningConfigInput {
@@ -635,6 +681,23 @@ aws_wire::structure! {
     PutFunctionCodeSigningConfigOutput {
         code_signing_config_arn: String,
         function_name: String,
+    }
+    /// Shape `PutFunctionEventInvokeConfigRequest`.
+    PutFunctionEventInvokeConfigInput {
+        function_name: String,
+        qualifier: Option<String>,
+        maximum_retry_attempts: Option<i32>,
+        maximum_event_age_in_seconds: Option<i32>,
+        destination_config: Option<DestinationConfig>,
+    }
+    /// Shape `PutFunctionRecursionConfigRequest`.
+    PutFunctionRecursionConfigInput {
+        function_name: String,
+        recursive_loop: RecursiveLoop,
+    }
+    /// Shape `PutFunctionRecursionConfigResponse`.
+    PutFunctionRecursionConfigOutput {
+        recursive_loop: Option<RecursiveLoop>,
     }
     /// Shape `PutResourcePolicyRequest`.
     PutResourcePolicyInput {
@@ -829,6 +892,14 @@ aws_wire::structure! {
         runtime_config: Option<FunctionRuntimeConfig>,
         accelerator_config: Option<AcceleratorConfig>,
     }
+    /// Shape `UpdateFunctionEventInvokeConfigRequest`.
+    UpdateFunctionEventInvokeConfigInput {
+        function_name: String,
+        qualifier: Option<String>,
+        maximum_retry_attempts: Option<i32>,
+        maximum_event_age_in_seconds: Option<i32>,
+        destination_config: Option<DestinationConfig>,
+    }
     /// Shape `VpcConfig`.
     VpcConfig {
         subnet_ids: Option<Vec<String>>,
@@ -957,6 +1028,11 @@ aws_wire::enumeration! {
     PackageType {
         Zip = "Zip",
         Image = "Image",
+    }
+    /// Shape `RecursiveLoop`.
+    RecursiveLoop {
+        Allow = "Allow",
+        Terminate = "Terminate",
     }
     /// Shape `S3ObjectStorageMode`.
     S3ObjectStorageMode {

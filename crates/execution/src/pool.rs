@@ -123,6 +123,11 @@ impl Pools {
         self.0.options.concurrency_max
     }
 
+    /// Whether everything is being ended.
+    pub fn is_closing(&self) -> bool {
+        self.0.starting.is_closed()
+    }
+
     /// Environments that wait for work.
     pub fn idle(&self) -> usize {
         let pools = self.0.pools.read().expect("no panic while held");

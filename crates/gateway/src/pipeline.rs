@@ -66,8 +66,9 @@ impl Gateway {
         let routed = protocol::route(api, request)?;
         let operation = routed.operation;
         let io = operation.io.ok_or_else(|| AwsError::not_implemented(api.name, operation.name))?;
+        let trace = request.header("x-amzn-trace-id").map(Arc::from);
         let input = routed.decode(io, request)?;
-        let cx = self.0.platform.ctx(caller, Arc::clone(request_id));
+        let cx = self.0.platform.ctx(caller, Arc::clone(request_id)).with_trace(trace);
         let output = self.0.platform.dispatch(api, operation, cx, input).await?;
         Ok(routed.encode(api, io, output, request_id))
     }

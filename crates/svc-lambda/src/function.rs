@@ -61,6 +61,9 @@ pub(crate) struct Settings {
     pub log_group: String,
     #[serde(default)]
     pub log_format: logging::Format,
+    /// Where events go that the function failed: a queue or a topic.
+    #[serde(default)]
+    pub dead_letter_arn: Option<String>,
 }
 
 /// A package in the blob store.

@@ -3,6 +3,7 @@
 //! Start with `ops/create_function.rs` and `ops/invoke.rs`; `function.rs` has the record and its states.
 
 mod alias;
+mod asynchronous;
 mod code_signing;
 mod collect;
 mod event_source;
@@ -26,6 +27,7 @@ mod settings;
 mod settle;
 mod shown;
 mod tagged;
+mod trace;
 mod versions;
 
 use std::path::PathBuf;
@@ -72,6 +74,7 @@ pub(crate) struct Lambda {
     settling: tokio::sync::Mutex<mpsc::Receiver<FunctionKey>>,
     shipment: tokio::sync::Mutex<Shipment>,
     mappings: Mappings,
+    events: Arc<asynchronous::Queue>,
 }
 
 /// Functions that may wait to be made live; a create beyond that waits for its turn.
@@ -82,6 +85,8 @@ pub(crate) type Ctx = service::Ctx<Lambda>;
 /// The service and its operations.
 pub fn service(config: Config) -> Service {
     let (to_settle, settling) = mpsc::channel(SETTLING_MAX);
+    // Callers who wait must find room: events take at most half of the account's concurrency.
+    let events = Arc::new(asynchronous::Queue::new(config.pools.concurrency_max() / 2));
     let state = Lambda {
         pools: config.pools,
         runtimes: config.runtimes,
@@ -91,6 +96,7 @@ pub fn service(config: Config) -> Service {
         settling: settling.into(),
         shipment: config.shipment.into(),
         mappings: Mappings::new(config.event_sources),
+        events,
     };
     Service::new(&api_lambda::SERVICE, Arc::new(state))
         .op(ops::add_permission)
@@ -104,6 +110,7 @@ pub fn service(config: Config) -> Service {
         .op(ops::delete_function)
         .op(ops::delete_function_code_signing_config)
         .op(ops::delete_resource_policy)
+        .op(ops::delete_function_event_invoke_config)
         .op(ops::get_account_settings)
         .op(ops::get_alias)
         .op(ops::get_code_signing_config)
@@ -114,10 +121,14 @@ pub fn service(config: Config) -> Service {
         .op(ops::get_policy)
         .op(ops::get_resource_policy)
         .op(ops::get_runtime_management_config)
+        .op(ops::get_function_event_invoke_config)
+        .op(ops::get_function_recursion_config)
         .op(ops::invoke)
+        .op(ops::invoke_async)
         .op(ops::list_aliases)
         .op(ops::list_code_signing_configs)
         .op(ops::list_event_source_mappings)
+        .op(ops::list_function_event_invoke_configs)
         .op(ops::list_functions)
         .op(ops::list_functions_by_code_signing_config)
         .op(ops::list_tags)
@@ -127,6 +138,8 @@ pub fn service(config: Config) -> Service {
         .op(ops::put_resource_policy)
         .op(ops::put_runtime_management_config)
         .op(ops::remove_permission)
+        .op(ops::put_function_event_invoke_config)
+        .op(ops::put_function_recursion_config)
         .op(ops::tag_resource)
         .op(ops::untag_resource)
         .op(ops::update_alias)
@@ -134,8 +147,11 @@ pub fn service(config: Config) -> Service {
         .op(ops::update_event_source_mapping)
         .op(ops::update_function_code)
         .op(ops::update_function_configuration)
+        .op(ops::update_function_event_invoke_config)
+        .target("lambda", asynchronous::attempt::target::check, asynchronous::attempt::target::deliver)
         .job("collect unused packages", collect::run)
         .job("settle event source mappings", mappings::run)
+        .job("run events", asynchronous::run)
         .job("settle functions", settle::run)
         .job("ship function logs", log_shipping::run)
         .done()

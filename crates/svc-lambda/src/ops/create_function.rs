@@ -30,6 +30,7 @@ pub(crate) async fn create_function(cx: Ctx, input: CreateFunctionInput) -> Resu
     let architecture = settings::architecture(input.architectures.as_deref())?;
     let log_format = logging::Format::default().with(input.logging_config.as_ref())?;
     let log_group = input.logging_config.and_then(|logging| logging.log_group);
+    let dead_letter_arn = settings::dead_letter_arn(&cx, input.dead_letter_config.as_ref()).await?;
     let exists = || errors::resource_conflict_exception(format!("Function already exist: {}", name.name));
     let key = name.key();
     // Before the package is unpacked: a deploy script that runs twice should learn so at once.
@@ -58,6 +59,7 @@ pub(crate) async fn create_function(cx: Ctx, input: CreateFunctionInput) -> Resu
             architecture: architecture.unwrap_or_else(|| "x86_64".to_owned()),
             log_group: log_group.unwrap_or_else(|| format!("/aws/lambda/{}", name.name)),
             log_format,
+            dead_letter_arn: dead_letter_arn.flatten(),
         },
         live: None,
         state: State::Pending,
@@ -116,7 +118,6 @@ fn check_name(name: &FunctionName) -> Result<()> {
 fn check_honoured(input: &CreateFunctionInput) -> Result<()> {
     Unhonoured {
         vpc: input.vpc_config.as_ref(),
-        dead_letter: input.dead_letter_config.as_ref(),
         kms_key_arn: input.kms_key_arn.as_deref(),
         tracing: input.tracing_config.as_ref(),
         layers: input.layers.as_deref(),

@@ -5,7 +5,7 @@ use aws_wire::{AwsError, Result};
 
 use crate::Ctx;
 use crate::alias;
-use crate::keys::{ALIASES, FUNCTIONS, POLICIES};
+use crate::keys::{ALIASES, EVENT_INVOKE_CONFIGS, FUNCTIONS, POLICIES};
 use crate::name::FunctionName;
 use crate::policy;
 
@@ -15,7 +15,9 @@ pub(crate) async fn delete_alias(cx: Ctx, input: DeleteAliasInput) -> Result<()>
         .transact(|tx| {
             FUNCTIONS.get(tx, &name.key())?.ok_or_else(|| name.not_found())?;
             POLICIES.delete(tx, &policy::key(&name.with_qualifier(&input.name)))?;
-            Ok::<_, AwsError>(ALIASES.delete(tx, &alias::key(&name, &input.name))?)
+            let key = alias::key(&name, &input.name);
+            EVENT_INVOKE_CONFIGS.delete(tx, &key)?;
+            Ok::<_, AwsError>(ALIASES.delete(tx, &key)?)
         })
         .await?;
     cx.state.versions.forget(&name.key());

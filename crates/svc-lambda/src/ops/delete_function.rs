@@ -5,8 +5,9 @@ use aws_wire::{AwsError, Result};
 
 use crate::Ctx;
 use crate::alias;
+use crate::asynchronous::config;
 use crate::code_signing;
-use crate::keys::{ALIASES, FUNCTIONS, POLICIES, VERSIONS};
+use crate::keys::{ALIASES, EVENT_INVOKE_CONFIGS, FUNCTIONS, POLICIES, RECURSION_CONFIGS, VERSIONS};
 use crate::name::{FunctionName, LATEST};
 use crate::policy;
 use crate::published::{self, of_function};
@@ -30,6 +31,8 @@ pub(crate) async fn delete_function(cx: Ctx, input: DeleteFunctionInput) -> Resu
             ALIASES.delete_all(tx, &of_function(&key))?;
             POLICIES.delete_all(tx, &of_function(&key))?;
             code_signing::unlink(tx, &key)?;
+            EVENT_INVOKE_CONFIGS.delete_all(tx, &of_function(&key))?;
+            RECURSION_CONFIGS.delete(tx, &key)?;
             Ok::<_, AwsError>(FUNCTIONS.delete(tx, &key)?)
         })
         .await?;
@@ -58,6 +61,7 @@ async fn delete_version(cx: &Ctx, name: &FunctionName, qualifier: &str) -> Resul
                 )));
             }
             POLICIES.delete(tx, &policy::key(name))?;
+            EVENT_INVOKE_CONFIGS.delete(tx, &config::key(name))?;
             let (account, region, function) = key.clone();
             Ok::<_, AwsError>(VERSIONS.delete(tx, &(account, region, function, number))?)
         })
