@@ -14,12 +14,12 @@ pub enum Error {
     Broken(Box<dyn std::error::Error + Send + Sync>),
 }
 
-pub async fn read(body: Incoming) -> Result<Bytes, Error> {
+pub async fn read(body: Incoming, bytes_max: usize) -> Result<Bytes, Error> {
     // A length that is announced is refused before the body comes.
-    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
+    if body.size_hint().lower() > bytes_max as u64 {
         return Err(Error::TooLarge);
     }
-    match Limited::new(body, BODY_BYTES_MAX).collect().await {
+    match Limited::new(body, bytes_max).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Error::TooLarge),
         Err(error) => Err(Error::Broken(error)),

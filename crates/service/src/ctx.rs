@@ -49,7 +49,9 @@ impl<S> Ctx<S> {
         Self { caller, ..self.clone() }
     }
 
-    pub(crate) fn with_state<T>(&self, state: Arc<T>) -> Ctx<T> {
+    /// The same surroundings with another service's state.
+    #[must_use]
+    pub fn with_state<T>(&self, state: Arc<T>) -> Ctx<T> {
         Ctx {
             caller: self.caller.clone(),
             request_id: Arc::clone(&self.request_id),

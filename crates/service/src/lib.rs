@@ -6,8 +6,10 @@ mod caller;
 mod ctx;
 mod platform;
 mod register;
+mod site;
 
 pub use caller::{Caller, Principal};
 pub use ctx::Ctx;
 pub use platform::Platform;
 pub use register::Service;
+pub use site::{Site, Visit};

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use aws_wire::{Input, Result, Value, schema};
 
-use crate::Ctx;
+use crate::{Ctx, Site};
 
-pub(crate) type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+pub type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 type Handler = Box<dyn Fn(Ctx, Value) -> Pending<Result<Value>> + Send + Sync>;
 type Job = Box<dyn Fn(Ctx) -> Pending<()> + Send + Sync>;
 
@@ -18,6 +18,7 @@ pub struct Service {
     pub(crate) api: &'static schema::Service,
     pub(crate) handlers: HashMap<&'static str, Handler>,
     pub(crate) jobs: Vec<(&'static str, Job)>,
+    pub(crate) sites: Vec<Arc<dyn Site>>,
 }
 
 /// Registers the operations of a service whose state is `S`.
@@ -30,7 +31,10 @@ impl Service {
     /// Begins a service; its handlers find `state` in their [`Ctx`].
     #[expect(clippy::new_ret_no_self, reason = "a service is read as `Service::new(..).op(..).op(..)`")]
     pub fn new<S: Send + Sync + 'static>(api: &'static schema::Service, state: Arc<S>) -> Builder<S> {
-        Builder { service: Self { api, handlers: HashMap::new(), jobs: Vec::new() }, state }
+        Builder {
+            service: Self { api, handlers: HashMap::new(), jobs: Vec::new(), sites: Vec::new() },
+            state,
+        }
     }
 
     pub fn api(&self) -> &'static schema::Service {
@@ -72,6 +76,13 @@ impl<S: Send + Sync + 'static> Builder<S> {
         let state = Arc::clone(&self.state);
         let job = move |cx: Ctx| -> Pending<()> { Box::pin(job(cx.with_state(Arc::clone(&state)))) };
         self.service.jobs.push((name, Box::new(job)));
+        self
+    }
+
+    /// Registers addresses beside the API; `make` is given the service's state.
+    #[must_use]
+    pub fn site<T: Site + 'static>(mut self, make: impl FnOnce(Arc<S>) -> T) -> Self {
+        self.service.sites.push(Arc::new(make(Arc::clone(&self.state))));
         self
     }
 
