@@ -21,6 +21,7 @@ use crate::pool::{Options, Pool};
 use crate::report::{self, Report};
 use crate::runtime_api;
 use crate::state::{Event, Refusal, State};
+use crate::stream::{Sink, Streaming, Writer};
 use crate::variables::{doors, variables};
 use crate::version::Version;
 
@@ -30,7 +31,7 @@ pub(crate) struct Work {
     pub deadline: Timestamp,
 }
 
-type Reply = Result<Bytes, Failure>;
+pub(crate) type Reply = Result<Bytes, Failure>;
 
 /// How long an alarm for a running invocation is set at most.
 const REVIEW_AFTER: Duration = Duration::from_secs(5);
@@ -45,6 +46,7 @@ pub(crate) struct Environment {
     alarms: Arc<Alarms>,
     freeze_after: Duration,
     keep_alive: Duration,
+    streaming: Streaming,
     frozen: AtomicBool,
     /// Whether it has had an invocation, and so runs with its share of the processor.
     shares_cpu: AtomicBool,
@@ -69,6 +71,8 @@ struct Runtime {
     /// Work whose `next` call broke before it got it.
     undelivered: Option<Work>,
     reply: Option<oneshot::Sender<Reply>>,
+    /// Where its answer goes as it is written, if its caller wants it so.
+    sink: Option<Sink>,
     ready: Option<oneshot::Sender<Result<(), Failure>>>,
     /// It has answered, and its pool counts on it.
     is_expected: bool,
@@ -176,6 +180,7 @@ impl Environment {
             alarms: Arc::clone(alarms),
             freeze_after: options.freeze_after,
             keep_alive: options.keep_alive,
+            streaming: options.streaming,
             frozen: AtomicBool::new(false),
             shares_cpu: AtomicBool::new(false),
             sandbox: started.sandbox,
@@ -428,6 +433,7 @@ impl Environment {
         runtime.state = runtime.state.step(Event::Dispatch(id)).ok()?;
         let (sender, reply) = oneshot::channel();
         runtime.reply = Some(sender);
+        runtime.sink = work.invocation.sink.clone();
         match runtime.waiting.take() {
             Some(waiting) => runtime.undelivered = waiting.send(work).err(),
             None => runtime.undelivered = Some(work),
@@ -464,8 +470,31 @@ impl Environment {
 
     /// The runtime answers request `id`.
     pub(crate) fn answer(&self, id: &str, reply: Reply) -> Result<(), Refusal> {
+        self.conclude(Event::Answer(id), reply)
+    }
+
+    /// The runtime begins to answer request `id`; with the way to a caller who wants the answer as it is written.
+    pub(crate) fn begin_answer(&self, id: &str) -> Result<Option<Writer>, Refusal> {
         let mut runtime = self.runtime();
-        runtime.state = runtime.state.step(Event::Answer(id))?;
+        runtime.state = runtime.state.step(Event::AnswerBegins(id))?;
+        let sink = runtime.sink.take();
+        Ok(sink.map(|sink| Writer::new(sink, self.streaming, self.env.clone())))
+    }
+
+    /// An answer that was begun has ended.
+    pub(crate) fn end_answer(&self, id: &str, reply: Reply) -> Result<(), Refusal> {
+        self.conclude(Event::AnswerEnds(id), reply)
+    }
+
+    /// Waits for what the platform waits for.
+    pub(crate) fn sleep(&self, duration: Duration) -> env::Sleep {
+        self.env.sleep(duration)
+    }
+
+    fn conclude(&self, event: Event<'_>, reply: Reply) -> Result<(), Refusal> {
+        let mut runtime = self.runtime();
+        runtime.state = runtime.state.step(event)?;
+        runtime.sink = None;
         if let Some(pool) = self.pool().filter(|_| !runtime.ended) {
             runtime.is_expected = true;
             pool.expect_back();
@@ -517,7 +546,8 @@ pub(crate) fn failed_in_init(
     let request_id = &*invocation.request_id;
     let payload = failed.failure.payload(request_id);
     let Some(output) = &failed.output else {
-        return Outcome { payload, failed: true, log_tail: Vec::new() };
+        let error_type = Some(failed.failure.error_type().to_owned());
+        return Outcome { payload, failed: true, error_type, log_tail: Vec::new() };
     };
     let mut output = output.lock().expect("no panic while held");
     output.say(report::start(request_id, &version.version));
@@ -551,17 +581,19 @@ fn close(output: &mut Output, report: &Report<'_>, now: Timestamp) -> Closed {
     }
     output.say(report::end(request_id));
     output.say(report::report(report));
-    Closed { failed: report.failure.is_some(), log_tail: output.tail() }
+    let error_type = report.failure.map(|failure| failure.error_type().to_owned());
+    Closed { error_type, log_tail: output.tail() }
 }
 
 struct Closed {
-    failed: bool,
+    error_type: Option<String>,
     log_tail: Vec<u8>,
 }
 
 impl Closed {
     fn with_payload(self, payload: Bytes) -> Outcome {
-        Outcome { payload, failed: self.failed, log_tail: self.log_tail }
+        let failed = self.error_type.is_some();
+        Outcome { payload, failed, error_type: self.error_type, log_tail: self.log_tail }
     }
 }
 

@@ -12,6 +12,8 @@ mod report;
 mod runtime_api;
 mod runtimes;
 mod state;
+mod stream;
+mod stream_api;
 mod variables;
 mod version;
 
@@ -23,5 +25,6 @@ pub use limits::{
 pub use output::{LogSink, LogStream, Record};
 pub use pool::{Options, Pools, Refused};
 pub use runtimes::{Hosted, Interpreter, Language, MissingRuntime, Runtimes, Substitution};
+pub use stream::{AnswerStream, Sink, Streamed, Streaming};
 pub use variables::Credentials;
 pub use version::Version;

@@ -20,6 +20,7 @@ use crate::environment::{Environment, InitFailure, Phase, failed_in_init};
 use crate::invocation::{Failure, Invocation, Outcome};
 use crate::limits::{INIT_TIMEOUT, ThrottleReason, Throttled};
 use crate::output::LogSink;
+use crate::stream::Streaming;
 use crate::variables::Credentials;
 use crate::version::{Version, VersionKey};
 
@@ -45,6 +46,7 @@ pub struct Options {
     pub starting_max: usize,
     /// Environments that may exist at once.
     pub environments_max: usize,
+    pub streaming: Streaming,
 }
 
 /// Why an invocation did not reach its function.

@@ -83,6 +83,7 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
         trees: settings.data.join("trees"),
         env: env.clone(),
         shipment,
+        port: address.port(),
     };
     let platform = Platform::new(kv, env.clone(), services::all(lambda));
     let mode = if settings.auth == Auth::Open { Mode::Open } else { Mode::Signed };
@@ -135,6 +136,7 @@ fn options(
         concurrency_max: settings.concurrency,
         starting_max: 2 * cores,
         environments_max: settings.environments,
+        streaming: execution::Streaming::default(),
     }
 }
 

@@ -71,6 +71,7 @@ impl Lambda {
             trees,
             env: ground.env.clone(),
             shipment,
+            port: 4566,
         });
         let wire = ground.serve(vec![lambda, svc_logs::service()]);
         wire.start_jobs();
