@@ -39,6 +39,15 @@ aws_wire::structure! {
     Concurrency {
         reserved_concurrent_executions: Option<i32>,
     }
+    /// Shape `Cors`.
+    Cors {
+        allow_credentials: Option<bool>,
+        allow_headers: Option<Vec<String>>,
+        allow_methods: Option<Vec<String>>,
+        allow_origins: Option<Vec<String>>,
+        expose_headers: Option<Vec<String>>,
+        max_age: Option<i32>,
+    }
     /// Shape `CreateAliasRequest`.
     CreateAliasInput {
         function_name: String,
@@ -80,6 +89,23 @@ aws_wire::structure! {
         runtime_config: Option<FunctionRuntimeConfig>,
         accelerator_config: Option<AcceleratorConfig>,
     }
+    /// Shape `CreateFunctionUrlConfigRequest`.
+    CreateFunctionUrlConfigInput {
+        function_name: String,
+        qualifier: Option<String>,
+        auth_type: FunctionUrlAuthType,
+        cors: Option<Cors>,
+        invoke_mode: Option<InvokeMode>,
+    }
+    /// Shape `CreateFunctionUrlConfigResponse`.
+    CreateFunctionUrlConfigOutput {
+        function_url: String,
+        function_arn: String,
+        auth_type: FunctionUrlAuthType,
+        cors: Option<Cors>,
+        creation_time: String,
+        invoke_mode: Option<InvokeMode>,
+    }
     /// Shape `DeadLetterConfig`.
     DeadLetterConfig {
         target_arn: Option<String>,
@@ -97,6 +123,11 @@ aws_wire::structure! {
     /// Shape `DeleteFunctionResponse`.
     DeleteFunctionOutput {
         status_code: Option<i32>,
+    }
+    /// Shape `DeleteFunctionUrlConfigRequest`.
+    DeleteFunctionUrlConfigInput {
+        function_name: String,
+        qualifier: Option<String>,
     }
     /// Shape `DurableConfig`.
     DurableConfig {
@@ -203,6 +234,16 @@ aws_wire::structure! {
         runtime_arn: String,
         runtime_alias: String,
     }
+    /// Shape `FunctionUrlConfig`.
+    FunctionUrlConfig {
+        function_url: String,
+        function_arn: String,
+        creation_time: String,
+        last_modified_time: String,
+        cors: Option<Cors>,
+        auth_type: FunctionUrlAuthType,
+        invoke_mode: Option<InvokeMode>,
+    }
     /// Shape `GetAccountSettingsRequest`.
     GetAccountSettingsInput {
     }
@@ -233,6 +274,21 @@ aws_wire::structure! {
         tags: Option<std::collections::BTreeMap<String, String>>,
         tags_error: Option<TagsError>,
         concurrency: Option<Concurrency>,
+    }
+    /// Shape `GetFunctionUrlConfigRequest`.
+    GetFunctionUrlConfigInput {
+        function_name: String,
+        qualifier: Option<String>,
+    }
+    /// Shape `GetFunctionUrlConfigResponse`.
+    GetFunctionUrlConfigOutput {
+        function_url: String,
+        function_arn: String,
+        auth_type: FunctionUrlAuthType,
+        cors: Option<Cors>,
+        creation_time: String,
+        last_modified_time: String,
+        invoke_mode: Option<InvokeMode>,
     }
     /// Shape `ImageConfig`.
     ImageConfig {
@@ -270,6 +326,38 @@ aws_wire::structure! {
         executed_version: Option<String>,
         durable_execution_arn: Option<String>,
     }
+    /// Shape `InvokeResponseStreamUpdate`.
+    InvokeResponseStreamUpdate {
+        payload: Option<bytes::Bytes>,
+    }
+    /// Shape `InvokeWithResponseStreamCompleteEvent`.
+    InvokeWithResponseStreamCompleteEvent {
+        error_code: Option<String>,
+        error_details: Option<String>,
+        log_result: Option<String>,
+    }
+    /// Shape `InvokeWithResponseStreamRequest`.
+    InvokeWithResponseStreamInput {
+        function_name: String,
+        log_type: Option<LogType>,
+        client_context: Option<String>,
+        qualifier: Option<String>,
+        payload: Option<bytes::Bytes>,
+        tenant_id: Option<String>,
+        invocation_type: Option<ResponseStreamingInvocationType>,
+    }
+    /// Shape `InvokeWithResponseStreamResponse`.
+    InvokeWithResponseStreamOutput {
+        status_code: Option<i32>,
+        executed_version: Option<String>,
+        event_stream: Option<aws_wire::EventStream<InvokeWithResponseStreamResponseEvent>>,
+        response_stream_content_type: Option<String>,
+    }
+    /// Shape `InvokeWithResponseStreamResponseEvent`.
+    InvokeWithResponseStreamResponseEvent {
+        payload_chunk: Option<InvokeResponseStreamUpdate>,
+        invoke_complete: Option<InvokeWithResponseStreamCompleteEvent>,
+    }
     /// Shape `LambdaManagedInstancesCapacityProviderConfig`.
     LambdaManagedInstancesCapacityProviderConfig {
         capacity_provider_arn: String,
@@ -294,6 +382,17 @@ aws_wire::structure! {
     ListAliasesOutput {
         next_marker: Option<String>,
         aliases: Option<Vec<AliasConfiguration>>,
+    }
+    /// Shape `ListFunctionUrlConfigsRequest`.
+    ListFunctionUrlConfigsInput {
+        function_name: String,
+        marker: Option<String>,
+        max_items: Option<i32>,
+    }
+    /// Shape `ListFunctionUrlConfigsResponse`.
+    ListFunctionUrlConfigsOutput {
+        function_url_configs: Vec<FunctionUrlConfig>,
+        next_marker: Option<String>,
     }
     /// Shape `ListFunctionsRequest`.
     ListFunctionsInput {
@@ -448,6 +547,24 @@ aws_wire::structure! {
         runtime_config: Option<FunctionRuntimeConfig>,
         accelerator_config: Option<AcceleratorConfig>,
     }
+    /// Shape `UpdateFunctionUrlConfigRequest`.
+    UpdateFunctionUrlConfigInput {
+        function_name: String,
+        qualifier: Option<String>,
+        auth_type: Option<FunctionUrlAuthType>,
+        cors: Option<Cors>,
+        invoke_mode: Option<InvokeMode>,
+    }
+    /// Shape `UpdateFunctionUrlConfigResponse`.
+    UpdateFunctionUrlConfigOutput {
+        function_url: String,
+        function_arn: String,
+        auth_type: FunctionUrlAuthType,
+        cors: Option<Cors>,
+        creation_time: String,
+        last_modified_time: String,
+        invoke_mode: Option<InvokeMode>,
+    }
     /// Shape `VpcConfig`.
     VpcConfig {
         subnet_ids: Option<Vec<String>>,
@@ -484,6 +601,11 @@ aws_wire::enumeration! {
         Disabled = "DISABLED",
         Auto = "AUTO",
     }
+    /// Shape `FunctionUrlAuthType`.
+    FunctionUrlAuthType {
+        None = "NONE",
+        AwsIam = "AWS_IAM",
+    }
     /// Shape `FunctionVersion`.
     FunctionVersion {
         All = "ALL",
@@ -497,6 +619,11 @@ aws_wire::enumeration! {
         Event = "Event",
         RequestResponse = "RequestResponse",
         DryRun = "DryRun",
+    }
+    /// Shape `InvokeMode`.
+    InvokeMode {
+        Buffered = "BUFFERED",
+        ResponseStream = "RESPONSE_STREAM",
     }
     /// Shape `LastUpdateStatus`.
     LastUpdateStatus {
@@ -518,6 +645,11 @@ aws_wire::enumeration! {
     PackageType {
         Zip = "Zip",
         Image = "Image",
+    }
+    /// Shape `ResponseStreamingInvocationType`.
+    ResponseStreamingInvocationType {
+        RequestResponse = "RequestResponse",
+        DryRun = "DryRun",
     }
     /// Shape `S3ObjectStorageMode`.
     S3ObjectStorageMode {
