@@ -5,6 +5,7 @@ use kv::Table;
 use crate::alias::Alias;
 use crate::function::Function;
 use crate::published::Published;
+use crate::url::{FunctionUrl, UrlOwner};
 
 /// Account, region, function name.
 pub(crate) type FunctionKey = (String, String, String);
@@ -13,9 +14,16 @@ pub(crate) type VersionKey = (String, String, String, u64);
 /// A function's key and an alias' name.
 pub(crate) type AliasKey = (String, String, String, String);
 
+/// A function's key, and `$LATEST` or an alias' name.
+pub(crate) type UrlKey = (String, String, String, String);
+
 /// Every function, until it is deleted.
 pub(crate) const FUNCTIONS: Table<FunctionKey, Function> = Table::new(100, "lambda functions");
 /// Every published version, until it or its function is deleted.
 pub(crate) const VERSIONS: Table<VersionKey, Published> = Table::new(101, "lambda versions");
 /// Every alias, until it or its function is deleted.
 pub(crate) const ALIASES: Table<AliasKey, Alias> = Table::new(102, "lambda aliases");
+/// Every function URL, until it, its alias or its function is deleted.
+pub(crate) const URLS: Table<UrlKey, FunctionUrl> = Table::new(110, "lambda function urls");
+/// Whose URL it is, by the URL's id; as long as the URL.
+pub(crate) const URL_OWNERS: Table<String, UrlOwner> = Table::new(111, "lambda function url owners");

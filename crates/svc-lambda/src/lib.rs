@@ -15,6 +15,7 @@ mod published;
 mod settings;
 mod settle;
 mod shown;
+mod url;
 mod versions;
 
 use std::path::PathBuf;
@@ -42,6 +43,8 @@ pub struct Config {
     pub env: Env,
     /// The other end of the `LogShipper` that the pools write to.
     pub shipment: Shipment,
+    /// Of the endpoint, as functions' URLs name it.
+    pub port: u16,
 }
 
 /// The service's state.
@@ -50,6 +53,8 @@ pub(crate) struct Lambda {
     runtimes: Arc<Runtimes>,
     packages: Packages,
     versions: Versions,
+    /// Of the endpoint.
+    port: u16,
     /// Functions that wait to be made live.
     to_settle: mpsc::Sender<FunctionKey>,
     settling: tokio::sync::Mutex<mpsc::Receiver<FunctionKey>>,
@@ -69,6 +74,7 @@ pub fn service(config: Config) -> Service {
         runtimes: config.runtimes,
         packages: Packages::new(config.blobs, config.trees, config.env),
         versions: Versions::default(),
+        port: config.port,
         to_settle,
         settling: settling.into(),
         shipment: config.shipment.into(),
@@ -76,14 +82,19 @@ pub fn service(config: Config) -> Service {
     Service::new(&api_lambda::SERVICE, Arc::new(state))
         .op(ops::create_alias)
         .op(ops::create_function)
+        .op(ops::create_function_url_config)
         .op(ops::delete_alias)
         .op(ops::delete_function)
+        .op(ops::delete_function_url_config)
         .op(ops::get_account_settings)
         .op(ops::get_alias)
         .op(ops::get_function)
         .op(ops::get_function_configuration)
+        .op(ops::get_function_url_config)
         .op(ops::invoke)
+        .op(ops::invoke_with_response_stream)
         .op(ops::list_aliases)
+        .op(ops::list_function_url_configs)
         .op(ops::list_functions)
         .op(ops::list_tags)
         .op(ops::list_versions_by_function)
@@ -93,6 +104,8 @@ pub fn service(config: Config) -> Service {
         .op(ops::update_alias)
         .op(ops::update_function_code)
         .op(ops::update_function_configuration)
+        .op(ops::update_function_url_config)
+        .site(url::UrlSite)
         .job("collect unused packages", collect::run)
         .job("settle functions", settle::run)
         .job("ship function logs", log_shipping::run)

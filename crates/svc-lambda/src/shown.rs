@@ -179,7 +179,7 @@ fn runtime_version(runtime: &str, region: &str, runtimes: &Runtimes) -> api::Run
 }
 
 /// `2026-11-23T10:11:12.345+0000`
-fn last_modified(at: Timestamp) -> String {
+pub(crate) fn last_modified(at: Timestamp) -> String {
     let moment =
         time::OffsetDateTime::from_unix_timestamp(at.as_secs()).unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
     let format = time::macros::format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]");

@@ -7,12 +7,14 @@ use crate::Ctx;
 use crate::alias;
 use crate::keys::{ALIASES, FUNCTIONS};
 use crate::name::FunctionName;
+use crate::url;
 
 pub(crate) async fn delete_alias(cx: Ctx, input: DeleteAliasInput) -> Result<()> {
     let name = FunctionName::parse_latest(&cx.caller, &input.function_name, None)?;
     cx.kv
         .transact(|tx| {
             FUNCTIONS.get(tx, &name.key())?.ok_or_else(|| name.not_found())?;
+            url::delete(tx, &url::key(&name, &input.name))?;
             Ok::<_, AwsError>(ALIASES.delete(tx, &alias::key(&name, &input.name))?)
         })
         .await?;

@@ -8,6 +8,7 @@ use crate::alias;
 use crate::keys::{ALIASES, FUNCTIONS, VERSIONS};
 use crate::name::{FunctionName, LATEST};
 use crate::published::{self, of_function};
+use crate::url;
 
 pub(crate) async fn delete_function(cx: Ctx, input: DeleteFunctionInput) -> Result<DeleteFunctionOutput> {
     let name = FunctionName::parse(&cx.caller, &input.function_name, input.qualifier.as_deref())?;
@@ -26,6 +27,7 @@ pub(crate) async fn delete_function(cx: Ctx, input: DeleteFunctionInput) -> Resu
             FUNCTIONS.get(tx, &key)?.ok_or_else(|| name.not_found())?;
             VERSIONS.delete_all(tx, &of_function(&key))?;
             ALIASES.delete_all(tx, &of_function(&key))?;
+            url::delete_all(tx, &key)?;
             Ok::<_, AwsError>(FUNCTIONS.delete(tx, &key)?)
         })
         .await?;

@@ -41,6 +41,7 @@ pub(crate) async fn invoke(cx: Ctx, input: InvokeInput) -> Result<InvokeOutput> 
         payload,
         client_context,
         trace_id: Some(trace_id(&cx)),
+        sink: None,
     };
 
     let version = target.pick(&cx.env);
@@ -58,14 +59,14 @@ pub(crate) async fn invoke(cx: Ctx, input: InvokeInput) -> Result<InvokeOutput> 
 }
 
 /// An invoke of a function that is missing names the version it would have run.
-fn not_found_of_latest(error: AwsError, name: &FunctionName) -> AwsError {
+pub(crate) fn not_found_of_latest(error: AwsError, name: &FunctionName) -> AwsError {
     if error.status == 404 && name.qualifier.is_none() {
         return errors::resource_not_found_exception(format!("Function not found: {}:{LATEST}", name.arn()));
     }
     error
 }
 
-fn check_payload(payload: Bytes) -> Result<Bytes> {
+pub(crate) fn check_payload(payload: Bytes) -> Result<Bytes> {
     if payload.len() > PAYLOAD_BYTES_MAX {
         return Err(errors::request_too_large_exception(format!(
             "{} byte payload is too large for the RequestResponse invocation type (limit {PAYLOAD_BYTES_MAX} bytes)",
@@ -83,7 +84,7 @@ fn check_payload(payload: Bytes) -> Result<Bytes> {
     }
 }
 
-fn decode_client_context(text: &str) -> Result<String> {
+pub(crate) fn decode_client_context(text: &str) -> Result<String> {
     if text.len() > CLIENT_CONTEXT_BYTES_MAX {
         return Err(errors::invalid_request_content_exception(format!(
             "Client context must be no more than {CLIENT_CONTEXT_BYTES_MAX} bytes in size."
@@ -98,7 +99,7 @@ fn decode_client_context(text: &str) -> Result<String> {
     })
 }
 
-fn refused(refused: Refused) -> AwsError {
+pub(crate) fn refused(refused: Refused) -> AwsError {
     match refused {
         Refused::Throttled(Throttled(reason)) => errors::too_many_requests_exception("Rate Exceeded.")
             .with("Reason", reason.as_str())
@@ -110,7 +111,7 @@ fn refused(refused: Refused) -> AwsError {
 }
 
 /// A trace that begins here, not sampled.
-fn trace_id(cx: &Ctx) -> String {
+pub(crate) fn trace_id(cx: &Ctx) -> String {
     let mut random = [0; 20];
     cx.env.fill(&mut random);
     let hex = |bytes: &[u8]| {
