@@ -67,7 +67,9 @@ fn address(request: &Request) -> Option<(&str, &str)> {
     }
     let mut labels = request.header("host")?.split('.');
     let id = labels.next()?;
-    (labels.next() == Some("lambda-url")).then_some((id, request.path.as_str()))
+    // A host's name has no case.
+    let is_url = labels.next().is_some_and(|label| label.eq_ignore_ascii_case("lambda-url"));
+    is_url.then_some((id, request.path.as_str()))
 }
 
 async fn serve(cx: Ctx, visit: Visit) -> Result<Response> {
