@@ -59,7 +59,6 @@ OPERATIONS_UNSERVED = {
     "ListLayers": lambda api, name: api.list_layers(),
     "AddPermission": lambda api, name: api.add_permission(FunctionName=name, StatementId="s", Action="lambda:InvokeFunction", Principal="*"),
     "ListEventSourceMappings": lambda api, name: api.list_event_source_mappings(),
-    "CreateFunctionUrlConfig": lambda api, name: api.create_function_url_config(FunctionName=name, AuthType="NONE"),
 }
 MISSING_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:nobody"
 ON_MISSING = {
