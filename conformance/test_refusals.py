@@ -54,7 +54,6 @@ CREATE = {
 OPERATIONS_UNSERVED = {
     "PutFunctionConcurrency": lambda api, name: api.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1),
     "ListLayers": lambda api, name: api.list_layers(),
-    "CreateFunctionUrlConfig": lambda api, name: api.create_function_url_config(FunctionName=name, AuthType="NONE"),
 }
 MISSING_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:nobody"
 ON_MISSING = {

@@ -121,6 +121,35 @@ pub(crate) static ALIAS_ROUTING_CONFIGURATION: Shape = Shape::plain(
     "AliasRoutingConfiguration",
     Kind::Structure(&Structure::of(&[Member::body("AdditionalVersionWeights", &ADDITIONAL_VERSION_WEIGHTS)])),
 );
+pub(crate) static ALLOW_CREDENTIALS: Shape = Shape::plain("AllowCredentials", Kind::Boolean);
+pub(crate) static ALLOW_METHODS_LIST: Shape = Shape {
+    min: Some(0),
+    max: Some(6),
+    ..Shape::plain(
+        "AllowMethodsList",
+        Kind::List(&List {
+            member: &METHOD,
+            element: "member",
+            element_namespace: None,
+            timestamp_format: None,
+            flattened: false,
+        }),
+    )
+};
+pub(crate) static ALLOW_ORIGINS_LIST: Shape = Shape {
+    min: Some(0),
+    max: Some(100),
+    ..Shape::plain(
+        "AllowOriginsList",
+        Kind::List(&List {
+            member: &ORIGIN,
+            element: "member",
+            element_namespace: None,
+            timestamp_format: None,
+            flattened: false,
+        }),
+    )
+};
 pub(crate) static ALLOWED_PUBLISHERS: Shape = Shape::plain(
     "AllowedPublishers",
     Kind::Structure(&Structure::of(&[Member {
@@ -266,6 +295,17 @@ pub(crate) static CONCURRENCY: Shape = Shape::plain(
         &RESERVED_CONCURRENT_EXECUTIONS,
     )])),
 );
+pub(crate) static CORS: Shape = Shape::plain(
+    "Cors",
+    Kind::Structure(&Structure::of(&[
+        Member::body("AllowCredentials", &ALLOW_CREDENTIALS),
+        Member::body("AllowHeaders", &HEADERS_LIST),
+        Member::body("AllowMethods", &ALLOW_METHODS_LIST),
+        Member::body("AllowOrigins", &ALLOW_ORIGINS_LIST),
+        Member::body("ExposeHeaders", &HEADERS_LIST),
+        Member::body("MaxAge", &MAX_AGE),
+    ])),
+);
 pub(crate) static CREATE_ALIAS_REQUEST: Shape = Shape::plain(
     "CreateAliasRequest",
     Kind::Structure(&Structure::of(&[
@@ -360,6 +400,31 @@ pub(crate) static CREATE_FUNCTION_REQUEST: Shape = Shape::plain(
         Member::body("AcceleratorConfig", &ACCELERATOR_CONFIG),
     ])),
 );
+pub(crate) static CREATE_FUNCTION_URL_CONFIG_REQUEST: Shape = Shape::plain(
+    "CreateFunctionUrlConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &FUNCTION_URL_FUNCTION_NAME)
+        },
+        Member { place: Place::Query, ..Member::body("Qualifier", &FUNCTION_URL_QUALIFIER) },
+        Member { required: true, ..Member::body("AuthType", &FUNCTION_URL_AUTH_TYPE) },
+        Member::body("Cors", &CORS),
+        Member::body("InvokeMode", &INVOKE_MODE),
+    ])),
+);
+pub(crate) static CREATE_FUNCTION_URL_CONFIG_RESPONSE: Shape = Shape::plain(
+    "CreateFunctionUrlConfigResponse",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("FunctionUrl", &FUNCTION_URL) },
+        Member { required: true, ..Member::body("FunctionArn", &FUNCTION_ARN) },
+        Member { required: true, ..Member::body("AuthType", &FUNCTION_URL_AUTH_TYPE) },
+        Member::body("Cors", &CORS),
+        Member { required: true, ..Member::body("CreationTime", &TIMESTAMP) },
+        Member::body("InvokeMode", &INVOKE_MODE),
+    ])),
+);
 static REGEX_OF_DATABASE_NAME: Pattern = Pattern::new("[^ /\\.$\\x22]*");
 pub(crate) static DATABASE_NAME: Shape = Shape {
     min: Some(1),
@@ -439,6 +504,17 @@ pub(crate) static DELETE_FUNCTION_RESPONSE: Shape = Shape::plain(
         place: Place::StatusCode,
         ..Member::body("StatusCode", &INTEGER)
     }])),
+);
+pub(crate) static DELETE_FUNCTION_URL_CONFIG_REQUEST: Shape = Shape::plain(
+    "DeleteFunctionUrlConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &FUNCTION_URL_FUNCTION_NAME)
+        },
+        Member { place: Place::Query, ..Member::body("Qualifier", &FUNCTION_URL_QUALIFIER) },
+    ])),
 );
 pub(crate) static DELETE_RESOURCE_POLICY_REQUEST: Shape = Shape::plain(
     "DeleteResourcePolicyRequest",
@@ -974,8 +1050,48 @@ pub(crate) static FUNCTION_RUNTIME_CONFIG: Shape = Shape::plain(
         Member { required: true, ..Member::body("RuntimeAlias", &FUNCTION_RUNTIME_ALIAS) },
     ])),
 );
+pub(crate) static FUNCTION_URL: Shape =
+    Shape { min: Some(40), max: Some(100), ..Shape::plain("FunctionUrl", Kind::String) };
 pub(crate) static FUNCTION_URL_AUTH_TYPE: Shape =
     Shape::plain("FunctionUrlAuthType", Kind::Enum(&["NONE", "AWS_IAM"]));
+pub(crate) static FUNCTION_URL_CONFIG: Shape = Shape::plain(
+    "FunctionUrlConfig",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("FunctionUrl", &FUNCTION_URL) },
+        Member { required: true, ..Member::body("FunctionArn", &FUNCTION_ARN) },
+        Member { required: true, ..Member::body("CreationTime", &TIMESTAMP) },
+        Member { required: true, ..Member::body("LastModifiedTime", &TIMESTAMP) },
+        Member::body("Cors", &CORS),
+        Member { required: true, ..Member::body("AuthType", &FUNCTION_URL_AUTH_TYPE) },
+        Member::body("InvokeMode", &INVOKE_MODE),
+    ])),
+);
+pub(crate) static FUNCTION_URL_CONFIG_LIST: Shape = Shape::plain(
+    "FunctionUrlConfigList",
+    Kind::List(&List {
+        member: &FUNCTION_URL_CONFIG,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+static REGEX_OF_FUNCTION_URL_FUNCTION_NAME: Pattern = Pattern::new(
+    "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]{1,64})(:((?!\\d+$)[0-9a-zA-Z-_]+))?",
+);
+pub(crate) static FUNCTION_URL_FUNCTION_NAME: Shape = Shape {
+    min: Some(1),
+    max: Some(140),
+    pattern: Some(&REGEX_OF_FUNCTION_URL_FUNCTION_NAME),
+    ..Shape::plain("FunctionUrlFunctionName", Kind::String)
+};
+static REGEX_OF_FUNCTION_URL_QUALIFIER: Pattern = Pattern::new("((?!^\\d+$)^[0-9a-zA-Z-_]+$)");
+pub(crate) static FUNCTION_URL_QUALIFIER: Shape = Shape {
+    min: Some(1),
+    max: Some(128),
+    pattern: Some(&REGEX_OF_FUNCTION_URL_QUALIFIER),
+    ..Shape::plain("FunctionUrlQualifier", Kind::String)
+};
 pub(crate) static FUNCTION_VERSION: Shape = Shape::plain("FunctionVersion", Kind::Enum(&["ALL"]));
 pub(crate) static FUNCTION_VERSION_LATEST_PUBLISHED: Shape =
     Shape::plain("FunctionVersionLatestPublished", Kind::Enum(&["LATEST_PUBLISHED"]));
@@ -1101,6 +1217,29 @@ pub(crate) static GET_FUNCTION_RESPONSE: Shape = Shape::plain(
         Member::body("Concurrency", &CONCURRENCY),
     ])),
 );
+pub(crate) static GET_FUNCTION_URL_CONFIG_REQUEST: Shape = Shape::plain(
+    "GetFunctionUrlConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &FUNCTION_URL_FUNCTION_NAME)
+        },
+        Member { place: Place::Query, ..Member::body("Qualifier", &FUNCTION_URL_QUALIFIER) },
+    ])),
+);
+pub(crate) static GET_FUNCTION_URL_CONFIG_RESPONSE: Shape = Shape::plain(
+    "GetFunctionUrlConfigResponse",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("FunctionUrl", &FUNCTION_URL) },
+        Member { required: true, ..Member::body("FunctionArn", &FUNCTION_ARN) },
+        Member { required: true, ..Member::body("AuthType", &FUNCTION_URL_AUTH_TYPE) },
+        Member::body("Cors", &CORS),
+        Member { required: true, ..Member::body("CreationTime", &TIMESTAMP) },
+        Member { required: true, ..Member::body("LastModifiedTime", &TIMESTAMP) },
+        Member::body("InvokeMode", &INVOKE_MODE),
+    ])),
+);
 pub(crate) static GET_POLICY_REQUEST: Shape = Shape::plain(
     "GetPolicyRequest",
     Kind::Structure(&Structure::of(&[
@@ -1162,6 +1301,27 @@ pub(crate) static HANDLER: Shape = Shape {
     max: Some(128),
     pattern: Some(&REGEX_OF_HANDLER),
     ..Shape::plain("Handler", Kind::String)
+};
+static REGEX_OF_HEADER: Pattern = Pattern::new(".*");
+pub(crate) static HEADER: Shape = Shape {
+    min: Some(0),
+    max: Some(1024),
+    pattern: Some(&REGEX_OF_HEADER),
+    ..Shape::plain("Header", Kind::String)
+};
+pub(crate) static HEADERS_LIST: Shape = Shape {
+    min: Some(0),
+    max: Some(100),
+    ..Shape::plain(
+        "HeadersList",
+        Kind::List(&List {
+            member: &HEADER,
+            element: "member",
+            element_namespace: None,
+            timestamp_format: None,
+            flattened: false,
+        }),
+    )
 };
 pub(crate) static HTTP_STATUS: Shape = Shape::plain("HttpStatus", Kind::Integer);
 pub(crate) static IMAGE_CONFIG: Shape = Shape::plain(
@@ -1311,6 +1471,91 @@ pub(crate) static INVOKE_ASYNC_RESPONSE: Shape = Shape::plain(
         place: Place::StatusCode,
         ..Member::body("Status", &HTTP_STATUS)
     }])),
+);
+pub(crate) static INVOKE_MODE: Shape =
+    Shape::plain("InvokeMode", Kind::Enum(&["BUFFERED", "RESPONSE_STREAM"]));
+pub(crate) static INVOKE_RESPONSE_STREAM_UPDATE: Shape = Shape::plain(
+    "InvokeResponseStreamUpdate",
+    Kind::Structure(&Structure::of(&[Member {
+        place: Place::EventPayload,
+        ..Member::body("Payload", &BLOB)
+    }])),
+);
+pub(crate) static INVOKE_WITH_RESPONSE_STREAM_COMPLETE_EVENT: Shape = Shape::plain(
+    "InvokeWithResponseStreamCompleteEvent",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ErrorCode", &STRING),
+        Member::body("ErrorDetails", &STRING),
+        Member::body("LogResult", &STRING),
+    ])),
+);
+pub(crate) static INVOKE_WITH_RESPONSE_STREAM_REQUEST: Shape = Shape::plain(
+    "InvokeWithResponseStreamRequest",
+    Kind::Structure(&Structure {
+        payload: Some(4),
+        ..Structure::of(&[
+            Member {
+                required: true,
+                place: Place::Uri,
+                ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+            },
+            Member {
+                wire_name: "X-Amz-Log-Type",
+                place: Place::Header,
+                ..Member::body("LogType", &LOG_TYPE)
+            },
+            Member {
+                wire_name: "X-Amz-Client-Context",
+                place: Place::Header,
+                ..Member::body("ClientContext", &STRING)
+            },
+            Member {
+                place: Place::Query,
+                ..Member::body("Qualifier", &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER)
+            },
+            Member::body("Payload", &BLOB),
+            Member {
+                wire_name: "X-Amz-Tenant-Id",
+                place: Place::Header,
+                ..Member::body("TenantId", &TENANT_ID)
+            },
+            Member {
+                wire_name: "X-Amz-Invocation-Type",
+                place: Place::Header,
+                ..Member::body("InvocationType", &RESPONSE_STREAMING_INVOCATION_TYPE)
+            },
+        ])
+    }),
+);
+pub(crate) static INVOKE_WITH_RESPONSE_STREAM_RESPONSE: Shape = Shape::plain(
+    "InvokeWithResponseStreamResponse",
+    Kind::Structure(&Structure {
+        payload: Some(2),
+        ..Structure::of(&[
+            Member { place: Place::StatusCode, ..Member::body("StatusCode", &INTEGER) },
+            Member {
+                wire_name: "X-Amz-Executed-Version",
+                place: Place::Header,
+                ..Member::body("ExecutedVersion", &VERSION)
+            },
+            Member::body("EventStream", &INVOKE_WITH_RESPONSE_STREAM_RESPONSE_EVENT),
+            Member {
+                wire_name: "Content-Type",
+                place: Place::Header,
+                ..Member::body("ResponseStreamContentType", &STRING)
+            },
+        ])
+    }),
+);
+pub(crate) static INVOKE_WITH_RESPONSE_STREAM_RESPONSE_EVENT: Shape = Shape::plain(
+    "InvokeWithResponseStreamResponseEvent",
+    Kind::Structure(&Structure {
+        event_stream: true,
+        ..Structure::of(&[
+            Member::body("PayloadChunk", &INVOKE_RESPONSE_STREAM_UPDATE),
+            Member::body("InvokeComplete", &INVOKE_WITH_RESPONSE_STREAM_COMPLETE_EVENT),
+        ])
+    }),
 );
 pub(crate) static INVOKED_VIA_FUNCTION_URL: Shape = Shape::plain("InvokedViaFunctionUrl", Kind::Boolean);
 pub(crate) static KMS_ACCESS_DENIED_EXCEPTION: Shape = Shape::plain(
@@ -1508,6 +1753,25 @@ pub(crate) static LIST_FUNCTION_EVENT_INVOKE_CONFIGS_RESPONSE: Shape = Shape::pl
         Member::body("NextMarker", &STRING),
     ])),
 );
+pub(crate) static LIST_FUNCTION_URL_CONFIGS_REQUEST: Shape = Shape::plain(
+    "ListFunctionUrlConfigsRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &FUNCTION_URL_FUNCTION_NAME)
+        },
+        Member { place: Place::Query, ..Member::body("Marker", &STRING) },
+        Member { place: Place::Query, ..Member::body("MaxItems", &MAX_ITEMS) },
+    ])),
+);
+pub(crate) static LIST_FUNCTION_URL_CONFIGS_RESPONSE: Shape = Shape::plain(
+    "ListFunctionUrlConfigsResponse",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("FunctionUrlConfigs", &FUNCTION_URL_CONFIG_LIST) },
+        Member::body("NextMarker", &STRING),
+    ])),
+);
 pub(crate) static LIST_FUNCTIONS_BY_CODE_SIGNING_CONFIG_REQUEST: Shape = Shape::plain(
     "ListFunctionsByCodeSigningConfigRequest",
     Kind::Structure(&Structure::of(&[
@@ -1606,11 +1870,15 @@ pub(crate) static MASTER_REGION: Shape = Shape {
     pattern: Some(&REGEX_OF_MASTER_REGION),
     ..Shape::plain("MasterRegion", Kind::String)
 };
+pub(crate) static MAX_AGE: Shape =
+    Shape { min: Some(0), max: Some(86400), ..Shape::plain("MaxAge", Kind::Integer) };
 pub(crate) static MAX_FUNCTION_EVENT_INVOKE_CONFIG_LIST_ITEMS: Shape = Shape {
     min: Some(1),
     max: Some(50),
     ..Shape::plain("MaxFunctionEventInvokeConfigListItems", Kind::Integer)
 };
+pub(crate) static MAX_ITEMS: Shape =
+    Shape { min: Some(1), max: Some(50), ..Shape::plain("MaxItems", Kind::Integer) };
 pub(crate) static MAX_LIST_ITEMS: Shape =
     Shape { min: Some(1), max: Some(10000), ..Shape::plain("MaxListItems", Kind::Integer) };
 pub(crate) static MAXIMUM_BATCHING_WINDOW_IN_SECONDS: Shape =
@@ -1632,6 +1900,13 @@ pub(crate) static MAXIMUM_RETRY_ATTEMPTS_EVENT_SOURCE_MAPPING: Shape = Shape {
 };
 pub(crate) static MEMORY_SIZE: Shape =
     Shape { min: Some(128), max: Some(10240), ..Shape::plain("MemorySize", Kind::Integer) };
+static REGEX_OF_METHOD: Pattern = Pattern::new(".*");
+pub(crate) static METHOD: Shape = Shape {
+    min: Some(0),
+    max: Some(6),
+    pattern: Some(&REGEX_OF_METHOD),
+    ..Shape::plain("Method", Kind::String)
+};
 pub(crate) static MINIMUM_NUMBER_OF_POLLERS: Shape =
     Shape { min: Some(1), max: Some(200), ..Shape::plain("MinimumNumberOfPollers", Kind::Integer) };
 pub(crate) static MODE_NOT_SUPPORTED_EXCEPTION: Shape = Shape::plain(
@@ -1684,6 +1959,13 @@ pub(crate) static ON_SUCCESS: Shape = Shape::plain(
     "OnSuccess",
     Kind::Structure(&Structure::of(&[Member::body("Destination", &DESTINATION_ARN)])),
 );
+static REGEX_OF_ORIGIN: Pattern = Pattern::new(".*");
+pub(crate) static ORIGIN: Shape = Shape {
+    min: Some(1),
+    max: Some(253),
+    pattern: Some(&REGEX_OF_ORIGIN),
+    ..Shape::plain("Origin", Kind::String)
+};
 pub(crate) static PACKAGE_TYPE: Shape = Shape::plain("PackageType", Kind::Enum(&["Zip", "Image"]));
 pub(crate) static PARALLELIZATION_FACTOR: Shape =
     Shape { min: Some(1), max: Some(10), ..Shape::plain("ParallelizationFactor", Kind::Integer) };
@@ -1934,6 +2216,8 @@ pub(crate) static RESOURCE_POLICY: Shape = Shape {
     pattern: Some(&REGEX_OF_RESOURCE_POLICY),
     ..Shape::plain("ResourcePolicy", Kind::String)
 };
+pub(crate) static RESPONSE_STREAMING_INVOCATION_TYPE: Shape =
+    Shape::plain("ResponseStreamingInvocationType", Kind::Enum(&["RequestResponse", "DryRun"]));
 pub(crate) static RETENTION_PERIOD_IN_DAYS: Shape =
     Shape { min: Some(1), max: Some(90), ..Shape::plain("RetentionPeriodInDays", Kind::Integer) };
 static REGEX_OF_REVISION_ID: Pattern =
@@ -2587,6 +2871,32 @@ pub(crate) static UPDATE_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: Shape = Shape::pl
         Member::body("MaximumRetryAttempts", &MAXIMUM_RETRY_ATTEMPTS),
         Member::body("MaximumEventAgeInSeconds", &MAXIMUM_EVENT_AGE_IN_SECONDS),
         Member::body("DestinationConfig", &DESTINATION_CONFIG),
+    ])),
+);
+pub(crate) static UPDATE_FUNCTION_URL_CONFIG_REQUEST: Shape = Shape::plain(
+    "UpdateFunctionUrlConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &FUNCTION_URL_FUNCTION_NAME)
+        },
+        Member { place: Place::Query, ..Member::body("Qualifier", &FUNCTION_URL_QUALIFIER) },
+        Member::body("AuthType", &FUNCTION_URL_AUTH_TYPE),
+        Member::body("Cors", &CORS),
+        Member::body("InvokeMode", &INVOKE_MODE),
+    ])),
+);
+pub(crate) static UPDATE_FUNCTION_URL_CONFIG_RESPONSE: Shape = Shape::plain(
+    "UpdateFunctionUrlConfigResponse",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("FunctionUrl", &FUNCTION_URL) },
+        Member { required: true, ..Member::body("FunctionArn", &FUNCTION_ARN) },
+        Member { required: true, ..Member::body("AuthType", &FUNCTION_URL_AUTH_TYPE) },
+        Member::body("Cors", &CORS),
+        Member { required: true, ..Member::body("CreationTime", &TIMESTAMP) },
+        Member { required: true, ..Member::body("LastModifiedTime", &TIMESTAMP) },
+        Member::body("InvokeMode", &INVOKE_MODE),
     ])),
 );
 pub(crate) static UPDATE_RUNTIME_ON: Shape =

@@ -80,6 +80,15 @@ aws_wire::structure! {
     Concurrency {
         reserved_concurrent_executions: Option<i32>,
     }
+    /// Shape `Cors`.
+    Cors {
+        allow_credentials: Option<bool>,
+        allow_headers: Option<Vec<String>>,
+        allow_methods: Option<Vec<String>>,
+        allow_origins: Option<Vec<String>>,
+        expose_headers: Option<Vec<String>>,
+        max_age: Option<i32>,
+    }
     /// Shape `CreateAliasRequest`.
     CreateAliasInput {
         function_name: String,
@@ -163,6 +172,23 @@ aws_wire::structure! {
         runtime_config: Option<FunctionRuntimeConfig>,
         accelerator_config: Option<AcceleratorConfig>,
     }
+    /// Shape `CreateFunctionUrlConfigRequest`.
+    CreateFunctionUrlConfigInput {
+        function_name: String,
+        qualifier: Option<String>,
+        auth_type: FunctionUrlAuthType,
+        cors: Option<Cors>,
+        invoke_mode: Option<InvokeMode>,
+    }
+    /// Shape `CreateFunctionUrlConfigResponse`.
+    CreateFunctionUrlConfigOutput {
+        function_url: String,
+        function_arn: String,
+        auth_type: FunctionUrlAuthType,
+        cors: Option<Cors>,
+        creation_time: String,
+        invoke_mode: Option<InvokeMode>,
+    }
     /// Shape `DeadLetterConfig`.
     DeadLetterConfig {
         target_arn: Option<String>,
@@ -200,6 +226,11 @@ aws_wire::structure! {
     /// Shape `DeleteFunctionResponse`.
     DeleteFunctionOutput {
         status_code: Option<i32>,
+    }
+    /// Shape `DeleteFunctionUrlConfigRequest`.
+    DeleteFunctionUrlConfigInput {
+        function_name: String,
+        qualifier: Option<String>,
     }
     /// Shape `DeleteResourcePolicyRequest`.
     DeleteResourcePolicyInput {
@@ -387,6 +418,16 @@ aws_wire::structure! {
         runtime_arn: String,
         runtime_alias: String,
     }
+    /// Shape `FunctionUrlConfig`.
+    FunctionUrlConfig {
+        function_url: String,
+        function_arn: String,
+        creation_time: String,
+        last_modified_time: String,
+        cors: Option<Cors>,
+        auth_type: FunctionUrlAuthType,
+        invoke_mode: Option<InvokeMode>,
+    }
     /// Shape `GetAccountSettingsRequest`.
     GetAccountSettingsInput {
     }
@@ -451,6 +492,21 @@ aws_wire::structure! {
         tags: Option<std::collections::BTreeMap<String, String>>,
         tags_error: Option<TagsError>,
         concurrency: Option<Concurrency>,
+    }
+    /// Shape `GetFunctionUrlConfigRequest`.
+    GetFunctionUrlConfigInput {
+        function_name: String,
+        qualifier: Option<String>,
+    }
+    /// Shape `GetFunctionUrlConfigResponse`.
+    GetFunctionUrlConfigOutput {
+        function_url: String,
+        function_arn: String,
+        auth_type: FunctionUrlAuthType,
+        cors: Option<Cors>,
+        creation_time: String,
+        last_modified_time: String,
+        invoke_mode: Option<InvokeMode>,
     }
     /// Shape `GetPolicyRequest`.
     GetPolicyInput {
@@ -527,6 +583,38 @@ aws_wire::structure! {
     InvokeAsyncOutput {
         status: Option<i32>,
     }
+    /// Shape `InvokeResponseStreamUpdate`.
+    InvokeResponseStreamUpdate {
+        payload: Option<bytes::Bytes>,
+    }
+    /// Shape `InvokeWithResponseStreamCompleteEvent`.
+    InvokeWithResponseStreamCompleteEvent {
+        error_code: Option<String>,
+        error_details: Option<String>,
+        log_result: Option<String>,
+    }
+    /// Shape `InvokeWithResponseStreamRequest`.
+    InvokeWithResponseStreamInput {
+        function_name: String,
+        log_type: Option<LogType>,
+        client_context: Option<String>,
+        qualifier: Option<String>,
+        payload: Option<bytes::Bytes>,
+        tenant_id: Option<String>,
+        invocation_type: Option<ResponseStreamingInvocationType>,
+    }
+    /// Shape `InvokeWithResponseStreamResponse`.
+    InvokeWithResponseStreamOutput {
+        status_code: Option<i32>,
+        executed_version: Option<String>,
+        event_stream: Option<aws_wire::EventStream<InvokeWithResponseStreamResponseEvent>>,
+        response_stream_content_type: Option<String>,
+    }
+    /// Shape `InvokeWithResponseStreamResponseEvent`.
+    InvokeWithResponseStreamResponseEvent {
+        payload_chunk: Option<InvokeResponseStreamUpdate>,
+        invoke_complete: Option<InvokeWithResponseStreamCompleteEvent>,
+    }
     /// Shape `KafkaSchemaRegistryAccessConfig`.
     KafkaSchemaRegistryAccessConfig {
         r#type: Option<KafkaSchemaRegistryAuthType>,
@@ -599,6 +687,17 @@ aws_wire::structure! {
     /// Shape `ListFunctionEventInvokeConfigsResponse`.
     ListFunctionEventInvokeConfigsOutput {
         function_event_invoke_configs: Option<Vec<FunctionEventInvokeConfig>>,
+        next_marker: Option<String>,
+    }
+    /// Shape `ListFunctionUrlConfigsRequest`.
+    ListFunctionUrlConfigsInput {
+        function_name: String,
+        marker: Option<String>,
+        max_items: Option<i32>,
+    }
+    /// Shape `ListFunctionUrlConfigsResponse`.
+    ListFunctionUrlConfigsOutput {
+        function_url_configs: Vec<FunctionUrlConfig>,
         next_marker: Option<String>,
     }
     /// Shape `ListFunctionsByCodeSigningConfigRequest`.
@@ -900,6 +999,24 @@ aws_wire::structure! {
         maximum_event_age_in_seconds: Option<i32>,
         destination_config: Option<DestinationConfig>,
     }
+    /// Shape `UpdateFunctionUrlConfigRequest`.
+    UpdateFunctionUrlConfigInput {
+        function_name: String,
+        qualifier: Option<String>,
+        auth_type: Option<FunctionUrlAuthType>,
+        cors: Option<Cors>,
+        invoke_mode: Option<InvokeMode>,
+    }
+    /// Shape `UpdateFunctionUrlConfigResponse`.
+    UpdateFunctionUrlConfigOutput {
+        function_url: String,
+        function_arn: String,
+        auth_type: FunctionUrlAuthType,
+        cors: Option<Cors>,
+        creation_time: String,
+        last_modified_time: String,
+        invoke_mode: Option<InvokeMode>,
+    }
     /// Shape `VpcConfig`.
     VpcConfig {
         subnet_ids: Option<Vec<String>>,
@@ -991,6 +1108,11 @@ aws_wire::enumeration! {
         RequestResponse = "RequestResponse",
         DryRun = "DryRun",
     }
+    /// Shape `InvokeMode`.
+    InvokeMode {
+        Buffered = "BUFFERED",
+        ResponseStream = "RESPONSE_STREAM",
+    }
     /// Shape `KafkaEventSourceMappingConsumptionMode`.
     KafkaEventSourceMappingConsumptionMode {
         Stream = "Stream",
@@ -1033,6 +1155,11 @@ aws_wire::enumeration! {
     RecursiveLoop {
         Allow = "Allow",
         Terminate = "Terminate",
+    }
+    /// Shape `ResponseStreamingInvocationType`.
+    ResponseStreamingInvocationType {
+        RequestResponse = "RequestResponse",
+        DryRun = "DryRun",
     }
     /// Shape `S3ObjectStorageMode`.
     S3ObjectStorageMode {

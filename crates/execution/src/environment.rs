@@ -29,6 +29,7 @@ use crate::platform_event::PlatformEvent;
 use crate::pool::{Options, Pool};
 use crate::runtime_api;
 use crate::state::{Event, Refusal, State};
+use crate::stream::{Sink, Streaming, Writer};
 use crate::subscription::Category;
 use crate::version::Version;
 
@@ -38,7 +39,7 @@ pub(crate) struct Work {
     pub deadline: Timestamp,
 }
 
-type Reply = Result<Bytes, Failure>;
+pub(crate) type Reply = Result<Bytes, Failure>;
 type Ended = Result<(), Failure>;
 
 /// The sandbox ended before anybody could say how.
@@ -57,6 +58,7 @@ pub(crate) struct Environment {
     alarms: Arc<Alarms>,
     freeze_after: Duration,
     keep_alive: Duration,
+    streaming: Streaming,
     frozen: watch::Sender<bool>,
     /// Whether it has had an invocation, and so runs with its share of the processor.
     shares_cpu: AtomicBool,
@@ -88,6 +90,8 @@ struct Runtime {
     /// Work whose `next` call broke before it got it.
     undelivered: Option<Work>,
     reply: Option<oneshot::Sender<Reply>>,
+    /// Where its answer goes as it is written, if its caller wants it so.
+    sink: Option<Sink>,
     ready: Option<oneshot::Sender<Ended>>,
     extensions: Extensions,
     /// Told when every external extension has registered.
@@ -283,6 +287,7 @@ impl Environment {
             alarms: Arc::clone(alarms),
             freeze_after: options.freeze_after,
             keep_alive: options.keep_alive,
+            streaming: options.streaming,
             frozen: watch::Sender::new(false),
             shares_cpu: AtomicBool::new(false),
             sandbox: started.sandbox,
@@ -556,7 +561,9 @@ impl Environment {
         };
         // No more waiting: from here on it is closed, now or later.
         open.is_closed = true;
-        let (failed, mut failure) = (reply.is_err(), reply.as_ref().err().cloned());
+        let mut failure = reply.as_ref().err().cloned();
+        let error_type = failure.as_ref().map(|failure| failure.error_type().to_owned());
+        let failed = error_type.is_some();
         let payload = reply.unwrap_or_else(|failure| failure.payload(&request.0));
         if let Some(mut done) = done.filter(|_| !failure.as_ref().is_some_and(Failure::is_fatal)) {
             match done.try_recv() {
@@ -564,12 +571,12 @@ impl Environment {
                 Err(_) => {
                     let log_tail = self.log_tail();
                     self.close_later((request, began, spent), failure, done);
-                    return Outcome { payload, failed, log_tail };
+                    return Outcome { payload, failed, error_type, log_tail };
                 }
             }
         }
         let log_tail = self.close_invocation(&request, began, spent, failure.as_ref());
-        Outcome { payload, failed, log_tail }
+        Outcome { payload, failed, error_type, log_tail }
     }
 
     /// Hands `work` to the runtime and to extensions; `None` when it has ended. What comes second is there if the
@@ -604,6 +611,7 @@ impl Environment {
         }
         let (sender, reply) = oneshot::channel();
         runtime.reply = Some(sender);
+        runtime.sink = work.invocation.sink.clone();
         match runtime.waiting.take() {
             Some(waiting) => runtime.undelivered = waiting.send(work).err(),
             None => runtime.undelivered = Some(work),
@@ -665,8 +673,31 @@ impl Environment {
 
     /// The runtime answers request `id`.
     pub(crate) fn answer(&self, id: &str, reply: Reply) -> Result<(), Refusal> {
+        self.conclude(Event::Answer(id), reply)
+    }
+
+    /// The runtime begins to answer request `id`; with the way to a caller who wants the answer as it is written.
+    pub(crate) fn begin_answer(&self, id: &str) -> Result<Option<Writer>, Refusal> {
         let mut runtime = self.runtime();
-        runtime.state = runtime.state.step(Event::Answer(id))?;
+        runtime.state = runtime.state.step(Event::AnswerBegins(id))?;
+        let sink = runtime.sink.take();
+        Ok(sink.map(|sink| Writer::new(sink, self.streaming, self.env.clone())))
+    }
+
+    /// An answer that was begun has ended.
+    pub(crate) fn end_answer(&self, id: &str, reply: Reply) -> Result<(), Refusal> {
+        self.conclude(Event::AnswerEnds(id), reply)
+    }
+
+    /// Waits for what the platform waits for.
+    pub(crate) fn sleep(&self, duration: Duration) -> env::Sleep {
+        self.env.sleep(duration)
+    }
+
+    fn conclude(&self, event: Event<'_>, reply: Reply) -> Result<(), Refusal> {
+        let mut runtime = self.runtime();
+        runtime.state = runtime.state.step(event)?;
+        runtime.sink = None;
         if let Some(pool) = self.pool().filter(|_| !runtime.ended) {
             runtime.is_expected = true;
             pool.expect_back();

@@ -21,6 +21,7 @@ use crate::environment::{Environment, InitFailure, Phase};
 use crate::invocation::{Failure, Invocation, Outcome};
 use crate::limits::{INIT_TIMEOUT, ThrottleReason, Throttled};
 use crate::output::LogSink;
+use crate::stream::Streaming;
 use crate::variables::Credentials;
 use crate::version::{Version, VersionKey};
 
@@ -46,6 +47,7 @@ pub struct Options {
     pub starting_max: usize,
     /// Environments that may exist at once.
     pub environments_max: usize,
+    pub streaming: Streaming,
 }
 
 /// Why an invocation did not reach its function.

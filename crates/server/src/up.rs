@@ -84,6 +84,7 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
         env: env.clone(),
         shipment,
         event_sources: Arc::new(svc_lambda::NoEventSources),
+        port: address.port(),
     };
     let platform = Platform::new(kv, env.clone(), services::all(lambda, settings.collector.clone()));
     let mode = if settings.auth == Auth::Open { Mode::Open } else { Mode::Signed };
@@ -136,6 +137,7 @@ fn options(
         concurrency_max: settings.concurrency,
         starting_max: 2 * cores,
         environments_max: settings.environments,
+        streaming: execution::Streaming::default(),
     }
 }
 

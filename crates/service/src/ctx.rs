@@ -86,7 +86,9 @@ impl<S> Ctx<S> {
         self.platform.deliver(delivery, self.with_state(Arc::new(()))).await
     }
 
-    pub(crate) fn with_state<T>(&self, state: Arc<T>) -> Ctx<T> {
+    /// The same surroundings with another service's state.
+    #[must_use]
+    pub fn with_state<T>(&self, state: Arc<T>) -> Ctx<T> {
         Ctx {
             caller: self.caller.clone(),
             request_id: Arc::clone(&self.request_id),

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws_wire::schema::{Operation, Service as Api};
-use aws_wire::{AwsError, Result, Value};
+use aws_wire::{AwsError, Request, Result, Value};
 use env::Env;
 use kv::Kv;
 use tokio::task::JoinSet;
 
 use crate::register::Target;
-use crate::{Caller, Ctx, Delivery, Service, TargetArn, Undelivered};
+use crate::{Caller, Ctx, Delivery, Service, Site, TargetArn, Undelivered};
 
 /// The services of this process. Cheap to clone.
 #[derive(Clone)]
@@ -40,6 +40,12 @@ impl Platform {
 
     pub fn services(&self) -> impl Iterator<Item = &Service> {
         self.0.services.values()
+    }
+
+    /// The site that `request` is for, and the service that has it.
+    pub fn site(&self, request: &Request) -> Option<(&'static Api, Arc<dyn Site>)> {
+        let sites = self.services().flat_map(|service| service.sites.iter().map(|site| (service.api, site)));
+        sites.filter(|(_, site)| site.claims(request)).map(|(api, site)| (api, Arc::clone(site))).next()
     }
 
     pub fn env(&self) -> &Env {

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use aws_wire::{Input, Result, Value, schema};
 
-use crate::{Ctx, Delivery, TargetArn, Undelivered};
+use crate::{Ctx, Delivery, Site, TargetArn, Undelivered};
 
-pub(crate) type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+pub type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 type Handler = Box<dyn Fn(Ctx, Value) -> Pending<Result<Value>> + Send + Sync>;
 type Receiver<T> = Box<dyn Fn(Ctx, T) -> Pending<Result<(), Undelivered>> + Send + Sync>;
 type Job = Box<dyn Fn(Ctx) -> Pending<()> + Send + Sync>;
@@ -27,6 +27,7 @@ pub struct Service {
     /// By the service part of ARNs.
     pub(crate) targets: HashMap<&'static str, Target>,
     pub(crate) jobs: Vec<(&'static str, Job)>,
+    pub(crate) sites: Vec<Arc<dyn Site>>,
 }
 
 /// Registers the operations of a service whose state is `S`.
@@ -39,7 +40,13 @@ impl Service {
     /// Begins a service; its handlers find `state` in their [`Ctx`].
     #[expect(clippy::new_ret_no_self, reason = "a service is read as `Service::new(..).op(..).op(..)`")]
     pub fn new<S: Send + Sync + 'static>(api: &'static schema::Service, state: Arc<S>) -> Builder<S> {
-        let service = Self { api, handlers: HashMap::new(), targets: HashMap::new(), jobs: Vec::new() };
+        let service = Self {
+            api,
+            handlers: HashMap::new(),
+            targets: HashMap::new(),
+            jobs: Vec::new(),
+            sites: Vec::new(),
+        };
         Builder { service, state }
     }
 
@@ -104,6 +111,13 @@ impl<S: Send + Sync + 'static> Builder<S> {
         let state = Arc::clone(&self.state);
         let job = move |cx: Ctx| -> Pending<()> { Box::pin(job(cx.with_state(Arc::clone(&state)))) };
         self.service.jobs.push((name, Box::new(job)));
+        self
+    }
+
+    /// Registers addresses beside the API; `make` is given the service's state.
+    #[must_use]
+    pub fn site<T: Site + 'static>(mut self, make: impl FnOnce(Arc<S>) -> T) -> Self {
+        self.service.sites.push(Arc::new(make(Arc::clone(&self.state))));
         self
     }
 

@@ -11,6 +11,7 @@ use crate::event_source_mapping::EventSourceMapping;
 use crate::function::Function;
 use crate::policy::ResourcePolicy;
 use crate::published::Published;
+use crate::url::{FunctionUrl, UrlOwner};
 
 /// Account, region, function name.
 pub(crate) type FunctionKey = (String, String, String);
@@ -21,6 +22,8 @@ pub(crate) type AliasKey = (String, String, String, String);
 
 /// A function's key, when the work is due, and an id of its own.
 pub(crate) type WorkKey = (String, String, String, Timestamp, String);
+/// A function's key, and `$LATEST` or an alias' name.
+pub(crate) type UrlKey = (String, String, String, String);
 
 /// Every function, until it is deleted.
 pub(crate) const FUNCTIONS: Table<FunctionKey, Function> = Table::new(100, "lambda functions");
@@ -62,3 +65,7 @@ pub(crate) const EVENT_INVOKE_CONFIGS: Table<AliasKey, EventInvokeConfig> =
 /// What a loop does to a function, until the function is deleted.
 pub(crate) const RECURSION_CONFIGS: Table<FunctionKey, RecursionConfig> =
     Table::new(122, "lambda recursion configs");
+/// Every function URL, until it, its alias or its function is deleted.
+pub(crate) const URLS: Table<UrlKey, FunctionUrl> = Table::new(110, "lambda function urls");
+/// Whose URL it is, by the URL's id; as long as the URL.
+pub(crate) const URL_OWNERS: Table<String, UrlOwner> = Table::new(111, "lambda function url owners");

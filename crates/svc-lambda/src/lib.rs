@@ -28,6 +28,7 @@ mod settle;
 mod shown;
 mod tagged;
 mod trace;
+mod url;
 mod versions;
 
 use std::path::PathBuf;
@@ -61,6 +62,8 @@ pub struct Config {
     pub shipment: Shipment,
     /// Whoever polls queues and streams.
     pub event_sources: Arc<dyn EventSources>,
+    /// Of the endpoint, as functions' URLs name it.
+    pub port: u16,
 }
 
 /// The service's state.
@@ -69,6 +72,8 @@ pub(crate) struct Lambda {
     runtimes: Arc<Runtimes>,
     packages: Packages,
     versions: Versions,
+    /// Of the endpoint.
+    port: u16,
     /// Functions that wait to be made live.
     to_settle: mpsc::Sender<FunctionKey>,
     settling: tokio::sync::Mutex<mpsc::Receiver<FunctionKey>>,
@@ -92,6 +97,7 @@ pub fn service(config: Config) -> Service {
         runtimes: config.runtimes,
         packages: Packages::new(config.blobs, config.trees, config.env),
         versions: Versions::default(),
+        port: config.port,
         to_settle,
         settling: settling.into(),
         shipment: config.shipment.into(),
@@ -104,6 +110,7 @@ pub fn service(config: Config) -> Service {
         .op(ops::create_code_signing_config)
         .op(ops::create_event_source_mapping)
         .op(ops::create_function)
+        .op(ops::create_function_url_config)
         .op(ops::delete_alias)
         .op(ops::delete_code_signing_config)
         .op(ops::delete_event_source_mapping)
@@ -111,6 +118,7 @@ pub fn service(config: Config) -> Service {
         .op(ops::delete_function_code_signing_config)
         .op(ops::delete_resource_policy)
         .op(ops::delete_function_event_invoke_config)
+        .op(ops::delete_function_url_config)
         .op(ops::get_account_settings)
         .op(ops::get_alias)
         .op(ops::get_code_signing_config)
@@ -129,6 +137,11 @@ pub fn service(config: Config) -> Service {
         .op(ops::list_code_signing_configs)
         .op(ops::list_event_source_mappings)
         .op(ops::list_function_event_invoke_configs)
+        .op(ops::get_function_url_config)
+        .op(ops::invoke)
+        .op(ops::invoke_with_response_stream)
+        .op(ops::list_aliases)
+        .op(ops::list_function_url_configs)
         .op(ops::list_functions)
         .op(ops::list_functions_by_code_signing_config)
         .op(ops::list_tags)
@@ -149,6 +162,8 @@ pub fn service(config: Config) -> Service {
         .op(ops::update_function_configuration)
         .op(ops::update_function_event_invoke_config)
         .target("lambda", asynchronous::attempt::target::check, asynchronous::attempt::target::deliver)
+        .op(ops::update_function_url_config)
+        .site(url::UrlSite)
         .job("collect unused packages", collect::run)
         .job("settle event source mappings", mappings::run)
         .job("run events", asynchronous::run)

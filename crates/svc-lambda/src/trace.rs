@@ -30,10 +30,12 @@ pub(crate) struct Trace {
 impl Trace {
     /// The trace that a request goes on, or one that begins with it, not sampled.
     pub(crate) fn of(cx: &Ctx) -> Self {
-        cx.trace
-            .as_deref()
-            .and_then(Self::parse)
-            .map_or_else(|| Self::new(&cx.env), |trace| trace.completed(&cx.env))
+        Self::begin(cx.trace.as_deref(), &cx.env)
+    }
+
+    /// As [`Trace::of`], of this header.
+    pub(crate) fn begin(header: Option<&str>, env: &Env) -> Self {
+        header.and_then(Self::parse).map_or_else(|| Self::new(env), |trace| trace.completed(env))
     }
 
     fn new(env: &Env) -> Self {

@@ -94,6 +94,7 @@ impl Lambda {
             env: ground.env.clone(),
             shipment,
             event_sources,
+            port: 4566,
         });
         let mut services = vec![lambda, svc_logs::service()];
         services.extend(others);

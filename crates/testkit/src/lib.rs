@@ -14,6 +14,7 @@ mod pools;
 mod runtime;
 mod scripted;
 mod sources;
+mod streaming;
 mod wire;
 
 use std::future::Future;
@@ -29,6 +30,7 @@ pub use pools::{Records, invocation, options, version};
 pub use runtime::{Runtime, Work};
 pub use scripted::{Event, Scripted};
 pub use sources::Sources;
+pub use streaming::Answering;
 pub use wire::{Answer, EPOCH_MS, Ground, Wire, request};
 
 /// Waits for what must come without anybody moving the clock. That nothing comes is a failure, not a hang.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use env::Env;
 use execution::{
     Credentials, Hosted, Interpreter, Invocation, Language, LogSink, LogStream, Logging, Options, Record,
-    Version,
+    Streaming, Version,
 };
 use sandbox::Network;
 
@@ -59,6 +59,7 @@ pub fn options(env: &Env, sandboxes: &Scripted, sink: Arc<dyn LogSink>) -> Optio
         concurrency_max: 1000,
         starting_max: 100,
         environments_max: 1000,
+        streaming: Streaming::default(),
     }
 }
 
@@ -104,5 +105,6 @@ pub fn invocation(id: &str, payload: &str) -> Invocation {
         payload: payload.to_owned().into(),
         client_context: None,
         trace_id: None,
+        sink: None,
     }
 }

@@ -4,6 +4,7 @@
 
 mod events;
 mod http;
+mod stream;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -94,6 +95,10 @@ pub fn run(root: &Path) -> Result<(), Error> {
         let warm = warm_calls(&platform, name)?;
         row(&mut table, &format!("warm invoke, {name}"), &warm, &echo, goal);
     }
+    deploy(&lambent, &platform, "streaming", &root.join("bench/streaming"), &node_runtime()?)?;
+    let (first, end) = stream::measure(&platform, "streaming")?;
+    row(&mut table, "first byte of a stream, Node.js", &first, &echo, f64::NAN);
+    row(&mut table, "its end, written 50 ms later", &end, &echo, f64::NAN);
     table.push_str("\n| throughput | environments | requests/s | ÷ echo's |\n|---|---|---|---|\n");
     for clients in [1, 16, 64] {
         let echo =

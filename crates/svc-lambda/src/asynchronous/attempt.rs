@@ -46,6 +46,7 @@ impl Platform {
             payload: Bytes::copy_from_slice(event.payload.as_bytes()),
             client_context: None,
             trace_id: trace.map(|trace| trace.through(&name.arn())),
+            sink: None,
         };
         let version = target.pick(&cx.env);
         let invoked = cx.state.pools.invoke(version, invocation).await;

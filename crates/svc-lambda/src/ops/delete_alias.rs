@@ -8,12 +8,14 @@ use crate::alias;
 use crate::keys::{ALIASES, EVENT_INVOKE_CONFIGS, FUNCTIONS, POLICIES};
 use crate::name::FunctionName;
 use crate::policy;
+use crate::url;
 
 pub(crate) async fn delete_alias(cx: Ctx, input: DeleteAliasInput) -> Result<()> {
     let name = FunctionName::parse_latest(&cx.caller, &input.function_name, None)?;
     cx.kv
         .transact(|tx| {
             FUNCTIONS.get(tx, &name.key())?.ok_or_else(|| name.not_found())?;
+            url::delete(tx, &url::key(&name, &input.name))?;
             POLICIES.delete(tx, &policy::key(&name.with_qualifier(&input.name)))?;
             let key = alias::key(&name, &input.name);
             EVENT_INVOKE_CONFIGS.delete(tx, &key)?;

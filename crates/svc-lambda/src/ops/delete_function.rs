@@ -11,6 +11,7 @@ use crate::keys::{ALIASES, EVENT_INVOKE_CONFIGS, FUNCTIONS, POLICIES, RECURSION_
 use crate::name::{FunctionName, LATEST};
 use crate::policy;
 use crate::published::{self, of_function};
+use crate::url;
 
 pub(crate) async fn delete_function(cx: Ctx, input: DeleteFunctionInput) -> Result<DeleteFunctionOutput> {
     let name = FunctionName::parse(&cx.caller, &input.function_name, input.qualifier.as_deref())?;
@@ -33,6 +34,7 @@ pub(crate) async fn delete_function(cx: Ctx, input: DeleteFunctionInput) -> Resu
             code_signing::unlink(tx, &key)?;
             EVENT_INVOKE_CONFIGS.delete_all(tx, &of_function(&key))?;
             RECURSION_CONFIGS.delete(tx, &key)?;
+            url::delete_all(tx, &key)?;
             Ok::<_, AwsError>(FUNCTIONS.delete(tx, &key)?)
         })
         .await?;

@@ -41,18 +41,14 @@ pub(crate) async fn invoke(cx: Ctx, input: InvokeInput) -> Result<InvokeOutput> 
         asynchronous::accept(&cx, &name, &cx.request_id, &payload, &trace).await?;
         return Ok(InvokeOutput { status_code: Some(202), ..InvokeOutput::default() });
     }
-    if config::is_loop(&cx, &name, &trace).await? {
-        return Err(errors::recursive_invocation_exception(
-            "Lambda has detected your function being invoked in a recursive loop with other AWS resources and stopped \
-             your function's invocation.",
-        ));
-    }
+    refuse_loop(&cx, &name, &trace).await?;
     let invocation = Invocation {
         request_id: Arc::clone(&cx.request_id),
         invoked_function_arn: name.qualified_arn(),
         payload,
         client_context,
         trace_id: Some(trace.through(&name.arn())),
+        sink: None,
     };
 
     let version = target.pick(&cx.env);
@@ -69,15 +65,27 @@ pub(crate) async fn invoke(cx: Ctx, input: InvokeInput) -> Result<InvokeOutput> 
     })
 }
 
+/// # Errors
+/// 400 for a chain that has passed the function too often.
+pub(crate) async fn refuse_loop(cx: &Ctx, name: &FunctionName, trace: &Trace) -> Result<()> {
+    if config::is_loop(cx, name, trace).await? {
+        return Err(errors::recursive_invocation_exception(
+            "Lambda has detected your function being invoked in a recursive loop with other AWS resources and stopped \
+             your function's invocation.",
+        ));
+    }
+    Ok(())
+}
+
 /// An invoke of a function that is missing names the version it would have run.
-pub(super) fn not_found_of_latest(error: AwsError, name: &FunctionName) -> AwsError {
+pub(crate) fn not_found_of_latest(error: AwsError, name: &FunctionName) -> AwsError {
     if error.status == 404 && name.qualifier.is_none() {
         return errors::resource_not_found_exception(format!("Function not found: {}:{LATEST}", name.arn()));
     }
     error
 }
 
-fn check_payload(payload: Bytes, invocation_type: InvocationType) -> Result<Bytes> {
+pub(crate) fn check_payload(payload: Bytes, invocation_type: InvocationType) -> Result<Bytes> {
     match invocation_type {
         InvocationType::Event => asynchronous::check_size(&payload, "Event", EVENT_BYTES_MAX)?,
         _ => asynchronous::check_size(&payload, "RequestResponse", PAYLOAD_BYTES_MAX)?,
@@ -99,7 +107,7 @@ pub(super) fn check_json(payload: Bytes) -> Result<Bytes> {
     }
 }
 
-fn decode_client_context(text: &str) -> Result<String> {
+pub(crate) fn decode_client_context(text: &str) -> Result<String> {
     if text.len() > CLIENT_CONTEXT_BYTES_MAX {
         return Err(errors::invalid_request_content_exception(format!(
             "Client context must be no more than {CLIENT_CONTEXT_BYTES_MAX} bytes in size."
@@ -114,7 +122,7 @@ fn decode_client_context(text: &str) -> Result<String> {
     })
 }
 
-fn refused(refused: Refused) -> AwsError {
+pub(crate) fn refused(refused: Refused) -> AwsError {
     match refused {
         Refused::Throttled(Throttled(reason)) => errors::too_many_requests_exception("Rate Exceeded.")
             .with("Reason", reason.as_str())
