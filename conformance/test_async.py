@@ -35,7 +35,7 @@ def handler(event, context):
         record(f"{request['condition']}/{event['requestPayload']['number']}")
         return
     record(f"ran/{event['number']}")
-    time.sleep(0.05)
+    time.sleep(event.get("seconds", 0.05))
     if event["number"] % 5 == 0:
         raise ValueError("every fifth fails")
 '''
@@ -56,8 +56,9 @@ def seen(functions):
     return [stream["logStreamName"].rsplit("/", 1)[0] for page in pages for stream in page["logStreams"]]
 
 
-def send(api, name, number):
-    answer = api.invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps({"number": number}))
+def send(api, name, number, **more):
+    event = json.dumps({"number": number, **more})
+    answer = api.invoke(FunctionName=name, InvocationType="Event", Payload=event)
     assert answer["StatusCode"] == 202 and answer["Payload"].read() == b""
 
 
@@ -157,6 +158,21 @@ def test_kill_in_a_storm_of_events(start):
     print(f"{len(acknowledged)} events acknowledged over {ROUNDS} kills, 0 lost, "
           f"{len(everything) - len(set(everything))} seen again")
     assert platform.stop() == 0
+
+
+def test_an_event_that_a_stop_interrupts_has_not_failed(start):
+    platform = start()
+    functions = Functions(platform)
+    name, target = recorder(functions, Timeout=60), recorder(functions)
+    functions.api.put_function_event_invoke_config(
+        FunctionName=name, MaximumRetryAttempts=0,
+        DestinationConfig={"OnSuccess": {"Destination": ARN + target}, "OnFailure": {"Destination": ARN + target}})
+    send(functions.api, name, 1, seconds=4)
+    eventually(lambda: seen(functions) == ["ran/1"], "its beginning")
+    assert platform.stop() == 0
+    platform.start()
+    functions = Functions(platform)
+    eventually(lambda: sorted(seen(functions)) == ["Success/1", "ran/1", "ran/1"], "its second run and its end")
 
 
 def test_events_wait_while_callers_find_room(start):

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::{Connection, Platform, THROUGHPUT_TIME, deploy, http, python_runtime};
+use super::{Connection, THROUGHPUT_TIME, deploy, http, python_runtime, start};
 use crate::Error;
 
 /// Runs for as long as it may, so that draining the queue costs next to nothing while it is filled.
@@ -17,11 +17,14 @@ const GOAL: f64 = 0.7;
 
 /// Events per second that 64 clients have acknowledged durable, and their share of the store's own durable writes, as
 /// a table.
-pub fn intake(root: &Path, lambent: &Path, platform: &Platform, work: &Path) -> Result<String, Error> {
+pub fn intake(root: &Path, lambent: &Path, work: &Path) -> Result<String, Error> {
+    let floor = store_rate(root, work)?;
+    // A platform of its own, which takes what it would still have to run with it.
+    let platform = start(lambent, &work.join("events"), false, false)?;
     let source = work.join("sleeper");
     fs::create_dir_all(&source)?;
     fs::write(source.join("lambda_function.py"), SLEEPER)?;
-    deploy(lambent, platform, "sleeper-python", &source, &python_runtime()?)?;
+    deploy(lambent, &platform, "sleeper-python", &source, &python_runtime()?)?;
     let mut connection = Connection::open(&platform.address)?;
     let configuration = "/2015-03-31/functions/sleeper-python/configuration";
     connection.expect("PUT", configuration, br#"{"Timeout":900}"#)?;
@@ -29,9 +32,6 @@ pub fn intake(root: &Path, lambent: &Path, platform: &Platform, work: &Path) -> 
     let event = format!("\"{}\"", "e".repeat(EVENT_BYTES - 2));
     let path = "/2014-11-13/functions/sleeper-python/invoke-async";
     let rate = http::throughput(&platform.address, CLIENTS, THROUGHPUT_TIME, "POST", path, event.as_bytes())?;
-    // What it would still have to run is nobody's interest.
-    connection.expect("DELETE", "/2015-03-31/functions/sleeper-python", b"")?;
-    let floor = store_rate(root, work)?;
     let mut table = String::from(
         "\n| | events/s | store's durable writes/s | share | to reach |\n|---|---|---|---|---|\n",
     );
@@ -52,5 +52,6 @@ fn store_rate(root: &Path, work: &Path) -> Result<f64, Error> {
         .current_dir(root)
         .output()?;
     let text = String::from_utf8(output.stdout)?;
-    text.trim().parse().map_err(|_| format!("the store's floor can't be measured: {text}").into())
+    let last = text.lines().last().unwrap_or_default();
+    last.trim().parse().map_err(|_| format!("the store's floor can't be measured: {text}").into())
 }

@@ -64,9 +64,6 @@ pub fn run(root: &Path) -> Result<(), Error> {
     drop(start(&lambent, &data, true, false)?);
     let platform = start(&lambent, &data, false, false)?;
     let idle_kib = resident_kib(platform.child.id())?;
-    // Before the clients give themselves one core: the store's floor has all of them.
-    let intake = events::intake(root, &lambent, &platform, &work)?;
-
     let mut table = String::from(
         "| | p50 ms | p99 ms | floor | p50 ÷ floor's p50 | to reach |\n|---|---|---|---|---|---|\n",
     );
@@ -82,6 +79,8 @@ pub fn run(root: &Path) -> Result<(), Error> {
         row(&mut table, &format!("cold start, {name}"), &cold, &floor, cold_goal);
     }
     drop(platform);
+    // While clients and platform still have all cores, as the store's floor has.
+    let intake = events::intake(root, &lambent, &work)?;
     // From here on the clients have the first core for themselves, and the platform and its functions the others:
     // where two processes that wake each other happen to run would otherwise decide the figures.
     pin_clients()?;
