@@ -9,7 +9,7 @@ use env::{Env, Timestamp};
 use sandbox::{Cpu, Exit, Pending, Sandbox, Spec, Started};
 use tokio::net::TcpListener;
 use tokio::net::unix::pipe;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -18,8 +18,10 @@ use crate::invocation::{Failure, Invocation, Outcome};
 use crate::limits::LIFETIME_MAX;
 use crate::output::{LogStream, Output};
 use crate::pool::{Options, Pool};
+use crate::provisioned::Slot;
 use crate::report::{self, Report};
 use crate::runtime_api;
+use crate::starts::Room;
 use crate::state::{Event, Refusal, State};
 use crate::variables::{doors, variables};
 use crate::version::Version;
@@ -58,7 +60,11 @@ pub(crate) struct Environment {
     stop: CancellationToken,
     /// Where it goes when it is idle again; set once it is ready.
     pool: OnceLock<Weak<Pool>>,
-    _permit: OwnedSemaphorePermit,
+    /// Of provisioned ones: kept in any case until it has lived long enough, which is then.
+    provisioned_until: Option<Duration>,
+    /// Of provisioned ones: its place among them.
+    slot: Mutex<Option<Slot>>,
+    _room: Room,
 }
 
 #[derive(Default)]
@@ -109,11 +115,22 @@ impl From<Failure> for InitFailure {
     }
 }
 
-/// In which phase an INIT runs: before an invocation, or again within one.
+/// In which phase an INIT runs: before an invocation, again within one, or ahead of all.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
     Init,
     Invoke,
+    Provisioned,
+}
+
+impl Phase {
+    /// As `AWS_LAMBDA_INITIALIZATION_TYPE` says it.
+    fn initialization_type(self) -> &'static str {
+        match self {
+            Self::Init | Self::Invoke => "on-demand",
+            Self::Provisioned => "provisioned-concurrency",
+        }
+    }
 }
 
 impl Environment {
@@ -121,22 +138,22 @@ impl Environment {
     pub(crate) async fn start(
         (options, alarms): (&Options, &Arc<Alarms>),
         version: &Arc<Version>,
-        permit: OwnedSemaphorePermit,
+        room: Room,
         phase: Phase,
         budget: Duration,
     ) -> Result<Arc<Self>, InitFailure> {
         let env = &options.env;
         let id = env.uuid().simple().to_string();
         let stream = log_stream(version, env.now(), &id);
-        let spec = spec(options, version, &id, &stream.name);
+        let spec = spec(options, version, &id, &stream.name, phase);
         let output = Arc::new(Mutex::new(Output::new(stream, Arc::clone(&options.sink), env.clone())));
         let failed = |failure| InitFailure { failure, output: Some(Arc::clone(&output)) };
         version.interpreter.check(&version.code_dir).map_err(failed)?;
         let began = env.monotonic();
         let started = options.sandboxes.start(spec).await.map_err(|error| failed(start_failure(&error)))?;
         let (this, ready, exit) =
-            Self::assemble((options, alarms), version, permit, &output, started).map_err(failed)?;
-        if phase == Phase::Init {
+            Self::assemble((options, alarms), version, (room, phase), &output, started).map_err(failed)?;
+        if phase != Phase::Invoke {
             this.output().say(report::init_start(version));
         }
         this.watch_exit(exit);
@@ -147,8 +164,10 @@ impl Environment {
         let took = env.monotonic() - began;
         match outcome {
             Ok(()) => {
-                if phase == Phase::Init {
-                    *this.init.lock().expect("no panic while held") = Some(took);
+                match phase {
+                    Phase::Init => *this.init.lock().expect("no panic while held") = Some(took),
+                    Phase::Provisioned => this.output().say(report::init_report(took, "init", None)),
+                    Phase::Invoke => {}
                 }
                 Ok(this)
             }
@@ -160,7 +179,7 @@ impl Environment {
     fn assemble(
         (options, alarms): (&Options, &Arc<Alarms>),
         version: &Arc<Version>,
-        permit: OwnedSemaphorePermit,
+        (room, phase): (Room, Phase),
         output: &Arc<Mutex<Output>>,
         started: Started,
     ) -> Result<(Arc<Self>, oneshot::Receiver<Result<(), Failure>>, Pending<'static, Exit>), Failure> {
@@ -186,7 +205,9 @@ impl Environment {
             tasks: Mutex::default(),
             stop: CancellationToken::new(),
             pool: OnceLock::new(),
-            _permit: permit,
+            provisioned_until: (phase == Phase::Provisioned).then(|| provisioned_until(&options.env)),
+            slot: Mutex::default(),
+            _room: room,
         });
         {
             let mut tasks = this.tasks.lock().expect("no panic while held");
@@ -232,8 +253,8 @@ impl Environment {
         let mut output = self.output();
         output.drain();
         output.flush();
-        let phase = if phase == Phase::Init { "init" } else { "invoke" };
-        output.say(report::init_report(took, phase, &failure));
+        let phase = if phase == Phase::Invoke { "invoke" } else { "init" };
+        output.say(report::init_report(took, phase, Some(&failure)));
         drop(output);
         InitFailure { failure, output: Some(Arc::clone(&self.output)) }
     }
@@ -245,7 +266,24 @@ impl Environment {
 
     /// Whether it has lived long enough.
     pub(crate) fn is_old(&self) -> bool {
-        self.env.monotonic() - self.born > LIFETIME_MAX
+        match self.provisioned_until {
+            Some(until) => self.env.monotonic() >= until,
+            None => self.env.monotonic() - self.born > LIFETIME_MAX,
+        }
+    }
+
+    pub(crate) fn is_provisioned(&self) -> bool {
+        self.provisioned_until.is_some()
+    }
+
+    /// It has this place until it ends.
+    pub(crate) fn take_slot(&self, slot: Slot) {
+        *self.slot.lock().expect("no panic while held") = Some(slot);
+    }
+
+    /// When one that is idle since then ends.
+    fn idle_until(&self, since: Duration) -> Duration {
+        self.provisioned_until.unwrap_or(since + self.keep_alive)
     }
 
     /// Whether its runtime can take work.
@@ -266,6 +304,8 @@ impl Environment {
         self.stop.cancel();
         self.sandbox.kill();
         self.tasks.lock().expect("no panic while held").abort_all();
+        let slot = self.slot.lock().expect("no panic while held").take();
+        drop(slot);
     }
 
     /// It is idle from now on.
@@ -279,7 +319,7 @@ impl Environment {
             // Long timeouts are looked at now and then, so that few alarms that came to nothing wait with them.
             Doing::Working { until } => until.min(self.env.monotonic() + REVIEW_AFTER),
             Doing::Resting { since } => since + self.freeze_after,
-            Doing::Frozen { since } => since + self.keep_alive,
+            Doing::Frozen { since } => self.idle_until(since),
             Doing::Nothing => return,
         };
         let mut due = self.due.lock().expect("no panic while held");
@@ -308,7 +348,7 @@ impl Environment {
                     self.expect_if(doing, Doing::Frozen { since });
                 }
             }
-            Doing::Frozen { since } if now >= since + self.keep_alive => {
+            Doing::Frozen { since } if now >= self.idle_until(since) => {
                 if self.pool().is_some_and(|pool| pool.take_idle(self)) {
                     self.retire();
                 }
@@ -573,6 +613,14 @@ async fn read_output(pipe: Arc<pipe::Receiver>, output: Arc<Mutex<Output>>) {
     }
 }
 
+/// When a provisioned environment that starts now has lived long enough: somewhat before others, and not together
+/// with all those that started with it.
+fn provisioned_until(env: &Env) -> Duration {
+    let mut random = [0; 1];
+    env.fill(&mut random);
+    env.monotonic() + LIFETIME_MAX - LIFETIME_MAX / 2560 * u32::from(random[0])
+}
+
 fn start_failure(error: &sandbox::Error) -> Failure {
     match error {
         // The package's own bootstrap can't be run: the function's fault.
@@ -584,7 +632,7 @@ fn start_failure(error: &sandbox::Error) -> Failure {
     }
 }
 
-fn spec(options: &Options, version: &Version, id: &str, log_stream: &str) -> Spec {
+fn spec(options: &Options, version: &Version, id: &str, log_stream: &str, phase: Phase) -> Spec {
     let credentials = (options.credentials)(version);
     let launch = version.interpreter.launch();
     Spec {
@@ -594,7 +642,7 @@ fn spec(options: &Options, version: &Version, id: &str, log_stream: &str) -> Spe
         binds: launch.binds,
         program: launch.program,
         args: launch.arguments,
-        env: variables(version, log_stream, &credentials),
+        env: variables(version, log_stream, &credentials, phase.initialization_type()),
         doors: doors(),
         cwd: "/var/task".into(),
         memory_bytes: u64::from(version.memory_mb) << 20,
