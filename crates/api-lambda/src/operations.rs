@@ -275,7 +275,18 @@ pub static DELETE_FUNCTION_CONCURRENCY: Operation = Operation {
     method: "DELETE",
     uri: "/2017-10-31/functions/{FunctionName}/concurrency",
     status: 204,
-    io: None,
+    io: Some(Io {
+        input: &schema::DELETE_FUNCTION_CONCURRENCY_REQUEST,
+        output: &aws_wire::schema::UNIT,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static DELETE_FUNCTION_EVENT_INVOKE_CONFIG: Operation = Operation {
     name: "DeleteFunctionEventInvokeConfig",
@@ -303,7 +314,18 @@ pub static DELETE_PROVISIONED_CONCURRENCY_CONFIG: Operation = Operation {
     method: "DELETE",
     uri: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
     status: 204,
-    io: None,
+    io: Some(Io {
+        input: &schema::DELETE_PROVISIONED_CONCURRENCY_CONFIG_REQUEST,
+        output: &aws_wire::schema::UNIT,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static DELETE_RESOURCE_POLICY: Operation = Operation {
     name: "DeleteResourcePolicy",
@@ -412,7 +434,17 @@ pub static GET_FUNCTION_CONCURRENCY: Operation = Operation {
     method: "GET",
     uri: "/2019-09-30/functions/{FunctionName}/concurrency",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_FUNCTION_CONCURRENCY_REQUEST,
+        output: &schema::GET_FUNCTION_CONCURRENCY_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_FUNCTION_CONFIGURATION: Operation = Operation {
     name: "GetFunctionConfiguration",
@@ -492,7 +524,18 @@ pub static GET_PROVISIONED_CONCURRENCY_CONFIG: Operation = Operation {
     method: "GET",
     uri: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_PROVISIONED_CONCURRENCY_CONFIG_REQUEST,
+        output: &schema::GET_PROVISIONED_CONCURRENCY_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::PROVISIONED_CONCURRENCY_CONFIG_NOT_FOUND_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_RESOURCE_POLICY: Operation = Operation {
     name: "GetResourcePolicy",
@@ -683,7 +726,17 @@ pub static LIST_PROVISIONED_CONCURRENCY_CONFIGS: Operation = Operation {
     method: "GET",
     uri: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency?List=ALL",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::LIST_PROVISIONED_CONCURRENCY_CONFIGS_REQUEST,
+        output: &schema::LIST_PROVISIONED_CONCURRENCY_CONFIGS_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static LIST_TAGS: Operation = Operation {
     name: "ListTags",
@@ -766,7 +819,18 @@ pub static PUT_FUNCTION_CONCURRENCY: Operation = Operation {
     method: "PUT",
     uri: "/2017-10-31/functions/{FunctionName}/concurrency",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::PUT_FUNCTION_CONCURRENCY_REQUEST,
+        output: &schema::CONCURRENCY,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static PUT_FUNCTION_EVENT_INVOKE_CONFIG: Operation = Operation {
     name: "PutFunctionEventInvokeConfig",
@@ -794,7 +858,18 @@ pub static PUT_PROVISIONED_CONCURRENCY_CONFIG: Operation = Operation {
     method: "PUT",
     uri: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
     status: 202,
-    io: None,
+    io: Some(Io {
+        input: &schema::PUT_PROVISIONED_CONCURRENCY_CONFIG_REQUEST,
+        output: &schema::PUT_PROVISIONED_CONCURRENCY_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static PUT_RESOURCE_POLICY: Operation = Operation {
     name: "PutResourcePolicy",
@@ -1000,16 +1075,23 @@ aws_wire::operations! { SERVICE;
     CREATE_FUNCTION: types::CreateFunctionInput => types::FunctionConfiguration,
     DELETE_ALIAS: types::DeleteAliasInput => (),
     DELETE_FUNCTION: types::DeleteFunctionInput => types::DeleteFunctionOutput,
+    DELETE_FUNCTION_CONCURRENCY: types::DeleteFunctionConcurrencyInput => (),
+    DELETE_PROVISIONED_CONCURRENCY_CONFIG: types::DeleteProvisionedConcurrencyConfigInput => (),
     GET_ACCOUNT_SETTINGS: types::GetAccountSettingsInput => types::GetAccountSettingsOutput,
     GET_ALIAS: types::GetAliasInput => types::AliasConfiguration,
     GET_FUNCTION: types::GetFunctionInput => types::GetFunctionOutput,
+    GET_FUNCTION_CONCURRENCY: types::GetFunctionConcurrencyInput => types::GetFunctionConcurrencyOutput,
     GET_FUNCTION_CONFIGURATION: types::GetFunctionConfigurationInput => types::FunctionConfiguration,
+    GET_PROVISIONED_CONCURRENCY_CONFIG: types::GetProvisionedConcurrencyConfigInput => types::GetProvisionedConcurrencyConfigOutput,
     INVOKE: types::InvokeInput => types::InvokeOutput,
     LIST_ALIASES: types::ListAliasesInput => types::ListAliasesOutput,
     LIST_FUNCTIONS: types::ListFunctionsInput => types::ListFunctionsOutput,
+    LIST_PROVISIONED_CONCURRENCY_CONFIGS: types::ListProvisionedConcurrencyConfigsInput => types::ListProvisionedConcurrencyConfigsOutput,
     LIST_TAGS: types::ListTagsInput => types::ListTagsOutput,
     LIST_VERSIONS_BY_FUNCTION: types::ListVersionsByFunctionInput => types::ListVersionsByFunctionOutput,
     PUBLISH_VERSION: types::PublishVersionInput => types::FunctionConfiguration,
+    PUT_FUNCTION_CONCURRENCY: types::PutFunctionConcurrencyInput => types::Concurrency,
+    PUT_PROVISIONED_CONCURRENCY_CONFIG: types::PutProvisionedConcurrencyConfigInput => types::PutProvisionedConcurrencyConfigOutput,
     TAG_RESOURCE: types::TagResourceInput => (),
     UNTAG_RESOURCE: types::UntagResourceInput => (),
     UPDATE_ALIAS: types::UpdateAliasInput => types::AliasConfiguration,

@@ -229,6 +229,14 @@ pub(crate) static DELETE_ALIAS_REQUEST: Shape = Shape::plain(
         Member { required: true, place: Place::Uri, ..Member::body("Name", &ALIAS) },
     ])),
 );
+pub(crate) static DELETE_FUNCTION_CONCURRENCY_REQUEST: Shape = Shape::plain(
+    "DeleteFunctionConcurrencyRequest",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        place: Place::Uri,
+        ..Member::body("FunctionName", &FUNCTION_NAME)
+    }])),
+);
 pub(crate) static DELETE_FUNCTION_REQUEST: Shape = Shape::plain(
     "DeleteFunctionRequest",
     Kind::Structure(&Structure::of(&[
@@ -249,6 +257,13 @@ pub(crate) static DELETE_FUNCTION_RESPONSE: Shape = Shape::plain(
         place: Place::StatusCode,
         ..Member::body("StatusCode", &INTEGER)
     }])),
+);
+pub(crate) static DELETE_PROVISIONED_CONCURRENCY_CONFIG_REQUEST: Shape = Shape::plain(
+    "DeleteProvisionedConcurrencyConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("FunctionName", &FUNCTION_NAME) },
+        Member { required: true, place: Place::Query, ..Member::body("Qualifier", &QUALIFIER) },
+    ])),
 );
 pub(crate) static DESCRIPTION: Shape =
     Shape { min: Some(0), max: Some(256), ..Shape::plain("Description", Kind::String) };
@@ -556,6 +571,21 @@ pub(crate) static GET_ALIAS_REQUEST: Shape = Shape::plain(
         Member { required: true, place: Place::Uri, ..Member::body("Name", &ALIAS) },
     ])),
 );
+pub(crate) static GET_FUNCTION_CONCURRENCY_REQUEST: Shape = Shape::plain(
+    "GetFunctionConcurrencyRequest",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        place: Place::Uri,
+        ..Member::body("FunctionName", &FUNCTION_NAME)
+    }])),
+);
+pub(crate) static GET_FUNCTION_CONCURRENCY_RESPONSE: Shape = Shape::plain(
+    "GetFunctionConcurrencyResponse",
+    Kind::Structure(&Structure::of(&[Member::body(
+        "ReservedConcurrentExecutions",
+        &RESERVED_CONCURRENT_EXECUTIONS,
+    )])),
+);
 pub(crate) static GET_FUNCTION_CONFIGURATION_REQUEST: Shape = Shape::plain(
     "GetFunctionConfigurationRequest",
     Kind::Structure(&Structure::of(&[
@@ -592,6 +622,24 @@ pub(crate) static GET_FUNCTION_RESPONSE: Shape = Shape::plain(
         Member::body("Tags", &TAGS),
         Member::body("TagsError", &TAGS_ERROR),
         Member::body("Concurrency", &CONCURRENCY),
+    ])),
+);
+pub(crate) static GET_PROVISIONED_CONCURRENCY_CONFIG_REQUEST: Shape = Shape::plain(
+    "GetProvisionedConcurrencyConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("FunctionName", &FUNCTION_NAME) },
+        Member { required: true, place: Place::Query, ..Member::body("Qualifier", &QUALIFIER) },
+    ])),
+);
+pub(crate) static GET_PROVISIONED_CONCURRENCY_CONFIG_RESPONSE: Shape = Shape::plain(
+    "GetProvisionedConcurrencyConfigResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("RequestedProvisionedConcurrentExecutions", &POSITIVE_INTEGER),
+        Member::body("AvailableProvisionedConcurrentExecutions", &NON_NEGATIVE_INTEGER),
+        Member::body("AllocatedProvisionedConcurrentExecutions", &NON_NEGATIVE_INTEGER),
+        Member::body("Status", &PROVISIONED_CONCURRENCY_STATUS_ENUM),
+        Member::body("StatusReason", &STRING),
+        Member::body("LastModified", &TIMESTAMP),
     ])),
 );
 static REGEX_OF_HANDLER: Pattern = Pattern::new("[^\\s]+");
@@ -834,6 +882,24 @@ pub(crate) static LIST_FUNCTIONS_RESPONSE: Shape = Shape::plain(
         Member::body("Functions", &FUNCTION_LIST),
     ])),
 );
+pub(crate) static LIST_PROVISIONED_CONCURRENCY_CONFIGS_REQUEST: Shape = Shape::plain(
+    "ListProvisionedConcurrencyConfigsRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("FunctionName", &FUNCTION_NAME) },
+        Member { place: Place::Query, ..Member::body("Marker", &STRING) },
+        Member {
+            place: Place::Query,
+            ..Member::body("MaxItems", &MAX_PROVISIONED_CONCURRENCY_CONFIG_LIST_ITEMS)
+        },
+    ])),
+);
+pub(crate) static LIST_PROVISIONED_CONCURRENCY_CONFIGS_RESPONSE: Shape = Shape::plain(
+    "ListProvisionedConcurrencyConfigsResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ProvisionedConcurrencyConfigs", &PROVISIONED_CONCURRENCY_CONFIG_LIST),
+        Member::body("NextMarker", &STRING),
+    ])),
+);
 pub(crate) static LIST_TAGS_REQUEST: Shape = Shape::plain(
     "ListTagsRequest",
     Kind::Structure(&Structure::of(&[Member {
@@ -899,6 +965,11 @@ pub(crate) static MASTER_REGION: Shape = Shape {
 };
 pub(crate) static MAX_LIST_ITEMS: Shape =
     Shape { min: Some(1), max: Some(10000), ..Shape::plain("MaxListItems", Kind::Integer) };
+pub(crate) static MAX_PROVISIONED_CONCURRENCY_CONFIG_LIST_ITEMS: Shape = Shape {
+    min: Some(1),
+    max: Some(50),
+    ..Shape::plain("MaxProvisionedConcurrencyConfigListItems", Kind::Integer)
+};
 pub(crate) static MEMORY_SIZE: Shape =
     Shape { min: Some(128), max: Some(10240), ..Shape::plain("MemorySize", Kind::Integer) };
 pub(crate) static MODE_NOT_SUPPORTED_EXCEPTION: Shape = Shape::plain(
@@ -927,6 +998,8 @@ pub(crate) static NO_PUBLISHED_VERSION_EXCEPTION: Shape = Shape::plain(
     "NoPublishedVersionException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("Message", &STRING)])),
 );
+pub(crate) static NON_NEGATIVE_INTEGER: Shape =
+    Shape { min: Some(0), ..Shape::plain("NonNegativeInteger", Kind::Integer) };
 pub(crate) static NULLABLE_BOOLEAN: Shape = Shape::plain("NullableBoolean", Kind::Boolean);
 static REGEX_OF_NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER: Pattern =
     Pattern::new("\\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+");
@@ -942,10 +1015,40 @@ pub(crate) static PER_EXECUTION_ENVIRONMENT_MAX_CONCURRENCY: Shape = Shape {
     max: Some(1600),
     ..Shape::plain("PerExecutionEnvironmentMaxConcurrency", Kind::Integer)
 };
+pub(crate) static POSITIVE_INTEGER: Shape =
+    Shape { min: Some(1), ..Shape::plain("PositiveInteger", Kind::Integer) };
 pub(crate) static PRECONDITION_FAILED_EXCEPTION: Shape = Shape::plain(
     "PreconditionFailedException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("message", &STRING)])),
 );
+pub(crate) static PROVISIONED_CONCURRENCY_CONFIG_LIST: Shape = Shape::plain(
+    "ProvisionedConcurrencyConfigList",
+    Kind::List(&List {
+        member: &PROVISIONED_CONCURRENCY_CONFIG_LIST_ITEM,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+pub(crate) static PROVISIONED_CONCURRENCY_CONFIG_LIST_ITEM: Shape = Shape::plain(
+    "ProvisionedConcurrencyConfigListItem",
+    Kind::Structure(&Structure::of(&[
+        Member::body("FunctionArn", &FUNCTION_ARN),
+        Member::body("RequestedProvisionedConcurrentExecutions", &POSITIVE_INTEGER),
+        Member::body("AvailableProvisionedConcurrentExecutions", &NON_NEGATIVE_INTEGER),
+        Member::body("AllocatedProvisionedConcurrentExecutions", &NON_NEGATIVE_INTEGER),
+        Member::body("Status", &PROVISIONED_CONCURRENCY_STATUS_ENUM),
+        Member::body("StatusReason", &STRING),
+        Member::body("LastModified", &TIMESTAMP),
+    ])),
+);
+pub(crate) static PROVISIONED_CONCURRENCY_CONFIG_NOT_FOUND_EXCEPTION: Shape = Shape::plain(
+    "ProvisionedConcurrencyConfigNotFoundException",
+    Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("message", &STRING)])),
+);
+pub(crate) static PROVISIONED_CONCURRENCY_STATUS_ENUM: Shape =
+    Shape::plain("ProvisionedConcurrencyStatusEnum", Kind::Enum(&["IN_PROGRESS", "READY", "FAILED"]));
 pub(crate) static PUBLISH_VERSION_REQUEST: Shape = Shape::plain(
     "PublishVersionRequest",
     Kind::Structure(&Structure::of(&[
@@ -956,6 +1059,42 @@ pub(crate) static PUBLISH_VERSION_REQUEST: Shape = Shape::plain(
         Member::body("PublishTo", &FUNCTION_VERSION_LATEST_PUBLISHED),
     ])),
 );
+pub(crate) static PUT_FUNCTION_CONCURRENCY_REQUEST: Shape = Shape::plain(
+    "PutFunctionConcurrencyRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("FunctionName", &FUNCTION_NAME) },
+        Member {
+            required: true,
+            ..Member::body("ReservedConcurrentExecutions", &RESERVED_CONCURRENT_EXECUTIONS)
+        },
+    ])),
+);
+pub(crate) static PUT_PROVISIONED_CONCURRENCY_CONFIG_REQUEST: Shape = Shape::plain(
+    "PutProvisionedConcurrencyConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("FunctionName", &FUNCTION_NAME) },
+        Member { required: true, place: Place::Query, ..Member::body("Qualifier", &QUALIFIER) },
+        Member { required: true, ..Member::body("ProvisionedConcurrentExecutions", &POSITIVE_INTEGER) },
+    ])),
+);
+pub(crate) static PUT_PROVISIONED_CONCURRENCY_CONFIG_RESPONSE: Shape = Shape::plain(
+    "PutProvisionedConcurrencyConfigResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("RequestedProvisionedConcurrentExecutions", &POSITIVE_INTEGER),
+        Member::body("AllocatedProvisionedConcurrentExecutions", &NON_NEGATIVE_INTEGER),
+        Member::body("AvailableProvisionedConcurrentExecutions", &NON_NEGATIVE_INTEGER),
+        Member::body("Status", &PROVISIONED_CONCURRENCY_STATUS_ENUM),
+        Member::body("StatusReason", &STRING),
+        Member::body("LastModified", &TIMESTAMP),
+    ])),
+);
+static REGEX_OF_QUALIFIER: Pattern = Pattern::new("(|[a-zA-Z0-9$_-]+)");
+pub(crate) static QUALIFIER: Shape = Shape {
+    min: Some(1),
+    max: Some(128),
+    pattern: Some(&REGEX_OF_QUALIFIER),
+    ..Shape::plain("Qualifier", Kind::String)
+};
 pub(crate) static RECURSIVE_INVOCATION_EXCEPTION: Shape = Shape::plain(
     "RecursiveInvocationException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("Message", &STRING)])),

@@ -89,6 +89,10 @@ aws_wire::structure! {
         function_name: String,
         name: String,
     }
+    /// Shape `DeleteFunctionConcurrencyRequest`.
+    DeleteFunctionConcurrencyInput {
+        function_name: String,
+    }
     /// Shape `DeleteFunctionRequest`.
     DeleteFunctionInput {
         function_name: String,
@@ -97,6 +101,11 @@ aws_wire::structure! {
     /// Shape `DeleteFunctionResponse`.
     DeleteFunctionOutput {
         status_code: Option<i32>,
+    }
+    /// Shape `DeleteProvisionedConcurrencyConfigRequest`.
+    DeleteProvisionedConcurrencyConfigInput {
+        function_name: String,
+        qualifier: String,
     }
     /// Shape `DurableConfig`.
     DurableConfig {
@@ -216,6 +225,14 @@ aws_wire::structure! {
         function_name: String,
         name: String,
     }
+    /// Shape `GetFunctionConcurrencyRequest`.
+    GetFunctionConcurrencyInput {
+        function_name: String,
+    }
+    /// Shape `GetFunctionConcurrencyResponse`.
+    GetFunctionConcurrencyOutput {
+        reserved_concurrent_executions: Option<i32>,
+    }
     /// Shape `GetFunctionConfigurationRequest`.
     GetFunctionConfigurationInput {
         function_name: String,
@@ -233,6 +250,20 @@ aws_wire::structure! {
         tags: Option<std::collections::BTreeMap<String, String>>,
         tags_error: Option<TagsError>,
         concurrency: Option<Concurrency>,
+    }
+    /// Shape `GetProvisionedConcurrencyConfigRequest`.
+    GetProvisionedConcurrencyConfigInput {
+        function_name: String,
+        qualifier: String,
+    }
+    /// Shape `GetProvisionedConcurrencyConfigResponse`.
+    GetProvisionedConcurrencyConfigOutput {
+        requested_provisioned_concurrent_executions: Option<i32>,
+        available_provisioned_concurrent_executions: Option<i32>,
+        allocated_provisioned_concurrent_executions: Option<i32>,
+        status: Option<ProvisionedConcurrencyStatusEnum>,
+        status_reason: Option<String>,
+        last_modified: Option<String>,
     }
     /// Shape `ImageConfig`.
     ImageConfig {
@@ -307,6 +338,17 @@ aws_wire::structure! {
         next_marker: Option<String>,
         functions: Option<Vec<FunctionConfiguration>>,
     }
+    /// Shape `ListProvisionedConcurrencyConfigsRequest`.
+    ListProvisionedConcurrencyConfigsInput {
+        function_name: String,
+        marker: Option<String>,
+        max_items: Option<i32>,
+    }
+    /// Shape `ListProvisionedConcurrencyConfigsResponse`.
+    ListProvisionedConcurrencyConfigsOutput {
+        provisioned_concurrency_configs: Option<Vec<ProvisionedConcurrencyConfigListItem>>,
+        next_marker: Option<String>,
+    }
     /// Shape `ListTagsRequest`.
     ListTagsInput {
         resource: String,
@@ -333,6 +375,16 @@ aws_wire::structure! {
         system_log_level: Option<SystemLogLevel>,
         log_group: Option<String>,
     }
+    /// Shape `ProvisionedConcurrencyConfigListItem`.
+    ProvisionedConcurrencyConfigListItem {
+        function_arn: Option<String>,
+        requested_provisioned_concurrent_executions: Option<i32>,
+        available_provisioned_concurrent_executions: Option<i32>,
+        allocated_provisioned_concurrent_executions: Option<i32>,
+        status: Option<ProvisionedConcurrencyStatusEnum>,
+        status_reason: Option<String>,
+        last_modified: Option<String>,
+    }
     /// Shape `PublishVersionRequest`.
     PublishVersionInput {
         function_name: String,
@@ -340,6 +392,26 @@ aws_wire::structure! {
         description: Option<String>,
         revision_id: Option<String>,
         publish_to: Option<FunctionVersionLatestPublished>,
+    }
+    /// Shape `PutFunctionConcurrencyRequest`.
+    PutFunctionConcurrencyInput {
+        function_name: String,
+        reserved_concurrent_executions: i32,
+    }
+    /// Shape `PutProvisionedConcurrencyConfigRequest`.
+    PutProvisionedConcurrencyConfigInput {
+        function_name: String,
+        qualifier: String,
+        provisioned_concurrent_executions: i32,
+    }
+    /// Shape `PutProvisionedConcurrencyConfigResponse`.
+    PutProvisionedConcurrencyConfigOutput {
+        requested_provisioned_concurrent_executions: Option<i32>,
+        allocated_provisioned_concurrent_executions: Option<i32>,
+        available_provisioned_concurrent_executions: Option<i32>,
+        status: Option<ProvisionedConcurrencyStatusEnum>,
+        status_reason: Option<String>,
+        last_modified: Option<String>,
     }
     /// Shape `ResolvedS3Object`.
     ResolvedS3Object {
@@ -518,6 +590,12 @@ aws_wire::enumeration! {
     PackageType {
         Zip = "Zip",
         Image = "Image",
+    }
+    /// Shape `ProvisionedConcurrencyStatusEnum`.
+    ProvisionedConcurrencyStatusEnum {
+        InProgress = "IN_PROGRESS",
+        Ready = "READY",
+        Failed = "FAILED",
     }
     /// Shape `S3ObjectStorageMode`.
     S3ObjectStorageMode {
