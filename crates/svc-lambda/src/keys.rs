@@ -3,7 +3,9 @@
 use kv::Table;
 
 use crate::alias::Alias;
+use crate::concurrency::Reserved;
 use crate::function::Function;
+use crate::provisioned::Config;
 use crate::published::Published;
 
 /// Account, region, function name.
@@ -12,6 +14,8 @@ pub(crate) type FunctionKey = (String, String, String);
 pub(crate) type VersionKey = (String, String, String, u64);
 /// A function's key and an alias' name.
 pub(crate) type AliasKey = (String, String, String, String);
+/// A function's key and a qualifier: a version's number or an alias' name.
+pub(crate) type ProvisionedKey = (String, String, String, String);
 
 /// Every function, until it is deleted.
 pub(crate) const FUNCTIONS: Table<FunctionKey, Function> = Table::new(100, "lambda functions");
@@ -19,3 +23,8 @@ pub(crate) const FUNCTIONS: Table<FunctionKey, Function> = Table::new(100, "lamb
 pub(crate) const VERSIONS: Table<VersionKey, Published> = Table::new(101, "lambda versions");
 /// Every alias, until it or its function is deleted.
 pub(crate) const ALIASES: Table<AliasKey, Alias> = Table::new(102, "lambda aliases");
+/// Reserved concurrency, until it is given back or its function is deleted.
+pub(crate) const RESERVED: Table<FunctionKey, Reserved> = Table::new(140, "lambda reserved concurrency");
+/// Provisioned concurrency, until it, its version, its alias or its function is deleted.
+pub(crate) const PROVISIONED: Table<ProvisionedKey, Config> =
+    Table::new(141, "lambda provisioned concurrency");

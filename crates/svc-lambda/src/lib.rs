@@ -4,6 +4,7 @@
 
 mod alias;
 mod collect;
+mod concurrency;
 mod function;
 mod keys;
 mod log_shipping;
@@ -11,6 +12,7 @@ mod name;
 mod ops;
 mod package;
 mod page;
+mod provisioned;
 mod published;
 mod settings;
 mod settle;
@@ -28,8 +30,10 @@ use tokio::sync::mpsc;
 
 pub use log_shipping::{LogShipper, Shipment};
 
+use crate::concurrency::Reservations;
 use crate::keys::FunctionKey;
 use crate::package::Packages;
+use crate::provisioned::Changed;
 use crate::versions::Versions;
 
 /// What the service is made with.
@@ -50,6 +54,8 @@ pub(crate) struct Lambda {
     runtimes: Arc<Runtimes>,
     packages: Packages,
     versions: Versions,
+    reservations: Reservations,
+    provisioned: Changed,
     /// Functions that wait to be made live.
     to_settle: mpsc::Sender<FunctionKey>,
     settling: tokio::sync::Mutex<mpsc::Receiver<FunctionKey>>,
@@ -69,6 +75,8 @@ pub fn service(config: Config) -> Service {
         runtimes: config.runtimes,
         packages: Packages::new(config.blobs, config.trees, config.env),
         versions: Versions::default(),
+        reservations: Reservations::default(),
+        provisioned: Changed::default(),
         to_settle,
         settling: settling.into(),
         shipment: config.shipment.into(),
@@ -78,22 +86,30 @@ pub fn service(config: Config) -> Service {
         .op(ops::create_function)
         .op(ops::delete_alias)
         .op(ops::delete_function)
+        .op(ops::delete_function_concurrency)
+        .op(ops::delete_provisioned_concurrency_config)
         .op(ops::get_account_settings)
         .op(ops::get_alias)
         .op(ops::get_function)
+        .op(ops::get_function_concurrency)
         .op(ops::get_function_configuration)
+        .op(ops::get_provisioned_concurrency_config)
         .op(ops::invoke)
         .op(ops::list_aliases)
         .op(ops::list_functions)
+        .op(ops::list_provisioned_concurrency_configs)
         .op(ops::list_tags)
         .op(ops::list_versions_by_function)
         .op(ops::publish_version)
+        .op(ops::put_function_concurrency)
+        .op(ops::put_provisioned_concurrency_config)
         .op(ops::tag_resource)
         .op(ops::untag_resource)
         .op(ops::update_alias)
         .op(ops::update_function_code)
         .op(ops::update_function_configuration)
         .job("collect unused packages", collect::run)
+        .job("provision concurrency", provisioned::run)
         .job("settle functions", settle::run)
         .job("ship function logs", log_shipping::run)
         .done()

@@ -83,6 +83,11 @@ impl FunctionName {
         }
     }
 
+    /// The function of this key, unqualified.
+    pub(crate) fn of((account, region, name): &FunctionKey) -> Self {
+        Self { account: account.clone(), region: region.clone(), name: name.clone(), qualifier: None }
+    }
+
     pub(crate) fn key(&self) -> FunctionKey {
         (self.account.clone(), self.region.clone(), self.name.clone())
     }

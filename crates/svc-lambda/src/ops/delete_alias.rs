@@ -5,7 +5,7 @@ use aws_wire::{AwsError, Result};
 
 use crate::Ctx;
 use crate::alias;
-use crate::keys::{ALIASES, FUNCTIONS};
+use crate::keys::{ALIASES, FUNCTIONS, PROVISIONED};
 use crate::name::FunctionName;
 
 pub(crate) async fn delete_alias(cx: Ctx, input: DeleteAliasInput) -> Result<()> {
@@ -13,9 +13,11 @@ pub(crate) async fn delete_alias(cx: Ctx, input: DeleteAliasInput) -> Result<()>
     cx.kv
         .transact(|tx| {
             FUNCTIONS.get(tx, &name.key())?.ok_or_else(|| name.not_found())?;
+            PROVISIONED.delete(tx, &alias::key(&name, &input.name))?;
             Ok::<_, AwsError>(ALIASES.delete(tx, &alias::key(&name, &input.name))?)
         })
         .await?;
     cx.state.versions.forget(&name.key());
+    cx.state.provisioned.insert(name.key());
     Ok(())
 }

@@ -5,7 +5,8 @@ use aws_wire::{AwsError, Result};
 
 use crate::Ctx;
 use crate::alias;
-use crate::keys::{ALIASES, FUNCTIONS, VERSIONS};
+use crate::concurrency;
+use crate::keys::{ALIASES, FUNCTIONS, PROVISIONED, RESERVED, VERSIONS};
 use crate::name::{FunctionName, LATEST};
 use crate::published::{self, of_function};
 
@@ -26,11 +27,16 @@ pub(crate) async fn delete_function(cx: Ctx, input: DeleteFunctionInput) -> Resu
             FUNCTIONS.get(tx, &key)?.ok_or_else(|| name.not_found())?;
             VERSIONS.delete_all(tx, &of_function(&key))?;
             ALIASES.delete_all(tx, &of_function(&key))?;
+            RESERVED.delete(tx, &key)?;
+            PROVISIONED.delete_all(tx, &of_function(&key))?;
             Ok::<_, AwsError>(FUNCTIONS.delete(tx, &key)?)
         })
         .await?;
     cx.state.versions.forget(&key);
     cx.state.pools.retire(&name.arn(), None, None);
+    // A function of the same name may be there again already.
+    concurrency::apply(&cx, &key).await?;
+    cx.state.provisioned.insert(key);
     // The model says 200; AWS answers 204.
     Ok(DeleteFunctionOutput { status_code: Some(204) })
 }
@@ -53,11 +59,13 @@ async fn delete_version(cx: &Ctx, name: &FunctionName, qualifier: &str) -> Resul
                     leading.join(", ")
                 )));
             }
+            PROVISIONED.delete(tx, &alias::key(name, qualifier))?;
             let (account, region, function) = key.clone();
             Ok::<_, AwsError>(VERSIONS.delete(tx, &(account, region, function, number))?)
         })
         .await?;
     cx.state.versions.forget(&key);
     cx.state.pools.retire(&name.arn(), Some(qualifier), None);
+    cx.state.provisioned.insert(key);
     Ok(DeleteFunctionOutput { status_code: Some(204) })
 }
