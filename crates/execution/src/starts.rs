@@ -61,6 +61,11 @@ struct Function {
 }
 
 impl Function {
+    /// Whether it is entitled to one more room.
+    fn has_own(&self) -> bool {
+        self.used < self.entitled
+    }
+
     fn is_needed(&self) -> bool {
         self.used > 0 || self.entitled > 0 || self.waiting.iter().any(|waiting| !waiting.is_empty())
     }
@@ -175,8 +180,7 @@ impl Inner {
                 // Whoever waited may be gone; dropping the grant here would wait for this lock.
                 unwanted.extend(sender.send(grant).err());
             }
-            let waiting = state.waiting();
-            let blocked = waiting.min(state.turns);
+            let blocked = state.wanting_room().min(state.turns);
             self.is_short.store(blocked > 0, Ordering::Release);
             let short = blocked.saturating_sub(state.making_room);
             state.making_room += short;
@@ -201,16 +205,28 @@ impl State {
         }
     }
 
-    fn waiting(&self) -> usize {
-        let lists = self.functions.values().flat_map(|function| &function.waiting);
-        lists.map(VecDeque::len).sum()
+    /// Starts that would have their turn if environments of others ended.
+    fn wanting_room(&self) -> usize {
+        let own_is_free = self.own_is_free();
+        let wanting = self.functions.values().filter(|function| own_is_free || !function.has_own());
+        wanting.flat_map(|function| &function.waiting).map(VecDeque::len).sum()
+    }
+
+    /// Rooms that functions may be entitled to, all together.
+    fn own_max(&self) -> usize {
+        self.rooms_max - (self.rooms_max / COMMON_PART).max(1).min(self.rooms_max)
     }
 
     /// Rooms that nobody is entitled to.
     fn common(&self) -> usize {
         let entitled = self.functions.values().map(|function| function.entitled).sum::<usize>();
-        let common_min = (self.rooms_max / COMMON_PART).max(1);
-        self.rooms_max.saturating_sub(entitled).max(common_min)
+        self.rooms_max - entitled.min(self.own_max())
+    }
+
+    /// Whether functions may have more of what they are entitled to. A platform of one room has nothing to set aside.
+    fn own_is_free(&self) -> bool {
+        let own_max = self.own_max();
+        own_max == 0 || self.rooms_used - self.common_used() < own_max
     }
 
     /// Rooms in use beyond what their functions are entitled to.
@@ -226,12 +242,12 @@ impl State {
         if self.rings.iter().all(VecDeque::is_empty) {
             return None;
         }
-        let common_is_free = self.common_used() < self.common();
+        let (own_is_free, common_is_free) = (self.own_is_free(), self.common_used() < self.common());
         for ring in (self.next_ring..self.next_ring + RINGS).map(|ring| ring % RINGS) {
             for position in 0..self.rings[ring].len() {
                 let name = Arc::clone(&self.rings[ring][position]);
                 let function = self.functions.get_mut(&name).expect("who waits is listed");
-                if !common_is_free && function.used >= function.entitled {
+                if !(if function.has_own() { own_is_free } else { common_is_free }) {
                     continue;
                 }
                 let sender = function.waiting[ring].pop_front().expect("who is in a ring waits");
@@ -381,7 +397,19 @@ mod tests {
         let starts = starts(100, 20);
         starts.entitle("r", 500);
         let mut flood = (0..5).map(|_| ask(&starts, "a", Ring::Unreserved)).collect::<Vec<_>>();
+        let held = all_granted(&mut flood);
+        assert_eq!(held.len(), 2);
+        let mut own = (0..30).map(|_| ask(&starts, "r", Ring::Provisioned)).collect::<Vec<_>>();
+        let mine = all_granted(&mut own);
+        assert_eq!(mine.len(), 18);
+        drop(held);
+        assert_eq!(all_granted(&mut own).len(), 0, "what is common is not for those that have their own");
         assert_eq!(all_granted(&mut flood).len(), 2);
+        let single = Starts::new(1, 1, Box::new(|_, _| ()));
+        single.entitle("r", 5);
+        let first = granted(&mut ask(&single, "r", Ring::Reserved));
+        drop(first);
+        granted(&mut ask(&single, "a", Ring::Unreserved));
     }
 
     #[test]

@@ -344,12 +344,14 @@ async fn begin(cx: &Ctx) -> Result<()> {
 /// Where an alias moves to another version, that one's environments are ready before the old ones go.
 async fn reconcile(cx: &Ctx, key: &FunctionKey) -> Result<bool> {
     let snapshot = cx.kv.snapshot().await?;
-    if FUNCTIONS.get(&snapshot, key)?.is_none() {
-        return Ok(true);
-    }
     let (account, region, _) = key;
     let cx = cx.as_caller(Caller::root(account, region));
     let (pools, name) = (&cx.state.pools, FunctionName::of(key));
+    if FUNCTIONS.get(&snapshot, key)?.is_none() {
+        // Mostly gone with it, but for what was on its way here meanwhile.
+        pools.provisioned(&name.arn()).iter().for_each(|live| pools.provision(&live.version, 0));
+        return Ok(true);
+    }
     let wanted = Configured::read(&snapshot, key)?.wanted();
     let of = |live: &Provisioning| {
         let count = published::number(&live.version.version).and_then(|number| wanted.get(&number));
