@@ -3,6 +3,7 @@
 //! The method is told in `docs/benchmarks.md`; the table goes to standard output and `target/bench.md`.
 
 mod http;
+mod provisioned;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -72,6 +73,11 @@ pub fn run(root: &Path) -> Result<(), Error> {
         let cold = cold_starts(&platform, name)?;
         row(&mut table, &format!("cold start, {name}"), &cold, floor, cold_goal);
     }
+    for name in ["hello-python", "hello-node", "rust-bootstrap"] {
+        let (first, warm) = provisioned::first_calls(&platform, name)?;
+        let warm = ("warm call after the same idle time".to_owned(), warm);
+        row(&mut table, &format!("first call of a provisioned environment, {name}"), &first, &warm, 1.2);
+    }
     drop(platform);
     // From here on the clients have the first core for themselves, and the platform and its functions the others:
     // where two processes that wake each other happen to run would otherwise decide the figures.
@@ -126,7 +132,8 @@ fn start(
         command.args(["-c", &format!("1-{last_core}")]).arg(lambent);
     }
     let mut child = command
-        .args(["up", "--listen", "127.0.0.1:0", "--log", "error", "--data"])
+        // AWS's bound on the rate of calls is below what is to be measured.
+        .args(["up", "--listen", "127.0.0.1:0", "--log", "error", "--request-rate", "0", "--data"])
         .arg(data)
         .stdout(Stdio::piped())
         .spawn()?;
