@@ -55,7 +55,6 @@ CREATE = {
 OPERATIONS_UNSERVED = {
     "PublishVersion": lambda api, name: api.publish_version(FunctionName=name),
     "CreateAlias": lambda api, name: api.create_alias(FunctionName=name, Name="a", FunctionVersion="1"),
-    "PutFunctionConcurrency": lambda api, name: api.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1),
     "ListLayers": lambda api, name: api.list_layers(),
     "AddPermission": lambda api, name: api.add_permission(FunctionName=name, StatementId="s", Action="lambda:InvokeFunction", Principal="*"),
     "ListEventSourceMappings": lambda api, name: api.list_event_source_mappings(),

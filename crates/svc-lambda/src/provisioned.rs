@@ -194,8 +194,16 @@ fn parts(qualifier: &str, alias: Option<&Alias>, requested: u32) -> Vec<(u64, u3
     parts
 }
 
-/// A function's configurations: the qualifier of each, and the versions that its environments belong to.
-pub(crate) struct Configured(Vec<(String, Config, Vec<(u64, u32)>)>);
+/// A function's configurations.
+pub(crate) struct Configured(Vec<One>);
+
+struct One {
+    /// A version's number or an alias' name.
+    qualifier: String,
+    config: Config,
+    /// The versions that its environments belong to, and how many of each.
+    parts: Vec<(u64, u32)>,
+}
 
 impl Configured {
     /// # Errors
@@ -206,7 +214,7 @@ impl Configured {
         let alias = |name: &str| aliases.iter().map(|(_, alias)| alias).find(|alias| alias.name == name);
         let configs = configs.into_iter().map(|((.., qualifier), config)| {
             let parts = parts(&qualifier, alias(&qualifier), config.requested);
-            (qualifier, config, parts)
+            One { qualifier, config, parts }
         });
         Ok(Self(configs.collect()))
     }
@@ -214,7 +222,7 @@ impl Configured {
     /// How many environments there should be of each version.
     fn wanted(&self) -> BTreeMap<u64, u32> {
         let mut wanted = BTreeMap::new();
-        for (number, count) in self.0.iter().flat_map(|(_, _, parts)| parts) {
+        for (number, count) in self.0.iter().flat_map(|one| &one.parts) {
             *wanted.entry(*number).or_default() += count;
         }
         wanted
@@ -223,7 +231,7 @@ impl Configured {
     /// How far each configuration has come, by qualifier, given what the pools have.
     pub(crate) fn allocations(&self, live: &[Provisioning]) -> Vec<(String, Allocation)> {
         let wanted = self.wanted();
-        let allocation = |(qualifier, config, parts): &(String, Config, Vec<(u64, u32)>)| {
+        let allocation = |One { qualifier, config, parts }: &One| {
             let mut allocated = 0;
             let mut status = ProvisioningStatus::Ready;
             for (number, count) in parts {
