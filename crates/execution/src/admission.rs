@@ -222,7 +222,8 @@ impl Share {
         if let Some(per_unit) = self.rates.requests_per_unit {
             let units = state.reserved.unwrap_or_else(|| self.account.unreserved());
             let per_second = f64::from(units) * f64::from(per_unit);
-            if !state.requests.has(now, per_second, per_second) {
+            // Of no units at all, none is left: that is the better reason.
+            if units > 0 && !state.requests.has(now, per_second, per_second) {
                 return Err(Throttled(state.rate_exceeded()));
             }
         }

@@ -26,6 +26,9 @@ use crate::starts::{Grant, Ring, Starts};
 use crate::variables::Credentials;
 use crate::version::{Version, VersionKey};
 
+/// How long a start keeps others from beginning: an INIT that takes longer mostly waits, and some wait for ever.
+const TURN_MAX: Duration = Duration::from_secs(1);
+
 /// What pools are made with.
 pub struct Options {
     pub sandboxes: Arc<dyn Sandboxes>,
@@ -260,8 +263,14 @@ impl Inner {
         phase: Phase,
         budget: Duration,
     ) -> Result<Arc<Environment>, InitFailure> {
-        let Grant { turn: _turn, room } = grant;
-        Environment::start((&self.options, &self.alarms), version, room, phase, budget).await
+        let Grant { turn, room } = grant;
+        let start = Environment::start((&self.options, &self.alarms), version, room, phase, budget);
+        let mut start = std::pin::pin!(start);
+        tokio::select! {
+            started = &mut start => return started,
+            () = self.options.env.sleep(TURN_MAX) => drop(turn),
+        }
+        start.await
     }
 
     /// Makes room: ends so many idle environments.

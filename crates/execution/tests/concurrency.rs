@@ -294,3 +294,60 @@ async fn a_flood_keeps_no_reserved_function_from_its_environments() {
         answer(invoked).await;
     }
 }
+
+#[tokio::test]
+async fn an_init_that_hangs_keeps_its_turn_for_a_second() {
+    let kit = kit(|options| Options { starting_max: 1, ..options });
+    kit.pools.provision(&named("f", "init-hang"), 1);
+    kit.sandboxes.until(Event::Started(1)).await;
+    let waiting = kit.invoke(&named("g", "kind"));
+    kit.pause().await;
+    assert_eq!(kit.sandboxes.asked(), 1);
+    kit.ground.clock.advance(Duration::from_secs(1));
+    answer(waiting).await;
+}
+
+/// Whatever was reserved, provisioned and given back meanwhile: in the end every unit is there again, and no more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn counts_hold_while_shares_change() {
+    let kit = kit(|options| Options { concurrency_max: 8, starting_max: 2, environments_max: 12, ..options });
+    let versions = ["a", "b", "c"].map(|name| named(name, "kind"));
+    let calling = (0..60).map(|number| {
+        let (pools, version) = (kit.pools.clone(), Arc::clone(&versions[number % 3]));
+        tokio::spawn(async move {
+            for _ in 0..20 {
+                // Throttled or answered: either is well.
+                let _ = pools.invoke(&version, invocation("id", "{}")).await;
+                tokio::task::yield_now().await;
+            }
+        })
+    });
+    let calling = calling.collect::<Vec<_>>();
+    for round in 0..200_u32 {
+        let version = &versions[round as usize % 3];
+        kit.reserve(version, [None, Some(0), Some(2), Some(4)][round as usize / 3 % 4]);
+        kit.pools.provision(version, round as usize / 5 % 3);
+        tokio::task::yield_now().await;
+    }
+    for called in calling {
+        soon("all calls to end", called).await.expect("no panic");
+    }
+    for version in &versions {
+        kit.reserve(version, None);
+        kit.pools.provision(version, 0);
+    }
+    kit.until("those that are not wanted any more to end", || {
+        let started = kit.sandboxes.count(|event| matches!(event, Event::Started(_)));
+        started == kit.sandboxes.asked() && started - kit.killed() == kit.pools.idle()
+    })
+    .await;
+    let held = named("held", "held");
+    let eight = (0..8).map(|_| kit.invoke(&held)).collect::<Vec<_>>();
+    let works = |event: &Event| matches!(event, Event::Works(_));
+    kit.until("all of the account to be used", || kit.sandboxes.count(works) == 8).await;
+    assert_eq!(reason(kit.invoke(&held)).await, "ConcurrentInvocationLimitExceeded");
+    kit.sandboxes.let_go_on(8);
+    for invoked in eight {
+        answer(invoked).await;
+    }
+}
