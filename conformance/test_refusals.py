@@ -47,7 +47,7 @@ CREATE = {
     "network": ({"VpcConfig": {"SubnetIds": ["subnet-12345678"], "SecurityGroupIds": ["sg-12345678"]}}, UNSERVED, "…VpcConfig…"),
     "tracing": ({"TracingConfig": {"Mode": "Active"}}, UNSERVED, "…TracingConfig…"),
     "publish": ({"Publish": True}, UNSERVED, "…Publish…"),
-    "JSON logs": ({"LoggingConfig": {"LogFormat": "JSON"}}, UNSERVED, "…LogFormat…"),
+    "levels of text logs": ({"LoggingConfig": {"SystemLogLevel": "WARN"}}, INVALID, "Log level is not supported when LogFormat is set to Text. …"),
     "from S3": ({"Code": {"S3Bucket": "bucket", "S3Key": "key"}}, UNSERVED, "…S3…"),
     "an image": ({"PackageType": "Image", "Code": {"ImageUri": "123456789012.dkr.ecr.us-east-1.amazonaws.com/i:1"}, "Runtime": None, "Handler": None}, UNSERVED, "…"),
     "another machine": ({"Architectures": ["arm64"]}, UNSERVED, "…Architectures…"),

@@ -5,10 +5,19 @@
 
 mod admission;
 mod alarms;
+mod closing;
+mod dates;
+mod delivery;
 mod environment;
+mod extension_state;
+mod extensions;
+mod extensions_api;
 mod invocation;
+mod launch;
 mod limits;
+mod logging;
 mod output;
+mod platform_event;
 mod pool;
 mod provisioned;
 mod report;
@@ -16,6 +25,8 @@ mod runtime_api;
 mod runtimes;
 mod starts;
 mod state;
+mod subscription;
+mod telemetry;
 mod variables;
 mod version;
 
@@ -25,6 +36,7 @@ pub use limits::{
     INIT_TIMEOUT, LIFETIME_MAX, LOG_TAIL_BYTES, PAYLOAD_BYTES_MAX, PROVISIONED_INIT_TIMEOUT,
     RESPONSE_BYTES_MAX, ThrottleReason, Throttled,
 };
+pub use logging::{Level, Logging};
 pub use output::{LogSink, LogStream, Record};
 pub use pool::{Options, Pools, Refused};
 pub use provisioned::{Provisioning, ProvisioningStatus};

@@ -17,7 +17,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admission::{Admission, Class, Rates, Share};
 use crate::alarms::Alarms;
-use crate::environment::{Environment, InitFailure, Phase, failed_in_init};
+use crate::closing::failed_in_init;
+use crate::environment::{Environment, InitFailure, Phase};
 use crate::invocation::{Failure, Invocation, Outcome};
 use crate::limits::{INIT_TIMEOUT, Throttled};
 use crate::output::LogSink;
@@ -233,6 +234,9 @@ impl Pools {
         self.0.starts.close();
         let pools = std::mem::take(&mut *self.0.pools.write().expect("no panic while held"));
         pools.iter().for_each(|(key, pool)| self.retire_pool(&key.function_arn, pool));
+        // Extensions have a little time to send what they gathered.
+        self.0.alarms.endings.close();
+        self.0.alarms.endings.wait().await;
         self.0.options.sandboxes.shutdown().await;
     }
 

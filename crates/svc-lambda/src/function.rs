@@ -9,6 +9,8 @@ use env::Timestamp;
 use execution::{Interpreter, Runtimes, Substitution};
 use serde::{Deserialize, Serialize};
 
+use crate::logging;
+
 /// A function as it is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Function {
@@ -54,6 +56,8 @@ pub(crate) struct Settings {
     pub variables: Option<BTreeMap<String, String>>,
     pub architecture: String,
     pub log_group: String,
+    #[serde(default)]
+    pub log_format: logging::Format,
 }
 
 /// A package in the blob store.
@@ -181,5 +185,19 @@ impl Settings {
 
     pub(crate) fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout_s.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_stored_before_there_were_formats_are_text() {
+        let stored = r#"{"code":{"sha256":"00","sha256_base64":"AA==","size_bytes":1},"runtime":"python3.13",
+            "handler":"h","role":"r","description":"","timeout_s":3,"memory_mb":128,"ephemeral_mb":512,
+            "variables":null,"architecture":"x86_64","log_group":"/aws/lambda/f"}"#;
+        let settings = serde_json::from_str::<Settings>(stored).expect("still readable");
+        assert_eq!(settings.log_format, logging::Format::Text);
     }
 }

@@ -8,6 +8,7 @@ mod concurrency;
 mod function;
 mod keys;
 mod log_shipping;
+mod logging;
 mod name;
 mod ops;
 mod package;

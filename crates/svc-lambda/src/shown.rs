@@ -142,11 +142,7 @@ impl<'a> Shown<'a> {
                 apply_on: Some(api::SnapStartApplyOn::None),
                 optimization_status: Some(api::SnapStartOptimizationStatus::Off),
             }),
-            logging_config: Some(api::LoggingConfig {
-                log_format: Some(api::LogFormat::Text),
-                log_group: Some(settings.log_group.clone()),
-                ..api::LoggingConfig::default()
-            }),
+            logging_config: Some(settings.log_format.shown(&settings.log_group)),
             ..api::FunctionConfiguration::default()
         }
     }

@@ -164,7 +164,7 @@ async fn ready(
         code_dir,
         role: live.role.clone(),
         log_group: live.log_group.clone(),
-        json_logs: false,
-        application_log_level: None,
+        logging: live.log_format.honoured(),
+        opt_dirs: Vec::new(),
     }))
 }

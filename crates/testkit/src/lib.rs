@@ -6,6 +6,7 @@
 
 mod http1;
 mod lambda;
+mod layer;
 mod logs;
 mod package;
 mod pools;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 pub use http1::{Connection, Reply};
 pub use lambda::Lambda;
+pub use layer::Layer;
 pub use logs::Logs;
 pub use package::{package, package_of};
 pub use pools::{Records, invocation, options, version};

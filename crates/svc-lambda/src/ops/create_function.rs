@@ -7,6 +7,7 @@ use aws_wire::{AwsError, Result};
 use crate::Ctx;
 use crate::function::{FORMAT, Function, Settings, State};
 use crate::keys::FUNCTIONS;
+use crate::logging;
 use crate::name::{FunctionName, NAME_LENGTH_MAX};
 use crate::published::Publication;
 use crate::settings::{self, Unhonoured};
@@ -25,7 +26,8 @@ pub(crate) async fn create_function(cx: Ctx, input: CreateFunctionInput) -> Resu
     let tags = input.tags.unwrap_or_default();
     settings::check_tags(&tags)?;
     let architecture = settings::architecture(input.architectures.as_deref())?;
-    let log_group = settings::log_group(input.logging_config.as_ref())?;
+    let log_format = logging::Format::default().with(input.logging_config.as_ref())?;
+    let log_group = input.logging_config.and_then(|logging| logging.log_group);
     let exists = || errors::resource_conflict_exception(format!("Function already exist: {}", name.name));
     let key = name.key();
     // Before the package is unpacked: a deploy script that runs twice should learn so at once.
@@ -51,6 +53,7 @@ pub(crate) async fn create_function(cx: Ctx, input: CreateFunctionInput) -> Resu
             variables,
             architecture: architecture.unwrap_or_else(|| "x86_64".to_owned()),
             log_group: log_group.unwrap_or_else(|| format!("/aws/lambda/{}", name.name)),
+            log_format,
         },
         live: None,
         state: State::Pending,

@@ -46,6 +46,7 @@ pub(crate) async fn update_function_code(
     update(&cx, &name, input.revision_id.as_deref(), publication.as_ref(), |wanted| {
         wanted.code = code.clone();
         wanted.architecture = architecture.clone().unwrap_or_else(|| wanted.architecture.clone());
+        Ok(())
     })
     .await
 }
