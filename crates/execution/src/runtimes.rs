@@ -124,10 +124,20 @@ impl Runtimes {
         if !hosted.has_client() {
             return Err(MissingRuntime::NoClient { runtime: runtime.to_owned(), language, folder });
         }
-        let interpreter = Interpreter::Hosted(hosted.clone());
-        let running = interpreter.version_text().replace(':', " ");
-        let same = hosted.release == wanted;
-        Ok((interpreter, (!same).then(|| Substitution { asked: runtime.to_owned(), running })))
+        Ok(hosted.runs(runtime, wanted))
+    }
+
+    /// What runs `runtime` when it must be that interpreter of its language, near or not.
+    pub fn pinned(
+        &self,
+        runtime: &str,
+        is_it: impl Fn(&Interpreter) -> bool,
+    ) -> Option<(Interpreter, Option<Substitution>)> {
+        let Some((language, wanted)) = Language::of(runtime) else {
+            return self.resolve(runtime).ok().filter(|(interpreter, _)| is_it(interpreter));
+        };
+        let mut all = self.found[&language].iter().map(|hosted| hosted.runs(runtime, wanted));
+        all.find(|(interpreter, _)| is_it(interpreter))
     }
 }
 
@@ -150,6 +160,14 @@ pub(crate) struct Launch {
 }
 
 impl Hosted {
+    /// As what runs `runtime`, of which `wanted` is the release.
+    fn runs(&self, runtime: &str, wanted: Release) -> (Interpreter, Option<Substitution>) {
+        let interpreter = Interpreter::Hosted(self.clone());
+        let running = interpreter.version_text().replace(':', " ");
+        let same = self.release == wanted;
+        (interpreter, (!same).then(|| Substitution { asked: runtime.to_owned(), running }))
+    }
+
     /// Where the bootstrap lies compiled for this very interpreter, once somebody compiled it.
     pub fn compiled_bootstrap(&self) -> PathBuf {
         let (major, minor) = self.release;

@@ -83,6 +83,7 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
         trees: settings.data.join("trees"),
         env: env.clone(),
         shipment,
+        event_sources: Arc::new(svc_lambda::NoEventSources),
     };
     let platform = Platform::new(kv, env.clone(), services::all(lambda, settings.collector.clone()));
     let mode = if settings.auth == Auth::Open { Mode::Open } else { Mode::Signed };

@@ -10,6 +10,7 @@ use execution::{Interpreter, Runtimes, Substitution};
 use serde::{Deserialize, Serialize};
 
 use crate::logging;
+use crate::runtime_management::RuntimeManagement;
 
 /// A function as it is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,6 +37,8 @@ pub(crate) struct Function {
     /// Versions that were published but are not settled yet.
     #[serde(default)]
     pub settling_versions: Vec<u64>,
+    #[serde(default)]
+    pub runtime_management: RuntimeManagement,
 }
 
 /// This layout's number.
@@ -178,9 +181,13 @@ impl Settings {
     ///
     /// # Errors
     /// 502 `InvalidRuntimeException` naming what to install, when nothing here runs its runtime.
-    pub(crate) fn interpreter(&self, runtimes: &Runtimes) -> Result<(Interpreter, Option<Substitution>)> {
-        let resolved = runtimes.resolve(&self.runtime);
-        resolved.map_err(|missing| errors::invalid_runtime_exception(missing.to_string()))
+    pub(crate) fn interpreter(
+        &self,
+        runtimes: &Runtimes,
+        management: &RuntimeManagement,
+    ) -> Result<(Interpreter, Option<Substitution>)> {
+        let resolved = management.resolve(runtimes, &self.runtime);
+        resolved.map_err(errors::invalid_runtime_exception)
     }
 
     pub(crate) fn timeout(&self) -> Duration {

@@ -234,10 +234,6 @@ async fn what_is_not_honoured_is_refused_by_name() {
         ("DurableConfig", json!({ "DurableConfig": { "ExecutionTimeout": 60 } })),
         ("PublishTo", json!({ "PublishTo": "LATEST_PUBLISHED" })),
         ("TenancyConfig", json!({ "TenancyConfig": { "TenantIsolationMode": "PER_TENANT" } })),
-        (
-            "CodeSigningConfigArn",
-            json!({ "CodeSigningConfigArn": format!("{arn}:code-signing-config:csc-0123456789abcdef0") }),
-        ),
         ("Code.S3Bucket", json!({ "Code": { "S3Bucket": "bucket", "S3Key": "key" } })),
         (
             "Code.ImageUri",

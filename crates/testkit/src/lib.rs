@@ -12,6 +12,7 @@ mod package;
 mod pools;
 mod runtime;
 mod scripted;
+mod sources;
 mod wire;
 
 use std::future::Future;
@@ -25,6 +26,7 @@ pub use package::{package, package_of};
 pub use pools::{Records, invocation, options, version};
 pub use runtime::{Runtime, Work};
 pub use scripted::{Event, Scripted};
+pub use sources::Sources;
 pub use wire::{Answer, EPOCH_MS, Ground, Wire, request};
 
 /// Waits for what must come without anybody moving the clock. That nothing comes is a failure, not a hang.

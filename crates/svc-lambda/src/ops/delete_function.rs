@@ -5,9 +5,11 @@ use aws_wire::{AwsError, Result};
 
 use crate::Ctx;
 use crate::alias;
+use crate::code_signing;
 use crate::concurrency;
-use crate::keys::{ALIASES, FUNCTIONS, PROVISIONED, RESERVED, VERSIONS};
+use crate::keys::{ALIASES, FUNCTIONS, POLICIES, PROVISIONED, RESERVED, VERSIONS};
 use crate::name::{FunctionName, LATEST};
+use crate::policy;
 use crate::published::{self, of_function};
 
 pub(crate) async fn delete_function(cx: Ctx, input: DeleteFunctionInput) -> Result<DeleteFunctionOutput> {
@@ -29,6 +31,8 @@ pub(crate) async fn delete_function(cx: Ctx, input: DeleteFunctionInput) -> Resu
             ALIASES.delete_all(tx, &of_function(&key))?;
             RESERVED.delete(tx, &key)?;
             PROVISIONED.delete_all(tx, &of_function(&key))?;
+            POLICIES.delete_all(tx, &of_function(&key))?;
+            code_signing::unlink(tx, &key)?;
             Ok::<_, AwsError>(FUNCTIONS.delete(tx, &key)?)
         })
         .await?;
@@ -60,6 +64,7 @@ async fn delete_version(cx: &Ctx, name: &FunctionName, qualifier: &str) -> Resul
                 )));
             }
             PROVISIONED.delete(tx, &alias::key(name, qualifier))?;
+            POLICIES.delete(tx, &policy::key(name))?;
             let (account, region, function) = key.clone();
             Ok::<_, AwsError>(VERSIONS.delete(tx, &(account, region, function, number))?)
         })

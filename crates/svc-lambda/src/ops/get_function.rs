@@ -7,11 +7,11 @@ use aws_wire::Result;
 
 use crate::Ctx;
 use crate::keys::RESERVED;
-use crate::name::FunctionName;
+use crate::policy;
 use crate::published::lookup;
 
 pub(crate) async fn get_function(cx: Ctx, input: GetFunctionInput) -> Result<GetFunctionOutput> {
-    let name = FunctionName::parse(&cx.caller, &input.function_name, input.qualifier.as_deref())?;
+    let name = policy::named(&cx, "GetFunction", &input.function_name, input.qualifier.as_deref()).await?;
     let snapshot = cx.kv.snapshot().await?;
     let found = lookup(&snapshot, &name)?;
     let reserved = RESERVED.get(&snapshot, &name.key())?;

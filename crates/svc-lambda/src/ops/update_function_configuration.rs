@@ -92,6 +92,7 @@ pub(super) async fn update(
             function.check_settled()?;
             function.check_revision(revision_id)?;
             change(&mut function.wanted)?;
+            function.runtime_management.refresh(&cx.state.runtimes, &function.wanted.runtime);
             function.touch(&new_revision_id, now);
             let published = publication.map(|publication| publication.publish(tx, &key, &mut function));
             FUNCTIONS.put(tx, &key, &function)?;
