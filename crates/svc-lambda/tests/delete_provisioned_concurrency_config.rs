@@ -16,13 +16,17 @@ async fn provisioned(qualifier: &str) -> Lambda {
     lambda.call("POST", "/2015-03-31/functions/f/aliases", &body).await.ok();
     lambda.call("PUT", &path(qualifier), &json!({ "ProvisionedConcurrentExecutions": 1 })).await.ok();
     lambda.sandboxes.until(Event::Started(1)).await;
+    until_idle(&lambda).await;
+    lambda
+}
+
+async fn until_idle(lambda: &Lambda) {
     let ready = async {
         while lambda.pools.idle() != 1 {
             tokio::task::yield_now().await;
         }
     };
     soon("it to be ready", ready).await;
-    lambda
 }
 
 #[tokio::test]
@@ -59,4 +63,17 @@ async fn it_goes_with_what_it_is_of() {
         lambda.sandboxes.until(Event::Killed(1)).await;
         assert_eq!((lambda.rows(141).await, lambda.sandboxes.asked()), (0, 1), "{qualifier} {deleted}");
     }
+}
+
+#[tokio::test]
+async fn of_another_interpreter_it_is_made_anew() {
+    let lambda = provisioned("1").await;
+    let body = json!({ "UpdateRuntimeOn": "FunctionUpdate" });
+    let path = "/2021-07-20/functions/f/runtime-management-config?Qualifier=1";
+    lambda.call("PUT", path, &body).await.ok();
+    lambda.sandboxes.until(Event::Killed(1)).await;
+    lambda.sandboxes.until(Event::Started(2)).await;
+    until_idle(&lambda).await;
+    lambda.invoke("f:1", "7").await.is(200, "7");
+    assert_eq!(lambda.sandboxes.asked(), 2);
 }
