@@ -52,7 +52,6 @@ CREATE = {
     "another machine": ({"Architectures": ["arm64"]}, UNSERVED, "…Architectures…"),
 }
 OPERATIONS_UNSERVED = {
-    "PutFunctionConcurrency": lambda api, name: api.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1),
     "ListLayers": lambda api, name: api.list_layers(),
 }
 MISSING_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:nobody"

@@ -350,7 +350,18 @@ pub static DELETE_FUNCTION_CONCURRENCY: Operation = Operation {
     method: "DELETE",
     uri: "/2017-10-31/functions/{FunctionName}/concurrency",
     status: 204,
-    io: None,
+    io: Some(Io {
+        input: &schema::DELETE_FUNCTION_CONCURRENCY_REQUEST,
+        output: &aws_wire::schema::UNIT,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static DELETE_FUNCTION_EVENT_INVOKE_CONFIG: Operation = Operation {
     name: "DeleteFunctionEventInvokeConfig",
@@ -400,7 +411,18 @@ pub static DELETE_PROVISIONED_CONCURRENCY_CONFIG: Operation = Operation {
     method: "DELETE",
     uri: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
     status: 204,
-    io: None,
+    io: Some(Io {
+        input: &schema::DELETE_PROVISIONED_CONCURRENCY_CONFIG_REQUEST,
+        output: &aws_wire::schema::UNIT,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static DELETE_RESOURCE_POLICY: Operation = Operation {
     name: "DeleteResourcePolicy",
@@ -551,7 +573,17 @@ pub static GET_FUNCTION_CONCURRENCY: Operation = Operation {
     method: "GET",
     uri: "/2019-09-30/functions/{FunctionName}/concurrency",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_FUNCTION_CONCURRENCY_REQUEST,
+        output: &schema::GET_FUNCTION_CONCURRENCY_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_FUNCTION_CONFIGURATION: Operation = Operation {
     name: "GetFunctionConfiguration",
@@ -671,7 +703,18 @@ pub static GET_PROVISIONED_CONCURRENCY_CONFIG: Operation = Operation {
     method: "GET",
     uri: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_PROVISIONED_CONCURRENCY_CONFIG_REQUEST,
+        output: &schema::GET_PROVISIONED_CONCURRENCY_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::PROVISIONED_CONCURRENCY_CONFIG_NOT_FOUND_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_RESOURCE_POLICY: Operation = Operation {
     name: "GetResourcePolicy",
@@ -1009,7 +1052,17 @@ pub static LIST_PROVISIONED_CONCURRENCY_CONFIGS: Operation = Operation {
     method: "GET",
     uri: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency?List=ALL",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::LIST_PROVISIONED_CONCURRENCY_CONFIGS_REQUEST,
+        output: &schema::LIST_PROVISIONED_CONCURRENCY_CONFIGS_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static LIST_TAGS: Operation = Operation {
     name: "ListTags",
@@ -1104,7 +1157,18 @@ pub static PUT_FUNCTION_CONCURRENCY: Operation = Operation {
     method: "PUT",
     uri: "/2017-10-31/functions/{FunctionName}/concurrency",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::PUT_FUNCTION_CONCURRENCY_REQUEST,
+        output: &schema::CONCURRENCY,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static PUT_FUNCTION_EVENT_INVOKE_CONFIG: Operation = Operation {
     name: "PutFunctionEventInvokeConfig",
@@ -1154,7 +1218,18 @@ pub static PUT_PROVISIONED_CONCURRENCY_CONFIG: Operation = Operation {
     method: "PUT",
     uri: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
     status: 202,
-    io: None,
+    io: Some(Io {
+        input: &schema::PUT_PROVISIONED_CONCURRENCY_CONFIG_REQUEST,
+        output: &schema::PUT_PROVISIONED_CONCURRENCY_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static PUT_RESOURCE_POLICY: Operation = Operation {
     name: "PutResourcePolicy",
@@ -1447,8 +1522,10 @@ aws_wire::operations! { SERVICE;
     DELETE_EVENT_SOURCE_MAPPING: types::DeleteEventSourceMappingInput => types::EventSourceMappingConfiguration,
     DELETE_FUNCTION: types::DeleteFunctionInput => types::DeleteFunctionOutput,
     DELETE_FUNCTION_CODE_SIGNING_CONFIG: types::DeleteFunctionCodeSigningConfigInput => (),
+    DELETE_FUNCTION_CONCURRENCY: types::DeleteFunctionConcurrencyInput => (),
     DELETE_FUNCTION_EVENT_INVOKE_CONFIG: types::DeleteFunctionEventInvokeConfigInput => (),
     DELETE_FUNCTION_URL_CONFIG: types::DeleteFunctionUrlConfigInput => (),
+    DELETE_PROVISIONED_CONCURRENCY_CONFIG: types::DeleteProvisionedConcurrencyConfigInput => (),
     DELETE_RESOURCE_POLICY: types::DeleteResourcePolicyInput => (),
     GET_ACCOUNT_SETTINGS: types::GetAccountSettingsInput => types::GetAccountSettingsOutput,
     GET_ALIAS: types::GetAliasInput => types::AliasConfiguration,
@@ -1456,11 +1533,13 @@ aws_wire::operations! { SERVICE;
     GET_EVENT_SOURCE_MAPPING: types::GetEventSourceMappingInput => types::EventSourceMappingConfiguration,
     GET_FUNCTION: types::GetFunctionInput => types::GetFunctionOutput,
     GET_FUNCTION_CODE_SIGNING_CONFIG: types::GetFunctionCodeSigningConfigInput => types::GetFunctionCodeSigningConfigOutput,
+    GET_FUNCTION_CONCURRENCY: types::GetFunctionConcurrencyInput => types::GetFunctionConcurrencyOutput,
     GET_FUNCTION_CONFIGURATION: types::GetFunctionConfigurationInput => types::FunctionConfiguration,
     GET_FUNCTION_EVENT_INVOKE_CONFIG: types::GetFunctionEventInvokeConfigInput => types::FunctionEventInvokeConfig,
     GET_FUNCTION_RECURSION_CONFIG: types::GetFunctionRecursionConfigInput => types::GetFunctionRecursionConfigOutput,
     GET_FUNCTION_URL_CONFIG: types::GetFunctionUrlConfigInput => types::GetFunctionUrlConfigOutput,
     GET_POLICY: types::GetPolicyInput => types::GetPolicyOutput,
+    GET_PROVISIONED_CONCURRENCY_CONFIG: types::GetProvisionedConcurrencyConfigInput => types::GetProvisionedConcurrencyConfigOutput,
     GET_RESOURCE_POLICY: types::GetResourcePolicyInput => types::GetResourcePolicyOutput,
     GET_RUNTIME_MANAGEMENT_CONFIG: types::GetRuntimeManagementConfigInput => types::GetRuntimeManagementConfigOutput,
     INVOKE: types::InvokeInput => types::InvokeOutput,
@@ -1473,12 +1552,15 @@ aws_wire::operations! { SERVICE;
     LIST_FUNCTION_URL_CONFIGS: types::ListFunctionUrlConfigsInput => types::ListFunctionUrlConfigsOutput,
     LIST_FUNCTIONS: types::ListFunctionsInput => types::ListFunctionsOutput,
     LIST_FUNCTIONS_BY_CODE_SIGNING_CONFIG: types::ListFunctionsByCodeSigningConfigInput => types::ListFunctionsByCodeSigningConfigOutput,
+    LIST_PROVISIONED_CONCURRENCY_CONFIGS: types::ListProvisionedConcurrencyConfigsInput => types::ListProvisionedConcurrencyConfigsOutput,
     LIST_TAGS: types::ListTagsInput => types::ListTagsOutput,
     LIST_VERSIONS_BY_FUNCTION: types::ListVersionsByFunctionInput => types::ListVersionsByFunctionOutput,
     PUBLISH_VERSION: types::PublishVersionInput => types::FunctionConfiguration,
     PUT_FUNCTION_CODE_SIGNING_CONFIG: types::PutFunctionCodeSigningConfigInput => types::PutFunctionCodeSigningConfigOutput,
+    PUT_FUNCTION_CONCURRENCY: types::PutFunctionConcurrencyInput => types::Concurrency,
     PUT_FUNCTION_EVENT_INVOKE_CONFIG: types::PutFunctionEventInvokeConfigInput => types::FunctionEventInvokeConfig,
     PUT_FUNCTION_RECURSION_CONFIG: types::PutFunctionRecursionConfigInput => types::PutFunctionRecursionConfigOutput,
+    PUT_PROVISIONED_CONCURRENCY_CONFIG: types::PutProvisionedConcurrencyConfigInput => types::PutProvisionedConcurrencyConfigOutput,
     PUT_RESOURCE_POLICY: types::PutResourcePolicyInput => types::PutResourcePolicyOutput,
     PUT_RUNTIME_MANAGEMENT_CONFIG: types::PutRuntimeManagementConfigInput => types::PutRuntimeManagementConfigOutput,
     REMOVE_PERMISSION: types::RemovePermissionInput => (),

@@ -470,6 +470,14 @@ pub(crate) static DELETE_FUNCTION_CODE_SIGNING_CONFIG_REQUEST: Shape = Shape::pl
         ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
     }])),
 );
+pub(crate) static DELETE_FUNCTION_CONCURRENCY_REQUEST: Shape = Shape::plain(
+    "DeleteFunctionConcurrencyRequest",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        place: Place::Uri,
+        ..Member::body("FunctionName", &FUNCTION_NAME)
+    }])),
+);
 pub(crate) static DELETE_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: Shape = Shape::plain(
     "DeleteFunctionEventInvokeConfigRequest",
     Kind::Structure(&Structure::of(&[
@@ -514,6 +522,13 @@ pub(crate) static DELETE_FUNCTION_URL_CONFIG_REQUEST: Shape = Shape::plain(
             ..Member::body("FunctionName", &FUNCTION_URL_FUNCTION_NAME)
         },
         Member { place: Place::Query, ..Member::body("Qualifier", &FUNCTION_URL_QUALIFIER) },
+    ])),
+);
+pub(crate) static DELETE_PROVISIONED_CONCURRENCY_CONFIG_REQUEST: Shape = Shape::plain(
+    "DeleteProvisionedConcurrencyConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("FunctionName", &FUNCTION_NAME) },
+        Member { required: true, place: Place::Query, ..Member::body("Qualifier", &QUALIFIER) },
     ])),
 );
 pub(crate) static DELETE_RESOURCE_POLICY_REQUEST: Shape = Shape::plain(
@@ -1153,6 +1168,21 @@ pub(crate) static GET_FUNCTION_CODE_SIGNING_CONFIG_RESPONSE: Shape = Shape::plai
         Member { required: true, ..Member::body("FunctionName", &FUNCTION_NAME) },
     ])),
 );
+pub(crate) static GET_FUNCTION_CONCURRENCY_REQUEST: Shape = Shape::plain(
+    "GetFunctionConcurrencyRequest",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        place: Place::Uri,
+        ..Member::body("FunctionName", &FUNCTION_NAME)
+    }])),
+);
+pub(crate) static GET_FUNCTION_CONCURRENCY_RESPONSE: Shape = Shape::plain(
+    "GetFunctionConcurrencyResponse",
+    Kind::Structure(&Structure::of(&[Member::body(
+        "ReservedConcurrentExecutions",
+        &RESERVED_CONCURRENT_EXECUTIONS,
+    )])),
+);
 pub(crate) static GET_FUNCTION_CONFIGURATION_REQUEST: Shape = Shape::plain(
     "GetFunctionConfigurationRequest",
     Kind::Structure(&Structure::of(&[
@@ -1257,6 +1287,24 @@ pub(crate) static GET_POLICY_REQUEST: Shape = Shape::plain(
 pub(crate) static GET_POLICY_RESPONSE: Shape = Shape::plain(
     "GetPolicyResponse",
     Kind::Structure(&Structure::of(&[Member::body("Policy", &STRING), Member::body("RevisionId", &STRING)])),
+);
+pub(crate) static GET_PROVISIONED_CONCURRENCY_CONFIG_REQUEST: Shape = Shape::plain(
+    "GetProvisionedConcurrencyConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("FunctionName", &FUNCTION_NAME) },
+        Member { required: true, place: Place::Query, ..Member::body("Qualifier", &QUALIFIER) },
+    ])),
+);
+pub(crate) static GET_PROVISIONED_CONCURRENCY_CONFIG_RESPONSE: Shape = Shape::plain(
+    "GetProvisionedConcurrencyConfigResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("RequestedProvisionedConcurrentExecutions", &POSITIVE_INTEGER),
+        Member::body("AvailableProvisionedConcurrentExecutions", &NON_NEGATIVE_INTEGER),
+        Member::body("AllocatedProvisionedConcurrentExecutions", &NON_NEGATIVE_INTEGER),
+        Member::body("Status", &PROVISIONED_CONCURRENCY_STATUS_ENUM),
+        Member::body("StatusReason", &STRING),
+        Member::body("LastModified", &TIMESTAMP),
+    ])),
 );
 pub(crate) static GET_RESOURCE_POLICY_REQUEST: Shape = Shape::plain(
     "GetResourcePolicyRequest",
@@ -1807,6 +1855,24 @@ pub(crate) static LIST_FUNCTIONS_RESPONSE: Shape = Shape::plain(
         Member::body("Functions", &FUNCTION_LIST),
     ])),
 );
+pub(crate) static LIST_PROVISIONED_CONCURRENCY_CONFIGS_REQUEST: Shape = Shape::plain(
+    "ListProvisionedConcurrencyConfigsRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("FunctionName", &FUNCTION_NAME) },
+        Member { place: Place::Query, ..Member::body("Marker", &STRING) },
+        Member {
+            place: Place::Query,
+            ..Member::body("MaxItems", &MAX_PROVISIONED_CONCURRENCY_CONFIG_LIST_ITEMS)
+        },
+    ])),
+);
+pub(crate) static LIST_PROVISIONED_CONCURRENCY_CONFIGS_RESPONSE: Shape = Shape::plain(
+    "ListProvisionedConcurrencyConfigsResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ProvisionedConcurrencyConfigs", &PROVISIONED_CONCURRENCY_CONFIG_LIST),
+        Member::body("NextMarker", &STRING),
+    ])),
+);
 pub(crate) static LIST_TAGS_REQUEST: Shape = Shape::plain(
     "ListTagsRequest",
     Kind::Structure(&Structure::of(&[Member {
@@ -1881,6 +1947,11 @@ pub(crate) static MAX_ITEMS: Shape =
     Shape { min: Some(1), max: Some(50), ..Shape::plain("MaxItems", Kind::Integer) };
 pub(crate) static MAX_LIST_ITEMS: Shape =
     Shape { min: Some(1), max: Some(10000), ..Shape::plain("MaxListItems", Kind::Integer) };
+pub(crate) static MAX_PROVISIONED_CONCURRENCY_CONFIG_LIST_ITEMS: Shape = Shape {
+    min: Some(1),
+    max: Some(50),
+    ..Shape::plain("MaxProvisionedConcurrencyConfigListItems", Kind::Integer)
+};
 pub(crate) static MAXIMUM_BATCHING_WINDOW_IN_SECONDS: Shape =
     Shape { min: Some(0), max: Some(300), ..Shape::plain("MaximumBatchingWindowInSeconds", Kind::Integer) };
 pub(crate) static MAXIMUM_CONCURRENCY: Shape =
@@ -1942,6 +2013,8 @@ pub(crate) static NO_PUBLISHED_VERSION_EXCEPTION: Shape = Shape::plain(
     "NoPublishedVersionException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("Message", &STRING)])),
 );
+pub(crate) static NON_NEGATIVE_INTEGER: Shape =
+    Shape { min: Some(0), ..Shape::plain("NonNegativeInteger", Kind::Integer) };
 pub(crate) static NULLABLE_BOOLEAN: Shape = Shape::plain("NullableBoolean", Kind::Boolean);
 static REGEX_OF_NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER: Pattern =
     Pattern::new("\\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+");
@@ -1994,6 +2067,8 @@ pub(crate) static POLICY_RESOURCE_ARN: Shape = Shape {
     pattern: Some(&REGEX_OF_POLICY_RESOURCE_ARN),
     ..Shape::plain("PolicyResourceArn", Kind::String)
 };
+pub(crate) static POSITIVE_INTEGER: Shape =
+    Shape { min: Some(1), ..Shape::plain("PositiveInteger", Kind::Integer) };
 pub(crate) static PRECONDITION_FAILED_EXCEPTION: Shape = Shape::plain(
     "PreconditionFailedException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("message", &STRING)])),
@@ -2012,6 +2087,34 @@ pub(crate) static PRINCIPAL_ORG_ID: Shape = Shape {
     pattern: Some(&REGEX_OF_PRINCIPAL_ORG_ID),
     ..Shape::plain("PrincipalOrgID", Kind::String)
 };
+pub(crate) static PROVISIONED_CONCURRENCY_CONFIG_LIST: Shape = Shape::plain(
+    "ProvisionedConcurrencyConfigList",
+    Kind::List(&List {
+        member: &PROVISIONED_CONCURRENCY_CONFIG_LIST_ITEM,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+pub(crate) static PROVISIONED_CONCURRENCY_CONFIG_LIST_ITEM: Shape = Shape::plain(
+    "ProvisionedConcurrencyConfigListItem",
+    Kind::Structure(&Structure::of(&[
+        Member::body("FunctionArn", &FUNCTION_ARN),
+        Member::body("RequestedProvisionedConcurrentExecutions", &POSITIVE_INTEGER),
+        Member::body("AvailableProvisionedConcurrentExecutions", &NON_NEGATIVE_INTEGER),
+        Member::body("AllocatedProvisionedConcurrentExecutions", &NON_NEGATIVE_INTEGER),
+        Member::body("Status", &PROVISIONED_CONCURRENCY_STATUS_ENUM),
+        Member::body("StatusReason", &STRING),
+        Member::body("LastModified", &TIMESTAMP),
+    ])),
+);
+pub(crate) static PROVISIONED_CONCURRENCY_CONFIG_NOT_FOUND_EXCEPTION: Shape = Shape::plain(
+    "ProvisionedConcurrencyConfigNotFoundException",
+    Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("message", &STRING)])),
+);
+pub(crate) static PROVISIONED_CONCURRENCY_STATUS_ENUM: Shape =
+    Shape::plain("ProvisionedConcurrencyStatusEnum", Kind::Enum(&["IN_PROGRESS", "READY", "FAILED"]));
 pub(crate) static PROVISIONED_POLLER_CONFIG: Shape = Shape::plain(
     "ProvisionedPollerConfig",
     Kind::Structure(&Structure::of(&[
@@ -2059,6 +2162,16 @@ pub(crate) static PUT_FUNCTION_CODE_SIGNING_CONFIG_RESPONSE: Shape = Shape::plai
         Member { required: true, ..Member::body("FunctionName", &FUNCTION_NAME) },
     ])),
 );
+pub(crate) static PUT_FUNCTION_CONCURRENCY_REQUEST: Shape = Shape::plain(
+    "PutFunctionConcurrencyRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("FunctionName", &FUNCTION_NAME) },
+        Member {
+            required: true,
+            ..Member::body("ReservedConcurrentExecutions", &RESERVED_CONCURRENT_EXECUTIONS)
+        },
+    ])),
+);
 pub(crate) static PUT_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: Shape = Shape::plain(
     "PutFunctionEventInvokeConfigRequest",
     Kind::Structure(&Structure::of(&[
@@ -2090,6 +2203,25 @@ pub(crate) static PUT_FUNCTION_RECURSION_CONFIG_REQUEST: Shape = Shape::plain(
 pub(crate) static PUT_FUNCTION_RECURSION_CONFIG_RESPONSE: Shape = Shape::plain(
     "PutFunctionRecursionConfigResponse",
     Kind::Structure(&Structure::of(&[Member::body("RecursiveLoop", &RECURSIVE_LOOP)])),
+);
+pub(crate) static PUT_PROVISIONED_CONCURRENCY_CONFIG_REQUEST: Shape = Shape::plain(
+    "PutProvisionedConcurrencyConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("FunctionName", &FUNCTION_NAME) },
+        Member { required: true, place: Place::Query, ..Member::body("Qualifier", &QUALIFIER) },
+        Member { required: true, ..Member::body("ProvisionedConcurrentExecutions", &POSITIVE_INTEGER) },
+    ])),
+);
+pub(crate) static PUT_PROVISIONED_CONCURRENCY_CONFIG_RESPONSE: Shape = Shape::plain(
+    "PutProvisionedConcurrencyConfigResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("RequestedProvisionedConcurrentExecutions", &POSITIVE_INTEGER),
+        Member::body("AllocatedProvisionedConcurrentExecutions", &NON_NEGATIVE_INTEGER),
+        Member::body("AvailableProvisionedConcurrentExecutions", &NON_NEGATIVE_INTEGER),
+        Member::body("Status", &PROVISIONED_CONCURRENCY_STATUS_ENUM),
+        Member::body("StatusReason", &STRING),
+        Member::body("LastModified", &TIMESTAMP),
+    ])),
 );
 pub(crate) static PUT_RESOURCE_POLICY_REQUEST: Shape = Shape::plain(
     "PutResourcePolicyRequest",
@@ -2130,6 +2262,13 @@ pub(crate) static PUT_RUNTIME_MANAGEMENT_CONFIG_RESPONSE: Shape = Shape::plain(
         Member::body("RuntimeVersionArn", &RUNTIME_VERSION_ARN),
     ])),
 );
+static REGEX_OF_QUALIFIER: Pattern = Pattern::new("(|[a-zA-Z0-9$_-]+)");
+pub(crate) static QUALIFIER: Shape = Shape {
+    min: Some(1),
+    max: Some(128),
+    pattern: Some(&REGEX_OF_QUALIFIER),
+    ..Shape::plain("Qualifier", Kind::String)
+};
 static REGEX_OF_QUEUE: Pattern = Pattern::new("[\\s\\S]*");
 pub(crate) static QUEUE: Shape = Shape {
     min: Some(1),

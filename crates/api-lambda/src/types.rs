@@ -213,6 +213,10 @@ aws_wire::structure! {
     DeleteFunctionCodeSigningConfigInput {
         function_name: String,
     }
+    /// Shape `DeleteFunctionConcurrencyRequest`.
+    DeleteFunctionConcurrencyInput {
+        function_name: String,
+    }
     /// Shape `DeleteFunctionEventInvokeConfigRequest`.
     DeleteFunctionEventInvokeConfigInput {
         function_name: String,
@@ -231,6 +235,11 @@ aws_wire::structure! {
     DeleteFunctionUrlConfigInput {
         function_name: String,
         qualifier: Option<String>,
+    }
+    /// Shape `DeleteProvisionedConcurrencyConfigRequest`.
+    DeleteProvisionedConcurrencyConfigInput {
+        function_name: String,
+        qualifier: String,
     }
     /// Shape `DeleteResourcePolicyRequest`.
     DeleteResourcePolicyInput {
@@ -462,6 +471,14 @@ aws_wire::structure! {
         code_signing_config_arn: Option<String>,
         function_name: String,
     }
+    /// Shape `GetFunctionConcurrencyRequest`.
+    GetFunctionConcurrencyInput {
+        function_name: String,
+    }
+    /// Shape `GetFunctionConcurrencyResponse`.
+    GetFunctionConcurrencyOutput {
+        reserved_concurrent_executions: Option<i32>,
+    }
     /// Shape `GetFunctionConfigurationRequest`.
     GetFunctionConfigurationInput {
         function_name: String,
@@ -517,6 +534,20 @@ aws_wire::structure! {
     GetPolicyOutput {
         policy: Option<String>,
         revision_id: Option<String>,
+    }
+    /// Shape `GetProvisionedConcurrencyConfigRequest`.
+    GetProvisionedConcurrencyConfigInput {
+        function_name: String,
+        qualifier: String,
+    }
+    /// Shape `GetProvisionedConcurrencyConfigResponse`.
+    GetProvisionedConcurrencyConfigOutput {
+        requested_provisioned_concurrent_executions: Option<i32>,
+        available_provisioned_concurrent_executions: Option<i32>,
+        allocated_provisioned_concurrent_executions: Option<i32>,
+        status: Option<ProvisionedConcurrencyStatusEnum>,
+        status_reason: Option<String>,
+        last_modified: Option<String>,
     }
     /// Shape `GetResourcePolicyRequest`.
     GetResourcePolicyInput {
@@ -723,6 +754,17 @@ aws_wire::structure! {
         next_marker: Option<String>,
         functions: Option<Vec<FunctionConfiguration>>,
     }
+    /// Shape `ListProvisionedConcurrencyConfigsRequest`.
+    ListProvisionedConcurrencyConfigsInput {
+        function_name: String,
+        marker: Option<String>,
+        max_items: Option<i32>,
+    }
+    /// Shape `ListProvisionedConcurrencyConfigsResponse`.
+    ListProvisionedConcurrencyConfigsOutput {
+        provisioned_concurrency_configs: Option<Vec<ProvisionedConcurrencyConfigListItem>>,
+        next_marker: Option<String>,
+    }
     /// Shape `ListTagsRequest`.
     ListTagsInput {
         resource: String,
@@ -757,6 +799,16 @@ aws_wire::structure! {
     OnSuccess {
         destination: Option<String>,
     }
+    /// Shape `ProvisionedConcurrencyConfigListItem`.
+    ProvisionedConcurrencyConfigListItem {
+        function_arn: Option<String>,
+        requested_provisioned_concurrent_executions: Option<i32>,
+        available_provisioned_concurrent_executions: Option<i32>,
+        allocated_provisioned_concurrent_executions: Option<i32>,
+        status: Option<ProvisionedConcurrencyStatusEnum>,
+        status_reason: Option<String>,
+        last_modified: Option<String>,
+    }
     /// Shape `ProvisionedPollerConfig`.
     ProvisionedPollerConfig {
         minimum_pollers: Option<i32>,
@@ -781,6 +833,11 @@ aws_wire::structure! {
         code_signing_config_arn: String,
         function_name: String,
     }
+    /// Shape `PutFunctionConcurrencyRequest`.
+    PutFunctionConcurrencyInput {
+        function_name: String,
+        reserved_concurrent_executions: i32,
+    }
     /// Shape `PutFunctionEventInvokeConfigRequest`.
     PutFunctionEventInvokeConfigInput {
         function_name: String,
@@ -797,6 +854,21 @@ aws_wire::structure! {
     /// Shape `PutFunctionRecursionConfigResponse`.
     PutFunctionRecursionConfigOutput {
         recursive_loop: Option<RecursiveLoop>,
+    }
+    /// Shape `PutProvisionedConcurrencyConfigRequest`.
+    PutProvisionedConcurrencyConfigInput {
+        function_name: String,
+        qualifier: String,
+        provisioned_concurrent_executions: i32,
+    }
+    /// Shape `PutProvisionedConcurrencyConfigResponse`.
+    PutProvisionedConcurrencyConfigOutput {
+        requested_provisioned_concurrent_executions: Option<i32>,
+        allocated_provisioned_concurrent_executions: Option<i32>,
+        available_provisioned_concurrent_executions: Option<i32>,
+        status: Option<ProvisionedConcurrencyStatusEnum>,
+        status_reason: Option<String>,
+        last_modified: Option<String>,
     }
     /// Shape `PutResourcePolicyRequest`.
     PutResourcePolicyInput {
@@ -1150,6 +1222,12 @@ aws_wire::enumeration! {
     PackageType {
         Zip = "Zip",
         Image = "Image",
+    }
+    /// Shape `ProvisionedConcurrencyStatusEnum`.
+    ProvisionedConcurrencyStatusEnum {
+        InProgress = "IN_PROGRESS",
+        Ready = "READY",
+        Failed = "FAILED",
     }
     /// Shape `RecursiveLoop`.
     RecursiveLoop {

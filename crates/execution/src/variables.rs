@@ -46,6 +46,7 @@ pub(crate) fn variables(
     version: &Version,
     log_stream: &str,
     credentials: &Credentials,
+    initialization_type: &str,
 ) -> Vec<(String, String)> {
     let mut variables = [
         ("_HANDLER", version.handler.as_str()),
@@ -53,7 +54,7 @@ pub(crate) fn variables(
         ("AWS_DEFAULT_REGION", &version.region),
         ("AWS_LAMBDA_FUNCTION_NAME", &version.function_name),
         ("AWS_LAMBDA_FUNCTION_VERSION", &version.version),
-        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", initialization_type),
         ("AWS_LAMBDA_LOG_GROUP_NAME", &version.log_group),
         ("AWS_LAMBDA_LOG_STREAM_NAME", log_stream),
         ("AWS_LAMBDA_LOG_FORMAT", if version.logging.is_json() { "JSON" } else { "Text" }),

@@ -135,6 +135,7 @@ fn options(
         freeze_after: FREEZE_AFTER,
         keep_alive: settings.keep_alive,
         concurrency_max: settings.concurrency,
+        rates: settings.rates,
         starting_max: 2 * cores,
         environments_max: settings.environments,
         streaming: execution::Streaming::default(),

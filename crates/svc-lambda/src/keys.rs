@@ -7,9 +7,11 @@ use crate::alias::Alias;
 use crate::asynchronous::config::{EventInvokeConfig, RecursionConfig};
 use crate::asynchronous::event::Work;
 use crate::code_signing::CodeSigningConfig;
+use crate::concurrency::Reserved;
 use crate::event_source_mapping::EventSourceMapping;
 use crate::function::Function;
 use crate::policy::ResourcePolicy;
+use crate::provisioned::Config;
 use crate::published::Published;
 use crate::url::{FunctionUrl, UrlOwner};
 
@@ -19,6 +21,8 @@ pub(crate) type FunctionKey = (String, String, String);
 pub(crate) type VersionKey = (String, String, String, u64);
 /// A function's key and an alias' name.
 pub(crate) type AliasKey = (String, String, String, String);
+/// A function's key and a qualifier: a version's number or an alias' name.
+pub(crate) type ProvisionedKey = (String, String, String, String);
 
 /// A function's key, when the work is due, and an id of its own.
 pub(crate) type WorkKey = (String, String, String, Timestamp, String);
@@ -31,6 +35,11 @@ pub(crate) const FUNCTIONS: Table<FunctionKey, Function> = Table::new(100, "lamb
 pub(crate) const VERSIONS: Table<VersionKey, Published> = Table::new(101, "lambda versions");
 /// Every alias, until it or its function is deleted.
 pub(crate) const ALIASES: Table<AliasKey, Alias> = Table::new(102, "lambda aliases");
+/// Reserved concurrency, until it is given back or its function is deleted.
+pub(crate) const RESERVED: Table<FunctionKey, Reserved> = Table::new(140, "lambda reserved concurrency");
+/// Provisioned concurrency, until it, its version, its alias or its function is deleted.
+pub(crate) const PROVISIONED: Table<ProvisionedKey, Config> =
+    Table::new(141, "lambda provisioned concurrency");
 
 /// A function's key and a qualifier; none is empty.
 pub(crate) type PolicyKey = (String, String, String, String);

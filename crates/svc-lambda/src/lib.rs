@@ -6,6 +6,7 @@ mod alias;
 mod asynchronous;
 mod code_signing;
 mod collect;
+mod concurrency;
 mod event_source;
 mod event_source_mapping;
 mod filter_pattern;
@@ -21,6 +22,7 @@ mod ops;
 mod package;
 mod page;
 mod policy;
+mod provisioned;
 mod published;
 mod runtime_management;
 mod settings;
@@ -45,9 +47,11 @@ pub use event_source_mapping::{EventSourceMapping, MappingState, Source};
 pub use log_shipping::{LogShipper, Shipment};
 pub use mapping_settings::{DocumentDb, MappingSettings, Pollers};
 
+use crate::concurrency::Reservations;
 use crate::keys::FunctionKey;
 use crate::mappings::Mappings;
 use crate::package::Packages;
+use crate::provisioned::Changed;
 use crate::versions::Versions;
 
 /// What the service is made with.
@@ -74,6 +78,8 @@ pub(crate) struct Lambda {
     versions: Versions,
     /// Of the endpoint.
     port: u16,
+    reservations: Reservations,
+    provisioned: Changed,
     /// Functions that wait to be made live.
     to_settle: mpsc::Sender<FunctionKey>,
     settling: tokio::sync::Mutex<mpsc::Receiver<FunctionKey>>,
@@ -98,6 +104,8 @@ pub fn service(config: Config) -> Service {
         packages: Packages::new(config.blobs, config.trees, config.env),
         versions: Versions::default(),
         port: config.port,
+        reservations: Reservations::default(),
+        provisioned: Changed::default(),
         to_settle,
         settling: settling.into(),
         shipment: config.shipment.into(),
@@ -116,6 +124,8 @@ pub fn service(config: Config) -> Service {
         .op(ops::delete_event_source_mapping)
         .op(ops::delete_function)
         .op(ops::delete_function_code_signing_config)
+        .op(ops::delete_function_concurrency)
+        .op(ops::delete_provisioned_concurrency_config)
         .op(ops::delete_resource_policy)
         .op(ops::delete_function_event_invoke_config)
         .op(ops::delete_function_url_config)
@@ -125,8 +135,10 @@ pub fn service(config: Config) -> Service {
         .op(ops::get_event_source_mapping)
         .op(ops::get_function)
         .op(ops::get_function_code_signing_config)
+        .op(ops::get_function_concurrency)
         .op(ops::get_function_configuration)
         .op(ops::get_policy)
+        .op(ops::get_provisioned_concurrency_config)
         .op(ops::get_resource_policy)
         .op(ops::get_runtime_management_config)
         .op(ops::get_function_event_invoke_config)
@@ -144,10 +156,13 @@ pub fn service(config: Config) -> Service {
         .op(ops::list_function_url_configs)
         .op(ops::list_functions)
         .op(ops::list_functions_by_code_signing_config)
+        .op(ops::list_provisioned_concurrency_configs)
         .op(ops::list_tags)
         .op(ops::list_versions_by_function)
         .op(ops::publish_version)
         .op(ops::put_function_code_signing_config)
+        .op(ops::put_function_concurrency)
+        .op(ops::put_provisioned_concurrency_config)
         .op(ops::put_resource_policy)
         .op(ops::put_runtime_management_config)
         .op(ops::remove_permission)
@@ -165,6 +180,7 @@ pub fn service(config: Config) -> Service {
         .op(ops::update_function_url_config)
         .site(url::UrlSite)
         .job("collect unused packages", collect::run)
+        .job("provision concurrency", provisioned::run)
         .job("settle event source mappings", mappings::run)
         .job("run events", asynchronous::run)
         .job("settle functions", settle::run)

@@ -68,6 +68,7 @@ async fn try_settle(cx: &Ctx, key: &FunctionKey) -> Result<(), kv::Error> {
         .await?;
     if let Some(Function { arn, revision_id, .. }) = settled {
         cx.state.versions.forget(key);
+        cx.state.provisioned.insert(key.clone());
         cx.state.pools.retire(&arn, Some(LATEST), Some(&revision_id));
     }
     Ok(())
