@@ -2,16 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use sandbox::{Error, Result, Spec};
+use sandbox::Spec;
 
 /// `spec` with every path inside the sandbox replaced by the one on the host, and `TMPDIR` set.
-pub(crate) fn outside(mut spec: Spec, tmp: &Path) -> Result<Spec> {
-    if spec.opt_dirs.len() > 1 {
-        return Err(Error::Unsupported {
-            what: "merging layers",
-            missing: "plain processes cannot see several directories as one".to_owned(),
-        });
-    }
+pub(crate) fn outside(mut spec: Spec, tmp: &Path) -> Spec {
     let mut replaced: Vec<(PathBuf, PathBuf)> = vec![(PathBuf::from("/var/task"), spec.code_dir.clone())];
     replaced.extend(spec.opt_dirs.first().map(|dir| (PathBuf::from("/opt"), dir.clone())));
     replaced.extend(spec.binds.iter().map(|bind| (bind.inside.clone(), bind.host.clone())));
@@ -27,7 +21,7 @@ pub(crate) fn outside(mut spec: Spec, tmp: &Path) -> Result<Spec> {
     }
     spec.env.retain(|(name, _)| name != "TMPDIR");
     spec.env.push(("TMPDIR".to_owned(), tmp.to_string_lossy().into_owned()));
-    Ok(spec)
+    spec
 }
 
 fn path_outside(text: &str, replaced: &[(PathBuf, PathBuf)]) -> String {
