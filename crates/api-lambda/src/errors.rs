@@ -410,6 +410,19 @@ pub fn no_published_version_exception(message: impl Into<String>) -> AwsError {
     AwsError::modelled(&NO_PUBLISHED_VERSION_EXCEPTION, message)
 }
 
+pub static POLICY_LENGTH_EXCEEDED_EXCEPTION: ErrorShape = ErrorShape {
+    code: "PolicyLengthExceededException",
+    query_code: None,
+    status: 400,
+    fault: Fault::Client,
+    shape: &schema::POLICY_LENGTH_EXCEEDED_EXCEPTION,
+};
+
+/// 400 `PolicyLengthExceededException`
+pub fn policy_length_exceeded_exception(message: impl Into<String>) -> AwsError {
+    AwsError::modelled(&POLICY_LENGTH_EXCEEDED_EXCEPTION, message)
+}
+
 pub static PRECONDITION_FAILED_EXCEPTION: ErrorShape = ErrorShape {
     code: "PreconditionFailedException",
     query_code: None,

@@ -113,7 +113,20 @@ pub static ADD_LAYER_VERSION_PERMISSION: Operation = Operation {
     method: "POST",
     uri: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy",
     status: 201,
-    io: None,
+    io: Some(Io {
+        input: &schema::ADD_LAYER_VERSION_PERMISSION_REQUEST,
+        output: &schema::ADD_LAYER_VERSION_PERMISSION_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::POLICY_LENGTH_EXCEEDED_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::PRECONDITION_FAILED_EXCEPTION,
+        ],
+    }),
 };
 pub static ADD_PERMISSION: Operation = Operation {
     name: "AddPermission",
@@ -296,7 +309,17 @@ pub static DELETE_LAYER_VERSION: Operation = Operation {
     method: "DELETE",
     uri: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}",
     status: 204,
-    io: None,
+    io: Some(Io {
+        input: &schema::DELETE_LAYER_VERSION_REQUEST,
+        output: &aws_wire::schema::UNIT,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static DELETE_PROVISIONED_CONCURRENCY_CONFIG: Operation = Operation {
     name: "DeleteProvisionedConcurrencyConfig",
@@ -464,21 +487,51 @@ pub static GET_LAYER_VERSION: Operation = Operation {
     method: "GET",
     uri: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_LAYER_VERSION_REQUEST,
+        output: &schema::GET_LAYER_VERSION_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_LAYER_VERSION_BY_ARN: Operation = Operation {
     name: "GetLayerVersionByArn",
     method: "GET",
     uri: "/2018-10-31/layers?find=LayerVersion",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_LAYER_VERSION_BY_ARN_REQUEST,
+        output: &schema::GET_LAYER_VERSION_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_LAYER_VERSION_POLICY: Operation = Operation {
     name: "GetLayerVersionPolicy",
     method: "GET",
     uri: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_LAYER_VERSION_POLICY_REQUEST,
+        output: &schema::GET_LAYER_VERSION_POLICY_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_POLICY: Operation = Operation {
     name: "GetPolicy",
@@ -674,10 +727,34 @@ pub static LIST_LAYER_VERSIONS: Operation = Operation {
     method: "GET",
     uri: "/2018-10-31/layers/{LayerName}/versions",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::LIST_LAYER_VERSIONS_REQUEST,
+        output: &schema::LIST_LAYER_VERSIONS_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
-pub static LIST_LAYERS: Operation =
-    Operation { name: "ListLayers", method: "GET", uri: "/2018-10-31/layers", status: 200, io: None };
+pub static LIST_LAYERS: Operation = Operation {
+    name: "ListLayers",
+    method: "GET",
+    uri: "/2018-10-31/layers",
+    status: 200,
+    io: Some(Io {
+        input: &schema::LIST_LAYERS_REQUEST,
+        output: &schema::LIST_LAYERS_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+        ],
+    }),
+};
 pub static LIST_PROVISIONED_CONCURRENCY_CONFIGS: Operation = Operation {
     name: "ListProvisionedConcurrencyConfigs",
     method: "GET",
@@ -731,7 +808,18 @@ pub static PUBLISH_LAYER_VERSION: Operation = Operation {
     method: "POST",
     uri: "/2018-10-31/layers/{LayerName}/versions",
     status: 201,
-    io: None,
+    io: Some(Io {
+        input: &schema::PUBLISH_LAYER_VERSION_REQUEST,
+        output: &schema::PUBLISH_LAYER_VERSION_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::CODE_STORAGE_EXCEEDED_EXCEPTION,
+        ],
+    }),
 };
 pub static PUBLISH_VERSION: Operation = Operation {
     name: "PublishVersion",
@@ -815,7 +903,19 @@ pub static REMOVE_LAYER_VERSION_PERMISSION: Operation = Operation {
     method: "DELETE",
     uri: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy/{StatementId}",
     status: 204,
-    io: None,
+    io: Some(Io {
+        input: &schema::REMOVE_LAYER_VERSION_PERMISSION_REQUEST,
+        output: &aws_wire::schema::UNIT,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::PRECONDITION_FAILED_EXCEPTION,
+        ],
+    }),
 };
 pub static REMOVE_PERMISSION: Operation = Operation {
     name: "RemovePermission",
@@ -996,20 +1096,29 @@ pub static UPDATE_FUNCTION_URL_CONFIG: Operation = Operation {
 };
 
 aws_wire::operations! { SERVICE;
+    ADD_LAYER_VERSION_PERMISSION: types::AddLayerVersionPermissionInput => types::AddLayerVersionPermissionOutput,
     CREATE_ALIAS: types::CreateAliasInput => types::AliasConfiguration,
     CREATE_FUNCTION: types::CreateFunctionInput => types::FunctionConfiguration,
     DELETE_ALIAS: types::DeleteAliasInput => (),
     DELETE_FUNCTION: types::DeleteFunctionInput => types::DeleteFunctionOutput,
+    DELETE_LAYER_VERSION: types::DeleteLayerVersionInput => (),
     GET_ACCOUNT_SETTINGS: types::GetAccountSettingsInput => types::GetAccountSettingsOutput,
     GET_ALIAS: types::GetAliasInput => types::AliasConfiguration,
     GET_FUNCTION: types::GetFunctionInput => types::GetFunctionOutput,
     GET_FUNCTION_CONFIGURATION: types::GetFunctionConfigurationInput => types::FunctionConfiguration,
+    GET_LAYER_VERSION: types::GetLayerVersionInput => types::GetLayerVersionResponse,
+    GET_LAYER_VERSION_BY_ARN: types::GetLayerVersionByArnInput => types::GetLayerVersionResponse,
+    GET_LAYER_VERSION_POLICY: types::GetLayerVersionPolicyInput => types::GetLayerVersionPolicyOutput,
     INVOKE: types::InvokeInput => types::InvokeOutput,
     LIST_ALIASES: types::ListAliasesInput => types::ListAliasesOutput,
     LIST_FUNCTIONS: types::ListFunctionsInput => types::ListFunctionsOutput,
+    LIST_LAYER_VERSIONS: types::ListLayerVersionsInput => types::ListLayerVersionsOutput,
+    LIST_LAYERS: types::ListLayersInput => types::ListLayersOutput,
     LIST_TAGS: types::ListTagsInput => types::ListTagsOutput,
     LIST_VERSIONS_BY_FUNCTION: types::ListVersionsByFunctionInput => types::ListVersionsByFunctionOutput,
+    PUBLISH_LAYER_VERSION: types::PublishLayerVersionInput => types::PublishLayerVersionOutput,
     PUBLISH_VERSION: types::PublishVersionInput => types::FunctionConfiguration,
+    REMOVE_LAYER_VERSION_PERMISSION: types::RemoveLayerVersionPermissionInput => (),
     TAG_RESOURCE: types::TagResourceInput => (),
     UNTAG_RESOURCE: types::UntagResourceInput => (),
     UPDATE_ALIAS: types::UpdateAliasInput => types::AliasConfiguration,
