@@ -131,7 +131,7 @@ impl Environment {
         let spec = spec(options, version, &id, &stream.name);
         let output = Arc::new(Mutex::new(Output::new(stream, Arc::clone(&options.sink), env.clone())));
         let failed = |failure| InitFailure { failure, output: Some(Arc::clone(&output)) };
-        version.interpreter.check(&version.code_dir).map_err(failed)?;
+        version.interpreter.check(version.bootstrap()).map_err(failed)?;
         let began = env.monotonic();
         let started = options.sandboxes.start(spec).await.map_err(|error| failed(start_failure(&error)))?;
         let (this, ready, exit) =
@@ -586,11 +586,11 @@ fn start_failure(error: &sandbox::Error) -> Failure {
 
 fn spec(options: &Options, version: &Version, id: &str, log_stream: &str) -> Spec {
     let credentials = (options.credentials)(version);
-    let launch = version.interpreter.launch();
+    let launch = version.interpreter.launch(version.bootstrap());
     Spec {
         id: id.to_owned(),
         code_dir: version.code_dir.clone(),
-        opt_dirs: Vec::new(),
+        opt_dirs: version.opt_dirs.clone(),
         binds: launch.binds,
         program: launch.program,
         args: launch.arguments,

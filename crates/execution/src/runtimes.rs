@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use sandbox::Bind;
@@ -295,21 +294,17 @@ impl Interpreter {
         }
     }
 
-    /// Refuses a custom runtime's package without an executable `bootstrap`.
-    pub(crate) fn check(&self, code_dir: &Path) -> Result<(), Failure> {
-        let Self::Custom { .. } = self else { return Ok(()) };
-        let metadata = fs::metadata(code_dir.join("bootstrap"));
-        let executable =
-            metadata.is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0);
-        if executable { Ok(()) } else { Err(Failure::NoBootstrap) }
+    /// Refuses a custom runtime without an executable `bootstrap`.
+    pub(crate) fn check(&self, bootstrap: Option<&Path>) -> Result<(), Failure> {
+        if self.is_custom() && bootstrap.is_none() { Err(Failure::NoBootstrap) } else { Ok(()) }
     }
 
     /// What a sandbox needs to run it. The command lines are those of `runtimes/README.md`.
-    pub(crate) fn launch(&self) -> Launch {
+    pub(crate) fn launch(&self, bootstrap: Option<&Path>) -> Launch {
         let Self::Hosted(hosted) = self else {
             return Launch {
                 binds: Vec::new(),
-                program: "/var/task/bootstrap".into(),
+                program: bootstrap.unwrap_or(Path::new("/var/task/bootstrap")).to_owned(),
                 arguments: Vec::new(),
             };
         };

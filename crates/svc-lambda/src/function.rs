@@ -9,6 +9,8 @@ use env::Timestamp;
 use execution::{Interpreter, Runtimes, Substitution};
 use serde::{Deserialize, Serialize};
 
+use crate::attached::Attached;
+
 /// A function as it is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Function {
@@ -54,6 +56,9 @@ pub(crate) struct Settings {
     pub variables: Option<BTreeMap<String, String>>,
     pub architecture: String,
     pub log_group: String,
+    /// In the order in which they cover each other, the last on top.
+    #[serde(default)]
+    pub layers: Vec<Attached>,
 }
 
 /// A package in the blob store.
@@ -64,6 +69,9 @@ pub(crate) struct Code {
     /// As `CodeSha256` shows it.
     pub sha256_base64: String,
     pub size_bytes: u64,
+    /// What it unpacks to; 0 of packages stored before it was counted.
+    #[serde(default)]
+    pub unzipped_bytes: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,6 +4,7 @@ use kv::Table;
 
 use crate::alias::Alias;
 use crate::function::Function;
+use crate::layer::{Layer, LayerVersion};
 use crate::published::Published;
 
 /// Account, region, function name.
@@ -12,6 +13,10 @@ pub(crate) type FunctionKey = (String, String, String);
 pub(crate) type VersionKey = (String, String, String, u64);
 /// A function's key and an alias' name.
 pub(crate) type AliasKey = (String, String, String, String);
+/// Account, region, layer name.
+pub(crate) type LayerKey = (String, String, String);
+/// A layer's key and a version's number.
+pub(crate) type LayerVersionKey = (String, String, String, u64);
 
 /// Every function, until it is deleted.
 pub(crate) const FUNCTIONS: Table<FunctionKey, Function> = Table::new(100, "lambda functions");
@@ -19,3 +24,8 @@ pub(crate) const FUNCTIONS: Table<FunctionKey, Function> = Table::new(100, "lamb
 pub(crate) const VERSIONS: Table<VersionKey, Published> = Table::new(101, "lambda versions");
 /// Every alias, until it or its function is deleted.
 pub(crate) const ALIASES: Table<AliasKey, Alias> = Table::new(102, "lambda aliases");
+/// Every layer that ever had a version.
+pub(crate) const LAYERS: Table<LayerKey, Layer> = Table::new(130, "lambda layers");
+/// Every version of a layer, until it is deleted.
+pub(crate) const LAYER_VERSIONS: Table<LayerVersionKey, LayerVersion> =
+    Table::new(131, "lambda layer versions");

@@ -3,9 +3,12 @@
 //! Start with `ops/create_function.rs` and `ops/invoke.rs`; `function.rs` has the record and its states.
 
 mod alias;
+mod attached;
 mod collect;
 mod function;
 mod keys;
+mod layer;
+mod layer_policy;
 mod log_shipping;
 mod name;
 mod ops;
@@ -74,20 +77,29 @@ pub fn service(config: Config) -> Service {
         shipment: config.shipment.into(),
     };
     Service::new(&api_lambda::SERVICE, Arc::new(state))
+        .op(ops::add_layer_version_permission)
         .op(ops::create_alias)
         .op(ops::create_function)
         .op(ops::delete_alias)
         .op(ops::delete_function)
+        .op(ops::delete_layer_version)
         .op(ops::get_account_settings)
         .op(ops::get_alias)
         .op(ops::get_function)
         .op(ops::get_function_configuration)
+        .op(ops::get_layer_version)
+        .op(ops::get_layer_version_by_arn)
+        .op(ops::get_layer_version_policy)
         .op(ops::invoke)
         .op(ops::list_aliases)
         .op(ops::list_functions)
+        .op(ops::list_layer_versions)
+        .op(ops::list_layers)
         .op(ops::list_tags)
         .op(ops::list_versions_by_function)
+        .op(ops::publish_layer_version)
         .op(ops::publish_version)
+        .op(ops::remove_layer_version_permission)
         .op(ops::tag_resource)
         .op(ops::untag_resource)
         .op(ops::update_alias)

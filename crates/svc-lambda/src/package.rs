@@ -18,7 +18,7 @@ use bytes::Bytes;
 use env::Env;
 use zip::ZipArchive;
 
-use crate::function::Code;
+use crate::function::{Code, Settings};
 
 /// Of a zip that is sent with the request.
 pub(crate) const ZIPPED_BYTES_MAX: usize = 52_428_800;
@@ -70,12 +70,17 @@ impl Packages {
         }
         let staging = self.staging();
         let unpacked = unpack_in_background(Cursor::new(zip.clone()), staging.clone()).await;
-        unpacked.map_err(refusal)?;
+        let unzipped_bytes = unpacked.map_err(refusal)?;
         let stored = self.blobs.put(&mut zip.as_ref(), ZIPPED_BYTES_MAX as u64).await;
         let blob = stored.map_err(AwsError::internal)?;
         let sha256 = blob.digest.to_string();
         self.adopt(&staging, &sha256).map_err(AwsError::internal)?;
-        Ok(Code { sha256, sha256_base64: BASE64.encode(blob.digest.as_bytes()), size_bytes: blob.size_bytes })
+        Ok(Code {
+            sha256,
+            sha256_base64: BASE64.encode(blob.digest.as_bytes()),
+            size_bytes: blob.size_bytes,
+            unzipped_bytes,
+        })
     }
 
     /// The unpacked tree of `code`, made from the blob if it is not there.
@@ -98,6 +103,19 @@ impl Packages {
             .map_err(AwsError::internal)?;
         self.adopt(&staging, &code.sha256).map_err(AwsError::internal)?;
         Ok(tree)
+    }
+
+    /// The trees of a function's code and of its layers.
+    ///
+    /// # Errors
+    /// As [`Packages::tree`].
+    pub(crate) async fn trees(&self, settings: &Settings) -> Result<(PathBuf, Vec<PathBuf>)> {
+        let code = self.tree(&settings.code).await?;
+        let mut layers = Vec::with_capacity(settings.layers.len());
+        for layer in &settings.layers {
+            layers.push(self.tree(&layer.code).await?);
+        }
+        Ok((code, layers))
     }
 
     /// Removes the packages that `is_used` does not know and that nobody has put for [`UNUSED_KEPT`].
@@ -164,7 +182,7 @@ fn is_ours(error: &io::Error) -> bool {
     ) || error.raw_os_error().is_some_and(|code| code == 5 || code == 24)
 }
 
-async fn unpack_in_background(zip: Cursor<Bytes>, target: PathBuf) -> Result<(), Unpack> {
+async fn unpack_in_background(zip: Cursor<Bytes>, target: PathBuf) -> Result<u64, Unpack> {
     let work = tokio::task::spawn_blocking(move || {
         let unpacked = unpack(zip, &target);
         if unpacked.is_err() {
@@ -176,7 +194,8 @@ async fn unpack_in_background(zip: Cursor<Bytes>, target: PathBuf) -> Result<(),
     work.await.unwrap_or_else(|panic| Err(Unpack::Io(io::Error::other(panic))))
 }
 
-fn unpack(zip: impl Read + Seek, target: &Path) -> Result<(), Unpack> {
+/// Unpacks a zip; gives the size of all its files.
+fn unpack(zip: impl Read + Seek, target: &Path) -> Result<u64, Unpack> {
     let mut archive = ZipArchive::new(zip)?;
     if archive.is_empty() {
         return Err(Unpack::Empty);
@@ -220,7 +239,7 @@ fn unpack(zip: impl Read + Seek, target: &Path) -> Result<(), Unpack> {
     for (path, text) in links {
         symlink(text, path)?;
     }
-    Ok(())
+    Ok(UNZIPPED_BYTES_MAX - left)
 }
 
 /// What everybody may do with a file: the function's user is not its owner, and packages made by a script often let

@@ -46,7 +46,7 @@ async fn try_settle(cx: &Ctx, key: &FunctionKey) -> Result<(), kv::Error> {
     if !function.is_settling() {
         return Ok(());
     }
-    let prepared = cx.state.packages.tree(&function.wanted.code).await;
+    let prepared = cx.state.packages.trees(&function.wanted).await;
     if let Err(error) = &prepared {
         tracing::error!(%error, cause = ?error.cause, function = key.2, "prepare a package");
     }

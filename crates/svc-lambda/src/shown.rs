@@ -5,6 +5,7 @@ use env::Timestamp;
 use execution::Runtimes;
 use sha2::{Digest as _, Sha256};
 
+use crate::attached::Attached;
 use crate::function::{Function, LastUpdate, Settings, State};
 use crate::name::{FunctionName, LATEST};
 use crate::published::Published;
@@ -147,6 +148,8 @@ impl<'a> Shown<'a> {
                 log_group: Some(settings.log_group.clone()),
                 ..api::LoggingConfig::default()
             }),
+            layers: Some(settings.layers.iter().map(Attached::shown).collect::<Vec<_>>())
+                .filter(|layers| !layers.is_empty()),
             ..api::FunctionConfiguration::default()
         }
     }
@@ -179,7 +182,7 @@ fn runtime_version(runtime: &str, region: &str, runtimes: &Runtimes) -> api::Run
 }
 
 /// `2026-11-23T10:11:12.345+0000`
-fn last_modified(at: Timestamp) -> String {
+pub(crate) fn last_modified(at: Timestamp) -> String {
     let moment =
         time::OffsetDateTime::from_unix_timestamp(at.as_secs()).unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
     let format = time::macros::format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]");

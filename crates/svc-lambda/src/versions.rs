@@ -137,7 +137,7 @@ async fn ready(
     generation: &str,
 ) -> Result<Arc<Version>> {
     let (interpreter, substitution) = live.interpreter(&cx.state.runtimes)?;
-    let code_dir = cx.state.packages.tree(&live.code).await?;
+    let (code_dir, opt_dirs) = cx.state.packages.trees(live).await?;
     Ok(Arc::new(Version {
         account: Arc::clone(&cx.caller.account),
         region: Arc::clone(&cx.caller.region),
@@ -154,6 +154,7 @@ async fn ready(
         timeout: live.timeout(),
         variables: live.variables.clone().unwrap_or_default(),
         code_dir,
+        opt_dirs,
         role: live.role.clone(),
         log_group: live.log_group.clone(),
         json_logs: false,

@@ -220,7 +220,6 @@ async fn what_is_not_honoured_is_refused_by_name() {
         ),
         ("KMSKeyArn", json!({ "KMSKeyArn": "arn:aws:kms:us-east-1:000000000000:key/k" })),
         ("TracingConfig Active", json!({ "TracingConfig": { "Mode": "Active" } })),
-        ("Layers", json!({ "Layers": [format!("{arn}:layer:l:1")] })),
         (
             "FileSystemConfigs",
             json!({ "FileSystemConfigs": [{

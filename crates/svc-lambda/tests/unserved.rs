@@ -9,7 +9,6 @@ async fn operations_that_aws_has_are_refused_by_name() {
     for (method, path, operation) in [
         ("GET", "/2015-03-31/functions/f/policy", "GetPolicy"),
         ("GET", "/2015-03-31/event-source-mappings/", "ListEventSourceMappings"),
-        ("GET", "/2018-10-31/layers", "ListLayers"),
         ("POST", "/2021-11-15/functions/f/response-streaming-invocations", "InvokeWithResponseStream"),
         ("PUT", "/2017-10-31/functions/f/concurrency", "PutFunctionConcurrency"),
         ("GET", "/2021-10-31/functions/f/url", "GetFunctionUrlConfig"),

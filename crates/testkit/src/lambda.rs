@@ -16,10 +16,12 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::pools::{options, python};
 use crate::wire::request;
-use crate::{Answer, Ground, Scripted, Wire, package, soon};
+use crate::{Answer, Ground, Scripted, Wire, package, package_of, soon};
 
 /// Where CreateFunction and ListFunctions are.
 const FUNCTIONS: &str = "/2015-03-31/functions";
+/// How long another account's session lasts.
+const HOUR: std::time::Duration = std::time::Duration::from_secs(60 * 60);
 
 /// A platform with functions.
 pub struct Lambda {
@@ -116,6 +118,24 @@ impl Lambda {
     pub async fn function(&self, name: &str, handler: &str) {
         self.create(&Self::creation(name, handler)).await.ok();
         self.settled(name).await;
+    }
+
+    /// Publishes a version of a layer that holds these files; what the answer shows.
+    pub async fn layer(&self, name: &str, files: &[(&str, &str)]) -> Json {
+        let files = files.iter().map(|(name, text)| (*name, 0o755, text.as_bytes())).collect::<Vec<_>>();
+        let content = json!({ "ZipFile": BASE64.encode(package_of(&files)) });
+        let path = format!("/2018-10-31/layers/{name}/versions");
+        self.call("POST", &path, &json!({ "Content": content })).await.ok()
+    }
+
+    /// A request of another account's.
+    pub async fn call_as(&self, account: &str, method: &str, path: &str, body: &Json) -> Answer {
+        let role = format!("arn:aws:iam::{account}:role/r");
+        let token = self.wire.sessions().mint(&role, "s", account, self.wire.env.now().after(HOUR));
+        let headers =
+            [("content-type", "application/json"), ("x-amz-security-token", token.session_token.as_str())];
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        self.wire.send(request(method, path, "lambda", &headers, body)).await
     }
 
     /// A function's configuration.

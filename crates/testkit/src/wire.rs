@@ -41,12 +41,14 @@ impl Ground {
     /// The platform with these services; their jobs do not run yet.
     pub fn serve(self, services: Vec<Service>) -> Wire {
         let platform = Platform::new(self.kv.clone(), self.env.clone(), services);
-        let gateway = Gateway::new(
-            platform.clone(),
-            Authenticator::new(Mode::Open, Arc::new(NoKeys), SessionKeys::new([0; 32])),
-        );
+        let gateway =
+            Gateway::new(platform.clone(), Authenticator::new(Mode::Open, Arc::new(NoKeys), sessions()));
         Wire { gateway, platform, clock: self.clock, env: self.env, kv: self.kv, jobs: Mutex::default() }
     }
+}
+
+fn sessions() -> SessionKeys {
+    SessionKeys::new([0; 32])
 }
 
 /// A platform and the way to it.
@@ -60,6 +62,11 @@ pub struct Wire {
 }
 
 impl Wire {
+    /// What makes the sessions that it believes.
+    pub fn sessions(&self) -> SessionKeys {
+        sessions()
+    }
+
     /// Starts the services' background jobs.
     pub fn start_jobs(&self) {
         *self.jobs.lock().expect("no panic while held") =

@@ -5,6 +5,7 @@ use api_lambda::{CreateFunctionInput, FunctionCode, FunctionConfiguration, Packa
 use aws_wire::{AwsError, Result};
 
 use crate::Ctx;
+use crate::attached::{self, Wanted};
 use crate::function::{FORMAT, Function, Settings, State};
 use crate::keys::FUNCTIONS;
 use crate::name::{FunctionName, NAME_LENGTH_MAX};
@@ -26,6 +27,7 @@ pub(crate) async fn create_function(cx: Ctx, input: CreateFunctionInput) -> Resu
     settings::check_tags(&tags)?;
     let architecture = settings::architecture(input.architectures.as_deref())?;
     let log_group = settings::log_group(input.logging_config.as_ref())?;
+    let layers = Wanted::parse(&cx.caller, input.layers.as_deref().unwrap_or_default())?;
     let exists = || errors::resource_conflict_exception(format!("Function already exist: {}", name.name));
     let key = name.key();
     // Before the package is unpacked: a deploy script that runs twice should learn so at once.
@@ -51,6 +53,7 @@ pub(crate) async fn create_function(cx: Ctx, input: CreateFunctionInput) -> Resu
             variables,
             architecture: architecture.unwrap_or_else(|| "x86_64".to_owned()),
             log_group: log_group.unwrap_or_else(|| format!("/aws/lambda/{}", name.name)),
+            layers: Vec::new(),
         },
         live: None,
         state: State::Pending,
@@ -69,6 +72,8 @@ pub(crate) async fn create_function(cx: Ctx, input: CreateFunctionInput) -> Resu
                 return Err(exists());
             }
             let mut function = created.clone();
+            function.wanted.layers = layers.find(tx, &cx.caller)?;
+            attached::check_size(&function.wanted)?;
             let published =
                 publication.as_ref().map(|publication| publication.publish(tx, &key, &mut function));
             FUNCTIONS.put(tx, &key, &function)?;
@@ -108,7 +113,6 @@ fn check_honoured(input: &CreateFunctionInput) -> Result<()> {
         dead_letter: input.dead_letter_config.as_ref(),
         kms_key_arn: input.kms_key_arn.as_deref(),
         tracing: input.tracing_config.as_ref(),
-        layers: input.layers.as_deref(),
         file_systems: input.file_system_configs.as_ref().is_some_and(|list| !list.is_empty()),
         image: input.image_config.is_some() || input.package_type == Some(PackageType::Image),
         snap_start: input.snap_start.as_ref(),

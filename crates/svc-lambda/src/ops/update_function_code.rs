@@ -5,6 +5,7 @@ use aws_wire::Result;
 
 use super::update_function_configuration::update;
 use crate::Ctx;
+use crate::attached;
 use crate::name::FunctionName;
 use crate::published::Publication;
 use crate::settings;
@@ -43,9 +44,10 @@ pub(crate) async fn update_function_code(
         return Ok(Shown::from(&function).configuration(&name, &cx.state.runtimes));
     }
     let publication = (input.publish == Some(true)).then(|| Publication::new(&cx, None));
-    update(&cx, &name, input.revision_id.as_deref(), publication.as_ref(), |wanted| {
+    update(&cx, &name, input.revision_id.as_deref(), publication.as_ref(), |_, wanted| {
         wanted.code = code.clone();
         wanted.architecture = architecture.clone().unwrap_or_else(|| wanted.architecture.clone());
+        attached::check_size(wanted)
     })
     .await
 }

@@ -2,8 +2,10 @@
 
 use api_lambda::{FunctionConfiguration, UpdateFunctionConfigurationInput};
 use aws_wire::{AwsError, Result};
+use kv::Tx;
 
 use crate::Ctx;
+use crate::attached::{self, Wanted};
 use crate::function::Settings;
 use crate::keys::FUNCTIONS;
 use crate::name::FunctionName;
@@ -21,8 +23,17 @@ pub(crate) async fn update_function_configuration(
     let variables = input.environment.as_ref().and_then(|environment| environment.variables.as_ref());
     variables.map(settings::check_variables).transpose()?;
     let log_group = settings::log_group(input.logging_config.as_ref())?;
+    let layers = input.layers.as_deref().map(|arns| Wanted::parse(&cx.caller, arns)).transpose()?;
     let revision_id = input.revision_id.as_deref();
-    update(&cx, &name, revision_id, None, |wanted| apply(wanted, &input, log_group.as_deref())).await
+    update(&cx, &name, revision_id, None, |tx, wanted| {
+        apply(wanted, &input, log_group.as_deref());
+        if let Some(layers) = &layers {
+            wanted.layers = layers.find(tx, &cx.caller)?;
+            attached::check_size(wanted)?;
+        }
+        Ok(())
+    })
+    .await
 }
 
 fn check_honoured(input: &UpdateFunctionConfigurationInput) -> Result<()> {
@@ -31,7 +42,6 @@ fn check_honoured(input: &UpdateFunctionConfigurationInput) -> Result<()> {
         dead_letter: input.dead_letter_config.as_ref(),
         kms_key_arn: input.kms_key_arn.as_deref(),
         tracing: input.tracing_config.as_ref(),
-        layers: input.layers.as_deref(),
         file_systems: input.file_system_configs.as_ref().is_some_and(|list| !list.is_empty()),
         image: input.image_config.is_some(),
         snap_start: input.snap_start.as_ref(),
@@ -72,13 +82,13 @@ fn apply(wanted: &mut Settings, input: &UpdateFunctionConfigurationInput, log_gr
 /// so.
 ///
 /// # Errors
-/// 404 without the function, 409 while another change is under way, 412 for another revision.
+/// 404 without the function, 409 while another change is under way, 412 for another revision; those of `change`.
 pub(super) async fn update(
     cx: &Ctx,
     name: &FunctionName,
     revision_id: Option<&str>,
     publication: Option<&Publication>,
-    change: impl Fn(&mut Settings),
+    change: impl Fn(&mut Tx, &mut Settings) -> Result<()>,
 ) -> Result<FunctionConfiguration> {
     let key = name.key();
     let (now, new_revision_id) = (cx.env.now(), cx.env.uuid().to_string());
@@ -88,7 +98,7 @@ pub(super) async fn update(
             let mut function = FUNCTIONS.get(tx, &key)?.ok_or_else(|| name.not_found())?;
             function.check_settled()?;
             function.check_revision(revision_id)?;
-            change(&mut function.wanted);
+            change(tx, &mut function.wanted)?;
             function.touch(&new_revision_id, now);
             let published = publication.map(|publication| publication.publish(tx, &key, &mut function));
             FUNCTIONS.put(tx, &key, &function)?;
