@@ -6,7 +6,7 @@ use std::pin::pin;
 
 use aws_wire::Response;
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -14,6 +14,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::TaskTracker;
 
+use crate::download::{self, Content};
 use crate::{Gateway, body};
 
 /// Where a load balancer or a script asks whether the platform is up.
@@ -74,13 +75,10 @@ impl Gateway {
         }
     }
 
-    async fn respond(
-        &self,
-        request: http::Request<Incoming>,
-    ) -> Result<http::Response<Full<Bytes>>, Infallible> {
+    async fn respond(&self, request: http::Request<Incoming>) -> Result<http::Response<Answer>, Infallible> {
         let (parts, incoming) = request.into_parts();
         if parts.uri.path() == HEALTH_PATH {
-            return Ok(http::Response::new(Full::from("{\"status\":\"ready\"}")));
+            return Ok(http::Response::new(Either::Left(Full::from("{\"status\":\"ready\"}"))));
         }
         let mut request = aws_wire::Request {
             method: parts.method,
@@ -89,6 +87,9 @@ impl Gateway {
             headers: parts.headers,
             body: Bytes::new(),
         };
+        if let Some(digest) = download::wanted(&request.path) {
+            return Ok(self.download(request, digest).await);
+        }
         match body::read(incoming).await {
             Ok(body) => request.body = body,
             Err(body::Error::TooLarge) => return Ok(into_http(self.refuse_size(&request))),
@@ -96,7 +97,7 @@ impl Gateway {
                 tracing::debug!(%error, "read a body");
                 return Ok(http::Response::builder()
                     .status(400)
-                    .body(Full::default())
+                    .body(Either::Left(Full::default()))
                     .expect("a status is valid"));
             }
         }
@@ -104,8 +105,11 @@ impl Gateway {
     }
 }
 
-fn into_http(response: Response) -> http::Response<Full<Bytes>> {
-    let mut http = http::Response::new(Full::from(response.body));
+/// What goes out: an answer in one piece, or a package piece by piece.
+pub(crate) type Answer = Either<Full<Bytes>, Content>;
+
+pub(crate) fn into_http(response: Response) -> http::Response<Answer> {
+    let mut http = http::Response::new(Either::Left(Full::from(response.body)));
     *http.status_mut() =
         http::StatusCode::from_u16(response.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
     *http.headers_mut() = response.headers;

@@ -13,6 +13,8 @@ pub struct Ctx<S = ()> {
     pub caller: Caller,
     /// What the answer's `x-amzn-RequestId` says; a UUID.
     pub request_id: Arc<str>,
+    /// The authority that the client reached the platform by, for URLs that it is to follow.
+    pub host: Arc<str>,
     pub kv: Kv,
     pub env: Env,
     pub state: Arc<S>,
@@ -24,6 +26,7 @@ impl<S> Clone for Ctx<S> {
         Self {
             caller: self.caller.clone(),
             request_id: Arc::clone(&self.request_id),
+            host: Arc::clone(&self.host),
             kv: self.kv.clone(),
             env: self.env.clone(),
             state: Arc::clone(&self.state),
@@ -43,6 +46,12 @@ impl<S> Ctx<S> {
         Ok(I::Output::from_value(output))
     }
 
+    /// The same surroundings of a client that came by this authority.
+    #[must_use]
+    pub fn reached_by(&self, host: &str) -> Self {
+        Self { host: host.into(), ..self.clone() }
+    }
+
     /// The same surroundings for another caller.
     #[must_use]
     pub fn as_caller(&self, caller: Caller) -> Self {
@@ -53,6 +62,7 @@ impl<S> Ctx<S> {
         Ctx {
             caller: self.caller.clone(),
             request_id: Arc::clone(&self.request_id),
+            host: Arc::clone(&self.host),
             kv: self.kv.clone(),
             env: self.env.clone(),
             state,

@@ -11,3 +11,6 @@ pub use caller::{Caller, Principal};
 pub use ctx::Ctx;
 pub use platform::Platform;
 pub use register::Service;
+
+/// Where packages can be had by presigned URL; the rest of the path is the package's SHA-256. No bucket is called so.
+pub const PACKAGES_PATH: &str = "/_lambent/packages/";

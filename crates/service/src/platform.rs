@@ -11,6 +11,9 @@ use tokio::task::JoinSet;
 
 use crate::{Caller, Ctx, Service};
 
+/// Where the platform is for a client that does not say how it came.
+const DEFAULT_HOST: &str = "localhost:4566";
+
 /// The services of this process. Cheap to clone.
 #[derive(Clone)]
 pub struct Platform(Arc<Inner>);
@@ -51,6 +54,7 @@ impl Platform {
         Ctx {
             caller,
             request_id,
+            host: DEFAULT_HOST.into(),
             kv: kv.clone(),
             env: env.clone(),
             state: Arc::new(()),

@@ -8,9 +8,11 @@ use kv::{Direction, Read, Span};
 use serde::{Deserialize, Serialize};
 use service::Caller;
 
+use crate::Ctx;
 use crate::function::Code;
 use crate::keys::{LAYER_VERSIONS, LAYERS, LayerKey, LayerVersionKey};
 use crate::layer_policy::Statement;
+use crate::locations::location;
 use crate::shown::last_modified;
 
 /// Versions read at once when one that fits is looked for.
@@ -265,10 +267,11 @@ impl LayerVersion {
     }
 
     /// As the operations on one version show it.
-    pub(crate) fn shown(&self, layer: &LayerName) -> api::GetLayerVersionResponse {
+    pub(crate) fn shown(&self, cx: &Ctx, layer: &LayerName) -> api::GetLayerVersionResponse {
         let listed = self.listed(layer);
         api::GetLayerVersionResponse {
             content: Some(api::LayerVersionContentOutput {
+                location: location(cx, &cx.state.presigner, &self.code),
                 code_sha256: Some(self.code.sha256_base64.clone()),
                 code_size: i64::try_from(self.code.size_bytes).ok(),
                 ..api::LayerVersionContentOutput::default()

@@ -9,8 +9,10 @@ mod function;
 mod keys;
 mod layer;
 mod layer_policy;
+mod locations;
 mod log_shipping;
 mod name;
+mod objects;
 mod ops;
 mod package;
 mod page;
@@ -18,11 +20,13 @@ mod published;
 mod settings;
 mod settle;
 mod shown;
+mod source;
 mod versions;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use aws_auth::Presigner;
 use blob::Blobs;
 use env::Env;
 use execution::{Pools, Runtimes};
@@ -30,6 +34,7 @@ use service::Service;
 use tokio::sync::mpsc;
 
 pub use log_shipping::{LogShipper, Shipment};
+pub use objects::{Object, ObjectName, ObjectRefused, Objects};
 
 use crate::keys::FunctionKey;
 use crate::package::Packages;
@@ -45,6 +50,10 @@ pub struct Config {
     pub env: Env,
     /// The other end of the `LogShipper` that the pools write to.
     pub shipment: Shipment,
+    /// Signs the URLs that packages can be downloaded by.
+    pub presigner: Presigner,
+    /// Where packages are fetched from; without one such requests are refused.
+    pub objects: Option<Arc<dyn Objects>>,
 }
 
 /// The service's state.
@@ -52,6 +61,8 @@ pub(crate) struct Lambda {
     pools: Pools,
     runtimes: Arc<Runtimes>,
     packages: Packages,
+    presigner: Presigner,
+    objects: Option<Arc<dyn Objects>>,
     versions: Versions,
     /// Functions that wait to be made live.
     to_settle: mpsc::Sender<FunctionKey>,
@@ -71,6 +82,8 @@ pub fn service(config: Config) -> Service {
         pools: config.pools,
         runtimes: config.runtimes,
         packages: Packages::new(config.blobs, config.trees, config.env),
+        presigner: config.presigner,
+        objects: config.objects,
         versions: Versions::default(),
         to_settle,
         settling: settling.into(),

@@ -16,6 +16,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use blob::Blobs;
 use bytes::Bytes;
 use env::Env;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _};
 use zip::ZipArchive;
 
 use crate::function::{Code, Settings};
@@ -51,6 +52,15 @@ enum Unpack {
     Hostile,
 }
 
+/// Why a stream is in no file.
+#[derive(Debug, thiserror::Error)]
+enum Spool {
+    #[error("the package is too large")]
+    TooLarge,
+    #[error("copy the package")]
+    Io(#[from] io::Error),
+}
+
 impl Packages {
     pub(crate) fn new(blobs: Arc<dyn Blobs>, trees: PathBuf, env: Env) -> Self {
         Self { blobs, trees, env }
@@ -69,18 +79,63 @@ impl Packages {
             return Err(AwsError::common("RequestEntityTooLargeException", 413, message));
         }
         let staging = self.staging();
-        let unpacked = unpack_in_background(Cursor::new(zip.clone()), staging.clone()).await;
-        let unzipped_bytes = unpacked.map_err(refusal)?;
-        let stored = self.blobs.put(&mut zip.as_ref(), ZIPPED_BYTES_MAX as u64).await;
+        let unzipped_bytes = unpack_in_background(Cursor::new(zip.clone()), staging.clone()).await;
+        self.keep(&mut zip.as_ref(), &staging, unzipped_bytes.map_err(refusal)?).await
+    }
+
+    /// As [`Packages::store`], for packages that come in a stream and may be larger.
+    ///
+    /// # Errors
+    /// As [`Packages::store`]; also when the stream fails.
+    pub(crate) async fn store_streamed(&self, source: impl AsyncRead + Send + Unpin) -> Result<Code> {
+        let mut zip = match self.spool(source).await {
+            Ok(zip) => zip,
+            Err(Spool::TooLarge) => return Err(refusal(Unpack::TooLarge)),
+            Err(Spool::Io(error)) => return Err(AwsError::internal(error)),
+        };
+        if zip.metadata().await.map_err(AwsError::internal)?.len() == 0 {
+            return Err(empty());
+        }
+        let staging = self.staging();
+        let copy = zip.try_clone().await.map_err(AwsError::internal)?.into_std().await;
+        let unzipped_bytes = unpack_in_background(copy, staging.clone()).await.map_err(refusal)?;
+        zip.rewind().await.map_err(AwsError::internal)?;
+        self.keep(&mut zip, &staging, unzipped_bytes).await
+    }
+
+    /// Stores a zip whose unpacked tree is at `staging`.
+    async fn keep(
+        &self,
+        zip: &mut (dyn AsyncRead + Send + Unpin),
+        staging: &Path,
+        unzipped_bytes: u64,
+    ) -> Result<Code> {
+        let stored = self.blobs.put(zip, UNZIPPED_BYTES_MAX).await;
         let blob = stored.map_err(AwsError::internal)?;
         let sha256 = blob.digest.to_string();
-        self.adopt(&staging, &sha256).map_err(AwsError::internal)?;
+        self.adopt(staging, &sha256).map_err(AwsError::internal)?;
         Ok(Code {
             sha256,
             sha256_base64: BASE64.encode(blob.digest.as_bytes()),
             size_bytes: blob.size_bytes,
             unzipped_bytes,
         })
+    }
+
+    /// Puts a stream into a file that has no name, so that nothing of it stays.
+    async fn spool(&self, source: impl AsyncRead + Send + Unpin) -> Result<tokio::fs::File, Spool> {
+        let path = self.staging();
+        // Not in the background: a future dropped meanwhile would leave a file made after its removal.
+        let file = File::options().read(true).write(true).create_new(true).open(&path)?;
+        fs::remove_file(&path)?;
+        let mut file = tokio::fs::File::from_std(file);
+        let copied = tokio::io::copy(&mut source.take(UNZIPPED_BYTES_MAX + 1), &mut file).await?;
+        if copied > UNZIPPED_BYTES_MAX {
+            return Err(Spool::TooLarge);
+        }
+        file.flush().await?;
+        file.rewind().await?;
+        Ok(file)
     }
 
     /// The unpacked tree of `code`, made from the blob if it is not there.
@@ -94,13 +149,10 @@ impl Packages {
         }
         let digest = code.sha256.parse().map_err(AwsError::internal)?;
         let reader = self.blobs.get(digest).await.map_err(AwsError::internal)?;
-        let mut reader = reader.ok_or_else(|| AwsError::internal(format!("the package {digest} is gone")))?;
-        let mut zip = Vec::new();
-        tokio::io::AsyncReadExt::read_to_end(&mut reader, &mut zip).await.map_err(AwsError::internal)?;
+        let reader = reader.ok_or_else(|| AwsError::internal(format!("the package {digest} is gone")))?;
+        let zip = self.spool(reader).await.map_err(AwsError::internal)?.into_std().await;
         let staging = self.staging();
-        unpack_in_background(Cursor::new(Bytes::from(zip)), staging.clone())
-            .await
-            .map_err(AwsError::internal)?;
+        unpack_in_background(zip, staging.clone()).await.map_err(AwsError::internal)?;
         self.adopt(&staging, &code.sha256).map_err(AwsError::internal)?;
         Ok(tree)
     }
@@ -182,7 +234,10 @@ fn is_ours(error: &io::Error) -> bool {
     ) || error.raw_os_error().is_some_and(|code| code == 5 || code == 24)
 }
 
-async fn unpack_in_background(zip: Cursor<Bytes>, target: PathBuf) -> Result<u64, Unpack> {
+async fn unpack_in_background(
+    zip: impl Read + Seek + Send + 'static,
+    target: PathBuf,
+) -> Result<u64, Unpack> {
     let work = tokio::task::spawn_blocking(move || {
         let unpacked = unpack(zip, &target);
         if unpacked.is_err() {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use aws_auth::Presigner;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use blob::{Blob, BlobReader, Blobs, BoxFuture, Digest, DiskBlobs, Stored};
@@ -14,8 +15,9 @@ use svc_lambda::LogShipper;
 use tokio::io::AsyncRead;
 use tokio::sync::{Semaphore, watch};
 
+use crate::objects::Objects;
 use crate::pools::{options, python};
-use crate::wire::request;
+use crate::wire::{request, sessions};
 use crate::{Answer, Ground, Scripted, Wire, package, package_of, soon};
 
 /// Where CreateFunction and ListFunctions are.
@@ -52,6 +54,18 @@ impl Lambda {
     /// # Panics
     /// When there is no temporary folder.
     pub async fn with(change: impl FnOnce(Options) -> Options) -> Self {
+        Self::made(change, None).await
+    }
+
+    /// One that fetches packages from `objects`.
+    pub async fn with_objects(objects: Objects) -> Self {
+        Self::made(|options| options, Some(Arc::new(objects))).await
+    }
+
+    async fn made(
+        change: impl FnOnce(Options) -> Options,
+        objects: Option<Arc<dyn svc_lambda::Objects>>,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let trees = folder.path().join("trees");
         std::fs::create_dir(&trees).expect("a folder can be made");
@@ -73,8 +87,11 @@ impl Lambda {
             trees,
             env: ground.env.clone(),
             shipment,
+            presigner: Presigner::new(sessions()),
+            objects,
         });
-        let wire = ground.serve(vec![lambda, svc_logs::service()]);
+        let wire = ground
+            .serve_with(vec![lambda, svc_logs::service()], Some(Arc::clone(&packages) as Arc<dyn Blobs>));
         wire.start_jobs();
         Self { wire, sandboxes, pools, shipper, packages, folder }
     }
@@ -237,6 +254,20 @@ impl Lambda {
     pub fn release_packages(&self) {
         self.packages.closed.store(false, Ordering::Release);
         self.packages.passes.add_permits(Semaphore::MAX_PERMITS / 2);
+    }
+
+    /// Changes a byte at the end of every stored package.
+    ///
+    /// # Panics
+    /// When they can't be written.
+    pub async fn damage_packages(&self) {
+        for stored in self.packages.disk.list(None).await.expect("a list") {
+            let name = stored.blob.digest.to_string();
+            let path = self.folder.path().join("blobs").join(&name[..2]).join(&name);
+            let mut bytes = std::fs::read(&path).expect("a blob is a file");
+            *bytes.last_mut().expect("it has bytes") ^= 1;
+            std::fs::write(&path, bytes).expect("a file can be written");
+        }
     }
 
     /// Loses every package, stored and unpacked.

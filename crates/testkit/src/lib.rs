@@ -7,6 +7,7 @@
 mod http1;
 mod lambda;
 mod logs;
+mod objects;
 mod package;
 mod pools;
 mod runtime;
@@ -19,6 +20,7 @@ use std::time::Duration;
 pub use http1::{Connection, Reply};
 pub use lambda::Lambda;
 pub use logs::Logs;
+pub use objects::Objects;
 pub use package::{package, package_of};
 pub use pools::{Records, invocation, options, version};
 pub use runtime::{Runtime, Work};

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use aws_auth::{Authenticator, DEFAULT_ACCOUNT, DEFAULT_REGION, Mode, NoKeys, SessionKeys};
 use aws_wire::Request;
+use blob::Blobs;
 use bytes::Bytes;
 use env::{Env, ManualClock, Timestamp};
 use gateway::Gateway;
@@ -40,14 +41,22 @@ impl Ground {
 
     /// The platform with these services; their jobs do not run yet.
     pub fn serve(self, services: Vec<Service>) -> Wire {
+        self.serve_with(services, None)
+    }
+
+    /// As [`Ground::serve`], with packages that can be downloaded.
+    pub fn serve_with(self, services: Vec<Service>, packages: Option<Arc<dyn Blobs>>) -> Wire {
         let platform = Platform::new(self.kv.clone(), self.env.clone(), services);
-        let gateway =
-            Gateway::new(platform.clone(), Authenticator::new(Mode::Open, Arc::new(NoKeys), sessions()));
+        let authenticator = Authenticator::new(Mode::Open, Arc::new(NoKeys), sessions());
+        let gateway = match packages {
+            Some(packages) => Gateway::with_packages(platform.clone(), authenticator, packages),
+            None => Gateway::new(platform.clone(), authenticator),
+        };
         Wire { gateway, platform, clock: self.clock, env: self.env, kv: self.kv, jobs: Mutex::default() }
     }
 }
 
-fn sessions() -> SessionKeys {
+pub(crate) fn sessions() -> SessionKeys {
     SessionKeys::new([0; 32])
 }
 

@@ -12,6 +12,7 @@ use crate::name::{FunctionName, NAME_LENGTH_MAX};
 use crate::published::Publication;
 use crate::settings::{self, Unhonoured};
 use crate::shown::Shown;
+use crate::source::{Asked, Package, Source};
 
 const OPERATION: &str = "CreateFunction";
 
@@ -28,13 +29,14 @@ pub(crate) async fn create_function(cx: Ctx, input: CreateFunctionInput) -> Resu
     let architecture = settings::architecture(input.architectures.as_deref())?;
     let log_group = settings::log_group(input.logging_config.as_ref())?;
     let layers = Wanted::parse(&cx.caller, input.layers.as_deref().unwrap_or_default())?;
+    let package = package(&cx, input.code)?;
     let exists = || errors::resource_conflict_exception(format!("Function already exist: {}", name.name));
     let key = name.key();
     // Before the package is unpacked: a deploy script that runs twice should learn so at once.
     if FUNCTIONS.get(&cx.kv.snapshot().await?, &key)?.is_some() {
         return Err(exists());
     }
-    let code = cx.state.packages.store(zip(input.code)?).await?;
+    let code = package.store(&cx).await?;
     let unsigned = |value: Option<i32>, default| value.and_then(|v| u32::try_from(v).ok()).unwrap_or(default);
 
     let created = Function {
@@ -140,16 +142,20 @@ fn mandatory(input: &CreateFunctionInput) -> Result<(String, String)> {
     })
 }
 
-fn zip(code: FunctionCode) -> Result<bytes::Bytes> {
+fn package(cx: &Ctx, code: FunctionCode) -> Result<Package> {
     settings::refuse_asked(
         OPERATION,
         &[
-            ("Code.S3Bucket", code.s3_bucket.is_some() || code.s3_key.is_some()),
             ("Code.ImageUri", code.image_uri.is_some()),
             ("Code.SourceKMSKeyArn", code.source_kms_key_arn.is_some()),
         ],
     )?;
-    code.zip_file.ok_or_else(|| {
-        errors::invalid_parameter_value_exception("Please provide a source for function code.")
-    })
+    let source = Source {
+        zip_file: code.zip_file,
+        s3_bucket: code.s3_bucket,
+        s3_key: code.s3_key,
+        s3_object_version: code.s3_object_version,
+        s3_object_storage_mode: code.s3_object_storage_mode,
+    };
+    source.check(cx, Asked { operation: OPERATION, within: "Code.", what: "function code" })
 }

@@ -1,9 +1,10 @@
 //! `GetFunction`: configuration, tags, and where the code can be had.
 
-use api_lambda::{FunctionCodeLocation, FunctionCodeLocationError, GetFunctionInput, GetFunctionOutput};
+use api_lambda::{FunctionCodeLocation, GetFunctionInput, GetFunctionOutput};
 use aws_wire::Result;
 
 use crate::Ctx;
+use crate::locations::location;
 use crate::name::FunctionName;
 use crate::published::find_qualified;
 
@@ -14,11 +15,7 @@ pub(crate) async fn get_function(cx: Ctx, input: GetFunctionInput) -> Result<Get
         configuration: Some(found.shown().configuration(&name, &cx.state.runtimes)),
         code: Some(FunctionCodeLocation {
             repository_type: Some("S3".to_owned()),
-            // A presigned location comes with the S3 service; until then the answer says so.
-            error: Some(FunctionCodeLocationError {
-                error_code: Some("NotImplementedException".to_owned()),
-                message: Some("Lambent has no download location of packages yet.".to_owned()),
-            }),
+            location: location(&cx, &cx.state.presigner, found.code()),
             ..FunctionCodeLocation::default()
         }),
         tags: Some(found.function.tags).filter(|tags| !tags.is_empty()),

@@ -18,5 +18,5 @@ pub(crate) async fn get_layer_version(
 /// 404 without the version, 403 when the caller may not have it.
 pub(super) async fn show(cx: &Ctx, name: &LayerVersionName) -> Result<GetLayerVersionResponse> {
     let version = name.get(&cx.kv.snapshot().await?, &cx.caller)?;
-    Ok(version.shown(&name.layer))
+    Ok(version.shown(cx, &name.layer))
 }

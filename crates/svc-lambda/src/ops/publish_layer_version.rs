@@ -2,7 +2,6 @@
 
 use api_lambda::{
     GetLayerVersionResponse, LayerVersionContentInput, PublishLayerVersionInput, PublishLayerVersionOutput,
-    errors,
 };
 use aws_wire::{AwsError, Result};
 
@@ -11,6 +10,7 @@ use crate::function::FORMAT;
 use crate::keys::{LAYER_VERSIONS, LAYERS};
 use crate::layer::{Layer, LayerName, LayerVersion, LayerVersionName};
 use crate::settings;
+use crate::source::{Asked, Package, Source};
 
 const OPERATION: &str = "PublishLayerVersion";
 
@@ -21,7 +21,7 @@ pub(crate) async fn publish_layer_version(
     let layer = LayerName::parse(&cx.caller, &input.layer_name)?;
     layer.check_owner(&cx.caller, OPERATION)?;
     settings::check_compatible_runtimes(input.compatible_runtimes.as_deref().unwrap_or_default())?;
-    let code = cx.state.packages.store(zip(input.content)?).await?;
+    let code = package(&cx, input.content)?.store(&cx).await?;
     let architectures = input.compatible_architectures.as_ref();
     let draft = LayerVersion {
         format: FORMAT,
@@ -47,17 +47,18 @@ pub(crate) async fn publish_layer_version(
             Ok::<_, AwsError>(version)
         })
         .await?;
-    Ok(answer(published.shown(&layer)))
+    Ok(answer(published.shown(&cx, &layer)))
 }
 
-fn zip(content: LayerVersionContentInput) -> Result<bytes::Bytes> {
-    settings::refuse_asked(
-        OPERATION,
-        &[("Content.S3Bucket", content.s3_bucket.is_some() || content.s3_key.is_some())],
-    )?;
-    content.zip_file.ok_or_else(|| {
-        errors::invalid_parameter_value_exception("Please provide a source for layer content.")
-    })
+fn package(cx: &Ctx, content: LayerVersionContentInput) -> Result<Package> {
+    let source = Source {
+        zip_file: content.zip_file,
+        s3_bucket: content.s3_bucket,
+        s3_key: content.s3_key,
+        s3_object_version: content.s3_object_version,
+        s3_object_storage_mode: content.s3_object_storage_mode,
+    };
+    source.check(cx, Asked { operation: OPERATION, within: "Content.", what: "layer content" })
 }
 
 /// The same members under another name.

@@ -10,6 +10,7 @@ use crate::name::FunctionName;
 use crate::published::Publication;
 use crate::settings;
 use crate::shown::Shown;
+use crate::source::{Asked, Source};
 use crate::versions::find;
 
 const OPERATION: &str = "UpdateFunctionCode";
@@ -26,20 +27,22 @@ pub(crate) async fn update_function_code(
     }
     settings::refuse_asked(
         OPERATION,
-        &[
-            ("S3Bucket", input.s3_bucket.is_some() || input.s3_key.is_some()),
-            ("SourceKMSKeyArn", input.source_kms_key_arn.is_some()),
-            ("PublishTo", input.publish_to.is_some()),
-        ],
+        &[("SourceKMSKeyArn", input.source_kms_key_arn.is_some()), ("PublishTo", input.publish_to.is_some())],
     )?;
     let architecture = settings::architecture(input.architectures.as_deref())?;
-    let zip = input.zip_file.ok_or_else(|| {
-        errors::invalid_parameter_value_exception("Please provide a source for function code.")
-    })?;
+    let source = Source {
+        zip_file: input.zip_file,
+        s3_bucket: input.s3_bucket,
+        s3_key: input.s3_key,
+        s3_object_version: input.s3_object_version,
+        s3_object_storage_mode: input.s3_object_storage_mode,
+    };
+    let asked = Asked { operation: OPERATION, within: "", what: "function code" };
+    let package = source.check(&cx, asked)?;
     let function = find(&cx, &name).await?;
     function.check_settled()?;
     function.check_revision(input.revision_id.as_deref())?;
-    let code = cx.state.packages.store(zip).await?;
+    let code = package.store(&cx).await?;
     if input.dry_run == Some(true) {
         return Ok(Shown::from(&function).configuration(&name, &cx.state.runtimes));
     }
