@@ -589,7 +589,8 @@ fn spec(options: &Options, version: &Version, id: &str, log_stream: &str) -> Spe
     let launch = version.interpreter.launch(version.bootstrap());
     Spec {
         id: id.to_owned(),
-        code_dir: version.code_dir.clone(),
+        root: None,
+        code_dir: Some(version.code_dir.clone()),
         opt_dirs: version.opt_dirs.clone(),
         binds: launch.binds,
         program: launch.program,

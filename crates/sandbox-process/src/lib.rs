@@ -60,6 +60,12 @@ impl ProcessSandboxes {
                 "network isolation was asked for and is not given by plain processes"
             );
         }
+        if spec.root.is_some() {
+            return Err(Error::Unsupported {
+                what: "an image as the root",
+                missing: "a plain process sees the machine's own files; use --sandbox namespace".to_owned(),
+            });
+        }
         // A plain process has the machine's network, whichever was asked for.
         spec.network = Network::Isolated;
         let number = self.next.fetch_add(1, Ordering::Relaxed);

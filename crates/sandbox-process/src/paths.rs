@@ -6,7 +6,8 @@ use sandbox::Spec;
 
 /// `spec` with every path inside the sandbox replaced by the one on the host, and `TMPDIR` set.
 pub(crate) fn outside(mut spec: Spec, tmp: &Path) -> Spec {
-    let mut replaced: Vec<(PathBuf, PathBuf)> = vec![(PathBuf::from("/var/task"), spec.code_dir.clone())];
+    let code = spec.code_dir.iter().map(|dir| (PathBuf::from("/var/task"), dir.clone()));
+    let mut replaced: Vec<(PathBuf, PathBuf)> = code.collect();
     replaced.extend(spec.opt_dirs.first().map(|dir| (PathBuf::from("/opt"), dir.clone())));
     replaced.extend(spec.binds.iter().map(|bind| (bind.inside.clone(), bind.host.clone())));
 
