@@ -587,17 +587,18 @@ fn start_failure(error: &sandbox::Error) -> Failure {
 fn spec(options: &Options, version: &Version, id: &str, log_stream: &str) -> Spec {
     let credentials = (options.credentials)(version);
     let launch = version.interpreter.launch(version.bootstrap());
+    let image = version.interpreter.image();
     Spec {
         id: id.to_owned(),
-        root: None,
-        code_dir: Some(version.code_dir.clone()),
+        root: image.map(|image| image.root.clone()),
+        code_dir: image.is_none_or(|image| !image.has_code()).then(|| version.code_dir.clone()),
         opt_dirs: version.opt_dirs.clone(),
         binds: launch.binds,
         program: launch.program,
         args: launch.arguments,
         env: variables(version, log_stream, &credentials),
         doors: doors(),
-        cwd: "/var/task".into(),
+        cwd: image.map_or_else(|| "/var/task".into(), |image| image.directory.clone()),
         memory_bytes: u64::from(version.memory_mb) << 20,
         cpu_millis: sandbox::cpu_millis_for_memory(version.memory_mb),
         ephemeral_bytes: u64::from(version.ephemeral_mb) << 20,

@@ -45,6 +45,9 @@ pub enum Failure {
     ResponseTooLarge,
     /// `provided.*` without a `bootstrap`.
     NoBootstrap,
+    /// An image without the program that it is to be started with.
+    InvalidEntrypoint(String),
+    InvalidWorkingDir(String),
     /// Ours: no sandbox could be made.
     Sandbox(String),
 }
@@ -58,7 +61,8 @@ impl Failure {
             Self::Exited(Exit::OutOfMemory) => "Runtime.OutOfMemory",
             Self::Exited(_) => "Runtime.ExitError",
             Self::ResponseTooLarge => "Function.ResponseSizeTooLarge",
-            Self::NoBootstrap => "Runtime.InvalidEntrypoint",
+            Self::NoBootstrap | Self::InvalidEntrypoint(_) => "Runtime.InvalidEntrypoint",
+            Self::InvalidWorkingDir(_) => "Runtime.InvalidWorkingDir",
             Self::Sandbox(_) => "Sandbox.Failure",
         }
     }
@@ -82,6 +86,7 @@ impl Failure {
             Self::NoBootstrap => {
                 "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]".to_owned()
             }
+            Self::InvalidEntrypoint(why) | Self::InvalidWorkingDir(why) => why.clone(),
             Self::Sandbox(_) => "The execution environment could not be started".to_owned(),
         })
     }

@@ -4,6 +4,7 @@
 
 mod alarms;
 mod environment;
+mod image;
 mod invocation;
 mod limits;
 mod output;
@@ -15,6 +16,7 @@ mod state;
 mod variables;
 mod version;
 
+pub use image::Image;
 pub use invocation::{Failure, Invocation, Outcome};
 pub use limits::{
     INIT_TIMEOUT, LIFETIME_MAX, LOG_TAIL_BYTES, PAYLOAD_BYTES_MAX, RESPONSE_BYTES_MAX, ThrottleReason,

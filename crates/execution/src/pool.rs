@@ -154,7 +154,9 @@ impl Pools {
         let env = &self.0.options.env;
         let began = env.monotonic();
         let again = match first.failure {
-            Failure::NoBootstrap => Err(first),
+            Failure::NoBootstrap | Failure::InvalidEntrypoint(_) | Failure::InvalidWorkingDir(_) => {
+                Err(first)
+            }
             _ => match self.0.starting().await {
                 Ok(turn) => self.0.start(turn, version, Phase::Invoke, version.timeout).await,
                 Err(closed) => Err(closed),

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use sandbox::Bind;
 
+use crate::image::Image;
 use crate::invocation::Failure;
 
 /// A language that Lambent has a bootstrap for.
@@ -57,6 +58,8 @@ pub enum Interpreter {
         runtime: String,
     },
     Hosted(Hosted),
+    /// In an image: the function's own, or one that packages run in.
+    Image(Image),
 }
 
 /// An interpreter of the host's.
@@ -132,6 +135,14 @@ impl Runtimes {
         Self { folder: folder.to_owned(), found: found.into() }
     }
 
+    /// The image that packages of `runtime` are to run in: what the file `<runtime>.image` in the folder of runtimes
+    /// names.
+    pub fn image_of(&self, runtime: &str) -> Option<String> {
+        let text = fs::read_to_string(self.folder.join(format!("{runtime}.image"))).ok()?;
+        let name = text.trim();
+        (!name.is_empty()).then(|| name.to_owned())
+    }
+
     /// Every interpreter found, for people.
     pub fn list(&self) -> impl Iterator<Item = &Hosted> {
         self.found.values().flatten()
@@ -166,6 +177,13 @@ impl Runtimes {
             if language == Language::Node { hosted.release.0 == wanted.0 } else { hosted.release == wanted };
         Ok((interpreter, (!same).then(|| Substitution { asked: runtime.to_owned(), running })))
     }
+}
+
+/// `python3.13` as INIT_START gives it: `python:3.13`.
+fn spelled(runtime: &str) -> String {
+    let digit = runtime.find(|c: char| c.is_ascii_digit()).unwrap_or(runtime.len());
+    let (language, release) = runtime.split_at(digit);
+    if release.is_empty() { runtime.replacen('.', ":", 1) } else { format!("{language}:{release}") }
 }
 
 /// `3.13`, `22.x`
@@ -276,15 +294,26 @@ impl fmt::Display for Hosted {
 }
 
 impl Interpreter {
-    /// Whether the package brings its own bootstrap.
+    /// Whether the function brings its own runtime.
     pub fn is_custom(&self) -> bool {
-        matches!(self, Self::Custom { .. })
+        match self {
+            Self::Custom { .. } => true,
+            Self::Image(image) => image.has_code(),
+            Self::Hosted(_) => false,
+        }
+    }
+
+    /// The function's image, where it has one.
+    pub fn image(&self) -> Option<&Image> {
+        if let Self::Image(image) = self { Some(image) } else { None }
     }
 
     /// `python:3.11`, as INIT_START gives it.
     pub fn version_text(&self) -> String {
         match self {
             Self::Custom { runtime } => runtime.replacen('.', ":", 1),
+            Self::Image(Image { runtime: None, .. }) => "image".to_owned(),
+            Self::Image(Image { runtime: Some(runtime), .. }) => spelled(runtime),
             Self::Hosted(Hosted { language: Language::Python, release: (major, minor), .. }) => {
                 format!("python:{major}.{minor}")
             }
@@ -296,17 +325,31 @@ impl Interpreter {
 
     /// Refuses a custom runtime without an executable `bootstrap`.
     pub(crate) fn check(&self, bootstrap: Option<&Path>) -> Result<(), Failure> {
-        if self.is_custom() && bootstrap.is_none() { Err(Failure::NoBootstrap) } else { Ok(()) }
+        match self {
+            Self::Custom { .. } if bootstrap.is_none() => Err(Failure::NoBootstrap),
+            Self::Image(image) => image.check(),
+            Self::Custom { .. } | Self::Hosted(_) => Ok(()),
+        }
     }
 
     /// What a sandbox needs to run it. The command lines are those of `runtimes/README.md`.
     pub(crate) fn launch(&self, bootstrap: Option<&Path>) -> Launch {
-        let Self::Hosted(hosted) = self else {
-            return Launch {
-                binds: Vec::new(),
-                program: bootstrap.unwrap_or(Path::new("/var/task/bootstrap")).to_owned(),
-                arguments: Vec::new(),
-            };
+        let hosted = match self {
+            Self::Hosted(hosted) => hosted,
+            Self::Custom { .. } => {
+                return Launch {
+                    binds: Vec::new(),
+                    program: bootstrap.unwrap_or(Path::new("/var/task/bootstrap")).to_owned(),
+                    arguments: Vec::new(),
+                };
+            }
+            Self::Image(image) => {
+                return Launch {
+                    binds: Vec::new(),
+                    program: image.program.clone().unwrap_or_else(|| PathBuf::from(&image.entry_point)),
+                    arguments: image.arguments.clone(),
+                };
+            }
         };
         let compiled = Some(hosted.compiled_bootstrap()).filter(|folder| folder.is_dir());
         let arguments: &[&str] = match (hosted.language, &compiled) {

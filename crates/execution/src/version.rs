@@ -32,7 +32,7 @@ pub struct Version {
     pub timeout: Duration,
     /// The user's own variables.
     pub variables: BTreeMap<String, String>,
-    /// Where the unpacked package lies on the host.
+    /// Where the unpacked package lies on the host; of no use to a function with an image.
     pub code_dir: PathBuf,
     /// Where its unpacked layers lie, the last on top.
     pub opt_dirs: Vec<PathBuf>,
@@ -47,6 +47,7 @@ pub struct Version {
 impl Version {
     /// Where a custom runtime's bootstrap is, as a path inside the sandbox: the package's own before a layer's.
     pub(crate) fn bootstrap(&self) -> Option<&'static Path> {
+        let Interpreter::Custom { .. } = self.interpreter else { return None };
         if is_executable(&self.code_dir.join("bootstrap")) {
             return Some(Path::new("/var/task/bootstrap"));
         }

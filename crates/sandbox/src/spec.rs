@@ -39,8 +39,7 @@ pub struct Spec {
 }
 
 /// What an image's tree must have as directories.
-pub const IMAGE_DIRECTORIES: [&str; 7] =
-    ["proc", "dev", "tmp", "opt", "var/task", "var/runtime", "var/lang"];
+pub const IMAGE_DIRECTORIES: [&str; 7] = ["proc", "dev", "tmp", "opt", "var/task", "var/runtime", "var/lang"];
 /// What an image's tree must have as files: a sandbox has its own of these.
 pub const IMAGE_FILES: [&str; 2] = ["etc/resolv.conf", "etc/hosts"];
 

@@ -39,6 +39,9 @@ pub struct Flags {
     /// Folder of interpreters, one folder each: python3.13/bin/python3, nodejs22.x/bin/node [default: DATA/runtimes]
     #[arg(long, env = "LAMBENT_RUNTIMES", value_name = "FOLDER")]
     runtimes: Option<PathBuf>,
+    /// Folder of container images: NAME/ is an OCI layout, NAME.tar an archive of docker save [default: DATA/images]
+    #[arg(long, env = "LAMBENT_IMAGES", value_name = "FOLDER")]
+    images: Option<PathBuf>,
     /// What functions reach besides the platform [default: isolated]
     #[arg(long, env = "LAMBENT_NETWORK", value_enum)]
     network: Option<Network>,
@@ -95,6 +98,7 @@ pub struct Settings {
     pub log: tracing::level_filters::LevelFilter,
     pub sandbox: Kind,
     pub runtimes: PathBuf,
+    pub images: PathBuf,
     pub home: Option<PathBuf>,
     pub network: Network,
     pub outbound: Outbound,
@@ -145,6 +149,7 @@ impl Settings {
             log,
             sandbox: flags.sandbox.or(file.sandbox).unwrap_or(Kind::Auto),
             runtimes: flags.runtimes.or(file.runtimes).unwrap_or_else(|| data.join("runtimes")),
+            images: flags.images.or(file.images).unwrap_or_else(|| data.join("images")),
             network: flags.network.or(file.network).unwrap_or(Network::Isolated),
             outbound,
             concurrency: flags.concurrency.or(file.concurrency).unwrap_or(1000),

@@ -35,7 +35,7 @@ pub fn run(settings: Settings) -> Result<(), Error> {
         .with_writer(std::io::stderr)
         .with_target(false)
         .init();
-    for folder in ["trees", "blobs", "scratch", "bootstraps"] {
+    for folder in ["trees", "blobs", "scratch", "bootstraps", "images"] {
         fs::create_dir_all(settings.data.join(folder)).map_err(|error| {
             Error::failed(format!("make the data folder {}", settings.data.display()), error)
         })?;
@@ -87,6 +87,7 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
         presigner: Presigner::new(SessionKeys::new(master)),
         // Until there is an S3 service here.
         objects: None,
+        images: settings.images.clone(),
     };
     let platform = Platform::new(kv, env.clone(), services::all(lambda));
     let mode = if settings.auth == Auth::Open { Mode::Open } else { Mode::Signed };

@@ -14,8 +14,9 @@ use crate::package::UNUSED_KEPT;
 const PAGE: usize = 1000;
 
 pub(crate) async fn run(cx: Ctx) {
+    let mut unused = HashSet::new();
     loop {
-        match collect(&cx).await {
+        match collect(&cx, &mut unused).await {
             Ok(0) => {}
             Ok(removed) => tracing::info!(removed, "removed packages that no function uses"),
             Err(error) => tracing::error!(%error, cause = ?error.cause, "collect unused packages"),
@@ -24,7 +25,7 @@ pub(crate) async fn run(cx: Ctx) {
     }
 }
 
-async fn collect(cx: &Ctx) -> Result<usize> {
+async fn collect(cx: &Ctx, unused: &mut HashSet<String>) -> Result<usize> {
     let snapshot = cx.kv.snapshot().await?;
     let (mut used, mut span) = (HashSet::new(), Span::all());
     loop {
@@ -50,11 +51,12 @@ async fn collect(cx: &Ctx) -> Result<usize> {
         span = Span::all().after(last);
         used.extend(page.into_iter().map(|(_, version)| version.code.sha256));
     }
-    cx.state.packages.collect(|sha256| used.contains(sha256)).await
+    cx.state.packages.collect(|sha256| used.contains(sha256), unused).await
 }
 
-/// The packages that settings name: the function's own and its layers'.
+/// The packages that settings name: the function's own and its layers', and all of its image.
 fn packages(settings: Settings) -> impl Iterator<Item = String> {
     let layers = settings.layers.into_iter().map(|layer| layer.code.sha256);
-    std::iter::once(settings.code.sha256).chain(layers)
+    let image = settings.image.into_iter().flat_map(|image| image.blobs().cloned().collect::<Vec<_>>());
+    std::iter::once(settings.code.sha256).chain(layers).chain(image)
 }

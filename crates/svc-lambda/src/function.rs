@@ -10,6 +10,7 @@ use execution::{Interpreter, Runtimes, Substitution};
 use serde::{Deserialize, Serialize};
 
 use crate::attached::Attached;
+use crate::image_code::ImageCode;
 
 /// A function as it is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,6 +60,9 @@ pub(crate) struct Settings {
     /// In the order in which they cover each other, the last on top.
     #[serde(default)]
     pub layers: Vec<Attached>,
+    /// Of a function with `PackageType` Image, which has neither runtime nor handler nor layers.
+    #[serde(default)]
+    pub image: Option<ImageCode>,
 }
 
 /// A package in the blob store.
@@ -66,7 +70,7 @@ pub(crate) struct Settings {
 pub(crate) struct Code {
     /// Hexadecimal: the blob's name.
     pub sha256: String,
-    /// As `CodeSha256` shows it.
+    /// As `CodeSha256` shows it; of an image that is the digest in hexadecimal.
     pub sha256_base64: String,
     pub size_bytes: u64,
     /// What it unpacks to; 0 of packages stored before it was counted.

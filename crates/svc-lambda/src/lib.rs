@@ -6,6 +6,7 @@ mod alias;
 mod attached;
 mod collect;
 mod function;
+mod image_code;
 mod keys;
 mod layer;
 mod layer_policy;
@@ -30,6 +31,7 @@ use aws_auth::Presigner;
 use blob::Blobs;
 use env::Env;
 use execution::{Pools, Runtimes};
+use image::Images;
 use service::Service;
 use tokio::sync::mpsc;
 
@@ -54,6 +56,8 @@ pub struct Config {
     pub presigner: Presigner,
     /// Where packages are fetched from; without one such requests are refused.
     pub objects: Option<Arc<dyn Objects>>,
+    /// The folder of local images: OCI layouts, and archives of `docker save`.
+    pub images: PathBuf,
 }
 
 /// The service's state.
@@ -81,7 +85,12 @@ pub fn service(config: Config) -> Service {
     let state = Lambda {
         pools: config.pools,
         runtimes: config.runtimes,
-        packages: Packages::new(config.blobs, config.trees, config.env),
+        packages: Packages::new(
+            Arc::clone(&config.blobs),
+            config.trees,
+            config.env.clone(),
+            Images::new(config.images, config.blobs, config.env),
+        ),
         presigner: config.presigner,
         objects: config.objects,
         versions: Versions::default(),

@@ -2,6 +2,7 @@
 //!
 //! The bytes are hostile: sizes lie, names climb, links lead out. Whatever is wrong, nothing of the package stays.
 
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, Permissions};
 use std::io::{self, Cursor, Read, Seek};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -16,10 +17,13 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use blob::Blobs;
 use bytes::Bytes;
 use env::Env;
+use image::Images;
+use sandbox::{IMAGE_DIRECTORIES, IMAGE_FILES};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _};
 use zip::ZipArchive;
 
 use crate::function::{Code, Settings};
+use crate::image_code::{self, ImageCode, Overrides};
 
 /// Of a zip that is sent with the request.
 pub(crate) const ZIPPED_BYTES_MAX: usize = 52_428_800;
@@ -36,6 +40,9 @@ pub(crate) struct Packages {
     blobs: Arc<dyn Blobs>,
     trees: PathBuf,
     env: Env,
+    images: Images,
+    /// Images that packages run in, by their names, fetched since the start.
+    roots: tokio::sync::Mutex<HashMap<String, (Code, ImageCode)>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -62,8 +69,8 @@ enum Spool {
 }
 
 impl Packages {
-    pub(crate) fn new(blobs: Arc<dyn Blobs>, trees: PathBuf, env: Env) -> Self {
-        Self { blobs, trees, env }
+    pub(crate) fn new(blobs: Arc<dyn Blobs>, trees: PathBuf, env: Env, images: Images) -> Self {
+        Self { blobs, trees, env, images, roots: tokio::sync::Mutex::default() }
     }
 
     /// Checks a package and stores it.
@@ -162,6 +169,9 @@ impl Packages {
     /// # Errors
     /// As [`Packages::tree`].
     pub(crate) async fn trees(&self, settings: &Settings) -> Result<(PathBuf, Vec<PathBuf>)> {
+        if let Some(image) = &settings.image {
+            return Ok((self.image_tree(&settings.code, image).await?, Vec::new()));
+        }
         let code = self.tree(&settings.code).await?;
         let mut layers = Vec::with_capacity(settings.layers.len());
         for layer in &settings.layers {
@@ -170,8 +180,57 @@ impl Packages {
         Ok((code, layers))
     }
 
-    /// Removes the packages that `is_used` does not know and that nobody has put for [`UNUSED_KEPT`].
-    pub(crate) async fn collect(&self, is_used: impl Fn(&str) -> bool) -> Result<usize> {
+    /// The unpacked tree of an image, made from its layers if it is not there.
+    async fn image_tree(&self, code: &Code, image: &ImageCode) -> Result<PathBuf> {
+        let tree = self.trees.join(&code.sha256);
+        if tree.is_dir() {
+            return Ok(tree);
+        }
+        let staging = self.staging();
+        let unpacked = self.images.unpack(&image.layers, &staging, &IMAGE_DIRECTORIES, &IMAGE_FILES).await;
+        if let Err(error) = unpacked {
+            // What can't be removed is swept at the next start.
+            let _ = tokio::fs::remove_dir_all(&staging).await;
+            return Err(AwsError::internal(error));
+        }
+        self.adopt(&staging, &code.sha256).map_err(AwsError::internal)?;
+        Ok(tree)
+    }
+
+    /// An image that packages run in, and its tree. It is fetched once in the life of this process.
+    ///
+    /// # Errors
+    /// As an image's function is refused.
+    pub(crate) async fn root(&self, uri: &str) -> Result<(ImageCode, PathBuf)> {
+        let mut roots = self.roots.lock().await;
+        if !roots.contains_key(uri) {
+            let name = image_code::parse(uri)?;
+            let fetched = image_code::fetch(&self.images, "runtimes folder", &name, Overrides::default());
+            roots.insert(uri.to_owned(), fetched.await?);
+        }
+        let (code, image) = &roots[uri];
+        let tree = self.image_tree(code, image).await?;
+        Ok((image.clone(), tree))
+    }
+
+    pub(crate) fn images(&self) -> &Images {
+        &self.images
+    }
+
+    /// Removes the packages that `is_used` does not know, that nobody has put for [`UNUSED_KEPT`], and that were
+    /// `unused` before: an environment of an old version may go on with them for a while. Says so of the others.
+    pub(crate) async fn collect(
+        &self,
+        is_used: impl Fn(&str) -> bool,
+        unused: &mut HashSet<String>,
+    ) -> Result<usize> {
+        let unused_before = std::mem::take(unused);
+        let roots = self.roots.lock().await;
+        let of_roots =
+            roots.values().flat_map(|(code, image)| std::iter::once(&code.sha256).chain(image.blobs()));
+        let of_roots = of_roots.cloned().collect::<HashSet<_>>();
+        drop(roots);
+        let is_used = |sha256: &str| is_used(sha256) || of_roots.contains(sha256);
         let mut removed = 0;
         let mut after = None;
         loop {
@@ -181,6 +240,10 @@ impl Packages {
             for stored in page {
                 let sha256 = stored.blob.digest.to_string();
                 if is_used(&sha256) || self.env.now().since(stored.stored_at) < UNUSED_KEPT {
+                    continue;
+                }
+                if !unused_before.contains(&sha256) {
+                    unused.insert(sha256);
                     continue;
                 }
                 self.blobs.delete(stored.blob.digest).await.map_err(AwsError::internal)?;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Ctx;
 use crate::alias::Alias;
-use crate::function::{Code, FORMAT, Function, Settings, State};
+use crate::function::{FORMAT, Function, Settings, State};
 use crate::keys::{ALIASES, FUNCTIONS, FunctionKey, VERSIONS};
 use crate::name::{FunctionName, LATEST};
 use crate::shown::Shown;
@@ -106,9 +106,9 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    pub(crate) fn code(&self) -> &Code {
-        let published = self.published.as_ref().map(|published| &published.settings.code);
-        published.unwrap_or(&self.function.wanted.code)
+    pub(crate) fn settings(&self) -> &Settings {
+        let published = self.published.as_ref().map(|published| &published.settings);
+        published.unwrap_or(&self.function.wanted)
     }
 
     pub(crate) fn shown(&self) -> Shown<'_> {

@@ -209,7 +209,6 @@ pub(crate) struct Unhonoured<'a> {
     pub kms_key_arn: Option<&'a str>,
     pub tracing: Option<&'a api::TracingConfig>,
     pub file_systems: bool,
-    pub image: bool,
     pub snap_start: Option<&'a api::SnapStart>,
     pub capacity_provider: bool,
     pub durable: bool,
@@ -235,7 +234,6 @@ impl Unhonoured<'_> {
                 self.tracing.is_some_and(|tracing| tracing.mode == Some(api::TracingMode::Active)),
             ),
             ("FileSystemConfigs", self.file_systems),
-            ("ImageConfig", self.image),
             (
                 "SnapStart",
                 self.snap_start.is_some_and(|s| s.apply_on == Some(api::SnapStartApplyOn::PublishedVersions)),

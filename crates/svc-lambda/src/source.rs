@@ -4,9 +4,11 @@ use api_lambda as api;
 use api_lambda::errors;
 use aws_wire::{AwsError, Result};
 use bytes::Bytes;
+use image::ImageName;
 
 use crate::Ctx;
 use crate::function::Code;
+use crate::image_code::{self, ImageCode, Overrides};
 use crate::objects::ObjectName;
 
 /// The members of a request that say so; those of all three operations are alike.
@@ -33,6 +35,7 @@ pub(crate) struct Asked {
 pub(crate) enum Package {
     Zip(Bytes),
     Object(ObjectName),
+    Image(ImageName, Overrides),
 }
 
 impl Source {
@@ -71,19 +74,27 @@ impl Package {
     /// Fetches it if need be, checks it and stores it.
     ///
     /// # Errors
-    /// S3's refusal in AWS's frame; those of the package.
-    pub(crate) async fn store(self, cx: &Ctx) -> Result<Code> {
-        let name = match self {
-            Self::Zip(zip) => return cx.state.packages.store(zip).await,
-            Self::Object(name) => name,
-        };
-        let objects = cx.state.objects.as_ref().expect("checked with the request");
-        let object = objects.get(&cx.caller, &name).await.map_err(|refused| {
-            errors::invalid_parameter_value_exception(format!(
-                "Error occurred while GetObject. S3 Error Code: {}. S3 Error Message: {}",
-                refused.code, refused.message
-            ))
-        })?;
-        cx.state.packages.store_streamed(object).await
+    /// S3's refusal in AWS's frame; those of the package or the image.
+    pub(crate) async fn store(self, cx: &Ctx, operation: &str) -> Result<(Code, Option<ImageCode>)> {
+        match self {
+            Self::Zip(zip) => Ok((cx.state.packages.store(zip).await?, None)),
+            Self::Object(name) => Ok((fetch(cx, &name).await?, None)),
+            Self::Image(name, overrides) => {
+                let images = cx.state.packages.images();
+                let (code, image) = image_code::fetch(images, operation, &name, overrides).await?;
+                Ok((code, Some(image)))
+            }
+        }
     }
+}
+
+async fn fetch(cx: &Ctx, name: &ObjectName) -> Result<Code> {
+    let objects = cx.state.objects.as_ref().expect("checked with the request");
+    let object = objects.get(&cx.caller, name).await.map_err(|refused| {
+        errors::invalid_parameter_value_exception(format!(
+            "Error occurred while GetObject. S3 Error Code: {}. S3 Error Message: {}",
+            refused.code, refused.message
+        ))
+    })?;
+    cx.state.packages.store_streamed(object).await
 }

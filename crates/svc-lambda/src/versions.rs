@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
+use api_lambda::errors;
 use aws_wire::Result;
 use env::Env;
-use execution::Version;
+use execution::{Interpreter, Version};
 
 use crate::Ctx;
 use crate::function::{Function, Settings};
@@ -129,6 +130,16 @@ async fn ready_published(cx: &Ctx, function: &Function, published: &Published) -
     ready(cx, function, &published.settings, published.number.to_string(), &published.revision_id).await
 }
 
+/// The image that packages of a runtime run in here.
+async fn in_image(cx: &Ctx, runtime: &str, uri: &str) -> Result<Interpreter> {
+    let (image, tree) = cx.state.packages.root(uri).await.map_err(|error| {
+        let why = error.message.clone().unwrap_or_default();
+        errors::invalid_runtime_exception(format!("{runtime}: the image {uri} that it runs in here: {why}"))
+            .because(error)
+    })?;
+    Ok(image.runtime(tree, runtime))
+}
+
 async fn ready(
     cx: &Ctx,
     function: &Function,
@@ -136,8 +147,14 @@ async fn ready(
     version: String,
     generation: &str,
 ) -> Result<Arc<Version>> {
-    let (interpreter, substitution) = live.interpreter(&cx.state.runtimes)?;
     let (code_dir, opt_dirs) = cx.state.packages.trees(live).await?;
+    let (interpreter, substitution) = match &live.image {
+        Some(image) => (image.interpreter(code_dir.clone()), None),
+        None => match cx.state.runtimes.image_of(&live.runtime) {
+            Some(uri) => (in_image(cx, &live.runtime, &uri).await?, None),
+            None => live.interpreter(&cx.state.runtimes)?,
+        },
+    };
     Ok(Arc::new(Version {
         account: Arc::clone(&cx.caller.account),
         region: Arc::clone(&cx.caller.region),

@@ -227,8 +227,6 @@ async fn what_is_not_honoured_is_refused_by_name() {
                 "LocalMountPath": "/mnt/a",
             }] }),
         ),
-        ("ImageConfig", json!({ "ImageConfig": { "Command": ["x"] } })),
-        ("ImageConfig", json!({ "PackageType": "Image" })),
         ("SnapStart", json!({ "SnapStart": { "ApplyOn": "PublishedVersions" } })),
         ("DurableConfig", json!({ "DurableConfig": { "ExecutionTimeout": 60 } })),
         ("PublishTo", json!({ "PublishTo": "LATEST_PUBLISHED" })),
@@ -238,10 +236,6 @@ async fn what_is_not_honoured_is_refused_by_name() {
             json!({ "CodeSigningConfigArn": format!("{arn}:code-signing-config:csc-0123456789abcdef0") }),
         ),
         ("Code.S3Bucket", json!({ "Code": { "S3Bucket": "bucket", "S3Key": "key" } })),
-        (
-            "Code.ImageUri",
-            json!({ "Code": { "ImageUri": "000000000000.dkr.ecr.us-east-1.amazonaws.com/i:1" } }),
-        ),
     ] {
         let message = format!("Lambent's CreateFunction does not honour {name} yet, so it refuses it.");
         lambda.create(&Lambda::creation_with("f", more)).await.refuses(

@@ -47,7 +47,6 @@ async fn refusals_change_nothing() {
             json!({ "DeadLetterConfig": { "TargetArn": "arn:aws:sns:us-east-1:000000000000:t" } }),
         ),
         ("TracingConfig Active", json!({ "TracingConfig": { "Mode": "Active" } })),
-        ("ImageConfig", json!({ "ImageConfig": {} })),
         ("SnapStart", json!({ "SnapStart": { "ApplyOn": "PublishedVersions" } })),
         ("DurableConfig", json!({ "DurableConfig": { "ExecutionTimeout": 60 } })),
     ] {

@@ -1,7 +1,7 @@
 //! Lambda and Logs together, with scripted sandboxes and packages in a temporary folder.
 
 use std::ops::Deref;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -69,6 +69,8 @@ impl Lambda {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let trees = folder.path().join("trees");
         std::fs::create_dir(&trees).expect("a folder can be made");
+        let runtimes = folder.path().join("runtimes");
+        std::fs::create_dir(&runtimes).expect("a folder can be made");
         let ground = Ground::new();
         let disk = DiskBlobs::open(folder.path().join("blobs"), ground.env.clone()).await;
         let packages = Arc::new(Gate {
@@ -82,13 +84,14 @@ impl Lambda {
         let pools = Pools::new(change(options(&ground.env, &sandboxes, Arc::new(shipper.clone()))));
         let lambda = svc_lambda::service(svc_lambda::Config {
             pools: pools.clone(),
-            runtimes: Arc::new(Runtimes::of(Path::new("/runtimes"), vec![python()])),
+            runtimes: Arc::new(Runtimes::of(&runtimes, vec![python()])),
             blobs: Arc::clone(&packages) as Arc<dyn Blobs>,
             trees,
             env: ground.env.clone(),
             shipment,
             presigner: Presigner::new(sessions()),
             objects,
+            images: folder.path().join("images"),
         });
         let wire = ground
             .serve_with(vec![lambda, svc_logs::service()], Some(Arc::clone(&packages) as Arc<dyn Blobs>));
@@ -199,6 +202,16 @@ impl Lambda {
             }
         };
         soon("logs to be shipped", shipped).await;
+    }
+
+    /// The folder of runtimes.
+    pub fn runtimes(&self) -> PathBuf {
+        self.folder.path().join("runtimes")
+    }
+
+    /// Where local images are.
+    pub fn images(&self) -> PathBuf {
+        self.folder.path().join("images")
     }
 
     /// Where packages lie unpacked.

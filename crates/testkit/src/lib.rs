@@ -4,6 +4,7 @@
 //! functions; those run in [`Scripted`] sandboxes, whose programs are futures of the test. `execution`'s own tests
 //! use the parts in `pools.rs`.
 
+mod container;
 mod http1;
 mod lambda;
 mod logs;
@@ -17,6 +18,7 @@ mod wire;
 use std::future::Future;
 use std::time::Duration;
 
+pub use container::{Container, Registry};
 pub use http1::{Connection, Reply};
 pub use lambda::Lambda;
 pub use logs::Logs;

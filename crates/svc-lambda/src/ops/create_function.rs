@@ -7,6 +7,7 @@ use aws_wire::{AwsError, Result};
 use crate::Ctx;
 use crate::attached::{self, Wanted};
 use crate::function::{FORMAT, Function, Settings, State};
+use crate::image_code::{self, Overrides};
 use crate::keys::FUNCTIONS;
 use crate::name::{FunctionName, NAME_LENGTH_MAX};
 use crate::published::Publication;
@@ -20,8 +21,11 @@ pub(crate) async fn create_function(cx: Ctx, input: CreateFunctionInput) -> Resu
     let name = FunctionName::parse(&cx.caller, &input.function_name, None)?;
     check_name(&name)?;
     check_honoured(&input)?;
-    let (runtime, handler) = mandatory(&input)?;
-    settings::check_runtime(&runtime)?;
+    let is_image = input.package_type == Some(PackageType::Image);
+    let (runtime, handler) = if is_image { of_image(&input)? } else { mandatory(&input)? };
+    if !is_image {
+        settings::check_runtime(&runtime)?;
+    }
     let variables = input.environment.and_then(|environment| environment.variables);
     settings::check_variables(variables.as_ref().unwrap_or(&Default::default()))?;
     let tags = input.tags.unwrap_or_default();
@@ -29,14 +33,15 @@ pub(crate) async fn create_function(cx: Ctx, input: CreateFunctionInput) -> Resu
     let architecture = settings::architecture(input.architectures.as_deref())?;
     let log_group = settings::log_group(input.logging_config.as_ref())?;
     let layers = Wanted::parse(&cx.caller, input.layers.as_deref().unwrap_or_default())?;
-    let package = package(&cx, input.code)?;
+    let overrides = Overrides::parse(input.image_config)?;
+    let package = package(&cx, is_image, input.code, overrides)?;
     let exists = || errors::resource_conflict_exception(format!("Function already exist: {}", name.name));
     let key = name.key();
     // Before the package is unpacked: a deploy script that runs twice should learn so at once.
     if FUNCTIONS.get(&cx.kv.snapshot().await?, &key)?.is_some() {
         return Err(exists());
     }
-    let code = package.store(&cx).await?;
+    let (code, image) = package.store(&cx, OPERATION).await?;
     let unsigned = |value: Option<i32>, default| value.and_then(|v| u32::try_from(v).ok()).unwrap_or(default);
 
     let created = Function {
@@ -56,6 +61,7 @@ pub(crate) async fn create_function(cx: Ctx, input: CreateFunctionInput) -> Resu
             architecture: architecture.unwrap_or_else(|| "x86_64".to_owned()),
             log_group: log_group.unwrap_or_else(|| format!("/aws/lambda/{}", name.name)),
             layers: Vec::new(),
+            image,
         },
         live: None,
         state: State::Pending,
@@ -116,7 +122,6 @@ fn check_honoured(input: &CreateFunctionInput) -> Result<()> {
         kms_key_arn: input.kms_key_arn.as_deref(),
         tracing: input.tracing_config.as_ref(),
         file_systems: input.file_system_configs.as_ref().is_some_and(|list| !list.is_empty()),
-        image: input.image_config.is_some() || input.package_type == Some(PackageType::Image),
         snap_start: input.snap_start.as_ref(),
         capacity_provider: input.capacity_provider_config.is_some(),
         durable: input.durable_config.is_some(),
@@ -134,6 +139,18 @@ fn check_honoured(input: &CreateFunctionInput) -> Result<()> {
     )
 }
 
+/// An image has its own runtime and handler: AWS refuses both, and layers.
+fn of_image(input: &CreateFunctionInput) -> Result<(String, String)> {
+    let has_layers = input.layers.as_ref().is_some_and(|layers| !layers.is_empty());
+    if input.runtime.is_some() || input.handler.is_some() || has_layers {
+        return Err(errors::invalid_parameter_value_exception(
+            "Please don't provide Handler or Runtime or Layer when the intent is to create a function with container \
+             images.",
+        ));
+    }
+    Ok((String::new(), String::new()))
+}
+
 fn mandatory(input: &CreateFunctionInput) -> Result<(String, String)> {
     input.runtime.clone().zip(input.handler.clone()).ok_or_else(|| {
         errors::invalid_parameter_value_exception(
@@ -142,14 +159,26 @@ fn mandatory(input: &CreateFunctionInput) -> Result<(String, String)> {
     })
 }
 
-fn package(cx: &Ctx, code: FunctionCode) -> Result<Package> {
-    settings::refuse_asked(
-        OPERATION,
-        &[
-            ("Code.ImageUri", code.image_uri.is_some()),
-            ("Code.SourceKMSKeyArn", code.source_kms_key_arn.is_some()),
-        ],
-    )?;
+fn package(cx: &Ctx, is_image: bool, code: FunctionCode, overrides: Overrides) -> Result<Package> {
+    settings::refuse_asked(OPERATION, &[("Code.SourceKMSKeyArn", code.source_kms_key_arn.is_some())])?;
+    let refuse = |message: &str| Err(errors::invalid_parameter_value_exception(message));
+    if is_image {
+        if code.zip_file.is_some() || code.s3_bucket.is_some() || code.s3_key.is_some() {
+            return refuse(
+                "Please do not provide ZipFile or S3 parameters when creating a function with packageType Image.",
+            );
+        }
+        return match code.image_uri {
+            Some(uri) => Ok(Package::Image(image_code::parse(&uri)?, overrides)),
+            None => refuse("Please provide ImageUri when creating a function with packageType Image."),
+        };
+    }
+    if code.image_uri.is_some() {
+        return refuse("Please don't provide ImageUri when creating a function with packageType Zip.");
+    }
+    if overrides != Overrides::default() {
+        return refuse("Please don't provide ImageConfig when creating a function with packageType Zip.");
+    }
     let source = Source {
         zip_file: code.zip_file,
         s3_bucket: code.s3_bucket,

@@ -21,7 +21,7 @@ pub(crate) async fn publish_layer_version(
     let layer = LayerName::parse(&cx.caller, &input.layer_name)?;
     layer.check_owner(&cx.caller, OPERATION)?;
     settings::check_compatible_runtimes(input.compatible_runtimes.as_deref().unwrap_or_default())?;
-    let code = package(&cx, input.content)?.store(&cx).await?;
+    let (code, _) = package(&cx, input.content)?.store(&cx, OPERATION).await?;
     let architectures = input.compatible_architectures.as_ref();
     let draft = LayerVersion {
         format: FORMAT,

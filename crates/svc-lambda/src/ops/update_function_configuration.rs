@@ -1,12 +1,13 @@
 //! `UpdateFunctionConfiguration`: other settings. What is not given stays; a map that is given replaces the old.
 
-use api_lambda::{FunctionConfiguration, UpdateFunctionConfigurationInput};
+use api_lambda::{FunctionConfiguration, UpdateFunctionConfigurationInput, errors};
 use aws_wire::{AwsError, Result};
 use kv::Tx;
 
 use crate::Ctx;
 use crate::attached::{self, Wanted};
 use crate::function::Settings;
+use crate::image_code::Overrides;
 use crate::keys::FUNCTIONS;
 use crate::name::FunctionName;
 use crate::published::Publication;
@@ -25,7 +26,12 @@ pub(crate) async fn update_function_configuration(
     let log_group = settings::log_group(input.logging_config.as_ref())?;
     let layers = input.layers.as_deref().map(|arns| Wanted::parse(&cx.caller, arns)).transpose()?;
     let revision_id = input.revision_id.as_deref();
+    let overrides = input.image_config.clone().map(|config| Overrides::parse(Some(config))).transpose()?;
     update(&cx, &name, revision_id, None, |tx, wanted| {
+        check_package_type(wanted, &input)?;
+        if let (Some(image), Some(overrides)) = (&mut wanted.image, &overrides) {
+            overrides.clone_into(&mut image.overrides);
+        }
         apply(wanted, &input, log_group.as_deref());
         if let Some(layers) = &layers {
             wanted.layers = layers.find(tx, &cx.caller)?;
@@ -43,7 +49,6 @@ fn check_honoured(input: &UpdateFunctionConfigurationInput) -> Result<()> {
         kms_key_arn: input.kms_key_arn.as_deref(),
         tracing: input.tracing_config.as_ref(),
         file_systems: input.file_system_configs.as_ref().is_some_and(|list| !list.is_empty()),
-        image: input.image_config.is_some(),
         snap_start: input.snap_start.as_ref(),
         capacity_provider: input.capacity_provider_config.is_some(),
         durable: input.durable_config.is_some(),
@@ -51,6 +56,22 @@ fn check_honoured(input: &UpdateFunctionConfigurationInput) -> Result<()> {
         accelerator: input.accelerator_config.is_some(),
     }
     .check("UpdateFunctionConfiguration")
+}
+
+/// # Errors
+/// 400 for what only functions of the other kind of package have.
+fn check_package_type(wanted: &Settings, input: &UpdateFunctionConfigurationInput) -> Result<()> {
+    let has_layers = input.layers.as_ref().is_some_and(|layers| !layers.is_empty());
+    let message = match &wanted.image {
+        Some(_) if input.runtime.is_some() || input.handler.is_some() || has_layers => {
+            "Please don't provide Handler or Runtime or Layer when the intent is to update a function with container images."
+        }
+        None if input.image_config.is_some() => {
+            "Please don't provide ImageConfig when updating a function with packageType Zip."
+        }
+        Some(_) | None => return Ok(()),
+    };
+    Err(errors::invalid_parameter_value_exception(message))
 }
 
 fn apply(wanted: &mut Settings, input: &UpdateFunctionConfigurationInput, log_group: Option<&str>) {
