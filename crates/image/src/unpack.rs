@@ -143,7 +143,7 @@ impl Tree {
             EntryType::Directory => {
                 if file_type(&parent, name)? != Some(FileType::Directory) {
                     remove(&parent, name)?;
-                    rustix::fs::mkdirat(&parent, name, Mode::from_raw_mode(0o755))?;
+                    make_directory(&parent, name)?;
                 }
                 // The owner, who no function is, has to be able to remove it.
                 let mode = Mode::from_raw_mode(mode | 0o700);
@@ -192,8 +192,7 @@ impl Tree {
         }
         let (parent, name) = self.place(path)?;
         // A link that leads nowhere is there and is no directory.
-        rustix::fs::mkdirat(&parent, name, Mode::from_raw_mode(0o755))
-            .map_err(|error| hostile(path, error))?;
+        make_directory(&parent, name).map_err(|error| hostile(path, error))?;
         Ok(rustix::fs::openat(&parent, name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty())?)
     }
 
@@ -210,7 +209,7 @@ impl Tree {
             if self.find(&at).is_err() {
                 let (parent, name) = self.place(&at)?;
                 remove(&parent, name)?;
-                rustix::fs::mkdirat(&parent, name, Mode::from_raw_mode(0o755))?;
+                make_directory(&parent, name)?;
             }
         }
         Ok(())
@@ -329,6 +328,13 @@ fn remove(parent: &OwnedFd, name: &OsStr) -> Result<()> {
         Some(FileType::Directory) => Ok(fs::remove_dir_all(through(parent).join(name))?),
         Some(_) => Ok(rustix::fs::unlinkat(parent, name, AtFlags::empty())?),
     }
+}
+
+/// Open to all, whatever the process' mask says.
+fn make_directory(parent: &OwnedFd, name: &OsStr) -> rustix::io::Result<()> {
+    let mode = Mode::from_raw_mode(0o755);
+    rustix::fs::mkdirat(parent, name, mode)?;
+    rustix::fs::chmodat(parent, name, mode, AtFlags::empty())
 }
 
 fn create(parent: &OwnedFd, name: &OsStr) -> Result<File> {

@@ -195,3 +195,18 @@ impl Settings {
         Duration::from_secs(self.timeout_s.into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Records outlive releases: these settings are from before layers, images, and the size of what is unpacked.
+    #[test]
+    fn old_settings_are_read() {
+        let text = r#"{"code":{"sha256":"ab","sha256_base64":"qw==","size_bytes":9},"runtime":"python3.13",
+            "handler":"app.handler","role":"arn:aws:iam::000000000000:role/r","description":"","timeout_s":3,
+            "memory_mb":128,"ephemeral_mb":512,"variables":null,"architecture":"x86_64","log_group":"/aws/lambda/f"}"#;
+        let settings = serde_json::from_str::<Settings>(text).expect("the first layout");
+        assert_eq!((settings.layers.len(), settings.image, settings.code.unzipped_bytes), (0, None, 0));
+    }
+}
