@@ -153,16 +153,14 @@ def write_saved(path, layers, config, name):
         put("manifest.json", json.dumps([{"Config": "config.json", "RepoTags": [name], "Layers": names}]).encode())
 
 
-@pytest.fixture
-def registry():
-    """Serves images by the distribution protocol; gives a function that adds one and answers its name."""
-    contents = {}
+class Registry(http.server.ThreadingHTTPServer):
+    """Serves images by the distribution protocol."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self):
-            data = contents.get(self.path)
+            data = self.server.contents.get(self.path)
             self.send_response(200 if data is not None else 404)
             self.send_header("Content-Length", str(len(data or b"")))
             self.end_headers()
@@ -171,18 +169,28 @@ def registry():
         def log_message(self, *_):
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), self.Handler)
+        self.contents = {}
 
-    def add(layers, config, repository, tag):
+    def add(self, layers, config, repository, tag):
+        """Adds an image; gives its name."""
         blobs, manifest = oci(layers, config)
         for digest, data in blobs.items():
-            contents[f"/v2/{repository}/blobs/sha256:{digest}"] = data
-        contents[f"/v2/{repository}/manifests/{tag}"] = blobs[manifest["digest"].removeprefix("sha256:")]
-        return f"localhost:{server.server_port}/{repository}:{tag}"
+            self.contents[f"/v2/{repository}/blobs/sha256:{digest}"] = data
+        self.contents[f"/v2/{repository}/manifests/{tag}"] = blobs[manifest["digest"].removeprefix("sha256:")]
+        return f"localhost:{self.server_port}/{repository}:{tag}"
 
-    yield add
-    server.shutdown()
+
+REGISTRY = Registry()
+FLAGS = ("--registry", f"localhost:{REGISTRY.server_port}")
+
+
+@pytest.fixture(scope="module")
+def registry():
+    threading.Thread(target=REGISTRY.serve_forever, daemon=True).start()
+    yield REGISTRY
+    REGISTRY.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -223,7 +231,7 @@ def test_awss_client_in_an_image(functions, images, registry, base, form):
         write_saved(images / "saved.tar", layers, config, "saved:1")
         uri = f"{ECR}/saved:1"
     else:
-        uri = registry(layers, config, "hello", "1")
+        uri = registry.add(layers, config, "hello", "1")
     name = create(functions, uri)
     check(functions, name, form)
     shown = functions.api.get_function(FunctionName=name)

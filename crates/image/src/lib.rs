@@ -1,7 +1,7 @@
 //! Container images: named, fetched from where they are, kept as blobs, unpacked into one tree. Nothing of functions.
 //!
 //! Start with `pull.rs`. An image comes from an OCI layout, from an archive that `docker save` wrote, or from a
-//! registry on this machine; what is kept of it is its manifest, its configuration and its layers, each under the
+//! registry; what is kept of it is its manifest, its configuration and its layers, each under the
 //! SHA-256 that names it anyway.
 
 mod folder;

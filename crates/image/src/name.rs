@@ -1,7 +1,6 @@
 //! Names of images: `host/repository:tag`, or `@sha256:…`.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::str::FromStr;
 
 use blob::Digest;
@@ -21,9 +20,7 @@ pub struct ImageName {
 pub enum Place {
     /// In the platform's own folder of images; AWS's names of registries stand for it.
     Local,
-    /// In a registry on this machine, which is spoken to without TLS.
-    Loopback,
-    Elsewhere,
+    Registry,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -95,13 +92,7 @@ impl ImageName {
         if is_account && matches!(rest[..], ["dkr", "ecr", _, "amazonaws", "com"]) {
             return Place::Local;
         }
-        let name = match self.host.rsplit_once(':') {
-            Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-            _ => &self.host,
-        };
-        let address = name.trim_matches(['[', ']']).parse::<IpAddr>();
-        let is_own = name == "localhost" || address.is_ok_and(|address| address.is_loopback());
-        if is_own { Place::Loopback } else { Place::Elsewhere }
+        Place::Registry
     }
 
     /// The tag that is meant where none is named.
@@ -138,12 +129,12 @@ mod tests {
         for (text, place) in [
             ("000000000000.dkr.ecr.us-east-1.amazonaws.com/hello:1", Some(Place::Local)),
             ("000000000000.dkr.ecr.us-east-1.amazonaws.com/team/hello", Some(Place::Local)),
-            ("localhost:5000/hello:latest", Some(Place::Loopback)),
-            ("127.0.0.1:5000/a/b-c_d.e:v1.0", Some(Place::Loopback)),
-            (&format!("localhost/hello@sha256:{digest}"), Some(Place::Loopback)),
-            ("[::1]:5000/hello", Some(Place::Loopback)),
-            ("registry.example.com/hello:1", Some(Place::Elsewhere)),
-            ("127.0.0.1.example.com/hello", Some(Place::Elsewhere)),
+            ("localhost:5000/hello:latest", Some(Place::Registry)),
+            ("127.0.0.1:5000/a/b-c_d.e:v1.0", Some(Place::Registry)),
+            (&format!("localhost/hello@sha256:{digest}"), Some(Place::Registry)),
+            ("[::1]:5000/hello", Some(Place::Registry)),
+            ("registry.example.com/hello:1", Some(Place::Registry)),
+            ("12345.dkr.ecr.us-east-1.amazonaws.com/hello", Some(Place::Registry)),
             ("hello:1", None),
             ("localhost/../hello", None),
             ("localhost/.hello", None),

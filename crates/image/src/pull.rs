@@ -62,6 +62,8 @@ impl From<serde_json::Error> for PullError {
 pub struct Images {
     /// The local repositories: `NAME` is an OCI layout, `NAME.tar` an archive of one or of `docker save`.
     folder: PathBuf,
+    /// Hosts, with their ports, that are asked by plain HTTP. Only these: whoever may name images names no others.
+    registries: Vec<String>,
     blobs: Arc<dyn Blobs>,
     env: Env,
 }
@@ -72,8 +74,8 @@ enum Source {
 }
 
 impl Images {
-    pub fn new(folder: PathBuf, blobs: Arc<dyn Blobs>, env: Env) -> Self {
-        Self { folder, blobs, env }
+    pub fn new(folder: PathBuf, registries: Vec<String>, blobs: Arc<dyn Blobs>, env: Env) -> Self {
+        Self { folder, registries, blobs, env }
     }
 
     /// Fetches an image and keeps it; what is here already is fetched again, and so checked.
@@ -90,11 +92,13 @@ impl Images {
                 }
                 self.pull_from(Source::Layout(folder), name).await
             }
-            Place::Loopback => {
+            Place::Registry if self.registries.contains(&name.host) => {
                 let registry = Registry::open(name, &self.env).await?;
                 self.pull_from(Source::Registry(registry), name).await
             }
-            Place::Elsewhere => Err(PullError::Unsupported(format!("the registry {}", name.host))),
+            Place::Registry => {
+                Err(PullError::Unsupported(format!("the registry {}, which no --registry names,", name.host)))
+            }
         }
     }
 

@@ -1,4 +1,4 @@
-//! A client of registries on this machine: OCI's distribution protocol, as far as fetching goes.
+//! A client of registries: OCI's distribution protocol by plain HTTP, as far as fetching goes.
 
 use std::time::Duration;
 

@@ -88,6 +88,7 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
         // Until there is an S3 service here.
         objects: None,
         images: settings.images.clone(),
+        registries: settings.registries.clone(),
     };
     let platform = Platform::new(kv, env.clone(), services::all(lambda));
     let mode = if settings.auth == Auth::Open { Mode::Open } else { Mode::Signed };

@@ -58,6 +58,8 @@ pub struct Config {
     pub objects: Option<Arc<dyn Objects>>,
     /// The folder of local images: OCI layouts, and archives of `docker save`.
     pub images: PathBuf,
+    /// Registries that images may come from, by host and port.
+    pub registries: Vec<String>,
 }
 
 /// The service's state.
@@ -89,7 +91,7 @@ pub fn service(config: Config) -> Service {
             Arc::clone(&config.blobs),
             config.trees,
             config.env.clone(),
-            Images::new(config.images, config.blobs, config.env),
+            Images::new(config.images, config.registries, config.blobs, config.env),
         ),
         presigner: config.presigner,
         objects: config.objects,

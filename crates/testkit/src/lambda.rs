@@ -54,17 +54,23 @@ impl Lambda {
     /// # Panics
     /// When there is no temporary folder.
     pub async fn with(change: impl FnOnce(Options) -> Options) -> Self {
-        Self::made(change, None).await
+        Self::made(change, None, Vec::new()).await
     }
 
     /// One that fetches packages from `objects`.
     pub async fn with_objects(objects: Objects) -> Self {
-        Self::made(|options| options, Some(Arc::new(objects))).await
+        Self::made(|options| options, Some(Arc::new(objects)), Vec::new()).await
+    }
+
+    /// One whose images may come from this registry.
+    pub async fn with_registry(host: &str) -> Self {
+        Self::made(|options| options, None, vec![host.to_owned()]).await
     }
 
     async fn made(
         change: impl FnOnce(Options) -> Options,
         objects: Option<Arc<dyn svc_lambda::Objects>>,
+        registries: Vec<String>,
     ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let trees = folder.path().join("trees");
@@ -92,6 +98,7 @@ impl Lambda {
             presigner: Presigner::new(sessions()),
             objects,
             images: folder.path().join("images"),
+            registries,
         });
         let wire = ground
             .serve_with(vec![lambda, svc_logs::service()], Some(Arc::clone(&packages) as Arc<dyn Blobs>));
