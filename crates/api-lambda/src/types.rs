@@ -18,6 +18,21 @@ aws_wire::structure! {
         total_code_size: Option<i64>,
         function_count: Option<i64>,
     }
+    /// Shape `AddLayerVersionPermissionRequest`.
+    AddLayerVersionPermissionInput {
+        layer_name: String,
+        version_number: i64,
+        statement_id: String,
+        action: String,
+        principal: String,
+        organization_id: Option<String>,
+        revision_id: Option<String>,
+    }
+    /// Shape `AddLayerVersionPermissionResponse`.
+    AddLayerVersionPermissionOutput {
+        statement: Option<String>,
+        revision_id: Option<String>,
+    }
     /// Shape `AddPermissionRequest`.
     AddPermissionInput {
         function_name: String,
@@ -235,6 +250,11 @@ aws_wire::structure! {
     DeleteFunctionUrlConfigInput {
         function_name: String,
         qualifier: Option<String>,
+    }
+    /// Shape `DeleteLayerVersionRequest`.
+    DeleteLayerVersionInput {
+        layer_name: String,
+        version_number: i64,
     }
     /// Shape `DeleteProvisionedConcurrencyConfigRequest`.
     DeleteProvisionedConcurrencyConfigInput {
@@ -525,6 +545,37 @@ aws_wire::structure! {
         last_modified_time: String,
         invoke_mode: Option<InvokeMode>,
     }
+    /// Shape `GetLayerVersionByArnRequest`.
+    GetLayerVersionByArnInput {
+        arn: String,
+    }
+    /// Shape `GetLayerVersionPolicyRequest`.
+    GetLayerVersionPolicyInput {
+        layer_name: String,
+        version_number: i64,
+    }
+    /// Shape `GetLayerVersionPolicyResponse`.
+    GetLayerVersionPolicyOutput {
+        policy: Option<String>,
+        revision_id: Option<String>,
+    }
+    /// Shape `GetLayerVersionRequest`.
+    GetLayerVersionInput {
+        layer_name: String,
+        version_number: i64,
+    }
+    /// Shape `GetLayerVersionResponse`.
+    GetLayerVersionResponse {
+        content: Option<LayerVersionContentOutput>,
+        layer_arn: Option<String>,
+        layer_version_arn: Option<String>,
+        description: Option<String>,
+        created_date: Option<String>,
+        version: Option<i64>,
+        compatible_architectures: Option<Vec<Architecture>>,
+        compatible_runtimes: Option<Vec<String>>,
+        license_info: Option<String>,
+    }
     /// Shape `GetPolicyRequest`.
     GetPolicyInput {
         function_name: String,
@@ -675,6 +726,39 @@ aws_wire::structure! {
         signing_profile_version_arn: Option<String>,
         signing_job_arn: Option<String>,
     }
+    /// Shape `LayerVersionContentInput`.
+    LayerVersionContentInput {
+        s3_bucket: Option<String>,
+        s3_key: Option<String>,
+        s3_object_version: Option<String>,
+        s3_object_storage_mode: Option<S3ObjectStorageMode>,
+        zip_file: Option<bytes::Bytes>,
+    }
+    /// Shape `LayerVersionContentOutput`.
+    LayerVersionContentOutput {
+        location: Option<String>,
+        code_sha256: Option<String>,
+        code_size: Option<i64>,
+        signing_profile_version_arn: Option<String>,
+        signing_job_arn: Option<String>,
+        resolved_s3_object: Option<ResolvedS3Object>,
+    }
+    /// Shape `LayerVersionsListItem`.
+    LayerVersionsListItem {
+        layer_version_arn: Option<String>,
+        version: Option<i64>,
+        description: Option<String>,
+        created_date: Option<String>,
+        compatible_architectures: Option<Vec<Architecture>>,
+        compatible_runtimes: Option<Vec<String>>,
+        license_info: Option<String>,
+    }
+    /// Shape `LayersListItem`.
+    LayersListItem {
+        layer_name: Option<String>,
+        layer_arn: Option<String>,
+        latest_matching_version: Option<LayerVersionsListItem>,
+    }
     /// Shape `ListAliasesRequest`.
     ListAliasesInput {
         function_name: String,
@@ -754,6 +838,31 @@ aws_wire::structure! {
         next_marker: Option<String>,
         functions: Option<Vec<FunctionConfiguration>>,
     }
+    /// Shape `ListLayerVersionsRequest`.
+    ListLayerVersionsInput {
+        compatible_architecture: Option<Architecture>,
+        compatible_runtime: Option<String>,
+        layer_name: String,
+        marker: Option<String>,
+        max_items: Option<i32>,
+    }
+    /// Shape `ListLayerVersionsResponse`.
+    ListLayerVersionsOutput {
+        next_marker: Option<String>,
+        layer_versions: Option<Vec<LayerVersionsListItem>>,
+    }
+    /// Shape `ListLayersRequest`.
+    ListLayersInput {
+        compatible_architecture: Option<Architecture>,
+        compatible_runtime: Option<String>,
+        marker: Option<String>,
+        max_items: Option<i32>,
+    }
+    /// Shape `ListLayersResponse`.
+    ListLayersOutput {
+        next_marker: Option<String>,
+        layers: Option<Vec<LayersListItem>>,
+    }
     /// Shape `ListProvisionedConcurrencyConfigsRequest`.
     ListProvisionedConcurrencyConfigsInput {
         function_name: String,
@@ -814,6 +923,27 @@ aws_wire::structure! {
         minimum_pollers: Option<i32>,
         maximum_pollers: Option<i32>,
         poller_group_name: Option<String>,
+    }
+    /// Shape `PublishLayerVersionRequest`.
+    PublishLayerVersionInput {
+        layer_name: String,
+        description: Option<String>,
+        content: LayerVersionContentInput,
+        compatible_architectures: Option<Vec<Architecture>>,
+        compatible_runtimes: Option<Vec<String>>,
+        license_info: Option<String>,
+    }
+    /// Shape `PublishLayerVersionResponse`.
+    PublishLayerVersionOutput {
+        content: Option<LayerVersionContentOutput>,
+        layer_arn: Option<String>,
+        layer_version_arn: Option<String>,
+        description: Option<String>,
+        created_date: Option<String>,
+        version: Option<i64>,
+        compatible_architectures: Option<Vec<Architecture>>,
+        compatible_runtimes: Option<Vec<String>>,
+        license_info: Option<String>,
     }
     /// Shape `PublishVersionRequest`.
     PublishVersionInput {
@@ -893,6 +1023,13 @@ aws_wire::structure! {
         update_runtime_on: UpdateRuntimeOn,
         function_arn: String,
         runtime_version_arn: Option<String>,
+    }
+    /// Shape `RemoveLayerVersionPermissionRequest`.
+    RemoveLayerVersionPermissionInput {
+        layer_name: String,
+        version_number: i64,
+        statement_id: String,
+        revision_id: Option<String>,
     }
     /// Shape `RemovePermissionRequest`.
     RemovePermissionInput {

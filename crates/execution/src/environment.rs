@@ -203,7 +203,7 @@ impl Environment {
         let output = Output::new(stream, version.logging, Arc::clone(&options.sink), env.clone());
         let output = Arc::new(Mutex::new(output));
         let failed = |failure| InitFailure { failure, output: Some(Arc::clone(&output)) };
-        version.interpreter.check(&version.code_dir).map_err(failed)?;
+        version.interpreter.check(version.bootstrap()).map_err(failed)?;
         let began = env.monotonic();
         let started = options.sandboxes.start(made_from).await;
         let started = started.map_err(|error| {

@@ -64,6 +64,9 @@ pub enum Failure {
         error_type: &'static str,
         message: String,
     },
+    /// An image without the program that it is to be started with.
+    InvalidEntrypoint(String),
+    InvalidWorkingDir(String),
     /// Ours: no sandbox could be made.
     Sandbox(String),
 }
@@ -78,8 +81,9 @@ impl Failure {
             Self::Exited(_) => "Runtime.ExitError",
             Self::ResponseTooLarge | Self::StreamTooLarge { .. } => "Function.ResponseSizeTooLarge",
             Self::Truncated => "Runtime.TruncatedResponse",
-            Self::NoBootstrap => "Runtime.InvalidEntrypoint",
+            Self::NoBootstrap | Self::InvalidEntrypoint(_) => "Runtime.InvalidEntrypoint",
             Self::Extension { error_type, .. } => error_type,
+            Self::InvalidWorkingDir(_) => "Runtime.InvalidWorkingDir",
             Self::Sandbox(_) => "Sandbox.Failure",
         }
     }
@@ -113,6 +117,7 @@ impl Failure {
                 "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]".to_owned()
             }
             Self::Extension { message, .. } => message.clone(),
+            Self::InvalidEntrypoint(why) | Self::InvalidWorkingDir(why) => why.clone(),
             Self::Sandbox(_) => "The execution environment could not be started".to_owned(),
         })
     }

@@ -68,6 +68,7 @@ pub(crate) fn spec(
     extensions: &[String],
 ) -> Spec {
     let credentials = (options.credentials)(version);
+    let image = version.interpreter.image();
     let mut launch = version.interpreter.launch(version);
     let env = variables(version, log_stream, &credentials, phase.initialization_type());
     if let Some(wrapper) = wrapper(version) {
@@ -81,14 +82,15 @@ pub(crate) fn spec(
     };
     Spec {
         id: id.to_owned(),
-        code_dir: version.code_dir.clone(),
+        root: image.map(|image| image.root.clone()),
+        code_dir: image.is_none_or(|image| !image.has_code()).then(|| version.code_dir.clone()),
         opt_dirs: version.opt_dirs.clone(),
         binds: launch.binds,
         program: launch.program,
         args: launch.arguments,
         env,
         doors: doors(),
-        cwd: "/var/task".into(),
+        cwd: image.map_or_else(|| "/var/task".into(), |image| image.directory.clone()),
         companions,
         memory_bytes: u64::from(version.memory_mb) << 20,
         cpu_millis: sandbox::cpu_millis_for_memory(version.memory_mb),

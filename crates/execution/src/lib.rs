@@ -12,6 +12,7 @@ mod environment;
 mod extension_state;
 mod extensions;
 mod extensions_api;
+mod image;
 mod invocation;
 mod launch;
 mod limits;
@@ -33,6 +34,7 @@ mod variables;
 mod version;
 
 pub use admission::Rates;
+pub use image::Image;
 pub use invocation::{Failure, Invocation, Outcome};
 pub use limits::{
     INIT_TIMEOUT, LIFETIME_MAX, LOG_TAIL_BYTES, PAYLOAD_BYTES_MAX, PROVISIONED_INIT_TIMEOUT,

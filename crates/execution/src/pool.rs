@@ -185,7 +185,9 @@ impl Pools {
         let env = &self.0.options.env;
         let began = env.monotonic();
         let again = match first.failure {
-            Failure::NoBootstrap => Err(first),
+            Failure::NoBootstrap | Failure::InvalidEntrypoint(_) | Failure::InvalidWorkingDir(_) => {
+                Err(first)
+            }
             _ => match pool.start_granted(&self.0, version).await {
                 Some(grant) => self.0.start(grant, version, Phase::Invoke, version.timeout).await,
                 None => Err(shutting_down()),

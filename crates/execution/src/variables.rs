@@ -14,6 +14,9 @@ pub struct Credentials {
     pub session_token: String,
 }
 
+/// What an image may not set: it would be believed to come from the platform.
+const PLATFORMS: [&str; 4] = ["AWS_", "_AWS_", "_X_AMZN_", "_LAMBDA_"];
+
 /// The variables that name a listener, of which only the sandbox knows the address.
 pub(crate) fn doors() -> Vec<DoorVar> {
     vec![
@@ -88,6 +91,17 @@ pub(crate) fn variables(
         variables.push(("AWS_LAMBDA_LOG_LEVEL".to_owned(), application.as_str().to_owned()));
     }
     variables.extend(version.interpreter.variables(version));
+    if let Some(image) = version.interpreter.image() {
+        // The image knows its own libraries; with the function in it, the handler is in its command.
+        variables.retain(|(name, _)| name != "LD_LIBRARY_PATH" && !(image.has_code() && name == "_HANDLER"));
+        for (name, value) in &image.variables {
+            if PLATFORMS.iter().any(|prefix| name.starts_with(prefix)) {
+                continue;
+            }
+            variables.retain(|(own, _)| own != name);
+            variables.push((name.clone(), value.clone()));
+        }
+    }
     for (name, value) in &version.variables {
         variables.retain(|(own, _)| own != name);
         variables.push((name.clone(), value.clone()));

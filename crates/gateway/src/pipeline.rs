@@ -80,7 +80,10 @@ impl Gateway {
         let io = operation.io.ok_or_else(|| AwsError::not_implemented(api.name, operation.name))?;
         let trace = request.header("x-amzn-trace-id").map(Arc::from);
         let input = routed.decode(io, request)?;
-        let cx = self.0.platform.ctx(caller, Arc::clone(request_id)).with_trace(trace);
+        let mut cx = self.0.platform.ctx(caller, Arc::clone(request_id)).with_trace(trace);
+        if let Some(host) = request.header("host") {
+            cx = cx.reached_by(host);
+        }
         let output = self.0.platform.dispatch(api, operation, cx, input).await?;
         Ok(routed.encode(api, io, output, request_id))
     }

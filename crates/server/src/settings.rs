@@ -42,6 +42,12 @@ pub struct Flags {
     /// Folder of interpreters, one folder each: python3.13/bin/python3, nodejs22.x/bin/node [default: DATA/runtimes]
     #[arg(long, env = "LAMBENT_RUNTIMES", value_name = "FOLDER")]
     runtimes: Option<PathBuf>,
+    /// Folder of container images: NAME/ is an OCI layout, NAME.tar an archive of docker save [default: DATA/images]
+    #[arg(long, env = "LAMBENT_IMAGES", value_name = "FOLDER")]
+    images: Option<PathBuf>,
+    /// Registry of container images that is asked by plain HTTP; may be given again [default: localhost:5000]
+    #[arg(long = "registry", env = "LAMBENT_REGISTRY", value_name = "HOST:PORT", value_delimiter = ',')]
+    registry: Vec<String>,
     /// What functions reach besides the platform [default: isolated]
     #[arg(long, env = "LAMBENT_NETWORK", value_enum)]
     network: Option<Network>,
@@ -107,6 +113,8 @@ pub struct Settings {
     pub log: tracing::level_filters::LevelFilter,
     pub sandbox: Kind,
     pub runtimes: PathBuf,
+    pub images: PathBuf,
+    pub registries: Vec<String>,
     pub home: Option<PathBuf>,
     pub network: Network,
     pub outbound: Outbound,
@@ -145,6 +153,7 @@ impl Settings {
             refused: refused.iter().map(|text| subnet(text)).collect::<Result<_, _>>()?,
         };
         let otlp = flags.otlp.or(file.otlp);
+        let registries = if flags.registry.is_empty() { file.registry } else { flags.registry };
         let environments = flags.environments.or(file.environments).unwrap_or(1000);
         if environments == 0 {
             return Err(Error::Said("--environments 0 would run nothing; give at least 1".to_owned()));
@@ -162,6 +171,8 @@ impl Settings {
             log,
             sandbox: flags.sandbox.or(file.sandbox).unwrap_or(Kind::Auto),
             runtimes: runtimes_folder(Some(data.clone()), flags.runtimes.or(file.runtimes))?,
+            images: flags.images.or(file.images).unwrap_or_else(|| data.join("images")),
+            registries: if registries.is_empty() { vec!["localhost:5000".to_owned()] } else { registries },
             network: flags.network.or(file.network).unwrap_or(Network::Isolated),
             outbound,
             collector: otlp

@@ -15,3 +15,6 @@ pub use delivery::{Attribute, BusEvent, Delivery, Sender, TargetArn, Undelivered
 pub use platform::Platform;
 pub use register::Service;
 pub use site::{Site, Visit};
+
+/// Where packages can be had by presigned URL; the rest of the path is the package's SHA-256. No bucket is called so.
+pub const PACKAGES_PATH: &str = "/_lambent/packages/";

@@ -10,6 +10,7 @@ use crate::code_signing::CodeSigningConfig;
 use crate::concurrency::Reserved;
 use crate::event_source_mapping::EventSourceMapping;
 use crate::function::Function;
+use crate::layer::{Layer, LayerVersion};
 use crate::policy::ResourcePolicy;
 use crate::provisioned::Config;
 use crate::published::Published;
@@ -28,6 +29,10 @@ pub(crate) type ProvisionedKey = (String, String, String, String);
 pub(crate) type WorkKey = (String, String, String, Timestamp, String);
 /// A function's key, and `$LATEST` or an alias' name.
 pub(crate) type UrlKey = (String, String, String, String);
+/// Account, region, layer name.
+pub(crate) type LayerKey = (String, String, String);
+/// A layer's key and a version's number.
+pub(crate) type LayerVersionKey = (String, String, String, u64);
 
 /// Every function, until it is deleted.
 pub(crate) const FUNCTIONS: Table<FunctionKey, Function> = Table::new(100, "lambda functions");
@@ -78,3 +83,8 @@ pub(crate) const RECURSION_CONFIGS: Table<FunctionKey, RecursionConfig> =
 pub(crate) const URLS: Table<UrlKey, FunctionUrl> = Table::new(110, "lambda function urls");
 /// Whose URL it is, by the URL's id; as long as the URL.
 pub(crate) const URL_OWNERS: Table<String, UrlOwner> = Table::new(111, "lambda function url owners");
+/// Every layer that ever had a version.
+pub(crate) const LAYERS: Table<LayerKey, Layer> = Table::new(130, "lambda layers");
+/// Every version of a layer, until it is deleted.
+pub(crate) const LAYER_VERSIONS: Table<LayerVersionKey, LayerVersion> =
+    Table::new(131, "lambda layer versions");

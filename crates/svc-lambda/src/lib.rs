@@ -4,6 +4,7 @@
 
 mod alias;
 mod asynchronous;
+mod attached;
 mod code_signing;
 mod collect;
 mod concurrency;
@@ -11,13 +12,18 @@ mod event_source;
 mod event_source_mapping;
 mod filter_pattern;
 mod function;
+mod image_code;
 mod keys;
+mod layer;
+mod layer_policy;
+mod locations;
 mod log_shipping;
 mod logging;
 mod mapping_checks;
 mod mapping_settings;
 mod mappings;
 mod name;
+mod objects;
 mod ops;
 mod package;
 mod page;
@@ -28,6 +34,7 @@ mod runtime_management;
 mod settings;
 mod settle;
 mod shown;
+mod source;
 mod tagged;
 mod trace;
 mod url;
@@ -36,9 +43,11 @@ mod versions;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use aws_auth::Presigner;
 use blob::Blobs;
 use env::Env;
 use execution::{Pools, Runtimes};
+use image::Images;
 use service::Service;
 use tokio::sync::mpsc;
 
@@ -46,6 +55,7 @@ pub use event_source::{Described, EventSources, NoEventSources, SourceKind};
 pub use event_source_mapping::{EventSourceMapping, MappingState, Source};
 pub use log_shipping::{LogShipper, Shipment};
 pub use mapping_settings::{DocumentDb, MappingSettings, Pollers};
+pub use objects::{Object, ObjectName, ObjectRefused, Objects};
 
 use crate::concurrency::Reservations;
 use crate::keys::FunctionKey;
@@ -68,6 +78,14 @@ pub struct Config {
     pub event_sources: Arc<dyn EventSources>,
     /// Of the endpoint, as functions' URLs name it.
     pub port: u16,
+    /// Signs the URLs that packages can be downloaded by.
+    pub presigner: Presigner,
+    /// Where packages are fetched from; without one such requests are refused.
+    pub objects: Option<Arc<dyn Objects>>,
+    /// The folder of local images: OCI layouts, and archives of `docker save`.
+    pub images: PathBuf,
+    /// Registries that images may come from, by host and port.
+    pub registries: Vec<String>,
 }
 
 /// The service's state.
@@ -75,6 +93,8 @@ pub(crate) struct Lambda {
     pools: Pools,
     runtimes: Arc<Runtimes>,
     packages: Packages,
+    presigner: Presigner,
+    objects: Option<Arc<dyn Objects>>,
     versions: Versions,
     /// Of the endpoint.
     port: u16,
@@ -101,7 +121,14 @@ pub fn service(config: Config) -> Service {
     let state = Lambda {
         pools: config.pools,
         runtimes: config.runtimes,
-        packages: Packages::new(config.blobs, config.trees, config.env),
+        packages: Packages::new(
+            Arc::clone(&config.blobs),
+            config.trees,
+            config.env.clone(),
+            Images::new(config.images, config.registries, config.blobs, config.env),
+        ),
+        presigner: config.presigner,
+        objects: config.objects,
         versions: Versions::default(),
         port: config.port,
         reservations: Reservations::default(),
@@ -113,6 +140,7 @@ pub fn service(config: Config) -> Service {
         events,
     };
     Service::new(&api_lambda::SERVICE, Arc::new(state))
+        .op(ops::add_layer_version_permission)
         .op(ops::add_permission)
         .op(ops::create_alias)
         .op(ops::create_code_signing_config)
@@ -127,6 +155,7 @@ pub fn service(config: Config) -> Service {
         .op(ops::delete_function_concurrency)
         .op(ops::delete_function_event_invoke_config)
         .op(ops::delete_function_url_config)
+        .op(ops::delete_layer_version)
         .op(ops::delete_provisioned_concurrency_config)
         .op(ops::delete_resource_policy)
         .op(ops::get_account_settings)
@@ -140,6 +169,9 @@ pub fn service(config: Config) -> Service {
         .op(ops::get_function_event_invoke_config)
         .op(ops::get_function_recursion_config)
         .op(ops::get_function_url_config)
+        .op(ops::get_layer_version)
+        .op(ops::get_layer_version_by_arn)
+        .op(ops::get_layer_version_policy)
         .op(ops::get_policy)
         .op(ops::get_provisioned_concurrency_config)
         .op(ops::get_resource_policy)
@@ -154,9 +186,12 @@ pub fn service(config: Config) -> Service {
         .op(ops::list_function_url_configs)
         .op(ops::list_functions)
         .op(ops::list_functions_by_code_signing_config)
+        .op(ops::list_layer_versions)
+        .op(ops::list_layers)
         .op(ops::list_provisioned_concurrency_configs)
         .op(ops::list_tags)
         .op(ops::list_versions_by_function)
+        .op(ops::publish_layer_version)
         .op(ops::publish_version)
         .op(ops::put_function_code_signing_config)
         .op(ops::put_function_concurrency)
@@ -165,6 +200,7 @@ pub fn service(config: Config) -> Service {
         .op(ops::put_provisioned_concurrency_config)
         .op(ops::put_resource_policy)
         .op(ops::put_runtime_management_config)
+        .op(ops::remove_layer_version_permission)
         .op(ops::remove_permission)
         .op(ops::tag_resource)
         .op(ops::untag_resource)

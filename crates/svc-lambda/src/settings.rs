@@ -120,6 +120,24 @@ pub(crate) fn check_runtime(runtime: &str) -> Result<()> {
     Err(errors::invalid_parameter_value_exception(message))
 }
 
+/// Layers say which runtimes they are for, also those past their end.
+///
+/// # Errors
+/// 400 for a runtime that AWS does not know.
+pub(crate) fn check_compatible_runtimes(runtimes: &[String]) -> Result<()> {
+    let is_known =
+        |runtime: &String| SUPPORTED.contains(&runtime.as_str()) || DEPRECATED.contains(&runtime.as_str());
+    if runtimes.iter().all(is_known) {
+        return Ok(());
+    }
+    Err(AwsError::validation(format!(
+        "1 validation error detected: Value '[{}]' at 'compatibleRuntimes' failed to satisfy constraint: Member must \
+         satisfy constraint: [Member must satisfy enum value set: [{}]]",
+        runtimes.join(", "),
+        [&SUPPORTED[..], &DEPRECATED[..]].concat().join(", ")
+    )))
+}
+
 /// # Errors
 /// 400 for reserved names, and above 4 KB.
 pub(crate) fn check_variables(variables: &BTreeMap<String, String>) -> Result<()> {
@@ -191,9 +209,7 @@ pub(crate) struct Unhonoured<'a> {
     pub vpc: Option<&'a api::VpcConfig>,
     pub kms_key_arn: Option<&'a str>,
     pub tracing: Option<&'a api::TracingConfig>,
-    pub layers: Option<&'a [String]>,
     pub file_systems: bool,
-    pub image: bool,
     pub snap_start: Option<&'a api::SnapStart>,
     pub capacity_provider: bool,
     pub durable: bool,
@@ -216,9 +232,7 @@ impl Unhonoured<'_> {
                 "TracingConfig Active",
                 self.tracing.is_some_and(|tracing| tracing.mode == Some(api::TracingMode::Active)),
             ),
-            ("Layers", self.layers.is_some_and(|layers| !layers.is_empty())),
             ("FileSystemConfigs", self.file_systems),
-            ("ImageConfig", self.image),
             (
                 "SnapStart",
                 self.snap_start.is_some_and(|s| s.apply_on == Some(api::SnapStartApplyOn::PublishedVersions)),

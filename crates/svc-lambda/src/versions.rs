@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
+use api_lambda::errors;
 use aws_wire::Result;
 use env::Env;
-use execution::Version;
+use execution::{Interpreter, Version};
 
 use crate::Ctx;
 use crate::concurrency;
@@ -141,6 +142,16 @@ async fn ready_published(cx: &Ctx, function: &Function, published: &Published) -
     ready(cx, function, &published.settings, number, &published.revision_id, management).await
 }
 
+/// The image that packages of a runtime run in here.
+async fn in_image(cx: &Ctx, runtime: &str, uri: &str) -> Result<Interpreter> {
+    let (image, tree) = cx.state.packages.root(uri).await.map_err(|error| {
+        let why = error.message.clone().unwrap_or_default();
+        errors::invalid_runtime_exception(format!("{runtime}: the image {uri} that it runs in here: {why}"))
+            .because(error)
+    })?;
+    Ok(image.runtime(tree, runtime))
+}
+
 async fn ready(
     cx: &Ctx,
     function: &Function,
@@ -149,10 +160,16 @@ async fn ready(
     generation: &str,
     management: &RuntimeManagement,
 ) -> Result<Arc<Version>> {
-    let (interpreter, substitution) = live.interpreter(&cx.state.runtimes, management)?;
+    let (code_dir, opt_dirs) = cx.state.packages.trees(live).await?;
+    let (interpreter, substitution) = match &live.image {
+        Some(image) => (image.interpreter(code_dir.clone()), None),
+        None => match cx.state.runtimes.image_of(&live.runtime) {
+            Some(uri) => (in_image(cx, &live.runtime, &uri).await?, None),
+            None => live.interpreter(&cx.state.runtimes, management)?,
+        },
+    };
     // Whoever calls: a policy may let in callers of other accounts.
     let account = function.arn.split(':').nth(4).unwrap_or_default().into();
-    let code_dir = cx.state.packages.tree(&live.code).await?;
     Ok(Arc::new(Version {
         account,
         region: Arc::clone(&cx.caller.region),
@@ -169,9 +186,9 @@ async fn ready(
         timeout: live.timeout(),
         variables: live.variables.clone().unwrap_or_default(),
         code_dir,
+        opt_dirs,
         role: live.role.clone(),
         log_group: live.log_group.clone(),
         logging: live.log_format.honoured(),
-        opt_dirs: Vec::new(),
     }))
 }

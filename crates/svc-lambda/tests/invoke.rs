@@ -109,8 +109,12 @@ async fn pending_functions_and_missing_runtimes_are_refused() {
     let body = Lambda::creation_with("n", json!({ "Runtime": "nodejs22.x" }));
     lambda.create(&body).await.ok();
     lambda.settled("n").await;
-    let message = "nodejs22.x: there is no nodejs on this host; install one (apt-get install nodejs) or put one into /runtimes";
-    lambda.invoke("n", "1").await.refuses(502, "InvalidRuntimeException", message);
+    let folder = lambda.runtimes();
+    let message = format!(
+        "nodejs22.x: there is no nodejs on this host; install one (apt-get install nodejs) or put one into {}",
+        folder.display()
+    );
+    lambda.invoke("n", "1").await.refuses(502, "InvalidRuntimeException", &message);
     lambda.stop_jobs().await;
     lambda.create(&Lambda::creation("f", "echo")).await.ok();
     let message = "The operation cannot be performed at this time. The function is currently in the following state: Pending";

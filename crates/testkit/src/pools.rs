@@ -82,10 +82,10 @@ pub fn version(handler: &str) -> Version {
         timeout: Duration::from_secs(3),
         variables: BTreeMap::new(),
         code_dir: "/nowhere".into(),
+        opt_dirs: Vec::new(),
         role: "arn:aws:iam::000000000000:role/r".to_owned(),
         log_group: "/aws/lambda/f".to_owned(),
         logging: Logging::Text,
-        opt_dirs: Vec::new(),
     }
 }
 
