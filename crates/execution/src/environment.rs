@@ -3,6 +3,7 @@
 mod ending;
 mod extensions;
 mod farewell;
+mod segments;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
@@ -29,6 +30,7 @@ use crate::platform_event::PlatformEvent;
 use crate::pool::{Options, Pool};
 use crate::provisioned::Slot;
 use crate::runtime_api;
+use crate::segments::SegmentSink;
 use crate::starts::Room;
 use crate::state::{Event, Refusal, State};
 use crate::stream::{Sink, Streaming, Writer};
@@ -61,6 +63,9 @@ pub(crate) struct Environment {
     freeze_after: Duration,
     keep_alive: Duration,
     streaming: Streaming,
+    segments: Option<Arc<dyn SegmentSink>>,
+    /// Whether the X-Ray daemon's port is open inside.
+    hears_segments: AtomicBool,
     frozen: watch::Sender<bool>,
     /// Whether it has had an invocation, and so runs with its share of the processor.
     shares_cpu: AtomicBool,
@@ -287,6 +292,8 @@ impl Environment {
             freeze_after: options.freeze_after,
             keep_alive: options.keep_alive,
             streaming: options.streaming,
+            segments: options.segments.clone(),
+            hears_segments: AtomicBool::new(false),
             frozen: watch::Sender::new(false),
             shares_cpu: AtomicBool::new(false),
             sandbox: started.sandbox,
@@ -556,7 +563,7 @@ impl Environment {
 
     /// Runs one invocation to its end, whoever still waits for it, for at most the function's timeout, of which
     /// `spent` is over.
-    pub(crate) async fn run(self: &Arc<Self>, invocation: Invocation, spent: Duration) -> Outcome {
+    pub(crate) async fn run(self: &Arc<Self>, mut invocation: Invocation, spent: Duration) -> Outcome {
         let timeout = self.version.timeout;
         let rest = timeout.saturating_sub(spent);
         self.thaw();
@@ -572,6 +579,8 @@ impl Environment {
                 trace_id: request.1.as_deref(),
             });
         }
+        let mut under = self.trace(invocation.sampled.take(), &request.0).await;
+        let init = *self.init.lock().expect("no panic while held");
         let began = self.env.monotonic();
         let deadline = self.env.now().after(rest);
         self.expect(Doing::Working { until: began + rest });
@@ -580,6 +589,9 @@ impl Environment {
             Some((reply, done)) => (reply.await.unwrap_or(Err(GONE)), done),
             None => (Err(GONE), None),
         };
+        if let Some(under) = &mut under {
+            under.answered(self.env.now());
+        }
         // No more waiting: from here on it is closed, now or later.
         open.is_closed = true;
         let mut failure = reply.as_ref().err().cloned();
@@ -592,12 +604,16 @@ impl Environment {
                 Err(_) => {
                     let log_tail = self.log_tail();
                     self.close_later((request, began, spent), failure, done);
-                    return Outcome { payload, failed, error_type, log_tail };
+                    let outcome = Outcome { payload, failed, error_type, log_tail };
+                    self.traced(under, &outcome, init);
+                    return outcome;
                 }
             }
         }
         let log_tail = self.close_invocation(&request, began, spent, failure.as_ref());
-        Outcome { payload, failed, error_type, log_tail }
+        let outcome = Outcome { payload, failed, error_type, log_tail };
+        self.traced(under, &outcome, init);
+        outcome
     }
 
     /// Hands `work` to the runtime and to extensions; `None` when it has ended. What comes second is there if the

@@ -7,6 +7,7 @@ use sandbox::Exit;
 use serde_json::json;
 
 use crate::limits::RESPONSE_BYTES_MAX;
+use crate::segments::Sampled;
 use crate::stream::Sink;
 
 /// What a function is called with.
@@ -23,6 +24,8 @@ pub struct Invocation {
     ///
     /// [`Pools::stream`]: crate::Pools::stream
     pub sink: Option<Sink>,
+    /// Set where the trace is kept.
+    pub sampled: Option<Sampled>,
 }
 
 /// What became of an invocation that reached its function.

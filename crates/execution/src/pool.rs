@@ -23,6 +23,7 @@ use crate::invocation::{Failure, Invocation, Outcome};
 use crate::limits::{INIT_TIMEOUT, Throttled};
 use crate::output::LogSink;
 use crate::provisioned::Provisioned;
+use crate::segments::SegmentSink;
 use crate::starts::{Grant, Ring, Starts};
 use crate::stream::Streaming;
 use crate::variables::Credentials;
@@ -35,6 +36,8 @@ const TURN_MAX: Duration = Duration::from_secs(1);
 pub struct Options {
     pub sandboxes: Arc<dyn Sandboxes>,
     pub sink: Arc<dyn LogSink>,
+    /// Where traces are told; `None` when nobody keeps them.
+    pub segments: Option<Arc<dyn SegmentSink>>,
     pub env: Env,
     /// The keys that an environment of a version gets.
     pub credentials: Box<dyn Fn(&Version) -> Credentials + Send + Sync>,

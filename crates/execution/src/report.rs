@@ -82,7 +82,17 @@ pub(crate) fn report(report: &Report<'_>) -> String {
         }
         None => {}
     }
+    if let Some((root, segment)) = report.trace_id.and_then(kept_trace) {
+        let _ = write!(line, "\nXRAY TraceId: {root}\tSegmentId: {segment}\tSampled: true\t");
+    }
     line
+}
+
+/// The trace and the segment that a header names, if the trace is kept.
+fn kept_trace(header: &str) -> Option<(&str, &str)> {
+    let field = |name: &str| header.split(';').find_map(|field| field.strip_prefix(name));
+    field("Sampled=").filter(|sampled| *sampled == "1")?;
+    field("Root=").zip(field("Parent="))
 }
 
 pub(crate) fn millis(duration: Duration) -> f64 {

@@ -6,6 +6,9 @@ use sandbox::{Door, DoorVar};
 
 use crate::{Logging, Version};
 
+/// Of the X-Ray daemon, which functions send segments to.
+pub(crate) const DAEMON_PORT: u16 = 2000;
+
 /// The execution role's keys, as the SDKs inside read them.
 #[derive(Clone, Debug)]
 pub struct Credentials {
@@ -73,11 +76,11 @@ pub(crate) fn variables(
             "LD_LIBRARY_PATH",
             "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
         ),
-        // Nobody listens there yet: traces that an SDK sends are lost without an error.
+        // Somebody listens there from the first sampled invocation on; what is sent before is lost without an error.
         ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR"),
-        ("AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1:2000"),
+        ("AWS_XRAY_DAEMON_ADDRESS", &format!("127.0.0.1:{DAEMON_PORT}")),
         ("_AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1"),
-        ("_AWS_XRAY_DAEMON_PORT", "2000"),
+        ("_AWS_XRAY_DAEMON_PORT", &DAEMON_PORT.to_string()),
         // Framed records go down the same pipe as the standard output, so that both keep their order.
         ("_LAMBDA_TELEMETRY_LOG_FD", "3"),
     ]

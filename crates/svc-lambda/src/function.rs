@@ -66,6 +66,9 @@ pub(crate) struct Settings {
     /// Where events go that the function failed: a queue or a topic.
     #[serde(default)]
     pub dead_letter_arn: Option<String>,
+    /// Whether its own invocations are sampled for X-Ray.
+    #[serde(default)]
+    pub tracing_active: bool,
     /// In the order in which they cover each other, the last on top.
     #[serde(default)]
     pub layers: Vec<Attached>,

@@ -166,7 +166,13 @@ impl<'a> Shown<'a> {
                 .dead_letter_arn
                 .clone()
                 .map(|arn| api::DeadLetterConfig { target_arn: Some(arn) }),
-            tracing_config: Some(api::TracingConfigResponse { mode: Some(api::TracingMode::PassThrough) }),
+            tracing_config: Some(api::TracingConfigResponse {
+                mode: Some(if settings.tracing_active {
+                    api::TracingMode::Active
+                } else {
+                    api::TracingMode::PassThrough
+                }),
+            }),
             revision_id: Some(self.revision_id.to_owned()),
             package_type: Some(if is_zip { api::PackageType::Zip } else { api::PackageType::Image }),
             image_config_response: settings.image.as_ref().and_then(|image| image.overrides.shown()),

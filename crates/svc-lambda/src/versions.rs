@@ -16,6 +16,7 @@ use crate::keys::{FUNCTIONS, FunctionKey};
 use crate::name::{FunctionName, LATEST};
 use crate::published::{Found, Published, find_qualified, get};
 use crate::runtime_management::RuntimeManagement;
+use crate::segments::Sampler;
 
 /// Targets kept; above it all are dropped and read again as they are invoked.
 const TARGETS_MAX: usize = 100_000;
@@ -40,6 +41,7 @@ pub(crate) struct Target {
     version: Arc<Version>,
     /// Of an alias that routes: another version, and the share of invocations that it gets, 0 to 1.
     additional: Option<(Arc<Version>, f64)>,
+    pub(crate) sampler: Sampler,
 }
 
 impl Target {
@@ -131,7 +133,9 @@ async fn target(cx: &Ctx, name: &FunctionName, found: &Found) -> Result<Target> 
         }
         None => None,
     };
-    Ok(Target { version, additional })
+    let settings = published.as_ref().map(|published| &published.settings).or(function.live.as_ref());
+    let sampler = Sampler::new(settings.is_some_and(|settings| settings.tracing_active));
+    Ok(Target { version, additional, sampler })
 }
 
 async fn ready_published(cx: &Ctx, function: &Function, published: &Published) -> Result<Arc<Version>> {

@@ -45,6 +45,7 @@ pub fn options(env: &Env, sandboxes: &Scripted, sink: Arc<dyn LogSink>) -> Optio
     Options {
         sandboxes: Arc::new(sandboxes.clone()),
         sink,
+        segments: None,
         env: env.clone(),
         credentials: Box::new(|_| Credentials {
             access_key_id: "ASIAEXAMPLE".to_owned(),
@@ -107,5 +108,6 @@ pub fn invocation(id: &str, payload: &str) -> Invocation {
         client_context: None,
         trace_id: None,
         sink: None,
+        sampled: None,
     }
 }

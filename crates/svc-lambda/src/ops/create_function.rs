@@ -69,6 +69,7 @@ pub(crate) async fn create_function(cx: Ctx, input: CreateFunctionInput) -> Resu
             log_group: log_group.unwrap_or_else(|| format!("/aws/lambda/{}", name.name)),
             log_format,
             dead_letter_arn: dead_letter_arn.flatten(),
+            tracing_active: settings::tracing_active(input.tracing_config.as_ref()).unwrap_or(false),
             layers: Vec::new(),
             image,
         },
@@ -132,7 +133,6 @@ fn check_honoured(input: &CreateFunctionInput) -> Result<()> {
     Unhonoured {
         vpc: input.vpc_config.as_ref(),
         kms_key_arn: input.kms_key_arn.as_deref(),
-        tracing: input.tracing_config.as_ref(),
         file_systems: input.file_system_configs.as_ref().is_some_and(|list| !list.is_empty()),
         snap_start: input.snap_start.as_ref(),
         capacity_provider: input.capacity_provider_config.is_some(),

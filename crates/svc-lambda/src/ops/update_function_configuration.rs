@@ -49,7 +49,6 @@ fn check_honoured(input: &UpdateFunctionConfigurationInput) -> Result<()> {
     Unhonoured {
         vpc: input.vpc_config.as_ref(),
         kms_key_arn: input.kms_key_arn.as_deref(),
-        tracing: input.tracing_config.as_ref(),
         file_systems: input.file_system_configs.as_ref().is_some_and(|list| !list.is_empty()),
         snap_start: input.snap_start.as_ref(),
         capacity_provider: input.capacity_provider_config.is_some(),
@@ -80,6 +79,9 @@ fn apply(wanted: &mut Settings, input: &UpdateFunctionConfigurationInput) -> Res
     let logging = input.logging_config.as_ref();
     // What it was decides whether levels are allowed.
     wanted.log_format = wanted.log_format.with(logging)?;
+    if let Some(active) = settings::tracing_active(input.tracing_config.as_ref()) {
+        wanted.tracing_active = active;
+    }
     let set = |target: &mut String, value: Option<&str>| {
         if let Some(value) = value {
             value.clone_into(target);
