@@ -21,7 +21,7 @@ use crate::root::{self, INSIDE_ID};
 use crate::sys;
 
 /// Readable by every user, and of no use to a function.
-const PROC_MASKED: [&str; 3] = ["/proc/kcore", "/proc/keys", "/proc/timer_list"];
+pub(crate) const PROC_MASKED: [&str; 3] = ["/proc/kcore", "/proc/keys", "/proc/timer_list"];
 
 /// One sandbox as its first process is told it; comes with the output pipe and the mounts.
 #[derive(Debug, Serialize, Deserialize)]

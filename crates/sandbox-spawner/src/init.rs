@@ -26,12 +26,16 @@ pub(crate) enum Report {
     /// The program runs, or `ExecuteFailed` came before this.
     Running,
     Ended(Ended),
+    /// A process that is not the program has ended: in a template, maybe a copy's program.
+    Orphan { number: i32, ended: Ended },
 }
 
 /// Signals with which the spawner steers a first process that has no cgroup.
 pub(crate) const FREEZE: i32 = libc::SIGUSR1;
 pub(crate) const THAW: i32 = libc::SIGUSR2;
 pub(crate) const END: i32 = libc::SIGQUIT;
+/// Has the first process of a template report the ends of orphans.
+pub(crate) const REPORT_ORPHANS: i32 = libc::SIGUSR1;
 
 /// A first process, ready and waiting to be told what to run.
 pub(crate) struct Parked {
@@ -93,7 +97,7 @@ fn run(status: &OwnedFd, walls: Option<Walls<'_>>) -> Result<(), Failure> {
     sys::close_all_but(0, &[status.as_raw_fd()]);
     report(status, &Report::Running);
 
-    let ended = watch(program, parent, walls.is_some());
+    let ended = watch(program, parent, walls.is_some(), status);
     if walls.is_none() {
         end_descendants();
     }
@@ -134,7 +138,13 @@ fn pointers(strings: &[impl AsRef<CStr>]) -> Vec<*const libc::c_char> {
 }
 
 /// Waits for the program's end, collecting every other process that ends.
-fn watch(program: i32, parent: Option<rustix::process::Pid>, contained: bool) -> Ended {
+fn watch(
+    program: i32,
+    parent: Option<rustix::process::Pid>,
+    contained: bool,
+    status_socket: &OwnedFd,
+) -> Ended {
+    let mut reports_orphans = false;
     loop {
         let Some((signal, sender)) = sys::wait_signal() else { continue };
         if signal == libc::SIGCHLD {
@@ -142,12 +152,16 @@ fn watch(program: i32, parent: Option<rustix::process::Pid>, contained: bool) ->
                 if pid == program {
                     return decode(status);
                 }
+                if reports_orphans {
+                    report(status_socket, &Report::Orphan { number: pid, ended: decode(status) });
+                }
             }
             continue;
         }
         if contained {
             // Only what comes from outside the namespace is an order; the function may not pose as the
             // platform.
+            reports_orphans |= sender == 0 && signal == REPORT_ORPHANS;
             if sender == 0 && [libc::SIGTERM, libc::SIGINT].contains(&signal) {
                 sys::kill(program, signal);
             }

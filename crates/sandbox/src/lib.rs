@@ -16,7 +16,7 @@ use std::pin::Pin;
 pub use finding::{Finding, Status};
 pub use isolation::{Guarantee, Isolation};
 pub use spec::{Bind, Door, DoorVar, Limits, Network, Spec, cpu_millis_for_memory};
-pub use started::{Cpu, Exit, Sandbox, Signal, Started, Usage};
+pub use started::{Cpu, Exit, Sandbox, Signal, Started, Template, Usage};
 
 /// A future an implementation hands out; boxed so that [`Sandboxes`] can be used behind `dyn`.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -45,6 +45,9 @@ pub enum Error {
     /// The spec asks for something this implementation or this host cannot give.
     #[error("{what} is not available: {missing}")]
     Unsupported { what: &'static str, missing: String },
+    /// The program cannot be copied as it is: the function's doing, in words for its owner.
+    #[error("take a snapshot: {0}")]
+    NoSnapshot(String),
     /// The program itself could not be executed: the function's fault, not the platform's.
     #[error("execute {program}: {source}")]
     Execute { program: String, source: std::io::Error },
