@@ -5,6 +5,19 @@ use aws_wire::schema::{ErrorShape, Fault};
 
 use crate::schema;
 
+pub static ALIAS_LIMIT_EXCEEDED_EXCEPTION: ErrorShape = ErrorShape {
+    code: "AliasLimitExceededException",
+    query_code: None,
+    status: 400,
+    fault: Fault::Client,
+    shape: &schema::ALIAS_LIMIT_EXCEEDED_EXCEPTION,
+};
+
+/// 400 `AliasLimitExceededException`
+pub fn alias_limit_exceeded_exception(message: impl Into<String>) -> AwsError {
+    AwsError::modelled(&ALIAS_LIMIT_EXCEEDED_EXCEPTION, message)
+}
+
 pub static CODE_ARTIFACT_USER_DELETED_EXCEPTION: ErrorShape = ErrorShape {
     code: "CodeArtifactUserDeletedException",
     query_code: None,

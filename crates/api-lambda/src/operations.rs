@@ -134,7 +134,19 @@ pub static CREATE_ALIAS: Operation = Operation {
     method: "POST",
     uri: "/2015-03-31/functions/{FunctionName}/aliases",
     status: 201,
-    io: None,
+    io: Some(Io {
+        input: &schema::CREATE_ALIAS_REQUEST,
+        output: &schema::ALIAS_CONFIGURATION,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::ALIAS_LIMIT_EXCEEDED_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static CREATE_CAPACITY_PROVIDER: Operation = Operation {
     name: "CreateCapacityProvider",
@@ -192,7 +204,18 @@ pub static DELETE_ALIAS: Operation = Operation {
     method: "DELETE",
     uri: "/2015-03-31/functions/{FunctionName}/aliases/{Name}",
     status: 204,
-    io: None,
+    io: Some(Io {
+        input: &schema::DELETE_ALIAS_REQUEST,
+        output: &aws_wire::schema::UNIT,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static DELETE_CAPACITY_PROVIDER: Operation = Operation {
     name: "DeleteCapacityProvider",
@@ -306,7 +329,17 @@ pub static GET_ALIAS: Operation = Operation {
     method: "GET",
     uri: "/2015-03-31/functions/{FunctionName}/aliases/{Name}",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_ALIAS_REQUEST,
+        output: &schema::ALIAS_CONFIGURATION,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_CAPACITY_PROVIDER: Operation = Operation {
     name: "GetCapacityProvider",
@@ -552,7 +585,17 @@ pub static LIST_ALIASES: Operation = Operation {
     method: "GET",
     uri: "/2015-03-31/functions/{FunctionName}/aliases",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::LIST_ALIASES_REQUEST,
+        output: &schema::LIST_ALIASES_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static LIST_CAPACITY_PROVIDERS: Operation = Operation {
     name: "ListCapacityProviders",
@@ -664,7 +707,17 @@ pub static LIST_VERSIONS_BY_FUNCTION: Operation = Operation {
     method: "GET",
     uri: "/2015-03-31/functions/{FunctionName}/versions",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::LIST_VERSIONS_BY_FUNCTION_REQUEST,
+        output: &schema::LIST_VERSIONS_BY_FUNCTION_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static PAUSE_DURABLE_EXECUTION: Operation = Operation {
     name: "PauseDurableExecution",
@@ -685,7 +738,21 @@ pub static PUBLISH_VERSION: Operation = Operation {
     method: "POST",
     uri: "/2015-03-31/functions/{FunctionName}/versions",
     status: 201,
-    io: None,
+    io: Some(Io {
+        input: &schema::PUBLISH_VERSION_REQUEST,
+        output: &schema::FUNCTION_CONFIGURATION,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::CODE_STORAGE_EXCEEDED_EXCEPTION,
+            &errors::FUNCTION_VERSIONS_PER_CAPACITY_PROVIDER_LIMIT_EXCEEDED_EXCEPTION,
+            &errors::PRECONDITION_FAILED_EXCEPTION,
+        ],
+    }),
 };
 pub static PUT_FUNCTION_CODE_SIGNING_CONFIG: Operation = Operation {
     name: "PutFunctionCodeSigningConfig",
@@ -833,7 +900,19 @@ pub static UPDATE_ALIAS: Operation = Operation {
     method: "PUT",
     uri: "/2015-03-31/functions/{FunctionName}/aliases/{Name}",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::UPDATE_ALIAS_REQUEST,
+        output: &schema::ALIAS_CONFIGURATION,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::PRECONDITION_FAILED_EXCEPTION,
+        ],
+    }),
 };
 pub static UPDATE_CAPACITY_PROVIDER: Operation = Operation {
     name: "UpdateCapacityProvider",
@@ -917,16 +996,23 @@ pub static UPDATE_FUNCTION_URL_CONFIG: Operation = Operation {
 };
 
 aws_wire::operations! { SERVICE;
+    CREATE_ALIAS: types::CreateAliasInput => types::AliasConfiguration,
     CREATE_FUNCTION: types::CreateFunctionInput => types::FunctionConfiguration,
+    DELETE_ALIAS: types::DeleteAliasInput => (),
     DELETE_FUNCTION: types::DeleteFunctionInput => types::DeleteFunctionOutput,
     GET_ACCOUNT_SETTINGS: types::GetAccountSettingsInput => types::GetAccountSettingsOutput,
+    GET_ALIAS: types::GetAliasInput => types::AliasConfiguration,
     GET_FUNCTION: types::GetFunctionInput => types::GetFunctionOutput,
     GET_FUNCTION_CONFIGURATION: types::GetFunctionConfigurationInput => types::FunctionConfiguration,
     INVOKE: types::InvokeInput => types::InvokeOutput,
+    LIST_ALIASES: types::ListAliasesInput => types::ListAliasesOutput,
     LIST_FUNCTIONS: types::ListFunctionsInput => types::ListFunctionsOutput,
     LIST_TAGS: types::ListTagsInput => types::ListTagsOutput,
+    LIST_VERSIONS_BY_FUNCTION: types::ListVersionsByFunctionInput => types::ListVersionsByFunctionOutput,
+    PUBLISH_VERSION: types::PublishVersionInput => types::FunctionConfiguration,
     TAG_RESOURCE: types::TagResourceInput => (),
     UNTAG_RESOURCE: types::UntagResourceInput => (),
+    UPDATE_ALIAS: types::UpdateAliasInput => types::AliasConfiguration,
     UPDATE_FUNCTION_CODE: types::UpdateFunctionCodeInput => types::FunctionConfiguration,
     UPDATE_FUNCTION_CONFIGURATION: types::UpdateFunctionConfigurationInput => types::FunctionConfiguration,
 }

@@ -31,6 +31,61 @@ pub(crate) static ACCOUNT_USAGE: Shape = Shape::plain(
         Member::body("FunctionCount", &LONG),
     ])),
 );
+static REGEX_OF_ADDITIONAL_VERSION: Pattern = Pattern::new("[0-9]+");
+pub(crate) static ADDITIONAL_VERSION: Shape = Shape {
+    min: Some(1),
+    max: Some(1024),
+    pattern: Some(&REGEX_OF_ADDITIONAL_VERSION),
+    ..Shape::plain("AdditionalVersion", Kind::String)
+};
+pub(crate) static ADDITIONAL_VERSION_WEIGHTS: Shape = Shape::plain(
+    "AdditionalVersionWeights",
+    Kind::Map(&Map {
+        key: &ADDITIONAL_VERSION,
+        value: &WEIGHT,
+        key_name: "key",
+        value_name: "value",
+        key_namespace: None,
+        value_namespace: None,
+        flattened: false,
+    }),
+);
+static REGEX_OF_ALIAS: Pattern = Pattern::new("(?!^[0-9]+$)([a-zA-Z0-9-_]+)");
+pub(crate) static ALIAS: Shape = Shape {
+    min: Some(1),
+    max: Some(128),
+    pattern: Some(&REGEX_OF_ALIAS),
+    ..Shape::plain("Alias", Kind::String)
+};
+pub(crate) static ALIAS_CONFIGURATION: Shape = Shape::plain(
+    "AliasConfiguration",
+    Kind::Structure(&Structure::of(&[
+        Member::body("AliasArn", &FUNCTION_ARN),
+        Member::body("Name", &ALIAS),
+        Member::body("FunctionVersion", &VERSION),
+        Member::body("Description", &DESCRIPTION),
+        Member::body("RoutingConfig", &ALIAS_ROUTING_CONFIGURATION),
+        Member::body("RevisionId", &STRING),
+    ])),
+);
+pub(crate) static ALIAS_LIMIT_EXCEEDED_EXCEPTION: Shape = Shape::plain(
+    "AliasLimitExceededException",
+    Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("message", &STRING)])),
+);
+pub(crate) static ALIAS_LIST: Shape = Shape::plain(
+    "AliasList",
+    Kind::List(&List {
+        member: &ALIAS_CONFIGURATION,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+pub(crate) static ALIAS_ROUTING_CONFIGURATION: Shape = Shape::plain(
+    "AliasRoutingConfiguration",
+    Kind::Structure(&Structure::of(&[Member::body("AdditionalVersionWeights", &ADDITIONAL_VERSION_WEIGHTS)])),
+);
 pub(crate) static APPLICATION_LOG_LEVEL: Shape =
     Shape::plain("ApplicationLogLevel", Kind::Enum(&["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"]));
 pub(crate) static ARCHITECTURE: Shape = Shape::plain("Architecture", Kind::Enum(&["x86_64", "arm64"]));
@@ -118,6 +173,16 @@ pub(crate) static CONCURRENCY: Shape = Shape::plain(
         &RESERVED_CONCURRENT_EXECUTIONS,
     )])),
 );
+pub(crate) static CREATE_ALIAS_REQUEST: Shape = Shape::plain(
+    "CreateAliasRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("FunctionName", &FUNCTION_NAME) },
+        Member { required: true, ..Member::body("Name", &ALIAS) },
+        Member { required: true, ..Member::body("FunctionVersion", &VERSION_WITH_LATEST_PUBLISHED) },
+        Member::body("Description", &DESCRIPTION),
+        Member::body("RoutingConfig", &ALIAS_ROUTING_CONFIGURATION),
+    ])),
+);
 pub(crate) static CREATE_FUNCTION_REQUEST: Shape = Shape::plain(
     "CreateFunctionRequest",
     Kind::Structure(&Structure::of(&[
@@ -156,6 +221,13 @@ pub(crate) static CREATE_FUNCTION_REQUEST: Shape = Shape::plain(
 pub(crate) static DEAD_LETTER_CONFIG: Shape = Shape::plain(
     "DeadLetterConfig",
     Kind::Structure(&Structure::of(&[Member::body("TargetArn", &RESOURCE_ARN)])),
+);
+pub(crate) static DELETE_ALIAS_REQUEST: Shape = Shape::plain(
+    "DeleteAliasRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("FunctionName", &FUNCTION_NAME) },
+        Member { required: true, place: Place::Uri, ..Member::body("Name", &ALIAS) },
+    ])),
 );
 pub(crate) static DELETE_FUNCTION_REQUEST: Shape = Shape::plain(
     "DeleteFunctionRequest",
@@ -477,6 +549,13 @@ pub(crate) static GET_ACCOUNT_SETTINGS_RESPONSE: Shape = Shape::plain(
         Member::body("AccountUsage", &ACCOUNT_USAGE),
     ])),
 );
+pub(crate) static GET_ALIAS_REQUEST: Shape = Shape::plain(
+    "GetAliasRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("FunctionName", &FUNCTION_NAME) },
+        Member { required: true, place: Place::Uri, ..Member::body("Name", &ALIAS) },
+    ])),
+);
 pub(crate) static GET_FUNCTION_CONFIGURATION_REQUEST: Shape = Shape::plain(
     "GetFunctionConfigurationRequest",
     Kind::Structure(&Structure::of(&[
@@ -723,6 +802,22 @@ pub(crate) static LAYERS_REFERENCE_LIST: Shape = Shape::plain(
         flattened: false,
     }),
 );
+pub(crate) static LIST_ALIASES_REQUEST: Shape = Shape::plain(
+    "ListAliasesRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("FunctionName", &FUNCTION_NAME) },
+        Member { place: Place::Query, ..Member::body("FunctionVersion", &VERSION_WITH_LATEST_PUBLISHED) },
+        Member { place: Place::Query, ..Member::body("Marker", &STRING) },
+        Member { place: Place::Query, ..Member::body("MaxItems", &MAX_LIST_ITEMS) },
+    ])),
+);
+pub(crate) static LIST_ALIASES_RESPONSE: Shape = Shape::plain(
+    "ListAliasesResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("NextMarker", &STRING),
+        Member::body("Aliases", &ALIAS_LIST),
+    ])),
+);
 pub(crate) static LIST_FUNCTIONS_REQUEST: Shape = Shape::plain(
     "ListFunctionsRequest",
     Kind::Structure(&Structure::of(&[
@@ -749,6 +844,25 @@ pub(crate) static LIST_TAGS_REQUEST: Shape = Shape::plain(
 );
 pub(crate) static LIST_TAGS_RESPONSE: Shape =
     Shape::plain("ListTagsResponse", Kind::Structure(&Structure::of(&[Member::body("Tags", &TAGS)])));
+pub(crate) static LIST_VERSIONS_BY_FUNCTION_REQUEST: Shape = Shape::plain(
+    "ListVersionsByFunctionRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+        },
+        Member { place: Place::Query, ..Member::body("Marker", &STRING) },
+        Member { place: Place::Query, ..Member::body("MaxItems", &MAX_LIST_ITEMS) },
+    ])),
+);
+pub(crate) static LIST_VERSIONS_BY_FUNCTION_RESPONSE: Shape = Shape::plain(
+    "ListVersionsByFunctionResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("NextMarker", &STRING),
+        Member::body("Versions", &FUNCTION_LIST),
+    ])),
+);
 static REGEX_OF_LOCAL_MOUNT_PATH: Pattern = Pattern::new("/mnt/[a-zA-Z0-9-_.]+");
 pub(crate) static LOCAL_MOUNT_PATH: Shape = Shape {
     min: Some(0),
@@ -831,6 +945,16 @@ pub(crate) static PER_EXECUTION_ENVIRONMENT_MAX_CONCURRENCY: Shape = Shape {
 pub(crate) static PRECONDITION_FAILED_EXCEPTION: Shape = Shape::plain(
     "PreconditionFailedException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("message", &STRING)])),
+);
+pub(crate) static PUBLISH_VERSION_REQUEST: Shape = Shape::plain(
+    "PublishVersionRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("FunctionName", &FUNCTION_NAME) },
+        Member::body("CodeSha256", &STRING),
+        Member::body("Description", &DESCRIPTION),
+        Member::body("RevisionId", &STRING),
+        Member::body("PublishTo", &FUNCTION_VERSION_LATEST_PUBLISHED),
+    ])),
 );
 pub(crate) static RECURSIVE_INVOCATION_EXCEPTION: Shape = Shape::plain(
     "RecursiveInvocationException",
@@ -1267,6 +1391,17 @@ pub(crate) static UNTAG_RESOURCE_REQUEST: Shape = Shape::plain(
         },
     ])),
 );
+pub(crate) static UPDATE_ALIAS_REQUEST: Shape = Shape::plain(
+    "UpdateAliasRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("FunctionName", &FUNCTION_NAME) },
+        Member { required: true, place: Place::Uri, ..Member::body("Name", &ALIAS) },
+        Member::body("FunctionVersion", &VERSION_WITH_LATEST_PUBLISHED),
+        Member::body("Description", &DESCRIPTION),
+        Member::body("RoutingConfig", &ALIAS_ROUTING_CONFIGURATION),
+        Member::body("RevisionId", &STRING),
+    ])),
+);
 pub(crate) static UPDATE_FUNCTION_CODE_REQUEST: Shape = Shape::plain(
     "UpdateFunctionCodeRequest",
     Kind::Structure(&Structure::of(&[
@@ -1320,6 +1455,13 @@ pub(crate) static VERSION: Shape = Shape {
     pattern: Some(&REGEX_OF_VERSION),
     ..Shape::plain("Version", Kind::String)
 };
+static REGEX_OF_VERSION_WITH_LATEST_PUBLISHED: Pattern = Pattern::new("(\\$LATEST(\\.PUBLISHED)?|[0-9]+)");
+pub(crate) static VERSION_WITH_LATEST_PUBLISHED: Shape = Shape {
+    min: Some(1),
+    max: Some(1024),
+    pattern: Some(&REGEX_OF_VERSION_WITH_LATEST_PUBLISHED),
+    ..Shape::plain("VersionWithLatestPublished", Kind::String)
+};
 pub(crate) static VPC_CONFIG: Shape = Shape::plain(
     "VpcConfig",
     Kind::Structure(&Structure::of(&[
@@ -1338,5 +1480,7 @@ pub(crate) static VPC_CONFIG_RESPONSE: Shape = Shape::plain(
     ])),
 );
 pub(crate) static VPC_ID: Shape = Shape::plain("VpcId", Kind::String);
+pub(crate) static WEIGHT: Shape =
+    Shape { min: Some(0), max: Some(1), ..Shape::plain("Weight", Kind::Double) };
 pub(crate) static WORKING_DIRECTORY: Shape =
     Shape { min: Some(0), max: Some(1000), ..Shape::plain("WorkingDirectory", Kind::String) };

@@ -18,6 +18,19 @@ aws_wire::structure! {
         total_code_size: Option<i64>,
         function_count: Option<i64>,
     }
+    /// Shape `AliasConfiguration`.
+    AliasConfiguration {
+        alias_arn: Option<String>,
+        name: Option<String>,
+        function_version: Option<String>,
+        description: Option<String>,
+        routing_config: Option<AliasRoutingConfiguration>,
+        revision_id: Option<String>,
+    }
+    /// Shape `AliasRoutingConfiguration`.
+    AliasRoutingConfiguration {
+        additional_version_weights: Option<std::collections::BTreeMap<String, f64>>,
+    }
     /// Shape `CapacityProviderConfig`.
     CapacityProviderConfig {
         lambda_managed_instances_capacity_provider_config: LambdaManagedInstancesCapacityProviderConfig,
@@ -25,6 +38,14 @@ aws_wire::structure! {
     /// Shape `Concurrency`.
     Concurrency {
         reserved_concurrent_executions: Option<i32>,
+    }
+    /// Shape `CreateAliasRequest`.
+    CreateAliasInput {
+        function_name: String,
+        name: String,
+        function_version: String,
+        description: Option<String>,
+        routing_config: Option<AliasRoutingConfiguration>,
     }
     /// Shape `CreateFunctionRequest`.
     CreateFunctionInput {
@@ -62,6 +83,11 @@ aws_wire::structure! {
     /// Shape `DeadLetterConfig`.
     DeadLetterConfig {
         target_arn: Option<String>,
+    }
+    /// Shape `DeleteAliasRequest`.
+    DeleteAliasInput {
+        function_name: String,
+        name: String,
     }
     /// Shape `DeleteFunctionRequest`.
     DeleteFunctionInput {
@@ -185,6 +211,11 @@ aws_wire::structure! {
         account_limit: Option<AccountLimit>,
         account_usage: Option<AccountUsage>,
     }
+    /// Shape `GetAliasRequest`.
+    GetAliasInput {
+        function_name: String,
+        name: String,
+    }
     /// Shape `GetFunctionConfigurationRequest`.
     GetFunctionConfigurationInput {
         function_name: String,
@@ -252,6 +283,18 @@ aws_wire::structure! {
         signing_profile_version_arn: Option<String>,
         signing_job_arn: Option<String>,
     }
+    /// Shape `ListAliasesRequest`.
+    ListAliasesInput {
+        function_name: String,
+        function_version: Option<String>,
+        marker: Option<String>,
+        max_items: Option<i32>,
+    }
+    /// Shape `ListAliasesResponse`.
+    ListAliasesOutput {
+        next_marker: Option<String>,
+        aliases: Option<Vec<AliasConfiguration>>,
+    }
     /// Shape `ListFunctionsRequest`.
     ListFunctionsInput {
         master_region: Option<String>,
@@ -272,12 +315,31 @@ aws_wire::structure! {
     ListTagsOutput {
         tags: Option<std::collections::BTreeMap<String, String>>,
     }
+    /// Shape `ListVersionsByFunctionRequest`.
+    ListVersionsByFunctionInput {
+        function_name: String,
+        marker: Option<String>,
+        max_items: Option<i32>,
+    }
+    /// Shape `ListVersionsByFunctionResponse`.
+    ListVersionsByFunctionOutput {
+        next_marker: Option<String>,
+        versions: Option<Vec<FunctionConfiguration>>,
+    }
     /// Shape `LoggingConfig`.
     LoggingConfig {
         log_format: Option<LogFormat>,
         application_log_level: Option<ApplicationLogLevel>,
         system_log_level: Option<SystemLogLevel>,
         log_group: Option<String>,
+    }
+    /// Shape `PublishVersionRequest`.
+    PublishVersionInput {
+        function_name: String,
+        code_sha256: Option<String>,
+        description: Option<String>,
+        revision_id: Option<String>,
+        publish_to: Option<FunctionVersionLatestPublished>,
     }
     /// Shape `ResolvedS3Object`.
     ResolvedS3Object {
@@ -334,6 +396,15 @@ aws_wire::structure! {
     UntagResourceInput {
         resource: String,
         tag_keys: Vec<String>,
+    }
+    /// Shape `UpdateAliasRequest`.
+    UpdateAliasInput {
+        function_name: String,
+        name: String,
+        function_version: Option<String>,
+        description: Option<String>,
+        routing_config: Option<AliasRoutingConfiguration>,
+        revision_id: Option<String>,
     }
     /// Shape `UpdateFunctionCodeRequest`.
     UpdateFunctionCodeInput {

@@ -171,12 +171,14 @@ impl Pools {
         }
     }
 
-    /// Ends every idle environment of a function, of all its versions and generations but `keep`; those at work end
-    /// when they are done.
-    pub fn retire(&self, function_arn: &str, keep: Option<&str>) {
+    /// Ends every idle environment of a function, or of one `version` of it, of all generations but `keep`; those at
+    /// work end when they are done.
+    pub fn retire(&self, function_arn: &str, version: Option<&str>, keep: Option<&str>) {
         let mut pools = self.0.pools.write().expect("no panic while held");
         pools.retain(|key, pool| {
-            let kept = key.function_arn != function_arn || keep == Some(key.generation.as_str());
+            let kept = key.function_arn != function_arn
+                || version.is_some_and(|version| version != key.version)
+                || keep == Some(key.generation.as_str());
             if !kept {
                 pool.retire();
             }

@@ -188,17 +188,17 @@ async fn retired_at_work_finishes_first() {
     let version = named("f", "held");
     let working = kit.invoke(&version);
     kit.sandboxes.until(Event::Works(1)).await;
-    kit.pools.retire(&version.function_arn, Some("2"));
+    kit.pools.retire(&version.function_arn, None, Some("2"));
     kit.sandboxes.let_go_on(1);
     assert_eq!(answer(working).await, "1");
     kit.sandboxes.until(Event::Killed(1)).await;
     let newer = Arc::new(Version { generation: "2".to_owned(), ..testkit::version("echo") });
     answer(kit.invoke(&newer)).await;
     kit.idle(1).await;
-    kit.pools.retire(&version.function_arn, Some("2"));
+    kit.pools.retire(&version.function_arn, None, Some("2"));
     kit.idle(1).await;
     assert_eq!(kit.sandboxes.count(|event| *event == Event::Killed(2)), 0, "the one to keep is kept");
-    kit.pools.retire(&version.function_arn, None);
+    kit.pools.retire(&version.function_arn, None, None);
     kit.sandboxes.until(Event::Killed(2)).await;
 }
 

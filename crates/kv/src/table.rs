@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{AsKey, AsPrefix, Direction, Error, Key, KeyRange, Read, Result, Tx};
+use crate::{AsKey, AsPrefix, Direction, Error, Key, KeyRange, Read, Result, SCAN_ROWS_MAX, Tx};
 
 /// Rows of `K` and `V`. The number, the layout of `K` and the fields of `V` are on disk for ever.
 pub struct Table<K, V> {
@@ -63,6 +63,33 @@ impl<K: Key, V: Serialize + DeserializeOwned> Table<K, V> {
                 Ok((key, self.decode_value(&value)?))
             })
             .collect()
+    }
+
+    /// Every row of `span` in key order. For spans that are known to be small: all of it is held at once.
+    pub fn all(&self, reader: &impl Read, span: &Span<K>) -> Result<Vec<(K, V)>>
+    where
+        K: AsKey<K> + Clone,
+    {
+        let (mut rows, mut rest) = (Vec::new(), span.clone());
+        loop {
+            let mut page = self.scan(reader, &rest, SCAN_ROWS_MAX, Direction::Forward)?;
+            let more = page.len() == SCAN_ROWS_MAX;
+            if let Some((last, _)) = page.last().filter(|_| more) {
+                rest = rest.after(last);
+            }
+            rows.append(&mut page);
+            if !more {
+                return Ok(rows);
+            }
+        }
+    }
+
+    /// Deletes every row of `span`.
+    pub fn delete_all(&self, tx: &mut Tx, span: &Span<K>) -> Result<()>
+    where
+        K: AsKey<K> + Clone,
+    {
+        self.all(tx, span)?.iter().try_for_each(|(key, _)| self.delete(tx, key))
     }
 
     /// The bytes that begin the keys under `prefix`, for [`crate::Kv::watch`].

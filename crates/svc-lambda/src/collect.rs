@@ -6,7 +6,7 @@ use aws_wire::Result;
 use kv::{Direction, Span};
 
 use crate::Ctx;
-use crate::keys::FUNCTIONS;
+use crate::keys::{FUNCTIONS, VERSIONS};
 use crate::package::UNUSED_KEPT;
 
 /// Functions read at once.
@@ -34,6 +34,13 @@ async fn collect(cx: &Ctx) -> Result<usize> {
             used.extend(function.live.map(|live| live.code.sha256));
             used.insert(function.wanted.code.sha256);
         }
+    }
+    let mut span = Span::all();
+    loop {
+        let page = VERSIONS.scan(&snapshot, &span, PAGE, Direction::Forward)?;
+        let Some((last, _)) = page.last() else { break };
+        span = Span::all().after(last);
+        used.extend(page.into_iter().map(|(_, published)| published.settings.code.sha256));
     }
     cx.state.packages.collect(|sha256| used.contains(sha256)).await
 }

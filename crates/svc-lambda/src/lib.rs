@@ -2,6 +2,7 @@
 //!
 //! Start with `ops/create_function.rs` and `ops/invoke.rs`; `function.rs` has the record and its states.
 
+mod alias;
 mod collect;
 mod function;
 mod keys;
@@ -9,8 +10,11 @@ mod log_shipping;
 mod name;
 mod ops;
 mod package;
+mod page;
+mod published;
 mod settings;
 mod settle;
+mod shown;
 mod versions;
 
 use std::path::PathBuf;
@@ -70,16 +74,23 @@ pub fn service(config: Config) -> Service {
         shipment: config.shipment.into(),
     };
     Service::new(&api_lambda::SERVICE, Arc::new(state))
+        .op(ops::create_alias)
         .op(ops::create_function)
+        .op(ops::delete_alias)
         .op(ops::delete_function)
         .op(ops::get_account_settings)
+        .op(ops::get_alias)
         .op(ops::get_function)
         .op(ops::get_function_configuration)
         .op(ops::invoke)
+        .op(ops::list_aliases)
         .op(ops::list_functions)
         .op(ops::list_tags)
+        .op(ops::list_versions_by_function)
+        .op(ops::publish_version)
         .op(ops::tag_resource)
         .op(ops::untag_resource)
+        .op(ops::update_alias)
         .op(ops::update_function_code)
         .op(ops::update_function_configuration)
         .job("collect unused packages", collect::run)

@@ -71,10 +71,10 @@ impl FunctionName {
         Ok(Self { account, region, name, qualifier })
     }
 
-    /// For operations on a whole function.
+    /// For operations on `$LATEST`.
     ///
     /// # Errors
-    /// 404 when a version or an alias is named: Lambent has none yet.
+    /// 404 when a version or an alias is named.
     pub(crate) fn parse_latest(caller: &Caller, text: &str, qualifier: Option<&str>) -> Result<Self> {
         let name = Self::parse(caller, text, qualifier)?;
         match name.qualifier.as_deref() {
@@ -85,6 +85,11 @@ impl FunctionName {
 
     pub(crate) fn key(&self) -> FunctionKey {
         (self.account.clone(), self.region.clone(), self.name.clone())
+    }
+
+    /// The same function, by another qualifier.
+    pub(crate) fn with_qualifier(&self, qualifier: &str) -> Self {
+        Self { qualifier: Some(qualifier.to_owned()), ..self.clone() }
     }
 
     /// Without the qualifier.

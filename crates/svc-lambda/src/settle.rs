@@ -5,6 +5,8 @@ use kv::{Direction, Span};
 use crate::Ctx;
 use crate::function::Function;
 use crate::keys::{FUNCTIONS, FunctionKey};
+use crate::name::LATEST;
+use crate::published;
 
 /// Functions read at once when the platform starts.
 const PAGE: usize = 1000;
@@ -57,13 +59,16 @@ async fn try_settle(cx: &Ctx, key: &FunctionKey) -> Result<(), kv::Error> {
             let stored = FUNCTIONS.get(tx, key)?.filter(|stored| stored.revision_id == function.revision_id);
             let Some(mut stored) = stored else { return Ok(None) };
             stored.settle(prepared.is_ok(), revision_id.clone());
+            for number in std::mem::take(&mut stored.settling_versions) {
+                published::settle(tx, key, number, prepared.is_ok())?;
+            }
             FUNCTIONS.put(tx, key, &stored)?;
             Ok::<_, kv::Error>(Some(stored))
         })
         .await?;
     if let Some(Function { arn, revision_id, .. }) = settled {
         cx.state.versions.forget(key);
-        cx.state.pools.retire(&arn, Some(&revision_id));
+        cx.state.pools.retire(&arn, Some(LATEST), Some(&revision_id));
     }
     Ok(())
 }

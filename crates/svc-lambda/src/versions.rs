@@ -1,62 +1,99 @@
-//! The versions that were invoked, ready for execution, so that a warm invoke asks no store.
+//! What was invoked, ready for execution, so that a warm invoke asks no store.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
 use aws_wire::Result;
+use env::Env;
 use execution::Version;
 
 use crate::Ctx;
 use crate::function::{Function, Settings};
 use crate::keys::{FUNCTIONS, FunctionKey};
 use crate::name::{FunctionName, LATEST};
+use crate::published::{Found, Published, find_qualified, get};
 
-/// Versions kept; above it all are dropped and read again as they are invoked.
-const VERSIONS_MAX: usize = 100_000;
+/// Targets kept; above it all are dropped and read again as they are invoked.
+const TARGETS_MAX: usize = 100_000;
 
 #[derive(Default)]
 pub(crate) struct Versions {
-    known: RwLock<HashMap<FunctionKey, Arc<Version>>>,
+    known: RwLock<Known>,
     /// Counts changes, so that a version read before one is not kept after it.
     changes: AtomicU64,
 }
 
+#[derive(Default)]
+struct Known {
+    /// By function, then by qualifier; no qualifier is `$LATEST`.
+    functions: HashMap<FunctionKey, HashMap<String, Arc<Target>>>,
+    count: usize,
+}
+
+/// Where a qualifier leads.
+#[derive(Debug)]
+pub(crate) struct Target {
+    version: Arc<Version>,
+    /// Of an alias that routes: another version, and the share of invocations that it gets, 0 to 1.
+    additional: Option<(Arc<Version>, f64)>,
+}
+
+impl Target {
+    /// The version that this invocation runs, by the alias' weights.
+    pub(crate) fn pick(&self, env: &Env) -> &Arc<Version> {
+        let Some((additional, weight)) = &self.additional else { return &self.version };
+        let mut random = [0; 4];
+        env.fill(&mut random);
+        let share = f64::from(u32::from_le_bytes(random)) / (f64::from(u32::MAX) + 1.0);
+        if share < *weight { additional } else { &self.version }
+    }
+}
+
 impl Versions {
-    /// A function has changed or is gone.
+    /// A function, or a version or an alias of it, has changed or is gone.
     pub(crate) fn forget(&self, key: &FunctionKey) {
         let mut known = self.known.write().expect("no panic while held");
         self.changes.fetch_add(1, Ordering::AcqRel);
-        known.remove(key);
+        if let Some(targets) = known.functions.remove(key) {
+            known.count -= targets.len();
+        }
     }
 
-    fn keep(&self, key: FunctionKey, version: &Arc<Version>, seen: u64) {
+    fn keep(&self, name: &FunctionName, target: &Arc<Target>, seen: u64) {
         let mut known = self.known.write().expect("no panic while held");
         if self.changes.load(Ordering::Acquire) == seen {
-            if known.len() >= VERSIONS_MAX {
-                known.clear();
+            if known.count >= TARGETS_MAX {
+                *known = Known::default();
             }
-            known.insert(key, Arc::clone(version));
+            let targets = known.functions.entry(name.key()).or_default();
+            let before = targets.insert(qualifier(name).to_owned(), Arc::clone(target));
+            known.count += usize::from(before.is_none());
         }
     }
 
     /// What an invocation of `name` runs.
     ///
     /// # Errors
-    /// 404 without the function, 409 while it has no code, 502 when nothing here runs its runtime.
-    pub(crate) async fn get(&self, cx: &Ctx, name: &FunctionName) -> Result<Arc<Version>> {
-        let key = name.key();
-        if let Some(version) = self.known.read().expect("no panic while held").get(&key) {
-            return Ok(Arc::clone(version));
+    /// 404 without the function, version or alias, 409 while it has no code, 502 when nothing here runs its runtime.
+    pub(crate) async fn get(&self, cx: &Ctx, name: &FunctionName) -> Result<Arc<Target>> {
+        let known = {
+            let known = self.known.read().expect("no panic while held");
+            known.functions.get(&name.key()).and_then(|targets| targets.get(qualifier(name))).cloned()
+        };
+        if let Some(target) = known {
+            return Ok(target);
         }
         let seen = self.changes.load(Ordering::Acquire);
-        let function = find(cx, name).await?;
-        function.check_invocable()?;
-        let Some(live) = &function.live else { return Err(name.not_found()) };
-        let version = Arc::new(ready(cx, &function, live).await?);
-        self.keep(key, &version, seen);
-        Ok(version)
+        let found = find_qualified(cx, name).await?;
+        let target = Arc::new(target(cx, name, &found).await?);
+        self.keep(name, &target, seen);
+        Ok(target)
     }
+}
+
+fn qualifier(name: &FunctionName) -> &str {
+    name.qualifier.as_deref().unwrap_or(LATEST)
 }
 
 /// # Errors
@@ -66,16 +103,48 @@ pub(crate) async fn find(cx: &Ctx, name: &FunctionName) -> Result<Function> {
     FUNCTIONS.get(&snapshot, &name.key())?.ok_or_else(|| name.not_found())
 }
 
-async fn ready(cx: &Ctx, function: &Function, live: &Settings) -> Result<Version> {
+async fn target(cx: &Ctx, name: &FunctionName, found: &Found) -> Result<Target> {
+    let Found { function, published, alias } = found;
+    let version = match published {
+        Some(published) => ready_published(cx, function, published).await?,
+        None => {
+            function.check_invocable()?;
+            let Some(live) = &function.live else { return Err(name.not_found()) };
+            ready(cx, function, live, LATEST.to_owned(), &function.revision_id).await?
+        }
+    };
+    let additional = match alias.as_ref().and_then(|alias| alias.additional) {
+        Some((number, weight)) => {
+            let published = get(&cx.kv.snapshot().await?, name, number)?;
+            Some((ready_published(cx, function, &published).await?, weight))
+        }
+        None => None,
+    };
+    Ok(Target { version, additional })
+}
+
+async fn ready_published(cx: &Ctx, function: &Function, published: &Published) -> Result<Arc<Version>> {
+    published.state.check_invocable()?;
+    // Its revision tells it from a version of the same number of a function that was deleted.
+    ready(cx, function, &published.settings, published.number.to_string(), &published.revision_id).await
+}
+
+async fn ready(
+    cx: &Ctx,
+    function: &Function,
+    live: &Settings,
+    version: String,
+    generation: &str,
+) -> Result<Arc<Version>> {
     let (interpreter, substitution) = live.interpreter(&cx.state.runtimes)?;
     let code_dir = cx.state.packages.tree(&live.code).await?;
-    Ok(Version {
+    Ok(Arc::new(Version {
         account: Arc::clone(&cx.caller.account),
         region: Arc::clone(&cx.caller.region),
         function_name: function.name.clone(),
         function_arn: function.arn.clone(),
-        version: LATEST.to_owned(),
-        generation: function.revision_id.clone(),
+        version,
+        generation: generation.to_owned(),
         handler: live.handler.clone(),
         runtime: live.runtime.clone(),
         interpreter,
@@ -89,5 +158,5 @@ async fn ready(cx: &Ctx, function: &Function, live: &Settings) -> Result<Version
         log_group: live.log_group.clone(),
         json_logs: false,
         application_log_level: None,
-    })
+    }))
 }

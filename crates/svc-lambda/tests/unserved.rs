@@ -7,8 +7,6 @@ use testkit::Lambda;
 async fn operations_that_aws_has_are_refused_by_name() {
     let lambda = Lambda::new().await;
     for (method, path, operation) in [
-        ("POST", "/2015-03-31/functions/f/versions", "PublishVersion"),
-        ("GET", "/2015-03-31/functions/f/aliases", "ListAliases"),
         ("GET", "/2015-03-31/functions/f/policy", "GetPolicy"),
         ("GET", "/2015-03-31/event-source-mappings/", "ListEventSourceMappings"),
         ("GET", "/2018-10-31/layers", "ListLayers"),

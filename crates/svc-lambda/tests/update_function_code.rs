@@ -80,7 +80,6 @@ async fn what_is_missing_or_not_honoured_is_refused() {
         .refuses(400, bad, image);
     for (name, more) in [
         ("S3Bucket", json!({ "S3Bucket": "bucket", "S3Key": "key" })),
-        ("Publish", json!({ "Publish": true })),
         ("PublishTo", json!({ "PublishTo": "LATEST_PUBLISHED" })),
     ] {
         let message = format!("Lambent's UpdateFunctionCode does not honour {name} yet, so it refuses it.");

@@ -8,7 +8,9 @@ use crate::Ctx;
 use crate::function::{FORMAT, Function, Settings, State};
 use crate::keys::FUNCTIONS;
 use crate::name::{FunctionName, NAME_LENGTH_MAX};
+use crate::published::Publication;
 use crate::settings::{self, Unhonoured};
+use crate::shown::Shown;
 
 const OPERATION: &str = "CreateFunction";
 
@@ -33,7 +35,7 @@ pub(crate) async fn create_function(cx: Ctx, input: CreateFunctionInput) -> Resu
     let code = cx.state.packages.store(zip(input.code)?).await?;
     let unsigned = |value: Option<i32>, default| value.and_then(|v| u32::try_from(v).ok()).unwrap_or(default);
 
-    let function = Function {
+    let created = Function {
         format: FORMAT,
         arn: name.arn(),
         name: name.name.clone(),
@@ -56,17 +58,29 @@ pub(crate) async fn create_function(cx: Ctx, input: CreateFunctionInput) -> Resu
         revision_id: cx.env.uuid().to_string(),
         last_modified_us: cx.env.now().as_micros(),
         tags,
+        last_version: 0,
+        settling_versions: Vec::new(),
     };
-    cx.kv
+    let publication = (input.publish == Some(true)).then(|| Publication::new(&cx, None));
+    let (function, published) = cx
+        .kv
         .transact(|tx| {
             if FUNCTIONS.get(tx, &key)?.is_some() {
                 return Err(exists());
             }
-            Ok(FUNCTIONS.put(tx, &key, &function)?)
+            let mut function = created.clone();
+            let published =
+                publication.as_ref().map(|publication| publication.publish(tx, &key, &mut function));
+            FUNCTIONS.put(tx, &key, &function)?;
+            Ok((function, published.transpose()?))
         })
         .await?;
 
-    let answer = function.configuration(&name, &cx.state.runtimes);
+    // AWS answers the version's number, and yet the function's own ARN.
+    let shown = published
+        .as_ref()
+        .map_or_else(|| Shown::from(&function), |published| Shown::publishing(&function, published));
+    let answer = shown.configuration(&name, &cx.state.runtimes);
     cx.state.to_settle.send(key).await.map_err(AwsError::internal)?;
     Ok(answer)
 }
@@ -107,7 +121,6 @@ fn check_honoured(input: &CreateFunctionInput) -> Result<()> {
     settings::refuse_asked(
         OPERATION,
         &[
-            ("Publish", input.publish == Some(true)),
             ("PublishTo", input.publish_to.is_some()),
             ("TenancyConfig", input.tenancy_config.is_some()),
             ("CodeSigningConfigArn", input.code_signing_config_arn.is_some()),

@@ -4,8 +4,10 @@ use api_lambda::{DeleteFunctionInput, DeleteFunctionOutput, errors};
 use aws_wire::{AwsError, Result};
 
 use crate::Ctx;
-use crate::keys::FUNCTIONS;
+use crate::alias;
+use crate::keys::{ALIASES, FUNCTIONS, VERSIONS};
 use crate::name::{FunctionName, LATEST};
+use crate::published::{self, of_function};
 
 pub(crate) async fn delete_function(cx: Ctx, input: DeleteFunctionInput) -> Result<DeleteFunctionOutput> {
     let name = FunctionName::parse(&cx.caller, &input.function_name, input.qualifier.as_deref())?;
@@ -16,17 +18,46 @@ pub(crate) async fn delete_function(cx: Ctx, input: DeleteFunctionInput) -> Resu
                 "$LATEST version cannot be deleted without deleting the function.",
             ));
         }
-        Some(_) => return Err(name.not_found()),
+        Some(qualifier) => return delete_version(&cx, &name, qualifier).await,
     }
     let key = name.key();
     cx.kv
         .transact(|tx| {
             FUNCTIONS.get(tx, &key)?.ok_or_else(|| name.not_found())?;
+            VERSIONS.delete_all(tx, &of_function(&key))?;
+            ALIASES.delete_all(tx, &of_function(&key))?;
             Ok::<_, AwsError>(FUNCTIONS.delete(tx, &key)?)
         })
         .await?;
     cx.state.versions.forget(&key);
-    cx.state.pools.retire(&name.arn(), None);
+    cx.state.pools.retire(&name.arn(), None, None);
     // The model says 200; AWS answers 204.
+    Ok(DeleteFunctionOutput { status_code: Some(204) })
+}
+
+/// Deletes one published version; what an alias leads to stays.
+async fn delete_version(cx: &Ctx, name: &FunctionName, qualifier: &str) -> Result<DeleteFunctionOutput> {
+    let number = published::number(qualifier).ok_or_else(|| {
+        errors::invalid_parameter_value_exception("Deletion of aliases is not currently supported.")
+    })?;
+    let key = name.key();
+    cx.kv
+        .transact(|tx| {
+            published::get(tx, name, number)?;
+            let aliases = alias::all(tx, &key)?;
+            let leading = aliases.iter().filter(|(_, alias)| alias.leads_to(qualifier));
+            let leading = leading.map(|(_, alias)| alias.name.as_str()).collect::<Vec<_>>();
+            if !leading.is_empty() {
+                return Err(errors::resource_conflict_exception(format!(
+                    "Unable to delete version because the following aliases reference it: [{}]",
+                    leading.join(", ")
+                )));
+            }
+            let (account, region, function) = key.clone();
+            Ok::<_, AwsError>(VERSIONS.delete(tx, &(account, region, function, number))?)
+        })
+        .await?;
+    cx.state.versions.forget(&key);
+    cx.state.pools.retire(&name.arn(), Some(qualifier), None);
     Ok(DeleteFunctionOutput { status_code: Some(204) })
 }

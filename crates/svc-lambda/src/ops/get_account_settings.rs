@@ -5,7 +5,7 @@ use aws_wire::Result;
 use kv::{Direction, Span};
 
 use crate::Ctx;
-use crate::keys::FUNCTIONS;
+use crate::keys::{FUNCTIONS, VERSIONS};
 use crate::package::{UNZIPPED_BYTES_MAX, ZIPPED_BYTES_MAX};
 
 /// Code storage per account and region: 300 GB since 2026.
@@ -24,6 +24,13 @@ pub(crate) async fn get_account_settings(
         let page = FUNCTIONS.scan(&snapshot, &span, PAGE, Direction::Forward)?;
         count += page.len() as u64;
         bytes += page.iter().map(|(_, function)| function.wanted.code.size_bytes).sum::<u64>();
+        let Some((last, _)) = page.last() else { break };
+        span = Span::prefix(&(account, region)).after(last);
+    }
+    let mut span = Span::prefix(&(account, region));
+    loop {
+        let page = VERSIONS.scan(&snapshot, &span, PAGE, Direction::Forward)?;
+        bytes += page.iter().map(|(_, published)| published.settings.code.size_bytes).sum::<u64>();
         let Some((last, _)) = page.last() else { break };
         span = Span::prefix(&(account, region)).after(last);
     }

@@ -5,13 +5,13 @@ use aws_wire::Result;
 
 use crate::Ctx;
 use crate::name::FunctionName;
-use crate::versions::find;
+use crate::published::find_qualified;
 
 pub(crate) async fn get_function(cx: Ctx, input: GetFunctionInput) -> Result<GetFunctionOutput> {
-    let name = FunctionName::parse_latest(&cx.caller, &input.function_name, input.qualifier.as_deref())?;
-    let function = find(&cx, &name).await?;
+    let name = FunctionName::parse(&cx.caller, &input.function_name, input.qualifier.as_deref())?;
+    let found = find_qualified(&cx, &name).await?;
     Ok(GetFunctionOutput {
-        configuration: Some(function.configuration(&name, &cx.state.runtimes)),
+        configuration: Some(found.shown().configuration(&name, &cx.state.runtimes)),
         code: Some(FunctionCodeLocation {
             repository_type: Some("S3".to_owned()),
             // A presigned location comes with the S3 service; until then the answer says so.
@@ -21,7 +21,7 @@ pub(crate) async fn get_function(cx: Ctx, input: GetFunctionInput) -> Result<Get
             }),
             ..FunctionCodeLocation::default()
         }),
-        tags: Some(function.tags).filter(|tags| !tags.is_empty()),
+        tags: Some(found.function.tags).filter(|tags| !tags.is_empty()),
         ..GetFunctionOutput::default()
     })
 }

@@ -5,12 +5,12 @@ use aws_wire::Result;
 
 use crate::Ctx;
 use crate::name::FunctionName;
-use crate::versions::find;
+use crate::published::find_qualified;
 
 pub(crate) async fn get_function_configuration(
     cx: Ctx,
     input: GetFunctionConfigurationInput,
 ) -> Result<FunctionConfiguration> {
-    let name = FunctionName::parse_latest(&cx.caller, &input.function_name, input.qualifier.as_deref())?;
-    Ok(find(&cx, &name).await?.configuration(&name, &cx.state.runtimes))
+    let name = FunctionName::parse(&cx.caller, &input.function_name, input.qualifier.as_deref())?;
+    Ok(find_qualified(&cx, &name).await?.shown().configuration(&name, &cx.state.runtimes))
 }

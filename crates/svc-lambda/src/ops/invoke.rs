@@ -28,12 +28,9 @@ pub(crate) async fn invoke(cx: Ctx, input: InvokeInput) -> Result<InvokeOutput> 
             ("TenantId", input.tenant_id.is_some()),
         ],
     )?;
-    if name.qualifier.as_deref().is_some_and(|qualifier| qualifier != LATEST) {
-        return Err(name.not_found());
-    }
     let payload = check_payload(input.payload.unwrap_or_default())?;
     let client_context = input.client_context.as_deref().map(decode_client_context).transpose()?;
-    let version =
+    let target =
         cx.state.versions.get(&cx, &name).await.map_err(|error| not_found_of_latest(error, &name))?;
     if invocation_type == InvocationType::DryRun {
         return Ok(InvokeOutput { status_code: Some(204), ..InvokeOutput::default() });
@@ -46,7 +43,8 @@ pub(crate) async fn invoke(cx: Ctx, input: InvokeInput) -> Result<InvokeOutput> 
         trace_id: Some(trace_id(&cx)),
     };
 
-    let outcome = cx.state.pools.invoke(&version, invocation).await.map_err(refused)?;
+    let version = target.pick(&cx.env);
+    let outcome = cx.state.pools.invoke(version, invocation).await.map_err(refused)?;
 
     let wants_log = input.log_type == Some(LogType::Tail);
     Ok(InvokeOutput {

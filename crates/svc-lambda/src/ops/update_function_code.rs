@@ -6,7 +6,9 @@ use aws_wire::Result;
 use super::update_function_configuration::update;
 use crate::Ctx;
 use crate::name::FunctionName;
+use crate::published::Publication;
 use crate::settings;
+use crate::shown::Shown;
 use crate::versions::find;
 
 const OPERATION: &str = "UpdateFunctionCode";
@@ -26,7 +28,6 @@ pub(crate) async fn update_function_code(
         &[
             ("S3Bucket", input.s3_bucket.is_some() || input.s3_key.is_some()),
             ("SourceKMSKeyArn", input.source_kms_key_arn.is_some()),
-            ("Publish", input.publish == Some(true)),
             ("PublishTo", input.publish_to.is_some()),
         ],
     )?;
@@ -39,9 +40,10 @@ pub(crate) async fn update_function_code(
     function.check_revision(input.revision_id.as_deref())?;
     let code = cx.state.packages.store(zip).await?;
     if input.dry_run == Some(true) {
-        return Ok(function.configuration(&name, &cx.state.runtimes));
+        return Ok(Shown::from(&function).configuration(&name, &cx.state.runtimes));
     }
-    update(&cx, &name, input.revision_id.as_deref(), |wanted| {
+    let publication = (input.publish == Some(true)).then(|| Publication::new(&cx, None));
+    update(&cx, &name, input.revision_id.as_deref(), publication.as_ref(), |wanted| {
         wanted.code = code.clone();
         wanted.architecture = architecture.clone().unwrap_or_else(|| wanted.architecture.clone());
     })

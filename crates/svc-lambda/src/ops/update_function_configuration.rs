@@ -7,7 +7,9 @@ use crate::Ctx;
 use crate::function::Settings;
 use crate::keys::FUNCTIONS;
 use crate::name::FunctionName;
+use crate::published::Publication;
 use crate::settings::{self, Unhonoured};
+use crate::shown::Shown;
 
 pub(crate) async fn update_function_configuration(
     cx: Ctx,
@@ -19,8 +21,8 @@ pub(crate) async fn update_function_configuration(
     let variables = input.environment.as_ref().and_then(|environment| environment.variables.as_ref());
     variables.map(settings::check_variables).transpose()?;
     let log_group = settings::log_group(input.logging_config.as_ref())?;
-    update(&cx, &name, input.revision_id.as_deref(), |wanted| apply(wanted, &input, log_group.as_deref()))
-        .await
+    let revision_id = input.revision_id.as_deref();
+    update(&cx, &name, revision_id, None, |wanted| apply(wanted, &input, log_group.as_deref())).await
 }
 
 fn check_honoured(input: &UpdateFunctionConfigurationInput) -> Result<()> {
@@ -66,7 +68,8 @@ fn apply(wanted: &mut Settings, input: &UpdateFunctionConfigurationInput, log_gr
     }
 }
 
-/// Changes what a function wants, in one transaction, and has it made live.
+/// Changes what a function wants, in one transaction, and has it made live; also publishes it where `publication` says
+/// so.
 ///
 /// # Errors
 /// 404 without the function, 409 while another change is under way, 412 for another revision.
@@ -74,11 +77,12 @@ pub(super) async fn update(
     cx: &Ctx,
     name: &FunctionName,
     revision_id: Option<&str>,
+    publication: Option<&Publication>,
     change: impl Fn(&mut Settings),
 ) -> Result<FunctionConfiguration> {
     let key = name.key();
     let (now, new_revision_id) = (cx.env.now(), cx.env.uuid().to_string());
-    let function = cx
+    let (function, published) = cx
         .kv
         .transact(|tx| {
             let mut function = FUNCTIONS.get(tx, &key)?.ok_or_else(|| name.not_found())?;
@@ -86,11 +90,16 @@ pub(super) async fn update(
             function.check_revision(revision_id)?;
             change(&mut function.wanted);
             function.touch(&new_revision_id, now);
+            let published = publication.map(|publication| publication.publish(tx, &key, &mut function));
             FUNCTIONS.put(tx, &key, &function)?;
-            Ok::<_, AwsError>(function)
+            Ok::<_, AwsError>((function, published.transpose()?))
         })
         .await?;
-    let answer = function.configuration(name, &cx.state.runtimes);
+    let answer = match &published {
+        Some(published) => Shown::publishing(&function, published)
+            .configuration(&name.with_qualifier(&published.number.to_string()), &cx.state.runtimes),
+        None => Shown::from(&function).configuration(name, &cx.state.runtimes),
+    };
     cx.state.to_settle.send(key).await.map_err(AwsError::internal)?;
     Ok(answer)
 }

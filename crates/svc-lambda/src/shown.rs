@@ -1,0 +1,188 @@
+//! What reads show of a function or of one of its versions.
+
+use api_lambda as api;
+use env::Timestamp;
+use execution::Runtimes;
+use sha2::{Digest as _, Sha256};
+
+use crate::function::{Function, LastUpdate, Settings, State};
+use crate::name::{FunctionName, LATEST};
+use crate::published::Published;
+
+/// One version of a function, `$LATEST` or a published one.
+pub(crate) struct Shown<'a> {
+    function: &'a Function,
+    settings: &'a Settings,
+    /// `$LATEST` or a number.
+    version: String,
+    description: &'a str,
+    state: State,
+    last_update: Option<LastUpdate>,
+    revision_id: &'a str,
+    last_modified_us: i64,
+}
+
+impl<'a> From<&'a Function> for Shown<'a> {
+    fn from(function: &'a Function) -> Self {
+        Self {
+            function,
+            settings: &function.wanted,
+            version: LATEST.to_owned(),
+            description: &function.wanted.description,
+            state: function.state,
+            last_update: function.last_update,
+            revision_id: &function.revision_id,
+            last_modified_us: function.last_modified_us,
+        }
+    }
+}
+
+impl<'a> Shown<'a> {
+    /// A published version, settled as far as it is.
+    pub(crate) fn published(function: &'a Function, published: &'a Published) -> Self {
+        Self {
+            function,
+            settings: &published.settings,
+            version: published.number.to_string(),
+            description: published.description(),
+            state: published.state,
+            last_update: match published.state {
+                State::Pending => None,
+                State::Active => Some(LastUpdate::Successful),
+                State::Failed => Some(LastUpdate::Failed),
+            },
+            revision_id: &published.revision_id,
+            last_modified_us: published.last_modified_us,
+        }
+    }
+
+    /// The answer to a change that also published: the version's, but with the function's own states.
+    pub(crate) fn publishing(function: &'a Function, published: &'a Published) -> Self {
+        Self {
+            state: function.state,
+            last_update: function.last_update,
+            ..Self::published(function, published)
+        }
+    }
+
+    /// As most operations show it. `name` is how the caller named it: an explicit `$LATEST` or alias stays in the
+    /// ARN.
+    pub(crate) fn configuration(
+        &self,
+        name: &FunctionName,
+        runtimes: &Runtimes,
+    ) -> api::FunctionConfiguration {
+        let region = self.function.arn.split(':').nth(3).unwrap_or_default();
+        let (state, last_update) = (self.state, self.last_update);
+        api::FunctionConfiguration {
+            state: Some(match state {
+                State::Pending => api::State::Pending,
+                State::Active => api::State::Active,
+                State::Failed => api::State::Failed,
+            }),
+            state_reason: reason(state == State::Pending, state == State::Failed),
+            state_reason_code: match state {
+                State::Pending => Some(api::StateReasonCode::Creating),
+                State::Failed => Some(api::StateReasonCode::InvalidZipFileException),
+                State::Active => None,
+            },
+            last_update_status: last_update.map(|status| match status {
+                LastUpdate::InProgress => api::LastUpdateStatus::InProgress,
+                LastUpdate::Successful => api::LastUpdateStatus::Successful,
+                LastUpdate::Failed => api::LastUpdateStatus::Failed,
+            }),
+            last_update_status_reason: reason(
+                last_update == Some(LastUpdate::InProgress),
+                last_update == Some(LastUpdate::Failed),
+            ),
+            last_update_status_reason_code: match last_update {
+                // AWS says "Creating" of an update too.
+                Some(LastUpdate::InProgress) => Some("Creating".to_owned()),
+                Some(LastUpdate::Failed) => Some("InvalidZipFileException".to_owned()),
+                Some(LastUpdate::Successful) | None => None,
+            },
+            runtime_version_config: Some(runtime_version(&self.settings.runtime, region, runtimes)),
+            function_arn: Some(name.qualified_arn()),
+            ..self.listed()
+        }
+    }
+
+    /// As lists show it: without states; a published version's ARN has its number.
+    pub(crate) fn listed(&self) -> api::FunctionConfiguration {
+        let settings = self.settings;
+        let arn = &self.function.arn;
+        api::FunctionConfiguration {
+            function_name: Some(self.function.name.clone()),
+            function_arn: Some(match self.version.as_str() {
+                LATEST => arn.clone(),
+                number => format!("{arn}:{number}"),
+            }),
+            runtime: Some(settings.runtime.clone()),
+            role: Some(settings.role.clone()),
+            handler: Some(settings.handler.clone()),
+            code_size: i64::try_from(settings.code.size_bytes).ok(),
+            description: Some(self.description.to_owned()),
+            timeout: i32::try_from(settings.timeout_s).ok(),
+            memory_size: i32::try_from(settings.memory_mb).ok(),
+            last_modified: Some(last_modified(Timestamp::from_micros(self.last_modified_us))),
+            code_sha256: Some(settings.code.sha256_base64.clone()),
+            version: Some(self.version.clone()),
+            environment: settings
+                .variables
+                .clone()
+                .map(|variables| api::EnvironmentResponse { variables: Some(variables), error: None }),
+            tracing_config: Some(api::TracingConfigResponse { mode: Some(api::TracingMode::PassThrough) }),
+            revision_id: Some(self.revision_id.to_owned()),
+            package_type: Some(api::PackageType::Zip),
+            architectures: Some(settings.architecture.parse().into_iter().collect()),
+            ephemeral_storage: i32::try_from(settings.ephemeral_mb)
+                .ok()
+                .map(|size| api::EphemeralStorage { size }),
+            snap_start: Some(api::SnapStartResponse {
+                apply_on: Some(api::SnapStartApplyOn::None),
+                optimization_status: Some(api::SnapStartOptimizationStatus::Off),
+            }),
+            logging_config: Some(api::LoggingConfig {
+                log_format: Some(api::LogFormat::Text),
+                log_group: Some(settings.log_group.clone()),
+                ..api::LoggingConfig::default()
+            }),
+            ..api::FunctionConfiguration::default()
+        }
+    }
+}
+
+fn reason(creating: bool, failed: bool) -> Option<String> {
+    // AWS says that the function is being created even while it is updated.
+    creating
+        .then(|| "The function is being created.".to_owned())
+        .or_else(|| failed.then(|| "The package could not be prepared.".to_owned()))
+}
+
+/// What runs a runtime here. When that is another release than asked for, `Error` says so.
+fn runtime_version(runtime: &str, region: &str, runtimes: &Runtimes) -> api::RuntimeVersionConfig {
+    let resolved = runtimes.resolve(runtime);
+    let running = resolved.as_ref().map_or(runtime.to_owned(), |(interpreter, _)| interpreter.version_text());
+    let error = match resolved {
+        Ok((_, None)) => None,
+        Ok((_, Some(substitution))) => Some(("RuntimeSubstituted", substitution.to_string())),
+        Err(missing) => Some(("RuntimeMissing", missing.to_string())),
+    };
+    let hash = Sha256::digest(&running).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    api::RuntimeVersionConfig {
+        runtime_version_arn: Some(format!("arn:aws:lambda:{region}::runtime:{hash}")),
+        error: error.map(|(code, message)| api::RuntimeVersionError {
+            error_code: Some(code.to_owned()),
+            message: Some(message),
+        }),
+    }
+}
+
+/// `2026-11-23T10:11:12.345+0000`
+fn last_modified(at: Timestamp) -> String {
+    let moment =
+        time::OffsetDateTime::from_unix_timestamp(at.as_secs()).unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
+    let format = time::macros::format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]");
+    let seconds = moment.format(format).expect("every component exists");
+    format!("{seconds}.{:03}+0000", at.as_millis().rem_euclid(1000))
+}
