@@ -1,5 +1,7 @@
 //! One execution environment: a sandbox, the runtime in it, and the one invocation it works on.
 
+mod snapshot;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::time::Duration;
@@ -21,8 +23,10 @@ use crate::pool::{Options, Pool};
 use crate::report::{self, Report};
 use crate::runtime_api;
 use crate::state::{Event, Refusal, State};
-use crate::variables::{doors, variables};
+use crate::variables::{Access, ContainerKeys, doors, variables};
 use crate::version::Version;
+
+pub(crate) use snapshot::{Restore, Snapshot};
 
 /// An invocation on its way into the sandbox.
 pub(crate) struct Work {
@@ -39,6 +43,9 @@ const FIRST_CALL_GRACE: Duration = Duration::from_millis(50);
 
 pub(crate) struct Environment {
     pub(crate) version: Arc<Version>,
+    kind: Kind,
+    /// What it answers SDKs that ask for keys, where they are in no variables.
+    pub(crate) keys: Option<ContainerKeys>,
     /// By the monotonic clock.
     born: Duration,
     due: Mutex<Due>,
@@ -53,6 +60,10 @@ pub(crate) struct Environment {
     output: Arc<Mutex<Output>>,
     /// How long INIT took; taken by the first invocation's report.
     init: Mutex<Option<Duration>>,
+    /// How long its restore took; likewise.
+    restore: snapshot::Took,
+    /// What it is a copy of, and cannot outlive.
+    _origin: Option<Arc<Snapshot>>,
     env: Env,
     tasks: Mutex<JoinSet<()>>,
     stop: CancellationToken,
@@ -70,6 +81,8 @@ struct Runtime {
     undelivered: Option<Work>,
     reply: Option<oneshot::Sender<Reply>>,
     ready: Option<oneshot::Sender<Result<(), Failure>>>,
+    /// The `restore/next` call that waits for the snapshot.
+    restoring: Option<oneshot::Sender<Restore>>,
     /// It has answered, and its pool counts on it.
     is_expected: bool,
     ended: bool,
@@ -109,6 +122,32 @@ impl From<Failure> for InitFailure {
     }
 }
 
+/// How an environment came to be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    OnDemand,
+    /// Its INIT runs to be copied.
+    Template,
+    /// A copy.
+    Restored,
+    /// Of a version with SnapStart that can't be copied: it runs its own INIT, hooks included.
+    Repeated,
+}
+
+impl Kind {
+    fn has_snap_start(self) -> bool {
+        self != Self::OnDemand
+    }
+}
+
+/// Where an environment comes from.
+struct Origin<'a> {
+    kind: Kind,
+    /// What keys are asked for with, where they are in no variables.
+    token: Option<&'a Arc<str>>,
+    snapshot: Option<Arc<Snapshot>>,
+}
+
 /// In which phase an INIT runs: before an invocation, or again within one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -119,23 +158,38 @@ pub(crate) enum Phase {
 impl Environment {
     /// Starts a sandbox and waits for its runtime's first `next`, for at most `budget`.
     pub(crate) async fn start(
+        parts: (&Options, &Arc<Alarms>),
+        version: &Arc<Version>,
+        permit: OwnedSemaphorePermit,
+        phase: Phase,
+        budget: Duration,
+    ) -> Result<Arc<Self>, InitFailure> {
+        let kind = if version.snap_start { Kind::Repeated } else { Kind::OnDemand };
+        Self::init(parts, version, permit, kind, phase, budget).await
+    }
+
+    /// Starts a sandbox and runs INIT in it.
+    async fn init(
         (options, alarms): (&Options, &Arc<Alarms>),
         version: &Arc<Version>,
         permit: OwnedSemaphorePermit,
+        kind: Kind,
         phase: Phase,
         budget: Duration,
     ) -> Result<Arc<Self>, InitFailure> {
         let env = &options.env;
         let id = env.uuid().simple().to_string();
         let stream = log_stream(version, env.now(), &id);
-        let spec = spec(options, version, &id, &stream.name);
+        let token = version.snap_start.then(|| Arc::<str>::from(env.uuid().simple().to_string()));
+        let spec = spec(options, version, &id, &stream.name, token.as_ref());
         let output = Arc::new(Mutex::new(Output::new(stream, Arc::clone(&options.sink), env.clone())));
         let failed = |failure| InitFailure { failure, output: Some(Arc::clone(&output)) };
         version.interpreter.check(&version.code_dir).map_err(failed)?;
         let began = env.monotonic();
         let started = options.sandboxes.start(spec).await.map_err(|error| failed(start_failure(&error)))?;
+        let origin = Origin { kind, token: token.as_ref(), snapshot: None };
         let (this, ready, exit) =
-            Self::assemble((options, alarms), version, permit, &output, started).map_err(failed)?;
+            Self::assemble((options, alarms), version, permit, &output, started, origin).map_err(failed)?;
         if phase == Phase::Init {
             this.output().say(report::init_start(version));
         }
@@ -163,14 +217,22 @@ impl Environment {
         permit: OwnedSemaphorePermit,
         output: &Arc<Mutex<Output>>,
         started: Started,
+        origin: Origin<'_>,
     ) -> Result<(Arc<Self>, oneshot::Receiver<Result<(), Failure>>, Pending<'static, Exit>), Failure> {
         let ours = |error: std::io::Error| Failure::Sandbox(error.to_string());
         let pipe = Arc::new(pipe::Receiver::from_owned_fd(started.output).map_err(ours)?);
         let listener = TcpListener::from_std(started.runtime_api).map_err(ours)?;
         output.lock().expect("no panic while held").attach(Arc::clone(&pipe));
         let (sender, ready) = oneshot::channel();
+        let keys = origin.token.map(|token| ContainerKeys {
+            token: Arc::clone(token),
+            credentials: (options.credentials)(version),
+            expires: iso8601(options.env.now().after(LIFETIME_MAX)),
+        });
         let this = Arc::new(Self {
             version: Arc::clone(version),
+            kind: origin.kind,
+            keys,
             born: options.env.monotonic(),
             due: Mutex::default(),
             alarms: Arc::clone(alarms),
@@ -182,6 +244,8 @@ impl Environment {
             runtime: Mutex::new(Runtime { ready: Some(sender), ..Runtime::default() }),
             output: Arc::clone(output),
             init: Mutex::new(None),
+            restore: Mutex::new(None),
+            _origin: origin.snapshot,
             env: options.env.clone(),
             tasks: Mutex::default(),
             stop: CancellationToken::new(),
@@ -410,6 +474,7 @@ impl Environment {
             request_id,
             duration,
             init: self.init.lock().expect("no panic while held").take(),
+            restore: self.restore.lock().expect("no panic while held").take(),
             memory_mb: self.version.memory_mb,
             memory_used_bytes,
             failure,
@@ -526,6 +591,7 @@ pub(crate) fn failed_in_init(
         request_id,
         duration,
         init: None,
+        restore: None,
         memory_mb: version.memory_mb,
         memory_used_bytes: None,
         failure,
@@ -584,8 +650,18 @@ fn start_failure(error: &sandbox::Error) -> Failure {
     }
 }
 
-fn spec(options: &Options, version: &Version, id: &str, log_stream: &str) -> Spec {
-    let credentials = (options.credentials)(version);
+/// `token` is what keys are asked for with, where they are in no variables.
+fn spec(
+    options: &Options,
+    version: &Version,
+    id: &str,
+    log_stream: &str,
+    token: Option<&Arc<str>>,
+) -> Spec {
+    let access = match token {
+        Some(token) => Access::Container { token: token.to_string() },
+        None => Access::Keys((options.credentials)(version)),
+    };
     let launch = version.interpreter.launch();
     Spec {
         id: id.to_owned(),
@@ -594,8 +670,8 @@ fn spec(options: &Options, version: &Version, id: &str, log_stream: &str) -> Spe
         binds: launch.binds,
         program: launch.program,
         args: launch.arguments,
-        env: variables(version, log_stream, &credentials),
-        doors: doors(),
+        env: variables(version, log_stream, &access),
+        doors: doors(&access),
         cwd: "/var/task".into(),
         memory_bytes: u64::from(version.memory_mb) << 20,
         cpu_millis: sandbox::cpu_millis_for_memory(version.memory_mb),

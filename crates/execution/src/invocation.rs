@@ -47,6 +47,15 @@ pub enum Failure {
     NoBootstrap,
     /// Ours: no sandbox could be made.
     Sandbox(String),
+    Restore(RestoreFailure),
+}
+
+/// Why an environment could not be started from its snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RestoreFailure {
+    TimedOut,
+    /// A hook failed, or the runtime ended: AWS's name for what happened.
+    Failed(String),
 }
 
 impl Failure {
@@ -60,6 +69,8 @@ impl Failure {
             Self::ResponseTooLarge => "Function.ResponseSizeTooLarge",
             Self::NoBootstrap => "Runtime.InvalidEntrypoint",
             Self::Sandbox(_) => "Sandbox.Failure",
+            Self::Restore(RestoreFailure::TimedOut) => "Sandbox.Timedout",
+            Self::Restore(RestoreFailure::Failed(error_type)) => error_type,
         }
     }
 
@@ -83,6 +94,7 @@ impl Failure {
                 "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]".to_owned()
             }
             Self::Sandbox(_) => "The execution environment could not be started".to_owned(),
+            Self::Restore(_) => "The snapshot could not be restored".to_owned(),
         })
     }
 

@@ -11,17 +11,18 @@ mod pool;
 mod report;
 mod runtime_api;
 mod runtimes;
+mod snapshots;
 mod state;
 mod variables;
 mod version;
 
-pub use invocation::{Failure, Invocation, Outcome};
+pub use invocation::{Failure, Invocation, Outcome, RestoreFailure};
 pub use limits::{
-    INIT_TIMEOUT, LIFETIME_MAX, LOG_TAIL_BYTES, PAYLOAD_BYTES_MAX, RESPONSE_BYTES_MAX, ThrottleReason,
-    Throttled,
+    INIT_TIMEOUT, LIFETIME_MAX, LOG_TAIL_BYTES, PAYLOAD_BYTES_MAX, RESPONSE_BYTES_MAX, RESTORE_TIMEOUT,
+    SNAPSHOT_INIT_TIMEOUT, ThrottleReason, Throttled,
 };
 pub use output::{LogSink, LogStream, Record};
-pub use pool::{Options, Pools, Refused};
+pub use pool::{Options, Pools, Prepared, Refused};
 pub use runtimes::{Hosted, Interpreter, Language, MissingRuntime, Runtimes, Substitution};
 pub use variables::Credentials;
 pub use version::Version;

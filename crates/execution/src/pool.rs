@@ -16,10 +16,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::alarms::Alarms;
-use crate::environment::{Environment, InitFailure, Phase, failed_in_init};
-use crate::invocation::{Failure, Invocation, Outcome};
-use crate::limits::{INIT_TIMEOUT, ThrottleReason, Throttled};
+use crate::environment::{Environment, InitFailure, Phase, Snapshot, failed_in_init};
+use crate::invocation::{Failure, Invocation, Outcome, RestoreFailure};
+use crate::limits::{INIT_TIMEOUT, SNAPSHOT_INIT_TIMEOUT, ThrottleReason, Throttled};
 use crate::output::LogSink;
+use crate::snapshots::Snapshots;
 use crate::variables::Credentials;
 use crate::version::{Version, VersionKey};
 
@@ -53,6 +54,16 @@ pub enum Refused {
     Throttled(Throttled),
     /// Ours: no environment could be made.
     Sandbox(String),
+    /// The snapshot could not be restored.
+    Restore(RestoreFailure),
+}
+
+/// What a version with SnapStart has been made ready with.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Prepared {
+    Snapshot,
+    /// It can't be copied, so each environment runs INIT. Why, for the function's owner.
+    NoSnapshot(String),
 }
 
 /// The pools of all versions. Cheap to clone.
@@ -69,6 +80,7 @@ struct Inner {
     /// Starts that wait until another environment has ended.
     short_of_room: AtomicUsize,
     alarms: Arc<Alarms>,
+    snapshots: Snapshots,
 }
 
 /// An account and a region.
@@ -111,6 +123,7 @@ impl Pools {
             environments,
             short_of_room: AtomicUsize::new(0),
             alarms: Arc::default(),
+            snapshots: Snapshots::default(),
         });
         let (alarms, env) = (Arc::clone(&inner.alarms), inner.options.env.clone());
         tokio::spawn(async move { alarms.run(&env).await });
@@ -138,6 +151,7 @@ impl Pools {
         match pool.claim(&self.0, version).await {
             Ok(environment) => Ok(environment.run(invocation, Duration::ZERO).await),
             Err(InitFailure { failure: Failure::Sandbox(cause), .. }) => Err(Refused::Sandbox(cause)),
+            Err(InitFailure { failure: Failure::Restore(failure), .. }) => Err(Refused::Restore(failure)),
             Err(failed) => self.repeat_init(&pool, version, invocation, failed).await,
         }
     }
@@ -167,18 +181,42 @@ impl Pools {
                 Ok(environment.run(invocation, spent).await)
             }
             Err(InitFailure { failure: Failure::Sandbox(cause), .. }) => Err(Refused::Sandbox(cause)),
+            Err(InitFailure { failure: Failure::Restore(failure), .. }) => Err(Refused::Restore(failure)),
             Err(failed) => Ok(failed_in_init(version, &failed, &invocation, spent, env.now())),
         }
+    }
+
+    /// Whether this host can take snapshots at all.
+    pub fn take_snapshots(&self) -> bool {
+        self.0.options.sandboxes.describe().gives(sandbox::Guarantee::Snapshots)
+    }
+
+    /// Takes the snapshot of a version with SnapStart, unless there is one.
+    ///
+    /// # Errors
+    /// When INIT fails, or no sandbox can be made.
+    pub async fn prepare(&self, version: &Arc<Version>) -> Result<Prepared, Failure> {
+        let turn = self.0.starting().await.map_err(|closed| closed.failure)?;
+        let snapshot = self.0.snapshot(version).await.map_err(|failed| failed.failure);
+        drop(turn);
+        Ok(match &*snapshot? {
+            Snapshot::Taken(_) => Prepared::Snapshot,
+            Snapshot::Impossible(reason) => Prepared::NoSnapshot(reason.clone()),
+        })
     }
 
     /// Ends every idle environment of a function, or of one `version` of it, of all generations but `keep`; those at
     /// work end when they are done.
     pub fn retire(&self, function_arn: &str, version: Option<&str>, keep: Option<&str>) {
+        let kept = |key: &VersionKey| {
+            key.function_arn != function_arn
+                || version.is_some_and(|version| version != key.version)
+                || keep == Some(key.generation.as_str())
+        };
+        self.0.snapshots.retain(kept);
         let mut pools = self.0.pools.write().expect("no panic while held");
         pools.retain(|key, pool| {
-            let kept = key.function_arn != function_arn
-                || version.is_some_and(|version| version != key.version)
-                || keep == Some(key.generation.as_str());
+            let kept = kept(key);
             if !kept {
                 pool.retire();
             }
@@ -191,6 +229,7 @@ impl Pools {
         self.0.starting.close();
         let pools = std::mem::take(&mut *self.0.pools.write().expect("no panic while held"));
         pools.values().for_each(|pool| pool.retire());
+        self.0.snapshots.retain(|_| false);
         self.0.options.sandboxes.shutdown().await;
     }
 
@@ -256,15 +295,40 @@ impl Inner {
         phase: Phase,
         budget: Duration,
     ) -> Result<Arc<Environment>, InitFailure> {
-        let permit = match Arc::clone(&self.environments).try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => {
-                let _short = Counted::one_more(&self.short_of_room);
-                self.end_one_idle();
-                Arc::clone(&self.environments).acquire_owned().await.map_err(|_| shutting_down())?
+        let parts = (&self.options, &self.alarms);
+        if !version.snap_start {
+            return Environment::start(parts, version, self.room().await?, phase, budget).await;
+        }
+        let snapshot = self.snapshot(version).await?;
+        match &*snapshot {
+            Snapshot::Taken(taken) => {
+                Environment::restore(parts, (&snapshot, taken), version, self.room().await?).await
             }
+            Snapshot::Impossible(reason) => {
+                let budget = budget.max(SNAPSHOT_INIT_TIMEOUT);
+                let permit = self.room().await?;
+                let started = Environment::start(parts, version, permit, phase, budget).await;
+                started.inspect(|environment| environment.say_no_snapshot(reason))
+            }
+        }
+    }
+
+    /// The snapshot of a version; taken now if there is none.
+    async fn snapshot(&self, version: &Arc<Version>) -> Result<Arc<Snapshot>, InitFailure> {
+        let take = || async {
+            Environment::snapshot((&self.options, &self.alarms), version, self.room().await?).await
         };
-        Environment::start((&self.options, &self.alarms), version, permit, phase, budget).await
+        self.snapshots.get(version.key(), take).await
+    }
+
+    /// Waits until there may be one more environment.
+    async fn room(&self) -> Result<OwnedSemaphorePermit, InitFailure> {
+        if let Ok(permit) = Arc::clone(&self.environments).try_acquire_owned() {
+            return Ok(permit);
+        }
+        let _short = Counted::one_more(&self.short_of_room);
+        self.end_one_idle();
+        Arc::clone(&self.environments).acquire_owned().await.map_err(|_| shutting_down())
     }
 
     /// An environment has become idle: it goes at once if somebody waits for room.

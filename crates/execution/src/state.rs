@@ -27,6 +27,9 @@ pub(crate) enum Event<'a> {
     /// A response or an error for this request.
     Answer(&'a str),
     InitError,
+    /// INIT and its hooks are done, if this is how the environment started.
+    RestoreNext { has_snap_start: bool },
+    RestoreError { has_snap_start: bool },
 }
 
 /// Why a call is refused, as the API words it.
@@ -43,6 +46,8 @@ impl State {
             Event::Dispatch(_) => "Running",
             Event::Answer(_) => "RuntimeInvocationResponseSent",
             Event::InitError => "RuntimeInitError",
+            Event::RestoreNext { .. } => "RestoreReady",
+            Event::RestoreError { .. } => "RuntimeRestoreError",
         };
         let refused = Refusal::InvalidTransition { from: self.name(), to };
         match (self, event) {
@@ -55,6 +60,8 @@ impl State {
             (Self::Responded(id), Event::Answer(answered)) if **id == *answered => Err(refused),
             (_, Event::Answer(_)) => Err(Refusal::InvalidRequestId),
             (Self::Init, Event::InitError) => Ok(Self::InitFailed),
+            (Self::Init, Event::RestoreNext { has_snap_start: true }) => Ok(Self::Init),
+            (Self::Init, Event::RestoreError { has_snap_start: true }) => Ok(Self::InitFailed),
             _ => Err(refused),
         }
     }
@@ -97,6 +104,13 @@ mod tests {
             refused("RuntimeInvocationResponseSent", "RuntimeInvocationResponseSent"),
         );
         check(&State::Responded(id()), Event::Next, Ok(State::Ready));
+        let restore_next = |has_snap_start| Event::RestoreNext { has_snap_start };
+        check(&State::Init, restore_next(true), Ok(State::Init));
+        check(&State::Init, restore_next(false), refused("Started", "RestoreReady"));
+        check(&State::Ready, restore_next(true), refused("Ready", "RestoreReady"));
+        let restore_error = |has_snap_start| Event::RestoreError { has_snap_start };
+        check(&State::Init, restore_error(true), Ok(State::InitFailed));
+        check(&State::Init, restore_error(false), refused("Started", "RuntimeRestoreError"));
         check(&State::InitFailed, Event::Next, refused("RuntimeInitError", "Ready"));
     }
 }

@@ -39,6 +39,8 @@ pub struct Version {
     pub json_logs: bool,
     /// The least severe level of the function's own JSON records that is kept.
     pub application_log_level: Option<String>,
+    /// Whether environments start from a snapshot taken after INIT.
+    pub snap_start: bool,
 }
 
 impl Version {

@@ -142,7 +142,7 @@ fn entry(spec: &Spec, [runtime_api, platform]: [u16; 2]) -> Entry {
             Door::RuntimeApi => runtime_api,
             Door::Platform => platform,
         };
-        environment.push(format!("{}={}127.0.0.1:{port}", var.name, var.prefix));
+        environment.push(format!("{}={}127.0.0.1:{port}{}", var.name, var.prefix, var.suffix));
     }
     Entry {
         limits: spec.limits,

@@ -15,6 +15,7 @@ mod published;
 mod settings;
 mod settle;
 mod shown;
+mod snap_start;
 mod versions;
 
 use std::path::PathBuf;

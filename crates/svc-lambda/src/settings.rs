@@ -193,7 +193,6 @@ pub(crate) struct Unhonoured<'a> {
     pub layers: Option<&'a [String]>,
     pub file_systems: bool,
     pub image: bool,
-    pub snap_start: Option<&'a api::SnapStart>,
     pub capacity_provider: bool,
     pub durable: bool,
     pub custom_runtime: bool,
@@ -220,10 +219,6 @@ impl Unhonoured<'_> {
             ("Layers", self.layers.is_some_and(|layers| !layers.is_empty())),
             ("FileSystemConfigs", self.file_systems),
             ("ImageConfig", self.image),
-            (
-                "SnapStart",
-                self.snap_start.is_some_and(|s| s.apply_on == Some(api::SnapStartApplyOn::PublishedVersions)),
-            ),
             ("CapacityProviderConfig", self.capacity_provider),
             ("DurableConfig", self.durable),
             ("RuntimeConfig", self.custom_runtime),

@@ -110,7 +110,7 @@ async fn target(cx: &Ctx, name: &FunctionName, found: &Found) -> Result<Target> 
         None => {
             function.check_invocable()?;
             let Some(live) = &function.live else { return Err(name.not_found()) };
-            ready(cx, function, live, LATEST.to_owned(), &function.revision_id).await?
+            ready(cx, callers(cx), function, live, LATEST.to_owned(), &function.revision_id).await?
         }
     };
     let additional = match alias.as_ref().and_then(|alias| alias.additional) {
@@ -125,12 +125,31 @@ async fn target(cx: &Ctx, name: &FunctionName, found: &Found) -> Result<Target> 
 
 async fn ready_published(cx: &Ctx, function: &Function, published: &Published) -> Result<Arc<Version>> {
     published.state.check_invocable()?;
+    of_published(cx, callers(cx), function, published).await
+}
+
+/// An account and a region.
+type Place = (Arc<str>, Arc<str>);
+
+fn callers(cx: &Ctx) -> Place {
+    (Arc::clone(&cx.caller.account), Arc::clone(&cx.caller.region))
+}
+
+/// As execution needs a published version, whatever its state.
+pub(crate) async fn of_published(
+    cx: &Ctx,
+    place: Place,
+    function: &Function,
+    published: &Published,
+) -> Result<Arc<Version>> {
     // Its revision tells it from a version of the same number of a function that was deleted.
-    ready(cx, function, &published.settings, published.number.to_string(), &published.revision_id).await
+    let number = published.number.to_string();
+    ready(cx, place, function, &published.settings, number, &published.revision_id).await
 }
 
 async fn ready(
     cx: &Ctx,
+    (account, region): Place,
     function: &Function,
     live: &Settings,
     version: String,
@@ -138,9 +157,11 @@ async fn ready(
 ) -> Result<Arc<Version>> {
     let (interpreter, substitution) = live.interpreter(&cx.state.runtimes)?;
     let code_dir = cx.state.packages.tree(&live.code).await?;
+    // Of published versions only.
+    let snap_start = live.snap_start && version != LATEST;
     Ok(Arc::new(Version {
-        account: Arc::clone(&cx.caller.account),
-        region: Arc::clone(&cx.caller.region),
+        account,
+        region,
         function_name: function.name.clone(),
         function_arn: function.arn.clone(),
         version,
@@ -158,5 +179,6 @@ async fn ready(
         log_group: live.log_group.clone(),
         json_logs: false,
         application_log_level: None,
+        snap_start,
     }))
 }

@@ -83,6 +83,7 @@ pub fn version(handler: &str) -> Version {
         log_group: "/aws/lambda/f".to_owned(),
         json_logs: false,
         application_log_level: None,
+        snap_start: false,
     }
 }
 

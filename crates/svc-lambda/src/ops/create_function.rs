@@ -11,6 +11,7 @@ use crate::name::{FunctionName, NAME_LENGTH_MAX};
 use crate::published::Publication;
 use crate::settings::{self, Unhonoured};
 use crate::shown::Shown;
+use crate::snap_start;
 
 const OPERATION: &str = "CreateFunction";
 
@@ -26,6 +27,7 @@ pub(crate) async fn create_function(cx: Ctx, input: CreateFunctionInput) -> Resu
     settings::check_tags(&tags)?;
     let architecture = settings::architecture(input.architectures.as_deref())?;
     let log_group = settings::log_group(input.logging_config.as_ref())?;
+    let snap_start = snap_start::wanted(input.snap_start.as_ref()).unwrap_or(false);
     let exists = || errors::resource_conflict_exception(format!("Function already exist: {}", name.name));
     let key = name.key();
     // Before the package is unpacked: a deploy script that runs twice should learn so at once.
@@ -51,6 +53,7 @@ pub(crate) async fn create_function(cx: Ctx, input: CreateFunctionInput) -> Resu
             variables,
             architecture: architecture.unwrap_or_else(|| "x86_64".to_owned()),
             log_group: log_group.unwrap_or_else(|| format!("/aws/lambda/{}", name.name)),
+            snap_start,
         },
         live: None,
         state: State::Pending,
@@ -61,6 +64,7 @@ pub(crate) async fn create_function(cx: Ctx, input: CreateFunctionInput) -> Resu
         last_version: 0,
         settling_versions: Vec::new(),
     };
+    snap_start::check(&created.wanted, &cx.state.pools, OPERATION)?;
     let publication = (input.publish == Some(true)).then(|| Publication::new(&cx, None));
     let (function, published) = cx
         .kv
@@ -111,7 +115,6 @@ fn check_honoured(input: &CreateFunctionInput) -> Result<()> {
         layers: input.layers.as_deref(),
         file_systems: input.file_system_configs.as_ref().is_some_and(|list| !list.is_empty()),
         image: input.image_config.is_some() || input.package_type == Some(PackageType::Image),
-        snap_start: input.snap_start.as_ref(),
         capacity_provider: input.capacity_provider_config.is_some(),
         durable: input.durable_config.is_some(),
         custom_runtime: input.runtime_config.is_some(),

@@ -10,6 +10,9 @@ use crate::name::FunctionName;
 use crate::published::Publication;
 use crate::settings::{self, Unhonoured};
 use crate::shown::Shown;
+use crate::snap_start;
+
+const OPERATION: &str = "UpdateFunctionConfiguration";
 
 pub(crate) async fn update_function_configuration(
     cx: Ctx,
@@ -34,13 +37,12 @@ fn check_honoured(input: &UpdateFunctionConfigurationInput) -> Result<()> {
         layers: input.layers.as_deref(),
         file_systems: input.file_system_configs.as_ref().is_some_and(|list| !list.is_empty()),
         image: input.image_config.is_some(),
-        snap_start: input.snap_start.as_ref(),
         capacity_provider: input.capacity_provider_config.is_some(),
         durable: input.durable_config.is_some(),
         custom_runtime: input.runtime_config.is_some(),
         accelerator: input.accelerator_config.is_some(),
     }
-    .check("UpdateFunctionConfiguration")
+    .check(OPERATION)
 }
 
 fn apply(wanted: &mut Settings, input: &UpdateFunctionConfigurationInput, log_group: Option<&str>) {
@@ -62,6 +64,9 @@ fn apply(wanted: &mut Settings, input: &UpdateFunctionConfigurationInput, log_gr
     set(&mut wanted.timeout_s, input.timeout);
     set(&mut wanted.memory_mb, input.memory_size);
     set(&mut wanted.ephemeral_mb, input.ephemeral_storage.as_ref().map(|storage| storage.size));
+    if let Some(snap_start) = snap_start::wanted(input.snap_start.as_ref()) {
+        wanted.snap_start = snap_start;
+    }
     if let Some(variables) = input.environment.as_ref().and_then(|environment| environment.variables.as_ref())
     {
         wanted.variables = Some(variables.clone()).filter(|variables| !variables.is_empty());
@@ -89,6 +94,7 @@ pub(super) async fn update(
             function.check_settled()?;
             function.check_revision(revision_id)?;
             change(&mut function.wanted);
+            snap_start::check(&function.wanted, &cx.state.pools, OPERATION)?;
             function.touch(&new_revision_id, now);
             let published = publication.map(|publication| publication.publish(tx, &key, &mut function));
             FUNCTIONS.put(tx, &key, &function)?;
