@@ -81,6 +81,7 @@ struct Inner {
     short_of_room: AtomicUsize,
     alarms: Arc<Alarms>,
     snapshots: Snapshots,
+    taking_snapshots: Semaphore,
 }
 
 /// An account and a region.
@@ -115,6 +116,7 @@ impl Pools {
     pub fn new(options: Options) -> Self {
         let starting = Arc::new(Semaphore::new(options.starting_max));
         let environments = Arc::new(Semaphore::new(options.environments_max));
+        let taking_snapshots = Semaphore::new(options.starting_max);
         let inner = Arc::new(Inner {
             options,
             pools: RwLock::default(),
@@ -124,6 +126,7 @@ impl Pools {
             short_of_room: AtomicUsize::new(0),
             alarms: Arc::default(),
             snapshots: Snapshots::default(),
+            taking_snapshots,
         });
         let (alarms, env) = (Arc::clone(&inner.alarms), inner.options.env.clone());
         tokio::spawn(async move { alarms.run(&env).await });
@@ -196,10 +199,8 @@ impl Pools {
     /// # Errors
     /// When INIT fails, or no sandbox can be made.
     pub async fn prepare(&self, version: &Arc<Version>) -> Result<Prepared, Failure> {
-        let turn = self.0.starting().await.map_err(|closed| closed.failure)?;
-        let snapshot = self.0.snapshot(version).await.map_err(|failed| failed.failure);
-        drop(turn);
-        Ok(match &*snapshot? {
+        let snapshot = self.0.snapshot(version).await.map_err(|failed| failed.failure)?;
+        Ok(match &*snapshot {
             Snapshot::Taken(_) => Prepared::Snapshot,
             Snapshot::Impossible(reason) => Prepared::NoSnapshot(reason.clone()),
         })
@@ -227,6 +228,7 @@ impl Pools {
     /// Ends every environment.
     pub async fn shutdown(&self) {
         self.0.starting.close();
+        self.0.taking_snapshots.close();
         let pools = std::mem::take(&mut *self.0.pools.write().expect("no panic while held"));
         pools.values().for_each(|pool| pool.retire());
         self.0.snapshots.retain(|_| false);
@@ -290,7 +292,7 @@ impl Inner {
 
     async fn start(
         &self,
-        _turn: OwnedSemaphorePermit,
+        turn: OwnedSemaphorePermit,
         version: &Arc<Version>,
         phase: Phase,
         budget: Duration,
@@ -299,7 +301,10 @@ impl Inner {
         if !version.snap_start {
             return Environment::start(parts, version, self.room().await?, phase, budget).await;
         }
+        // The INIT of a snapshot may take minutes: other functions' starts are not to wait for it.
+        drop(turn);
         let snapshot = self.snapshot(version).await?;
+        let _turn = self.starting().await?;
         match &*snapshot {
             Snapshot::Taken(taken) => {
                 Environment::restore(parts, (&snapshot, taken), version, self.room().await?).await
@@ -316,6 +321,7 @@ impl Inner {
     /// The snapshot of a version; taken now if there is none.
     async fn snapshot(&self, version: &Arc<Version>) -> Result<Arc<Snapshot>, InitFailure> {
         let take = || async {
+            let _turn = self.taking_snapshots.acquire().await.map_err(|_| shutting_down())?;
             Environment::snapshot((&self.options, &self.alarms), version, self.room().await?).await
         };
         self.snapshots.get(version.key(), take).await

@@ -167,12 +167,12 @@ impl Snapshot {
                 Ok(copy) => {
                     let told = Told::Copied { id, pid: copy.process.pid, number: copy.number };
                     // Told first: it may end at once.
-                    channel::send(socket, &told, &[copy.pidfd.as_fd()]).and_then(|()| {
-                        if copy.process.release().is_err() {
-                            sys::kill(copy.process.pid, libc::SIGKILL);
-                        }
-                        Ok(())
-                    })
+                    let sent = channel::send(socket, &told, &[copy.pidfd.as_fd()]);
+                    if copy.process.release().is_err() {
+                        // Killed already: as its tracer we are the first to have to collect it.
+                        copy.process.kill();
+                    }
+                    sent
                 }
                 Err(failure) => channel::send(socket, &Told::CopyFailed { id, failure }, &[]),
             };

@@ -230,7 +230,6 @@ async fn what_is_not_honoured_is_refused_by_name() {
         ),
         ("ImageConfig", json!({ "ImageConfig": { "Command": ["x"] } })),
         ("ImageConfig", json!({ "PackageType": "Image" })),
-        ("SnapStart", json!({ "SnapStart": { "ApplyOn": "PublishedVersions" } })),
         ("DurableConfig", json!({ "DurableConfig": { "ExecutionTimeout": 60 } })),
         ("PublishTo", json!({ "PublishTo": "LATEST_PUBLISHED" })),
         ("TenancyConfig", json!({ "TenancyConfig": { "TenantIsolationMode": "PER_TENANT" } })),

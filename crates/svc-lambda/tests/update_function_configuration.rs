@@ -49,7 +49,6 @@ async fn refusals_change_nothing() {
         ("TracingConfig Active", json!({ "TracingConfig": { "Mode": "Active" } })),
         ("Layers", json!({ "Layers": ["arn:aws:lambda:us-east-1:000000000000:layer:l:1"] })),
         ("ImageConfig", json!({ "ImageConfig": {} })),
-        ("SnapStart", json!({ "SnapStart": { "ApplyOn": "PublishedVersions" } })),
         ("DurableConfig", json!({ "DurableConfig": { "ExecutionTimeout": 60 } })),
     ] {
         let message =
