@@ -651,13 +651,7 @@ fn start_failure(error: &sandbox::Error) -> Failure {
 }
 
 /// `token` is what keys are asked for with, where they are in no variables.
-fn spec(
-    options: &Options,
-    version: &Version,
-    id: &str,
-    log_stream: &str,
-    token: Option<&Arc<str>>,
-) -> Spec {
+fn spec(options: &Options, version: &Version, id: &str, log_stream: &str, token: Option<&Arc<str>>) -> Spec {
     let access = match token {
         Some(token) => Access::Container { token: token.to_string() },
         None => Access::Keys((options.credentials)(version)),

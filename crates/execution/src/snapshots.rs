@@ -16,7 +16,11 @@ type Place = tokio::sync::Mutex<Option<Arc<Snapshot>>>;
 
 impl Snapshots {
     /// The snapshot of a version; taken by `take` unless there is one.
-    pub(crate) async fn get<F>(&self, key: VersionKey, take: impl FnOnce() -> F) -> Result<Arc<Snapshot>, InitFailure>
+    pub(crate) async fn get<F>(
+        &self,
+        key: VersionKey,
+        take: impl FnOnce() -> F,
+    ) -> Result<Arc<Snapshot>, InitFailure>
     where
         F: Future<Output = Result<Snapshot, InitFailure>>,
     {

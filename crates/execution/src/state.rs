@@ -28,8 +28,12 @@ pub(crate) enum Event<'a> {
     Answer(&'a str),
     InitError,
     /// INIT and its hooks are done, if this is how the environment started.
-    RestoreNext { has_snap_start: bool },
-    RestoreError { has_snap_start: bool },
+    RestoreNext {
+        has_snap_start: bool,
+    },
+    RestoreError {
+        has_snap_start: bool,
+    },
 }
 
 /// Why a call is refused, as the API words it.

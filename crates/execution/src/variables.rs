@@ -51,11 +51,7 @@ pub(crate) fn doors(access: &Access) -> Vec<DoorVar> {
 }
 
 /// Every other variable. Later entries of the user's win over ours where AWS lets them.
-pub(crate) fn variables(
-    version: &Version,
-    log_stream: &str,
-    access: &Access,
-) -> Vec<(String, String)> {
+pub(crate) fn variables(version: &Version, log_stream: &str, access: &Access) -> Vec<(String, String)> {
     let mut variables = [
         ("_HANDLER", version.handler.as_str()),
         ("AWS_REGION", &version.region),

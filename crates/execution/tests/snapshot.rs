@@ -62,7 +62,8 @@ async fn a_restore_reports_itself() {
     assert_eq!(kit.pools.prepare(&version).await.expect("prepared"), Prepared::Snapshot);
     let outcome = kit.outcome(&version, "one").await.expect("not refused");
     assert_eq!((&*outcome.payload, outcome.failed), (b"1".as_slice(), false));
-    let running = "Runtime Version: python:3.13\tRuntime Version ARN: arn:aws:lambda:us-east-1::runtime:python:3.13";
+    let running =
+        "Runtime Version: python:3.13\tRuntime Version ARN: arn:aws:lambda:us-east-1::runtime:python:3.13";
     assert_eq!(
         kit.records.messages(),
         [
@@ -101,7 +102,8 @@ async fn what_cannot_be_copied_runs_its_own_init() {
     assert!(!kit.outcome(&version, "one").await.expect("not refused").failed);
     assert_eq!(kit.lines("INIT_START").len(), 2);
     assert_eq!(kit.lines("RESTORE_START"), Vec::<String>::new());
-    let said = "SnapStart: no snapshot can be taken of this function: it has 2 threads. Each environment runs INIT.";
+    let said =
+        "SnapStart: no snapshot can be taken of this function: it has 2 threads. Each environment runs INIT.";
     assert_eq!(kit.lines("SnapStart"), [said, said]);
     assert!(kit.lines("REPORT")[0].contains("\tInit Duration: "));
 }
@@ -147,7 +149,8 @@ async fn a_restore_that_fails_is_not_repeated() {
         let refused = kit.outcome(&snapped(handler), "one").await.expect_err("refused");
         let expected = RestoreFailure::Failed(error_type.to_owned());
         assert!(matches!(refused, Refused::Restore(failure) if failure == expected), "{handler}");
-        let line = format!("RESTORE_REPORT Restore Duration: 0.00 ms\tStatus: error\tError Type: {error_type}");
+        let line =
+            format!("RESTORE_REPORT Restore Duration: 0.00 ms\tStatus: error\tError Type: {error_type}");
         assert_eq!(kit.lines("RESTORE_REPORT").pop(), Some(line));
     }
 }
@@ -165,7 +168,10 @@ async fn a_restore_has_ten_seconds() {
     kit.ground.clock.advance(RESTORE_TIMEOUT);
     let refused = soon("a refusal", call).await.expect("no panic").expect_err("refused");
     assert!(matches!(refused, Refused::Restore(RestoreFailure::TimedOut)));
-    assert_eq!(kit.lines("RESTORE_REPORT"), ["RESTORE_REPORT Restore Duration: 10000.00 ms\tStatus: timeout"]);
+    assert_eq!(
+        kit.lines("RESTORE_REPORT"),
+        ["RESTORE_REPORT Restore Duration: 10000.00 ms\tStatus: timeout"]
+    );
 }
 
 #[tokio::test]
@@ -214,7 +220,8 @@ async fn keys_are_for_whoever_has_the_token() {
         let work = runtime.next().await;
         let mut connection = runtime.connect().await;
         let path = "/2021-04-23/credentials";
-        let wrong = connection.send("GET", path, &[("authorization", "guess")], b"").await.expect("an answer");
+        let wrong =
+            connection.send("GET", path, &[("authorization", "guess")], b"").await.expect("an answer");
         assert_eq!(wrong.status, 401);
         let right = connection.send("GET", path, &[("authorization", &token)], b"").await.expect("an answer");
         runtime.respond(&work.id, &right.body).await;

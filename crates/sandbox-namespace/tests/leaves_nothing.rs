@@ -250,7 +250,8 @@ fn a_killed_keeper_takes_template_and_copies_along() {
         let children = std::fs::read_to_string(format!("/proc/{spawner}/task/{spawner}/children"));
         // Of all its children it is the one that traces.
         let traced = |pid: &&str| {
-            let status = |pid: &str| std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+            let status =
+                |pid: &str| std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
             let tracer = format!("TracerPid:\t{pid}\n");
             let all = std::fs::read_dir("/proc").expect("list processes").flatten();
             all.into_iter().any(|entry| status(&entry.file_name().to_string_lossy()).contains(&tracer))

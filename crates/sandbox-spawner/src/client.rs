@@ -11,9 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rustix::net::{RecvFlags, Shutdown};
-use sandbox::{
-    Cpu, Error, Exit, Network, Pending, Result, Sandbox, Signal, Spec, Started, Template, Usage,
-};
+use sandbox::{Cpu, Error, Exit, Network, Pending, Result, Sandbox, Signal, Spec, Started, Template, Usage};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{Notify, oneshot};
 

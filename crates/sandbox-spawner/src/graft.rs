@@ -53,7 +53,8 @@ impl Anchors {
 
 pub(crate) fn namespace_of(pid: i32, kind: &str) -> Result<OwnedFd> {
     let path = format!("/proc/{pid}/ns/{kind}");
-    rustix::fs::open(&path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).step_with(|| format!("open {path}"))
+    rustix::fs::open(&path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+        .step_with(|| format!("open {path}"))
 }
 
 /// Makes a holder inside `anchors`, in the cgroups of `walls`; the calling process keeps its own namespaces.
@@ -89,7 +90,8 @@ pub(crate) fn park(anchors: &Anchors, walls: Walls<'_>) -> Result<Parked> {
 
 /// The number, in the own pid namespace, of the process that `pidfd` refers to.
 fn pid_behind(pidfd: BorrowedFd<'_>) -> Result<i32> {
-    let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd())).step("read a pidfd")?;
+    let text =
+        std::fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd())).step("read a pidfd")?;
     let pid = text.lines().find_map(|line| line.strip_prefix("Pid:")).and_then(|pid| pid.trim().parse().ok());
     pid.filter(|pid| *pid > 0).ok_or_else(|| Failure::new("find a process", libc::ESRCH))
 }
@@ -168,7 +170,9 @@ fn hold(proc: &OwnedFd, status: &OwnedFd) -> Result<()> {
     // A copy of the stockroom, with all its descriptors: none may stay.
     sys::close_all_but(0, &[status.as_raw_fd()]);
     let mut receiver = Receiver::new();
-    while let Some((word, fds)) = receiver.receive::<Word>(status, RecvFlags::empty()).step("hear what to do")? {
+    while let Some((word, fds)) =
+        receiver.receive::<Word>(status, RecvFlags::empty()).step("hear what to do")?
+    {
         match word {
             Word::Hold => {
                 let [output] = <[OwnedFd; 1]>::try_from(fds)
@@ -272,7 +276,10 @@ fn furnish_inside(mount: &OwnedFd, furniture: &Furniture<'_>) -> Result<()> {
 /// Says one word to a holder and waits until it has obeyed.
 pub(crate) fn tell(status: &OwnedFd, word: Word, fds: &[BorrowedFd<'_>]) -> Result<()> {
     channel::send(status, &word, fds).step("tell the first process")?;
-    match Receiver::new().receive::<init::Report>(status, RecvFlags::empty()).step("hear the first process")? {
+    match Receiver::new()
+        .receive::<init::Report>(status, RecvFlags::empty())
+        .step("hear the first process")?
+    {
         Some((Report::Running, _)) => Ok(()),
         Some((Report::Failed(failure), _)) => Err(failure),
         _ => Err(Failure::new("hear the first process", libc::ESRCH)),

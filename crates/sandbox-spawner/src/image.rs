@@ -77,7 +77,8 @@ pub(crate) fn examine(pid: i32) -> std::result::Result<Image, Refusal> {
         let Some(number) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
         let target = fs::read_link(entry.path()).map_err(unreadable)?.to_string_lossy().into_owned();
         let info = fs::read_to_string(format!("/proc/{pid}/fdinfo/{number}")).map_err(unreadable)?;
-        let flags = status_field(&info, "flags").and_then(|text| u32::from_str_radix(text, 8).ok()).unwrap_or(0);
+        let flags =
+            status_field(&info, "flags").and_then(|text| u32::from_str_radix(text, 8).ok()).unwrap_or(0);
         let is_file = fs::metadata(entry.path()).is_ok_and(|metadata| metadata.is_file());
         let position = status_field(&info, "pos").and_then(|text| text.parse().ok()).unwrap_or(0);
         if let Some(fate) = fate(pid, number, &target, flags, is_file.then_some(position))? {

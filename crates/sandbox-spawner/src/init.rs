@@ -27,7 +27,10 @@ pub(crate) enum Report {
     Running,
     Ended(Ended),
     /// A process that is not the program has ended: in a template, maybe a copy's program.
-    Orphan { number: i32, ended: Ended },
+    Orphan {
+        number: i32,
+        ended: Ended,
+    },
 }
 
 /// Signals with which the spawner steers a first process that has no cgroup.

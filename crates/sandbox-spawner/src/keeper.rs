@@ -116,7 +116,9 @@ impl Snapshot {
         let process = await_fork(program, socket)?;
         let frame = process.frame_of_fork(program).map_err(words)?;
         // Between the first look and the stop it ran: what it has now is what counts.
-        if init::children(&first.to_string()) != [program.pid] || init::children(&program.pid.to_string()) != [process.pid] {
+        if init::children(&first.to_string()) != [program.pid]
+            || init::children(&program.pid.to_string()) != [process.pid]
+        {
             return Err("it has more than one process".to_owned());
         }
         let image = image::examine(process.pid)?;
@@ -161,7 +163,9 @@ impl Snapshot {
                 // They stay until their tracer is gone, and their sandbox with them.
                 _ => return,
             }
-            let Ok(Some((order, fds))) = receiver.receive::<Order>(socket, RecvFlags::empty()) else { return };
+            let Ok(Some((order, fds))) = receiver.receive::<Order>(socket, RecvFlags::empty()) else {
+                return;
+            };
             let id = order.id;
             let sent = match self.copy(&order, &fds, layout) {
                 Ok(copy) => {
@@ -245,7 +249,8 @@ impl Snapshot {
         for descriptor in &self.image.descriptors {
             let Fate::Reopen { position } = descriptor.fate else { continue };
             let path = process.place(frame, format!("/proc/self/fd/{}\0", descriptor.number).as_bytes())?;
-            let opened = process.call(frame, step, libc::SYS_openat, &[CURRENT, path, libc::O_RDONLY as u64])?;
+            let opened =
+                process.call(frame, step, libc::SYS_openat, &[CURRENT, path, libc::O_RDONLY as u64])?;
             process.call(frame, step, libc::SYS_lseek, &[opened, position, libc::SEEK_SET as u64])?;
             replace(process, frame, opened, descriptor)?;
             process.call(frame, step, libc::SYS_close, &[opened])?;

@@ -271,11 +271,7 @@ impl Serving {
     fn needs(&self, waiting: &Waiting) -> Needs {
         let Waiting { spec, template, .. } = waiting;
         let on_disk = self.workshop.as_ref().is_some_and(|workshop| workshop.tmp_on_disk);
-        Needs {
-            network: spec.network,
-            disk: on_disk.then_some(spec.ephemeral_bytes),
-            template: *template,
-        }
+        Needs { network: spec.network, disk: on_disk.then_some(spec.ephemeral_bytes), template: *template }
     }
 
     fn start(&mut self, epoll: &OwnedFd, daemon: &OwnedFd, waiting: Waiting) -> std::io::Result<()> {

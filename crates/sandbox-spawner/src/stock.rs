@@ -92,12 +92,7 @@ pub(crate) struct Stock {
 }
 
 impl Stock {
-    pub(crate) fn kit_arrived(
-        &mut self,
-        network: Network,
-        template: Option<u64>,
-        kit: Result<Kit, Failure>,
-    ) {
+    pub(crate) fn kit_arrived(&mut self, network: Network, template: Option<u64>, kit: Result<Kit, Failure>) {
         self.kits(network, template).arrived(kit);
     }
 

@@ -211,7 +211,11 @@ impl Stockroom<'_> {
                 Ok(Kit { group, doors, parked, .. }) => {
                     let fds = [&parked.pidfd, &parked.status, &doors.runtime_api, &doors.platform];
                     let fds = fds.map(AsFd::as_fd);
-                    channel::send(&self.socket, &Supply::Kit { network, template, group, pid: parked.pid }, &fds)
+                    channel::send(
+                        &self.socket,
+                        &Supply::Kit { network, template, group, pid: parked.pid },
+                        &fds,
+                    )
                 }
                 Err(failure) => {
                     channel::send(&self.socket, &Supply::KitFailed { network, template, failure }, &[])

@@ -77,7 +77,8 @@ impl Tracee {
     /// The process that the event it stopped for tells of.
     pub(crate) fn event_process(self) -> Result<Self> {
         let mut pid = 0_u64;
-        request(libc::PTRACE_GETEVENTMSG, self.pid, 0, (&raw mut pid) as u64).step("learn the new process")?;
+        request(libc::PTRACE_GETEVENTMSG, self.pid, 0, (&raw mut pid) as u64)
+            .step("learn the new process")?;
         Ok(Self { pid: pid as i32 })
     }
 
@@ -105,13 +106,7 @@ impl Tracee {
     }
 
     /// Executes one system call; `step` says what it is for.
-    pub(crate) fn call(
-        self,
-        frame: &Frame,
-        step: &str,
-        number: c_long,
-        arguments: &[u64],
-    ) -> Result<u64> {
+    pub(crate) fn call(self, frame: &Frame, step: &str, number: c_long, arguments: &[u64]) -> Result<u64> {
         self.execute(frame, step, number, arguments).map(|(result, _)| result)
     }
 
@@ -131,7 +126,8 @@ impl Tracee {
         let local = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
         let remote = libc::iovec { iov_base: at as *mut _, iov_len: bytes.len() };
         // SAFETY: the local slice is valid for reads; the kernel checks the other side.
-        let written = unsafe { libc::process_vm_writev(self.pid, &raw const local, 1, &raw const remote, 1, 0) };
+        let written =
+            unsafe { libc::process_vm_writev(self.pid, &raw const local, 1, &raw const remote, 1, 0) };
         if written != bytes.len() as isize {
             return Err(io::Error::last_os_error()).step("write an argument");
         }

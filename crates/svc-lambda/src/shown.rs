@@ -105,9 +105,9 @@ impl<'a> Shown<'a> {
             last_update_status_reason_code: match last_update {
                 // AWS says "Creating" of an update too.
                 Some(LastUpdate::InProgress) => Some("Creating".to_owned()),
-                Some(LastUpdate::Failed) => {
-                    Some(failed.map_or_else(|| "InvalidZipFileException".to_owned(), |failed| failed.code.clone()))
-                }
+                Some(LastUpdate::Failed) => Some(
+                    failed.map_or_else(|| "InvalidZipFileException".to_owned(), |failed| failed.code.clone()),
+                ),
                 Some(LastUpdate::Successful) | None => None,
             },
             runtime_version_config: Some(runtime_version(&self.settings.runtime, region, runtimes)),

@@ -100,7 +100,9 @@ async fn try_take(cx: &Ctx, key: &FunctionKey, number: u64) -> Result<()> {
             }
             let stored = VERSIONS.get(tx, &version_key)?;
             let stored = stored.filter(|stored| stored.revision_id == published.revision_id);
-            let Some(mut stored) = stored.filter(|stored| stored.state == State::Pending) else { return Ok(false) };
+            let Some(mut stored) = stored.filter(|stored| stored.state == State::Pending) else {
+                return Ok(false);
+            };
             stored.state = if prepared.is_ok() { State::Active } else { State::Failed };
             match &prepared {
                 Ok(Prepared::Snapshot) => {}

@@ -91,7 +91,8 @@ impl Serving {
         template: u64,
         spec: Box<Spec>,
     ) -> std::io::Result<()> {
-        let is_there = self.live.get(&template).and_then(|live| live.template.as_ref()?.anchors.as_ref()).is_some();
+        let is_there =
+            self.live.get(&template).and_then(|live| live.template.as_ref()?.anchors.as_ref()).is_some();
         if !is_there {
             let failure = Failure::new("find the template", libc::ESRCH);
             return channel::send(daemon, &Reply::StartFailed { id, failure, executing: false }, &[]);
@@ -145,12 +146,7 @@ impl Serving {
     }
 
     /// Hears the keeper of template `id`.
-    pub(super) fn hear_keeper(
-        &mut self,
-        epoll: &OwnedFd,
-        daemon: &OwnedFd,
-        id: u64,
-    ) -> std::io::Result<()> {
+    pub(super) fn hear_keeper(&mut self, epoll: &OwnedFd, daemon: &OwnedFd, id: u64) -> std::io::Result<()> {
         let mut receiver = Receiver::new();
         loop {
             let Some(live) = self.live.get_mut(&id) else { return Ok(()) };

@@ -35,7 +35,8 @@ async fn snapshot(bench: &Bench, init: &str) -> (Started, Result<Box<dyn Templat
     let mut spec = bench.python(&format!("{BEFORE}{init}{FORK}"));
     spec.doors = door_vars();
     let mut started = bench.start(spec).await;
-    let listener = tokio::net::TcpListener::from_std(started.runtime_api.try_clone().expect("clone listener"));
+    let listener =
+        tokio::net::TcpListener::from_std(started.runtime_api.try_clone().expect("clone listener"));
     let (stream, _) = within(listener.expect("watch listener").accept()).await.expect("accept");
     let mut stream = stream.into_std().expect("take stream");
     let mut question = [0; 1];
@@ -151,7 +152,8 @@ pub async fn copies_have_no_rights(bench: &Bench) {
          \x20   except OSError: print('closed')",
     )
     .await;
-    let expected = "{0} 1 2\n993 993 [] True 0\n(-1, 38) (-1, 1) (-1, 1) (-1, 1)\nclosed\nclosed\nclosed\nclosed";
+    let expected =
+        "{0} 1 2\n993 993 [] True 0\n(-1, 38) (-1, 1) (-1, 1) (-1, 1)\nclosed\nclosed\nclosed\nclosed";
     assert_eq!((output.as_str(), exit), (expected, Exit::Code(0)));
 }
 
@@ -263,7 +265,10 @@ pub async fn what_copies_would_share_is_refused(bench: &Bench) {
         return;
     }
     for (init, expected) in [
-        ("import threading; threading.Thread(target=__import__('time').sleep, args=(99,), daemon=True).start()", "2 threads"),
+        (
+            "import threading; threading.Thread(target=__import__('time').sleep, args=(99,), daemon=True).start()",
+            "2 threads",
+        ),
         ("import subprocess; child = subprocess.Popen(['/bin/sleep', '99'])", "2 processes"),
         ("pipe = os.pipe()", "pipe:"),
         ("pair = socket.socketpair()", "socket"),
