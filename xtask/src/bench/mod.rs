@@ -17,6 +17,10 @@ use crate::Error;
 use http::Connection;
 
 const COLD_SAMPLES: usize = 30;
+/// What cannot be beaten without other means: bare process starts.
+const PROCESS_FLOOR: &[&str] = &["/bin/true"];
+const PYTHON_FLOOR: &[&str] = &["/usr/bin/python3", "-I", "-S", "-c", "pass"];
+const NODE_FLOOR: &[&str] = &["/usr/bin/node", "-e", "0"];
 const WARM_SAMPLES: usize = 2000;
 const THROUGHPUT_TIME: Duration = Duration::from_secs(3);
 
@@ -62,15 +66,16 @@ pub fn run(root: &Path) -> Result<(), Error> {
     let mut table = String::from(
         "| | p50 ms | p99 ms | floor | p50 ÷ floor's p50 | to reach |\n|---|---|---|---|---|---|\n",
     );
-    let floors = Floors::measure()?;
+    let custom = "provided.al2023".to_owned();
     for (name, source, runtime, floor, cold_goal) in [
-        ("hello-python", root.join("examples/hello-python"), python_runtime()?, &floors.python, 2.5),
-        ("hello-node", root.join("examples/hello-node"), node_runtime()?, &floors.node, 1.5),
-        ("rust-bootstrap", work.join("bootstrap"), "provided.al2023".to_owned(), &floors.process, f64::NAN),
+        ("hello-python", root.join("examples/hello-python"), python_runtime()?, PYTHON_FLOOR, 2.5),
+        ("hello-node", root.join("examples/hello-node"), node_runtime()?, NODE_FLOOR, 1.5),
+        ("rust-bootstrap", work.join("bootstrap"), custom, PROCESS_FLOOR, f64::NAN),
     ] {
         deploy(&lambent, &platform, name, &source, &runtime)?;
-        let cold = cold_starts(&platform, name)?;
-        row(&mut table, &format!("cold start, {name}"), &cold, floor, cold_goal);
+        let (cold, bare) = cold_starts(&platform, name, floor)?;
+        let floor = (format!("`{}`", floor.join(" ")), bare);
+        row(&mut table, &format!("cold start, {name}"), &cold, &floor, cold_goal);
     }
     drop(platform);
     // From here on the clients have the first core for themselves, and the platform and its functions the others:
@@ -181,31 +186,6 @@ impl Samples {
     }
 }
 
-/// What cannot be beaten without other means: bare process starts.
-struct Floors {
-    process: (String, Samples),
-    python: (String, Samples),
-    node: (String, Samples),
-}
-
-impl Floors {
-    fn measure() -> Result<Self, Error> {
-        let process = |program: &str, arguments: &[&str]| -> Result<(String, Samples), Error> {
-            let samples = Samples::take(COLD_SAMPLES, || {
-                let began = Instant::now();
-                run_to_end(Command::new(program).args(arguments).env_clear())?;
-                Ok(began.elapsed())
-            })?;
-            Ok((format!("`{program} {}`", arguments.join(" ")), samples))
-        };
-        Ok(Self {
-            process: process("/bin/true", &[])?,
-            python: process("/usr/bin/python3", &["-I", "-S", "-c", "pass"])?,
-            node: process("/usr/bin/node", &["-e", "0"])?,
-        })
-    }
-}
-
 fn row(table: &mut String, name: &str, samples: &Samples, floor: &(String, Samples), goal: f64) {
     let (floor_name, floor) = floor;
     let (p50, p99, floor_p50) = (samples.quantile(0.5), samples.quantile(0.99), floor.quantile(0.5));
@@ -260,11 +240,17 @@ fn invoke_path(name: &str) -> String {
     format!("/2015-03-31/functions/{name}/invocations")
 }
 
-/// Each sample is the first call after a change of configuration, which ends all environments.
-fn cold_starts(platform: &Platform, name: &str) -> Result<Samples, Error> {
+/// Each sample is the first call after a change of configuration, which ends all environments. A start of the bare
+/// `floor` comes before each, so that both see the same machine whatever else it does; the second samples are those.
+fn cold_starts(platform: &Platform, name: &str, floor: &[&str]) -> Result<(Samples, Samples), Error> {
     let mut connection = Connection::open(&platform.address)?;
+    let (program, arguments) = floor.split_first().ok_or("a floor has a program")?;
+    let mut bare = Vec::new();
     let mut count = 0;
-    Samples::take(COLD_SAMPLES, || {
+    let cold = Samples::take(COLD_SAMPLES, || {
+        let began = Instant::now();
+        run_to_end(Command::new(program).args(arguments).env_clear())?;
+        bare.push(began.elapsed());
         count += 1;
         let path = format!("/2015-03-31/functions/{name}/configuration");
         let change = json!({ "Description": format!("cold start {count}") }).to_string();
@@ -273,7 +259,9 @@ fn cold_starts(platform: &Platform, name: &str) -> Result<Samples, Error> {
         // A cold start on an idle platform: the last environment's end is not to be measured with it.
         std::thread::park_timeout(Duration::from_millis(150));
         connection.timed("POST", &invoke_path(name), b"{}")
-    })
+    })?;
+    let mut bare = bare.into_iter();
+    Ok((cold, Samples::take(COLD_SAMPLES, || bare.next().ok_or_else(|| "one floor a sample".into()))?))
 }
 
 fn is_settled(body: &[u8]) -> bool {
