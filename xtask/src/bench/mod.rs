@@ -3,6 +3,7 @@
 //! The method is told in `docs/benchmarks.md`; the table goes to standard output and `target/bench.md`.
 
 mod http;
+mod snapstart;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -76,6 +77,10 @@ pub fn run(root: &Path) -> Result<(), Error> {
         let (cold, bare) = cold_starts(&platform, name, floor)?;
         let floor = (format!("`{}`", floor.join(" ")), bare);
         row(&mut table, &format!("cold start, {name}"), &cold, &floor, cold_goal);
+    }
+    if let Some((restored, plain)) = snapstart::starts(root, &work, &lambent, &platform)? {
+        let floor = ("its plain cold start".to_owned(), plain);
+        row(&mut table, "start from a snapshot, Python that imports boto3", &restored, &floor, 0.15);
     }
     drop(platform);
     // From here on the clients have the first core for themselves, and the platform and its functions the others:
