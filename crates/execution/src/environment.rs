@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::alarms::Alarms;
 use crate::invocation::{Failure, Invocation, Outcome};
-use crate::limits::LIFETIME_MAX;
+use crate::limits::{LIFETIME_MAX, TEMPLATE_PROCESSES_MAX};
 use crate::output::{LogStream, Output};
 use crate::pool::{Options, Pool};
 use crate::report::{self, Report};
@@ -181,7 +181,10 @@ impl Environment {
         let id = env.uuid().simple().to_string();
         let stream = log_stream(version, env.now(), &id);
         let token = version.snap_start.then(|| Arc::<str>::from(env.uuid().simple().to_string()));
-        let spec = spec(options, version, &id, &stream.name, token.as_ref());
+        let mut spec = spec(options, version, &id, &stream.name, token.as_ref());
+        if kind == Kind::Template {
+            spec.limits.processes = TEMPLATE_PROCESSES_MAX;
+        }
         let output = Arc::new(Mutex::new(Output::new(stream, Arc::clone(&options.sink), env.clone())));
         let failed = |failure| InitFailure { failure, output: Some(Arc::clone(&output)) };
         version.interpreter.check(&version.code_dir).map_err(failed)?;

@@ -12,6 +12,8 @@ pub const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 pub const SNAPSHOT_INIT_TIMEOUT: Duration = Duration::from_secs(130);
 /// How long a restore may take, after-restore hooks included.
 pub const RESTORE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Processes and threads of all environments of one version with SnapStart together; each has its own limit besides.
+pub(crate) const TEMPLATE_PROCESSES_MAX: u64 = 16 * 1024;
 /// How long an environment lives at most, however busy: Lambda recycles its own every few hours, and the keys that it
 /// started with expire.
 pub const LIFETIME_MAX: Duration = Duration::from_secs(6 * 60 * 60);

@@ -189,6 +189,11 @@ impl Pools {
         }
     }
 
+    /// Whether nothing is started any more.
+    pub fn are_shut_down(&self) -> bool {
+        self.0.starting.is_closed()
+    }
+
     /// Whether this host can take snapshots at all.
     pub fn take_snapshots(&self) -> bool {
         self.0.options.sandboxes.describe().gives(sandbox::Guarantee::Snapshots)

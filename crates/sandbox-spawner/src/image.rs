@@ -50,15 +50,17 @@ pub(crate) struct Image {
 
 /// Whether `program`, below the first process `first` of its sandbox, is alone in it and has one thread.
 pub(crate) fn is_alone(first: i32, program: i32) -> std::result::Result<(), Refusal> {
-    let threads = fs::read_dir(format!("/proc/{program}/task")).map_or(0, Iterator::count);
-    if threads != 1 {
-        return Err(format!("it has {threads} threads"));
-    }
+    has_one_thread(program)?;
     let processes = init::children(&first.to_string()).len() + init::children(&program.to_string()).len();
     if processes != 1 {
         return Err(format!("it has {processes} processes"));
     }
     Ok(())
+}
+
+pub(crate) fn has_one_thread(program: i32) -> std::result::Result<(), Refusal> {
+    let threads = fs::read_dir(format!("/proc/{program}/task")).map_or(0, Iterator::count);
+    if threads == 1 { Ok(()) } else { Err(format!("it has {threads} threads")) }
 }
 
 /// Looks at the stopped process `pid`.

@@ -44,6 +44,8 @@ pub(crate) struct Order {
     /// Where the mounts go, in the order of their descriptors.
     pub points: Vec<PathBuf>,
     pub tmpfs_bytes: Option<u64>,
+    /// Processes and threads it may have.
+    pub processes: u64,
 }
 
 /// Keeper to spawner.
@@ -121,6 +123,15 @@ impl Snapshot {
         {
             return Err("it has more than one process".to_owned());
         }
+        image::has_one_thread(program.pid)?;
+        // Copies are to be collected by the sandbox's first process, not by one that never runs again.
+        program
+            .after_fork()
+            .and_then(|frame| {
+                let arguments = [libc::PR_SET_CHILD_SUBREAPER as u64, 0];
+                program.call(&frame, "take the program's orphans", libc::SYS_prctl, &arguments)
+            })
+            .map_err(words)?;
         let image = image::examine(process.pid)?;
         let program_number = number_inside(program.pid).map_err(words)?;
         let ends = [watch(program.pid).map_err(words)?, watch(process.pid).map_err(words)?];
@@ -227,9 +238,9 @@ impl Snapshot {
         }
         self.give_output(process)?;
         self.reopen_files(process)?;
-        self.take_rights(process)?;
+        self.take_rights(process, order.processes)?;
         graft::tell(status, Word::LetGo, &[])?;
-        self.verify(process, order.holder)?;
+        self.verify(process, order)?;
         process.restore(&self.frame)?;
         Ok(Copy { process, pidfd: watch(process.pid)?, number: number_above(process.pid)? })
     }
@@ -264,7 +275,7 @@ impl Snapshot {
     }
 
     /// Entering a user namespace gave it every right there.
-    fn take_rights(&self, process: Tracee) -> Result<()> {
+    fn take_rights(&self, process: Tracee, processes: u64) -> Result<()> {
         let (frame, step) = (&self.frame, "take the copy's rights");
         // Else a signal to its group would reach every other copy.
         process.call(frame, step, libc::SYS_setsid, &[])?;
@@ -274,6 +285,10 @@ impl Snapshot {
                 other => other?,
             };
         }
+        // The snapshot's own counts what all copies have together.
+        let limit = process.place(frame, &[processes.to_ne_bytes(); 2].concat())?;
+        let arguments = [0, u64::from(libc::RLIMIT_NPROC), limit, 0];
+        process.call(frame, step, libc::SYS_prlimit64, &arguments)?;
         let mut nothing = [0; 32];
         nothing[..4].copy_from_slice(&CAPABILITY_VERSION.to_ne_bytes());
         let header = process.place(frame, &nothing)?;
@@ -282,11 +297,11 @@ impl Snapshot {
     }
 
     /// What was done was done by a process that the function had in its hands: see from outside that it is so.
-    fn verify(&self, process: Tracee, holder: i32) -> Result<()> {
+    fn verify(&self, process: Tracee, order: &Order) -> Result<()> {
         let wrong = |what: &str| Failure::new(format!("verify the copy's {what}"), libc::EPERM);
         for kind in NAMESPACES {
             let of = |pid: i32| fs::read_link(format!("/proc/{pid}/ns/{kind}")).step("verify the copy");
-            if of(process.pid)? != of(holder)? {
+            if of(process.pid)? != of(order.holder)? {
                 return Err(wrong(kind));
             }
         }
@@ -299,6 +314,16 @@ impl Snapshot {
         }
         if field("NoNewPrivs") != "1" || field("Seccomp") != "2" || field("Threads") != "1" {
             return Err(wrong("filter"));
+        }
+        let limits = fs::read_to_string(format!("/proc/{}/limits", process.pid)).step("verify the copy")?;
+        let processes =
+            limits.lines().find_map(|line| line.strip_prefix("Max processes")).unwrap_or_default();
+        if processes
+            .split_whitespace()
+            .take(2)
+            .any(|limit| limit.parse::<u64>().map_or(true, |limit| limit > order.processes))
+        {
+            return Err(wrong("limit on processes"));
         }
         let numbers = |name: &'static str| field(name).split_whitespace().last().map(str::to_owned);
         if numbers("NSsid") != numbers("NSpid") {

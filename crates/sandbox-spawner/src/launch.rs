@@ -88,7 +88,14 @@ pub(crate) fn copy(keeper: &OwnedFd, id: u64, spec: &Spec, kit: &Kit, site: Site
     let (output, theirs) = output_pipe(site.uid)?;
     let tmpfs_bytes = site.disk.is_none().then_some(spec.ephemeral_bytes);
     let (points, mounts) = directories(spec, site)?;
-    let order = keeper::Order { id, holder: kit.parked.pid, group: kit.group.clone(), points, tmpfs_bytes };
+    let order = keeper::Order {
+        id,
+        holder: kit.parked.pid,
+        group: kit.group.clone(),
+        points,
+        tmpfs_bytes,
+        processes: spec.limits.processes,
+    };
     let fds: Vec<_> = [&kit.parked.status, &theirs].into_iter().chain(&mounts).map(AsFd::as_fd).collect();
     channel::send(keeper, &order, &fds).step("order a copy")?;
     Ok(output)

@@ -100,6 +100,21 @@ impl Tracee {
         Ok(Frame { registers, thread_id_at })
     }
 
+    /// Where a process that stopped to tell of its fork stands once that call is done. It runs no further.
+    pub(crate) fn after_fork(self) -> Result<Frame> {
+        request(libc::PTRACE_SYSCALL, self.pid, 0, 0).step("finish the fork")?;
+        if self.wait()? != Stop::Call {
+            return Err(Failure::new("finish the fork", libc::ENOTSUP));
+        }
+        let registers = self.registers()?;
+        let mut instruction = INSTRUCTION.map(|_| 0);
+        read_memory(self.pid, registers.instruction_at(), &mut instruction).step("read the fork")?;
+        if instruction != INSTRUCTION {
+            return Err(Failure::new("find an ordinary fork", libc::ENOTSUP));
+        }
+        Ok(Frame { registers, thread_id_at: 0 })
+    }
+
     /// Puts it where `frame` is, as if nothing had been executed since.
     pub(crate) fn restore(self, frame: &Frame) -> Result<()> {
         frame.registers.write(self.pid).step("write registers")

@@ -97,8 +97,9 @@ pub trait Sandbox: Send + Sync {
 /// A program, stopped right after a fork, that sandboxes can be copied from.
 pub trait Template: Send + Sync {
     /// Starts a sandbox in which the snapshot's `fork` returns: to the child, with everything that a sandbox has of
-    /// its own. Program, arguments, environment and limits on single processes are the snapshot's, whatever `spec`
-    /// says; the rest is `spec`'s. Connections that were open have ended.
+    /// its own. Program, arguments, environment and limits are the snapshot's, whatever `spec` says; the rest is
+    /// `spec`'s, and so is [`crate::Limits::processes`]. The snapshot's own, which must not be lower, holds for it and
+    /// all copies together. Connections that were open have ended.
     ///
     /// A copy ends when its template does.
     fn start(&self, spec: Spec) -> Pending<'_, Result<Started>>;

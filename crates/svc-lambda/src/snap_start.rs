@@ -5,7 +5,7 @@ use std::sync::Arc;
 use api_lambda as api;
 use api_lambda::errors;
 use aws_wire::{AwsError, Result};
-use execution::{Failure, Pools, Prepared};
+use execution::{Failure, Pools, Prepared, Version};
 
 use crate::Ctx;
 use crate::function::{Settings, State};
@@ -15,6 +15,8 @@ use crate::versions;
 
 /// Lambda's snapshots hold a `/tmp` of this size at most.
 const EPHEMERAL_MB_MAX: u32 = 512;
+/// How often taking a snapshot is tried when the platform is at fault.
+const ATTEMPTS_MAX: u32 = 3;
 /// The first release of Python that Lambda takes snapshots of.
 const PYTHON_MINOR_MIN: u32 = 12;
 
@@ -86,7 +88,11 @@ async fn try_take(cx: &Ctx, key: &FunctionKey, number: u64) -> Result<()> {
     };
     let place = (Arc::from(account.as_str()), Arc::from(region.as_str()));
     let prepared = match versions::of_published(cx, place, &function, &published).await {
-        Ok(version) => cx.state.pools.prepare(&version).await.map_err(|failure| failed(&failure)),
+        Ok(version) => match prepare(&cx.state.pools, &version).await {
+            // The next start of the platform finds the version unsettled.
+            Err(_) if cx.state.pools.are_shut_down() => return Ok(()),
+            prepared => prepared.map_err(|failure| failed(&failure)),
+        },
         Err(error) => Err(SnapshotFailure {
             code: "InvalidRuntime".to_owned(),
             reason: error.message.unwrap_or_else(|| "The runtime cannot be run.".to_owned()),
@@ -100,9 +106,11 @@ async fn try_take(cx: &Ctx, key: &FunctionKey, number: u64) -> Result<()> {
             }
             let stored = VERSIONS.get(tx, &version_key)?;
             let stored = stored.filter(|stored| stored.revision_id == published.revision_id);
-            let Some(mut stored) = stored.filter(|stored| stored.state == State::Pending) else {
-                return Ok(false);
-            };
+            let Some(mut stored) = stored else { return Ok(false) };
+            if stored.state != State::Pending {
+                // Settled twice: another change of the function came meanwhile.
+                return Ok(true);
+            }
             stored.state = if prepared.is_ok() { State::Active } else { State::Failed };
             match &prepared {
                 Ok(Prepared::Snapshot) => {}
@@ -120,6 +128,20 @@ async fn try_take(cx: &Ctx, key: &FunctionKey, number: u64) -> Result<()> {
                 cx.state.pools.retire(&function.arn, Some(&number.to_string()), None);
             }
         })
+}
+
+async fn prepare(pools: &Pools, version: &Arc<Version>) -> Result<Prepared, Failure> {
+    let mut attempts = 1;
+    loop {
+        match pools.prepare(version).await {
+            // Ours, such as a spawner that was killed: not to be held against the function at once.
+            Err(Failure::Sandbox(cause)) if attempts < ATTEMPTS_MAX && !pools.are_shut_down() => {
+                tracing::warn!(cause, function = version.function_name, "take a snapshot; trying again");
+                attempts += 1;
+            }
+            settled => return settled,
+        }
+    }
 }
 
 fn failed(failure: &Failure) -> SnapshotFailure {

@@ -24,7 +24,9 @@ pub fn starts(
     let package = work.join("boto3");
     fs::create_dir_all(&package)?;
     let mut install = Command::new("python3");
-    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target"]).arg(&package);
+    install
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target"])
+        .arg(&package);
     if run_to_end(install.arg("boto3")).is_err() {
         return Ok(None);
     }

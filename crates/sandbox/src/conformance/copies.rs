@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 
 use super::{Bench, Guarantee, door_vars, read_all, read_until, within};
-use crate::{Error, Exit, Result, Started, Template};
+use crate::{Error, Exit, Result, Signal, Started, Template};
 
 const BEFORE: &str = "import os, sys, socket, random\n\
     def ask():\n\
@@ -34,6 +34,8 @@ fn answer(listener: &TcpListener, text: String) {
 async fn snapshot(bench: &Bench, init: &str) -> (Started, Result<Box<dyn Template>>) {
     let mut spec = bench.python(&format!("{BEFORE}{init}{FORK}"));
     spec.doors = door_vars();
+    // For all copies together.
+    spec.limits.processes = 16 * 1024;
     let mut started = bench.start(spec).await;
     let listener =
         tokio::net::TcpListener::from_std(started.runtime_api.try_clone().expect("clone listener"));
@@ -58,8 +60,13 @@ async fn template(bench: &Bench, init: &str) -> (Started, Box<dyn Template>) {
 
 /// Starts a copy that runs `script`.
 async fn copy(bench: &Bench, template: &dyn Template, script: &str) -> Started {
+    copy_with(bench, template, script, 128).await
+}
+
+async fn copy_with(bench: &Bench, template: &dyn Template, script: &str, memory_mb: u64) -> Started {
     let mut spec = bench.python("");
     spec.doors = door_vars();
+    spec.memory_bytes = memory_mb << 20;
     let started = within(template.start(spec)).await.expect("start a copy");
     answer(&started.runtime_api, script.to_owned());
     started
@@ -89,6 +96,42 @@ pub async fn copies_go_on(bench: &Bench) {
     assert_eq!(exit, Exit::Signal(15));
     let (_, exit) = run(bench, &*template, "os.abort()").await;
     assert_eq!(exit, Exit::Signal(6), "a signal to the own thread arrives");
+    let told = copy(bench, &*template, "import time; time.sleep(1000)").await;
+    told.sandbox.signal(Signal::Terminate).expect("signal");
+    assert_eq!(within(told.exit).await, Exit::Signal(15));
+}
+
+/// One copy's processes are not counted against another's limit, nor against new copies.
+pub async fn copies_have_limits_of_their_own(bench: &Bench) {
+    if !bench.gives(Guarantee::Snapshots) || !bench.gives(Guarantee::ProcessLimit) {
+        return;
+    }
+    let (_kept, template) = template(bench, "").await;
+    let bomb = "import time\n\
+         count = 0\n\
+         try:\n\
+         \x20   while count < 3000:\n\
+         \x20       if os.fork() == 0: time.sleep(1000)\n\
+         \x20       count += 1\n\
+         except OSError: pass\n\
+         print(500 < count < 1100, flush=True); time.sleep(1000)";
+    let mut bomb = copy_with(bench, &*template, bomb, 2048).await;
+    assert_eq!(read_until(&mut bomb, "\n").await, "True\n");
+    let (output, exit) = run(bench, &*template, "print(os.waitpid(os.fork() or os._exit(0), 0)[1])").await;
+    assert_eq!((output.as_str(), exit), ("0", Exit::Code(0)));
+}
+
+/// A program that wants all orphans for itself does not get a copy's program, which nobody would collect then.
+pub async fn copies_are_collected(bench: &Bench) {
+    if !bench.gives(Guarantee::Snapshots) {
+        return;
+    }
+    let (_kept, template) =
+        template(bench, "import ctypes; assert ctypes.CDLL(None).prctl(36, 1) == 0").await;
+    for _ in 0..2 {
+        let (_, exit) = run(bench, &*template, "sys.exit(7)").await;
+        assert_eq!(exit, Exit::Code(7));
+    }
 }
 
 pub async fn copies_are_apart(bench: &Bench) {
