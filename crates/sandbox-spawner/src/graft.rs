@@ -12,6 +12,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::net::RecvFlags;
 use rustix::thread::{CapabilitySet, CapabilitySets, LinkNameSpaceType};
 
+use crate::carry;
 use crate::channel::{self, Receiver};
 use crate::enter::Walls;
 use crate::failure::{Failure, Result, Step};
@@ -206,6 +207,8 @@ pub(crate) struct Furniture<'a> {
     pub points: &'a [PathBuf],
     /// Size of a `/tmp` in memory, where there is no disk for it among the mounts.
     pub tmpfs_bytes: Option<u64>,
+    /// The template's `/tmp`, whose content the sandbox gets.
+    pub tmp_of_template: &'a OwnedFd,
 }
 
 /// Mounts what belongs to one sandbox into the namespaces of the holder `pid`. Done from outside, with rights that
@@ -270,7 +273,9 @@ fn furnish_inside(mount: &OwnedFd, furniture: &Furniture<'_>) -> Result<()> {
     for (mount, point) in furniture.mounts.iter().zip(furniture.points) {
         mounts::attach(mount.as_fd(), point)?;
     }
-    Ok(())
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let tmp = rustix::fs::open("/tmp", flags, Mode::empty()).step("open /tmp")?;
+    carry::copy(furniture.tmp_of_template.as_fd(), &tmp)
 }
 
 /// Says one word to a holder and waits until it has obeyed.

@@ -16,6 +16,7 @@ use rustix::net::RecvFlags;
 use rustix::process::{Pid, PidfdFlags};
 use serde::{Deserialize, Serialize};
 
+use crate::carry;
 use crate::cgroup::Layout;
 use crate::channel::{self, Receiver};
 use crate::failure::{Failure, Result, Step};
@@ -102,6 +103,8 @@ struct Snapshot {
     ends: [OwnedFd; 2],
     frame: Frame,
     image: Image,
+    /// What INIT left there.
+    tmp: OwnedFd,
     /// The program's own process number, which the snapshot's memory may remember.
     program_number: i32,
 }
@@ -133,9 +136,11 @@ impl Snapshot {
             })
             .map_err(words)?;
         let image = image::examine(process.pid)?;
+        let tmp = carry::open(process.pid).map_err(words)?;
+        carry::check(&tmp)?;
         let program_number = number_inside(program.pid).map_err(words)?;
         let ends = [watch(program.pid).map_err(words)?, watch(process.pid).map_err(words)?];
-        let snapshot = Self { process, ends, frame, image, program_number };
+        let snapshot = Self { process, ends, frame, image, tmp, program_number };
         snapshot.bury_connections().map_err(words)?;
         channel::send(socket, &Told::Taken, &[]).map_err(|error| error.to_string())?;
         Ok(snapshot)
@@ -201,7 +206,12 @@ impl Snapshot {
         let [status, output, mounts @ ..] = fds else {
             return Err(Failure::new("take the parts of a copy", libc::EBADF));
         };
-        let furniture = Furniture { mounts, points: &order.points, tmpfs_bytes: order.tmpfs_bytes };
+        let furniture = Furniture {
+            mounts,
+            points: &order.points,
+            tmpfs_bytes: order.tmpfs_bytes,
+            tmp_of_template: &self.tmp,
+        };
         graft::furnish(order.holder, &furniture)?;
         graft::tell(status, Word::Hold, &[output.as_fd()])?;
         let process = self.fork_into(order.holder)?;

@@ -15,6 +15,7 @@
 //! - the relay (`relay.rs`) makes the connections to the outside that functions with a way out (`outlet.rs`) ask
 //!   for. It is there only if there are such functions.
 
+mod carry;
 mod cgroup;
 mod channel;
 mod client;

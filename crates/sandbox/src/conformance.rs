@@ -204,7 +204,7 @@ macro_rules! sandbox_conformance {
             memory_limit_ends_it, memory_limit_spares_neighbours, memory_limit_counts_children,
             fork_bomb_is_contained, copies_go_on, copies_are_collected, copies_have_limits_of_their_own, copies_are_apart, copies_have_no_rights, copies_have_their_own,
             copies_run_out_of_memory_alone, copies_at_once, copies_end_with_their_template, connections_end_at_a_snapshot,
-            files_are_opened_anew, what_copies_would_share_is_refused, only_a_fork_is_a_snapshot, freeze_stops_it, frozen_can_be_killed, cpu_share_limits, usage_is_told
+            files_are_opened_anew, tmp_is_carried_along, what_copies_would_share_is_refused, only_a_fork_is_a_snapshot, freeze_stops_it, frozen_can_be_killed, cpu_share_limits, usage_is_told
         );
     };
     (@cases $open:path: $($case:ident),* $(,)?) => {

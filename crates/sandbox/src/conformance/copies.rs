@@ -138,7 +138,7 @@ pub async fn copies_are_apart(bench: &Bench) {
     if !bench.gives(Guarantee::Snapshots) {
         return;
     }
-    let (_kept, template) = template(bench, "open('/tmp/of-the-template', 'w').close()").await;
+    let (_kept, template) = template(bench, "").await;
     let mut one = copy(
         bench,
         &*template,
@@ -290,6 +290,26 @@ pub async fn connections_end_at_a_snapshot(bench: &Bench) {
     assert_eq!((output.as_str(), exit), ("b''\nbroken\nout", Exit::Code(0)));
 }
 
+/// What the program left in `/tmp` is every copy's own.
+pub async fn tmp_is_carried_along(bench: &Bench) {
+    if !bench.gives(Guarantee::Snapshots) {
+        return;
+    }
+    let init = "os.makedirs('/tmp/a/b'); os.chmod('/tmp/a/b', 0o750)\n\
+                with open('/tmp/a/b/file', 'w') as f: f.write('kept')\n\
+                os.chmod('/tmp/a/b/file', 0o640); os.utime('/tmp/a/b/file', (1, 2)); os.symlink('/etc/passwd', '/tmp/link')";
+    let (_kept, template) = template(bench, init).await;
+    for _ in 0..2 {
+        let script = "path = '/tmp/a/b/file'; s = os.stat(path)\n\
+                      print(open(path).read(), oct(s.st_mode), s.st_uid, s.st_mtime, oct(os.stat('/tmp/a/b').st_mode))\n\
+                      print(os.readlink('/tmp/link'), os.lstat('/tmp/link').st_uid, sorted(os.listdir('/tmp')))\n\
+                      open(path, 'a').write('changed'); os.remove('/tmp/link')";
+        let (output, exit) = run(bench, &*template, script).await;
+        let expected = "kept 0o100640 993 2.0 0o40750\n/etc/passwd 993 ['a', 'link']";
+        assert_eq!((output.as_str(), exit), (expected, Exit::Code(0)));
+    }
+}
+
 pub async fn files_are_opened_anew(bench: &Bench) {
     if !bench.gives(Guarantee::Snapshots) {
         return;
@@ -319,6 +339,9 @@ pub async fn what_copies_would_share_is_refused(bench: &Bench) {
         ("import mmap; shared = mmap.mmap(-1, 4096)", "shares memory"),
         ("import select; waiting = select.epoll()", "eventpoll"),
         ("file = open('/tmp/file', 'w')", "/tmp/file"),
+        ("os.mkfifo('/tmp/pipe')", "in /tmp"),
+        ("[open(f'/tmp/{n}', 'w').close() for n in range(10001)]", "in /tmp"),
+        ("with open('/tmp/holes', 'w') as f: f.truncate(300 << 20)", "in /tmp"),
         ("folder = os.open('/var/task', os.O_RDONLY)", "/var/task"),
         ("own = os.open('/proc/self/ns/net', os.O_RDONLY)", "net:"),
     ] {
