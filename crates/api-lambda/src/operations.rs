@@ -120,7 +120,21 @@ pub static ADD_PERMISSION: Operation = Operation {
     method: "POST",
     uri: "/2015-03-31/functions/{FunctionName}/policy",
     status: 201,
-    io: None,
+    io: Some(Io {
+        input: &schema::ADD_PERMISSION_REQUEST,
+        output: &schema::ADD_PERMISSION_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::PUBLIC_POLICY_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::POLICY_LENGTH_EXCEEDED_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::PRECONDITION_FAILED_EXCEPTION,
+        ],
+    }),
 };
 pub static CHECKPOINT_DURABLE_EXECUTION: Operation = Operation {
     name: "CheckpointDurableExecution",
@@ -160,14 +174,30 @@ pub static CREATE_CODE_SIGNING_CONFIG: Operation = Operation {
     method: "POST",
     uri: "/2020-04-22/code-signing-configs",
     status: 201,
-    io: None,
+    io: Some(Io {
+        input: &schema::CREATE_CODE_SIGNING_CONFIG_REQUEST,
+        output: &schema::CREATE_CODE_SIGNING_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[&errors::INVALID_PARAMETER_VALUE_EXCEPTION, &errors::SERVICE_EXCEPTION],
+    }),
 };
 pub static CREATE_EVENT_SOURCE_MAPPING: Operation = Operation {
     name: "CreateEventSourceMapping",
     method: "POST",
     uri: "/2015-03-31/event-source-mappings",
     status: 202,
-    io: None,
+    io: Some(Io {
+        input: &schema::CREATE_EVENT_SOURCE_MAPPING_REQUEST,
+        output: &schema::EVENT_SOURCE_MAPPING_CONFIGURATION,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static CREATE_FUNCTION: Operation = Operation {
     name: "CreateFunction",
@@ -229,7 +259,17 @@ pub static DELETE_CODE_SIGNING_CONFIG: Operation = Operation {
     method: "DELETE",
     uri: "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}",
     status: 204,
-    io: None,
+    io: Some(Io {
+        input: &schema::DELETE_CODE_SIGNING_CONFIG_REQUEST,
+        output: &schema::DELETE_CODE_SIGNING_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static DELETE_DURABLE_EXECUTION: Operation = Operation {
     name: "DeleteDurableExecution",
@@ -243,7 +283,19 @@ pub static DELETE_EVENT_SOURCE_MAPPING: Operation = Operation {
     method: "DELETE",
     uri: "/2015-03-31/event-source-mappings/{UUID}",
     status: 202,
-    io: None,
+    io: Some(Io {
+        input: &schema::DELETE_EVENT_SOURCE_MAPPING_REQUEST,
+        output: &schema::EVENT_SOURCE_MAPPING_CONFIGURATION,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_IN_USE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static DELETE_FUNCTION: Operation = Operation {
     name: "DeleteFunction",
@@ -268,7 +320,19 @@ pub static DELETE_FUNCTION_CODE_SIGNING_CONFIG: Operation = Operation {
     method: "DELETE",
     uri: "/2020-06-30/functions/{FunctionName}/code-signing-config",
     status: 204,
-    io: None,
+    io: Some(Io {
+        input: &schema::DELETE_FUNCTION_CODE_SIGNING_CONFIG_REQUEST,
+        output: &aws_wire::schema::UNIT,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::CODE_SIGNING_CONFIG_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static DELETE_FUNCTION_CONCURRENCY: Operation = Operation {
     name: "DeleteFunctionConcurrency",
@@ -310,7 +374,19 @@ pub static DELETE_RESOURCE_POLICY: Operation = Operation {
     method: "DELETE",
     uri: "/2026-07-09/resource-policy/{ResourceArn}",
     status: 204,
-    io: None,
+    io: Some(Io {
+        input: &schema::DELETE_RESOURCE_POLICY_REQUEST,
+        output: &aws_wire::schema::UNIT,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::PRECONDITION_FAILED_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_ACCOUNT_SETTINGS: Operation = Operation {
     name: "GetAccountSettings",
@@ -353,7 +429,16 @@ pub static GET_CODE_SIGNING_CONFIG: Operation = Operation {
     method: "GET",
     uri: "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_CODE_SIGNING_CONFIG_REQUEST,
+        output: &schema::GET_CODE_SIGNING_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_DURABLE_EXECUTION: Operation = Operation {
     name: "GetDurableExecution",
@@ -381,7 +466,17 @@ pub static GET_EVENT_SOURCE_MAPPING: Operation = Operation {
     method: "GET",
     uri: "/2015-03-31/event-source-mappings/{UUID}",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_EVENT_SOURCE_MAPPING_REQUEST,
+        output: &schema::EVENT_SOURCE_MAPPING_CONFIGURATION,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_FUNCTION: Operation = Operation {
     name: "GetFunction",
@@ -405,7 +500,18 @@ pub static GET_FUNCTION_CODE_SIGNING_CONFIG: Operation = Operation {
     method: "GET",
     uri: "/2020-06-30/functions/{FunctionName}/code-signing-config",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_FUNCTION_CODE_SIGNING_CONFIG_REQUEST,
+        output: &schema::GET_FUNCTION_CODE_SIGNING_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::CODE_SIGNING_CONFIG_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_FUNCTION_CONCURRENCY: Operation = Operation {
     name: "GetFunctionConcurrency",
@@ -485,7 +591,17 @@ pub static GET_POLICY: Operation = Operation {
     method: "GET",
     uri: "/2015-03-31/functions/{FunctionName}/policy",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_POLICY_REQUEST,
+        output: &schema::GET_POLICY_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_PROVISIONED_CONCURRENCY_CONFIG: Operation = Operation {
     name: "GetProvisionedConcurrencyConfig",
@@ -499,14 +615,34 @@ pub static GET_RESOURCE_POLICY: Operation = Operation {
     method: "GET",
     uri: "/2026-07-09/resource-policy/{ResourceArn}",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_RESOURCE_POLICY_REQUEST,
+        output: &schema::GET_RESOURCE_POLICY_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_RUNTIME_MANAGEMENT_CONFIG: Operation = Operation {
     name: "GetRuntimeManagementConfig",
     method: "GET",
     uri: "/2021-07-20/functions/{FunctionName}/runtime-management-config",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_RUNTIME_MANAGEMENT_CONFIG_REQUEST,
+        output: &schema::GET_RUNTIME_MANAGEMENT_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static INVOKE: Operation = Operation {
     name: "Invoke",
@@ -609,7 +745,12 @@ pub static LIST_CODE_SIGNING_CONFIGS: Operation = Operation {
     method: "GET",
     uri: "/2020-04-22/code-signing-configs",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::LIST_CODE_SIGNING_CONFIGS_REQUEST,
+        output: &schema::LIST_CODE_SIGNING_CONFIGS_RESPONSE,
+        result_wrapper: None,
+        errors: &[&errors::INVALID_PARAMETER_VALUE_EXCEPTION, &errors::SERVICE_EXCEPTION],
+    }),
 };
 pub static LIST_DURABLE_EXECUTIONS_BY_FUNCTION: Operation = Operation {
     name: "ListDurableExecutionsByFunction",
@@ -623,7 +764,17 @@ pub static LIST_EVENT_SOURCE_MAPPINGS: Operation = Operation {
     method: "GET",
     uri: "/2015-03-31/event-source-mappings",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::LIST_EVENT_SOURCE_MAPPINGS_REQUEST,
+        output: &schema::LIST_EVENT_SOURCE_MAPPINGS_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static LIST_FUNCTION_EVENT_INVOKE_CONFIGS: Operation = Operation {
     name: "ListFunctionEventInvokeConfigs",
@@ -667,7 +818,16 @@ pub static LIST_FUNCTIONS_BY_CODE_SIGNING_CONFIG: Operation = Operation {
     method: "GET",
     uri: "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}/functions",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::LIST_FUNCTIONS_BY_CODE_SIGNING_CONFIG_REQUEST,
+        output: &schema::LIST_FUNCTIONS_BY_CODE_SIGNING_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static LIST_LAYER_VERSIONS: Operation = Operation {
     name: "ListLayerVersions",
@@ -759,7 +919,19 @@ pub static PUT_FUNCTION_CODE_SIGNING_CONFIG: Operation = Operation {
     method: "PUT",
     uri: "/2020-06-30/functions/{FunctionName}/code-signing-config",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::PUT_FUNCTION_CODE_SIGNING_CONFIG_REQUEST,
+        output: &schema::PUT_FUNCTION_CODE_SIGNING_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::CODE_SIGNING_CONFIG_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static PUT_FUNCTION_CONCURRENCY: Operation = Operation {
     name: "PutFunctionConcurrency",
@@ -801,14 +973,39 @@ pub static PUT_RESOURCE_POLICY: Operation = Operation {
     method: "PUT",
     uri: "/2026-07-09/resource-policy/{ResourceArn}",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::PUT_RESOURCE_POLICY_REQUEST,
+        output: &schema::PUT_RESOURCE_POLICY_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::PUBLIC_POLICY_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::POLICY_LENGTH_EXCEEDED_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::PRECONDITION_FAILED_EXCEPTION,
+        ],
+    }),
 };
 pub static PUT_RUNTIME_MANAGEMENT_CONFIG: Operation = Operation {
     name: "PutRuntimeManagementConfig",
     method: "PUT",
     uri: "/2021-07-20/functions/{FunctionName}/runtime-management-config",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::PUT_RUNTIME_MANAGEMENT_CONFIG_REQUEST,
+        output: &schema::PUT_RUNTIME_MANAGEMENT_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static REMOVE_LAYER_VERSION_PERMISSION: Operation = Operation {
     name: "RemoveLayerVersionPermission",
@@ -822,7 +1019,19 @@ pub static REMOVE_PERMISSION: Operation = Operation {
     method: "DELETE",
     uri: "/2015-03-31/functions/{FunctionName}/policy/{StatementId}",
     status: 204,
-    io: None,
+    io: Some(Io {
+        input: &schema::REMOVE_PERMISSION_REQUEST,
+        output: &aws_wire::schema::UNIT,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::PUBLIC_POLICY_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::PRECONDITION_FAILED_EXCEPTION,
+        ],
+    }),
 };
 pub static RESUME_DURABLE_EXECUTION: Operation = Operation {
     name: "ResumeDurableExecution",
@@ -926,14 +1135,35 @@ pub static UPDATE_CODE_SIGNING_CONFIG: Operation = Operation {
     method: "PUT",
     uri: "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::UPDATE_CODE_SIGNING_CONFIG_REQUEST,
+        output: &schema::UPDATE_CODE_SIGNING_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static UPDATE_EVENT_SOURCE_MAPPING: Operation = Operation {
     name: "UpdateEventSourceMapping",
     method: "PUT",
     uri: "/2015-03-31/event-source-mappings/{UUID}",
     status: 202,
-    io: None,
+    io: Some(Io {
+        input: &schema::UPDATE_EVENT_SOURCE_MAPPING_REQUEST,
+        output: &schema::EVENT_SOURCE_MAPPING_CONFIGURATION,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_IN_USE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static UPDATE_FUNCTION_CODE: Operation = Operation {
     name: "UpdateFunctionCode",
@@ -996,23 +1226,45 @@ pub static UPDATE_FUNCTION_URL_CONFIG: Operation = Operation {
 };
 
 aws_wire::operations! { SERVICE;
+    ADD_PERMISSION: types::AddPermissionInput => types::AddPermissionOutput,
     CREATE_ALIAS: types::CreateAliasInput => types::AliasConfiguration,
+    CREATE_CODE_SIGNING_CONFIG: types::CreateCodeSigningConfigInput => types::CreateCodeSigningConfigOutput,
+    CREATE_EVENT_SOURCE_MAPPING: types::CreateEventSourceMappingInput => types::EventSourceMappingConfiguration,
     CREATE_FUNCTION: types::CreateFunctionInput => types::FunctionConfiguration,
     DELETE_ALIAS: types::DeleteAliasInput => (),
+    DELETE_CODE_SIGNING_CONFIG: types::DeleteCodeSigningConfigInput => types::DeleteCodeSigningConfigOutput,
+    DELETE_EVENT_SOURCE_MAPPING: types::DeleteEventSourceMappingInput => types::EventSourceMappingConfiguration,
     DELETE_FUNCTION: types::DeleteFunctionInput => types::DeleteFunctionOutput,
+    DELETE_FUNCTION_CODE_SIGNING_CONFIG: types::DeleteFunctionCodeSigningConfigInput => (),
+    DELETE_RESOURCE_POLICY: types::DeleteResourcePolicyInput => (),
     GET_ACCOUNT_SETTINGS: types::GetAccountSettingsInput => types::GetAccountSettingsOutput,
     GET_ALIAS: types::GetAliasInput => types::AliasConfiguration,
+    GET_CODE_SIGNING_CONFIG: types::GetCodeSigningConfigInput => types::GetCodeSigningConfigOutput,
+    GET_EVENT_SOURCE_MAPPING: types::GetEventSourceMappingInput => types::EventSourceMappingConfiguration,
     GET_FUNCTION: types::GetFunctionInput => types::GetFunctionOutput,
+    GET_FUNCTION_CODE_SIGNING_CONFIG: types::GetFunctionCodeSigningConfigInput => types::GetFunctionCodeSigningConfigOutput,
     GET_FUNCTION_CONFIGURATION: types::GetFunctionConfigurationInput => types::FunctionConfiguration,
+    GET_POLICY: types::GetPolicyInput => types::GetPolicyOutput,
+    GET_RESOURCE_POLICY: types::GetResourcePolicyInput => types::GetResourcePolicyOutput,
+    GET_RUNTIME_MANAGEMENT_CONFIG: types::GetRuntimeManagementConfigInput => types::GetRuntimeManagementConfigOutput,
     INVOKE: types::InvokeInput => types::InvokeOutput,
     LIST_ALIASES: types::ListAliasesInput => types::ListAliasesOutput,
+    LIST_CODE_SIGNING_CONFIGS: types::ListCodeSigningConfigsInput => types::ListCodeSigningConfigsOutput,
+    LIST_EVENT_SOURCE_MAPPINGS: types::ListEventSourceMappingsInput => types::ListEventSourceMappingsOutput,
     LIST_FUNCTIONS: types::ListFunctionsInput => types::ListFunctionsOutput,
+    LIST_FUNCTIONS_BY_CODE_SIGNING_CONFIG: types::ListFunctionsByCodeSigningConfigInput => types::ListFunctionsByCodeSigningConfigOutput,
     LIST_TAGS: types::ListTagsInput => types::ListTagsOutput,
     LIST_VERSIONS_BY_FUNCTION: types::ListVersionsByFunctionInput => types::ListVersionsByFunctionOutput,
     PUBLISH_VERSION: types::PublishVersionInput => types::FunctionConfiguration,
+    PUT_FUNCTION_CODE_SIGNING_CONFIG: types::PutFunctionCodeSigningConfigInput => types::PutFunctionCodeSigningConfigOutput,
+    PUT_RESOURCE_POLICY: types::PutResourcePolicyInput => types::PutResourcePolicyOutput,
+    PUT_RUNTIME_MANAGEMENT_CONFIG: types::PutRuntimeManagementConfigInput => types::PutRuntimeManagementConfigOutput,
+    REMOVE_PERMISSION: types::RemovePermissionInput => (),
     TAG_RESOURCE: types::TagResourceInput => (),
     UNTAG_RESOURCE: types::UntagResourceInput => (),
     UPDATE_ALIAS: types::UpdateAliasInput => types::AliasConfiguration,
+    UPDATE_CODE_SIGNING_CONFIG: types::UpdateCodeSigningConfigInput => types::UpdateCodeSigningConfigOutput,
+    UPDATE_EVENT_SOURCE_MAPPING: types::UpdateEventSourceMappingInput => types::EventSourceMappingConfiguration,
     UPDATE_FUNCTION_CODE: types::UpdateFunctionCodeInput => types::FunctionConfiguration,
     UPDATE_FUNCTION_CONFIGURATION: types::UpdateFunctionConfigurationInput => types::FunctionConfiguration,
 }

@@ -18,6 +18,25 @@ aws_wire::structure! {
         total_code_size: Option<i64>,
         function_count: Option<i64>,
     }
+    /// Shape `AddPermissionRequest`.
+    AddPermissionInput {
+        function_name: String,
+        statement_id: String,
+        action: String,
+        principal: String,
+        source_arn: Option<String>,
+        function_url_auth_type: Option<FunctionUrlAuthType>,
+        invoked_via_function_url: Option<bool>,
+        source_account: Option<String>,
+        event_source_token: Option<String>,
+        qualifier: Option<String>,
+        revision_id: Option<String>,
+        principal_org_id: Option<String>,
+    }
+    /// Shape `AddPermissionResponse`.
+    AddPermissionOutput {
+        statement: Option<String>,
+    }
     /// Shape `AliasConfiguration`.
     AliasConfiguration {
         alias_arn: Option<String>,
@@ -31,9 +50,31 @@ aws_wire::structure! {
     AliasRoutingConfiguration {
         additional_version_weights: Option<std::collections::BTreeMap<String, f64>>,
     }
+    /// Shape `AllowedPublishers`.
+    AllowedPublishers {
+        signing_profile_version_arns: Vec<String>,
+    }
+    /// Shape `AmazonManagedKafkaEventSourceConfig`.
+    AmazonManagedKafkaEventSourceConfig {
+        consumer_group_id: Option<String>,
+        schema_registry_config: Option<KafkaSchemaRegistryConfig>,
+    }
     /// Shape `CapacityProviderConfig`.
     CapacityProviderConfig {
         lambda_managed_instances_capacity_provider_config: LambdaManagedInstancesCapacityProviderConfig,
+    }
+    /// Shape `CodeSigningConfig`.
+    CodeSigningConfig {
+        code_signing_config_id: String,
+        code_signing_config_arn: String,
+        description: Option<String>,
+        allowed_publishers: AllowedPublishers,
+        code_signing_policies: CodeSigningPolicies,
+        last_modified: String,
+    }
+    /// Shape `CodeSigningPolicies`.
+    CodeSigningPolicies {
+        untrusted_artifact_on_deployment: Option<CodeSigningPolicy>,
     }
     /// Shape `Concurrency`.
     Concurrency {
@@ -46,6 +87,48 @@ aws_wire::structure! {
         function_version: String,
         description: Option<String>,
         routing_config: Option<AliasRoutingConfiguration>,
+    }
+    /// Shape `CreateCodeSigningConfigRequest`.
+    CreateCodeSigningConfigInput {
+        description: Option<String>,
+        allowed_publishers: AllowedPublishers,
+        code_signing_policies: Option<CodeSigningPolicies>,
+        tags: Option<std::collections::BTreeMap<String, String>>,
+    }
+    /// Shape `CreateCodeSigningConfigResponse`.
+    CreateCodeSigningConfigOutput {
+        code_signing_config: CodeSigningConfig,
+    }
+    /// Shape `CreateEventSourceMappingRequest`.
+    CreateEventSourceMappingInput {
+        event_source_arn: Option<String>,
+        function_name: String,
+        enabled: Option<bool>,
+        batch_size: Option<i32>,
+        filter_criteria: Option<FilterCriteria>,
+        kms_key_arn: Option<String>,
+        metrics_config: Option<EventSourceMappingMetricsConfig>,
+        logging_config: Option<EventSourceMappingLoggingConfig>,
+        scaling_config: Option<ScalingConfig>,
+        maximum_batching_window_in_seconds: Option<i32>,
+        parallelization_factor: Option<i32>,
+        starting_position: Option<EventSourcePosition>,
+        starting_position_timestamp: Option<env::Timestamp>,
+        destination_config: Option<DestinationConfig>,
+        maximum_record_age_in_seconds: Option<i32>,
+        bisect_batch_on_function_error: Option<bool>,
+        maximum_retry_attempts: Option<i32>,
+        tags: Option<std::collections::BTreeMap<String, String>>,
+        tumbling_window_in_seconds: Option<i32>,
+        topics: Option<Vec<String>>,
+        queues: Option<Vec<String>>,
+        source_access_configurations: Option<Vec<SourceAccessConfiguration>>,
+        self_managed_event_source: Option<SelfManagedEventSource>,
+        function_response_types: Option<Vec<FunctionResponseType>>,
+        amazon_managed_kafka_event_source_config: Option<AmazonManagedKafkaEventSourceConfig>,
+        self_managed_kafka_event_source_config: Option<SelfManagedKafkaEventSourceConfig>,
+        document_db_event_source_config: Option<DocumentDBEventSourceConfig>,
+        provisioned_poller_config: Option<ProvisionedPollerConfig>,
     }
     /// Shape `CreateFunctionRequest`.
     CreateFunctionInput {
@@ -89,6 +172,21 @@ aws_wire::structure! {
         function_name: String,
         name: String,
     }
+    /// Shape `DeleteCodeSigningConfigRequest`.
+    DeleteCodeSigningConfigInput {
+        code_signing_config_arn: String,
+    }
+    /// Shape `DeleteCodeSigningConfigResponse`.
+    DeleteCodeSigningConfigOutput {
+    }
+    /// Shape `DeleteEventSourceMappingRequest`.
+    DeleteEventSourceMappingInput {
+        uuid: String,
+    }
+    /// Shape `DeleteFunctionCodeSigningConfigRequest`.
+    DeleteFunctionCodeSigningConfigInput {
+        function_name: String,
+    }
     /// Shape `DeleteFunctionRequest`.
     DeleteFunctionInput {
         function_name: String,
@@ -97,6 +195,22 @@ aws_wire::structure! {
     /// Shape `DeleteFunctionResponse`.
     DeleteFunctionOutput {
         status_code: Option<i32>,
+    }
+    /// Shape `DeleteResourcePolicyRequest`.
+    DeleteResourcePolicyInput {
+        resource_arn: String,
+        revision_id: Option<String>,
+    }
+    /// Shape `DestinationConfig`.
+    DestinationConfig {
+        on_success: Option<OnSuccess>,
+        on_failure: Option<OnFailure>,
+    }
+    /// Shape `DocumentDBEventSourceConfig`.
+    DocumentDBEventSourceConfig {
+        database_name: Option<String>,
+        collection_name: Option<String>,
+        full_document: Option<FullDocument>,
     }
     /// Shape `DurableConfig`.
     DurableConfig {
@@ -122,11 +236,68 @@ aws_wire::structure! {
     EphemeralStorage {
         size: i32,
     }
+    /// Shape `EventSourceMappingConfiguration`.
+    EventSourceMappingConfiguration {
+        uuid: Option<String>,
+        starting_position: Option<EventSourcePosition>,
+        starting_position_timestamp: Option<env::Timestamp>,
+        batch_size: Option<i32>,
+        maximum_batching_window_in_seconds: Option<i32>,
+        parallelization_factor: Option<i32>,
+        event_source_arn: Option<String>,
+        filter_criteria: Option<FilterCriteria>,
+        filter_criteria_error: Option<FilterCriteriaError>,
+        kms_key_arn: Option<String>,
+        metrics_config: Option<EventSourceMappingMetricsConfig>,
+        logging_config: Option<EventSourceMappingLoggingConfig>,
+        scaling_config: Option<ScalingConfig>,
+        function_arn: Option<String>,
+        last_modified: Option<env::Timestamp>,
+        last_processing_result: Option<String>,
+        state: Option<String>,
+        state_transition_reason: Option<String>,
+        destination_config: Option<DestinationConfig>,
+        topics: Option<Vec<String>>,
+        queues: Option<Vec<String>>,
+        source_access_configurations: Option<Vec<SourceAccessConfiguration>>,
+        self_managed_event_source: Option<SelfManagedEventSource>,
+        maximum_record_age_in_seconds: Option<i32>,
+        bisect_batch_on_function_error: Option<bool>,
+        maximum_retry_attempts: Option<i32>,
+        tumbling_window_in_seconds: Option<i32>,
+        function_response_types: Option<Vec<FunctionResponseType>>,
+        amazon_managed_kafka_event_source_config: Option<AmazonManagedKafkaEventSourceConfig>,
+        self_managed_kafka_event_source_config: Option<SelfManagedKafkaEventSourceConfig>,
+        document_db_event_source_config: Option<DocumentDBEventSourceConfig>,
+        event_source_mapping_arn: Option<String>,
+        provisioned_poller_config: Option<ProvisionedPollerConfig>,
+    }
+    /// Shape `EventSourceMappingLoggingConfig`.
+    EventSourceMappingLoggingConfig {
+        system_log_level: Option<EventSourceMappingSystemLogLevel>,
+    }
+    /// Shape `EventSourceMappingMetricsConfig`.
+    EventSourceMappingMetricsConfig {
+        metrics: Option<Vec<EventSourceMappingMetric>>,
+    }
     /// Shape `FileSystemConfig`.
     FileSystemConfig {
         arn: String,
         local_mount_path: String,
         s3_files_config: Option<S3FilesConfig>,
+    }
+    /// Shape `Filter`.
+    Filter {
+        pattern: Option<String>,
+    }
+    /// Shape `FilterCriteria`.
+    FilterCriteria {
+        filters: Option<Vec<Filter>>,
+    }
+    /// Shape `FilterCriteriaError`.
+    FilterCriteriaError {
+        error_code: Option<String>,
+        message: Option<String>,
     }
     /// Shape `FunctionCode`.
     FunctionCode {
@@ -216,6 +387,27 @@ aws_wire::structure! {
         function_name: String,
         name: String,
     }
+    /// Shape `GetCodeSigningConfigRequest`.
+    GetCodeSigningConfigInput {
+        code_signing_config_arn: String,
+    }
+    /// Shape `GetCodeSigningConfigResponse`.
+    GetCodeSigningConfigOutput {
+        code_signing_config: CodeSigningConfig,
+    }
+    /// Shape `GetEventSourceMappingRequest`.
+    GetEventSourceMappingInput {
+        uuid: String,
+    }
+    /// Shape `GetFunctionCodeSigningConfigRequest`.
+    GetFunctionCodeSigningConfigInput {
+        function_name: String,
+    }
+    /// Shape `GetFunctionCodeSigningConfigResponse`.
+    GetFunctionCodeSigningConfigOutput {
+        code_signing_config_arn: Option<String>,
+        function_name: String,
+    }
     /// Shape `GetFunctionConfigurationRequest`.
     GetFunctionConfigurationInput {
         function_name: String,
@@ -233,6 +425,36 @@ aws_wire::structure! {
         tags: Option<std::collections::BTreeMap<String, String>>,
         tags_error: Option<TagsError>,
         concurrency: Option<Concurrency>,
+    }
+    /// Shape `GetPolicyRequest`.
+    GetPolicyInput {
+        function_name: String,
+        qualifier: Option<String>,
+    }
+    /// Shape `GetPolicyResponse`.
+    GetPolicyOutput {
+        policy: Option<String>,
+        revision_id: Option<String>,
+    }
+    /// Shape `GetResourcePolicyRequest`.
+    GetResourcePolicyInput {
+        resource_arn: String,
+    }
+    /// Shape `GetResourcePolicyResponse`.
+    GetResourcePolicyOutput {
+        policy: Option<String>,
+        revision_id: Option<String>,
+    }
+    /// Shape `GetRuntimeManagementConfigRequest`.
+    GetRuntimeManagementConfigInput {
+        function_name: String,
+        qualifier: Option<String>,
+    }
+    /// Shape `GetRuntimeManagementConfigResponse`.
+    GetRuntimeManagementConfigOutput {
+        update_runtime_on: Option<UpdateRuntimeOn>,
+        function_arn: Option<String>,
+        runtime_version_arn: Option<String>,
     }
     /// Shape `ImageConfig`.
     ImageConfig {
@@ -270,6 +492,22 @@ aws_wire::structure! {
         executed_version: Option<String>,
         durable_execution_arn: Option<String>,
     }
+    /// Shape `KafkaSchemaRegistryAccessConfig`.
+    KafkaSchemaRegistryAccessConfig {
+        r#type: Option<KafkaSchemaRegistryAuthType>,
+        uri: Option<String>,
+    }
+    /// Shape `KafkaSchemaRegistryConfig`.
+    KafkaSchemaRegistryConfig {
+        schema_registry_uri: Option<String>,
+        event_record_format: Option<SchemaRegistryEventRecordFormat>,
+        access_configs: Option<Vec<KafkaSchemaRegistryAccessConfig>>,
+        schema_validation_configs: Option<Vec<KafkaSchemaValidationConfig>>,
+    }
+    /// Shape `KafkaSchemaValidationConfig`.
+    KafkaSchemaValidationConfig {
+        attribute: Option<KafkaSchemaValidationAttribute>,
+    }
     /// Shape `LambdaManagedInstancesCapacityProviderConfig`.
     LambdaManagedInstancesCapacityProviderConfig {
         capacity_provider_arn: String,
@@ -294,6 +532,39 @@ aws_wire::structure! {
     ListAliasesOutput {
         next_marker: Option<String>,
         aliases: Option<Vec<AliasConfiguration>>,
+    }
+    /// Shape `ListCodeSigningConfigsRequest`.
+    ListCodeSigningConfigsInput {
+        marker: Option<String>,
+        max_items: Option<i32>,
+    }
+    /// Shape `ListCodeSigningConfigsResponse`.
+    ListCodeSigningConfigsOutput {
+        next_marker: Option<String>,
+        code_signing_configs: Option<Vec<CodeSigningConfig>>,
+    }
+    /// Shape `ListEventSourceMappingsRequest`.
+    ListEventSourceMappingsInput {
+        event_source_arn: Option<String>,
+        function_name: Option<String>,
+        marker: Option<String>,
+        max_items: Option<i32>,
+    }
+    /// Shape `ListEventSourceMappingsResponse`.
+    ListEventSourceMappingsOutput {
+        next_marker: Option<String>,
+        event_source_mappings: Option<Vec<EventSourceMappingConfiguration>>,
+    }
+    /// Shape `ListFunctionsByCodeSigningConfigRequest`.
+    ListFunctionsByCodeSigningConfigInput {
+        code_signing_config_arn: String,
+        marker: Option<String>,
+        max_items: Option<i32>,
+    }
+    /// Shape `ListFunctionsByCodeSigningConfigResponse`.
+    ListFunctionsByCodeSigningConfigOutput {
+        next_marker: Option<String>,
+        function_arns: Option<Vec<String>>,
     }
     /// Shape `ListFunctionsRequest`.
     ListFunctionsInput {
@@ -333,6 +604,20 @@ aws_wire::structure! {
         system_log_level: Option<SystemLogLevel>,
         log_group: Option<String>,
     }
+    /// Shape `OnFailure`.
+    OnFailure {
+        destination: Option<String>,
+    }
+    /// Shape `OnSuccess`.
+    OnSuccess {
+        destination: Option<String>,
+    }
+    /// Shape `ProvisionedPollerConfig`.
+    ProvisionedPollerConfig {
+        minimum_pollers: Option<i32>,
+        maximum_pollers: Option<i32>,
+        poller_group_name: Option<String>,
+    }
     /// Shape `PublishVersionRequest`.
     PublishVersionInput {
         function_name: String,
@@ -340,6 +625,47 @@ aws_wire::structure! {
         description: Option<String>,
         revision_id: Option<String>,
         publish_to: Option<FunctionVersionLatestPublished>,
+    }
+    /// Shape `PutFunctionCodeSigningConfigRequest`.
+    PutFunctionCodeSigningConfigInput {
+        code_signing_config_arn: String,
+        function_name: String,
+    }
+    /// Shape `PutFunctionCodeSigningConfigResponse`.
+    PutFunctionCodeSigningConfigOutput {
+        code_signing_config_arn: String,
+        function_name: String,
+    }
+    /// Shape `PutResourcePolicyRequest`.
+    PutResourcePolicyInput {
+        resource_arn: String,
+        policy: String,
+        revision_id: Option<String>,
+    }
+    /// Shape `PutResourcePolicyResponse`.
+    PutResourcePolicyOutput {
+        policy: Option<String>,
+        revision_id: Option<String>,
+    }
+    /// Shape `PutRuntimeManagementConfigRequest`.
+    PutRuntimeManagementConfigInput {
+        function_name: String,
+        qualifier: Option<String>,
+        update_runtime_on: UpdateRuntimeOn,
+        runtime_version_arn: Option<String>,
+    }
+    /// Shape `PutRuntimeManagementConfigResponse`.
+    PutRuntimeManagementConfigOutput {
+        update_runtime_on: UpdateRuntimeOn,
+        function_arn: String,
+        runtime_version_arn: Option<String>,
+    }
+    /// Shape `RemovePermissionRequest`.
+    RemovePermissionInput {
+        function_name: String,
+        statement_id: String,
+        qualifier: Option<String>,
+        revision_id: Option<String>,
     }
     /// Shape `ResolvedS3Object`.
     ResolvedS3Object {
@@ -361,6 +687,20 @@ aws_wire::structure! {
     S3FilesConfig {
         direct_s3_read: Option<DirectS3Read>,
     }
+    /// Shape `ScalingConfig`.
+    ScalingConfig {
+        maximum_concurrency: Option<i32>,
+    }
+    /// Shape `SelfManagedEventSource`.
+    SelfManagedEventSource {
+        endpoints: Option<std::collections::BTreeMap<String, Vec<String>>>,
+    }
+    /// Shape `SelfManagedKafkaEventSourceConfig`.
+    SelfManagedKafkaEventSourceConfig {
+        consumer_group_id: Option<String>,
+        schema_registry_config: Option<KafkaSchemaRegistryConfig>,
+        consumption_mode: Option<KafkaEventSourceMappingConsumptionMode>,
+    }
     /// Shape `SnapStart`.
     SnapStart {
         apply_on: Option<SnapStartApplyOn>,
@@ -369,6 +709,11 @@ aws_wire::structure! {
     SnapStartResponse {
         apply_on: Option<SnapStartApplyOn>,
         optimization_status: Option<SnapStartOptimizationStatus>,
+    }
+    /// Shape `SourceAccessConfiguration`.
+    SourceAccessConfiguration {
+        r#type: Option<SourceAccessType>,
+        uri: Option<String>,
     }
     /// Shape `TagResourceRequest`.
     TagResourceInput {
@@ -405,6 +750,42 @@ aws_wire::structure! {
         description: Option<String>,
         routing_config: Option<AliasRoutingConfiguration>,
         revision_id: Option<String>,
+    }
+    /// Shape `UpdateCodeSigningConfigRequest`.
+    UpdateCodeSigningConfigInput {
+        code_signing_config_arn: String,
+        description: Option<String>,
+        allowed_publishers: Option<AllowedPublishers>,
+        code_signing_policies: Option<CodeSigningPolicies>,
+    }
+    /// Shape `UpdateCodeSigningConfigResponse`.
+    UpdateCodeSigningConfigOutput {
+        code_signing_config: CodeSigningConfig,
+    }
+    /// Shape `UpdateEventSourceMappingRequest`.
+    UpdateEventSourceMappingInput {
+        uuid: String,
+        function_name: Option<String>,
+        enabled: Option<bool>,
+        batch_size: Option<i32>,
+        filter_criteria: Option<FilterCriteria>,
+        kms_key_arn: Option<String>,
+        metrics_config: Option<EventSourceMappingMetricsConfig>,
+        logging_config: Option<EventSourceMappingLoggingConfig>,
+        scaling_config: Option<ScalingConfig>,
+        maximum_batching_window_in_seconds: Option<i32>,
+        parallelization_factor: Option<i32>,
+        destination_config: Option<DestinationConfig>,
+        maximum_record_age_in_seconds: Option<i32>,
+        bisect_batch_on_function_error: Option<bool>,
+        maximum_retry_attempts: Option<i32>,
+        tumbling_window_in_seconds: Option<i32>,
+        source_access_configurations: Option<Vec<SourceAccessConfiguration>>,
+        function_response_types: Option<Vec<FunctionResponseType>>,
+        amazon_managed_kafka_event_source_config: Option<AmazonManagedKafkaEventSourceConfig>,
+        self_managed_kafka_event_source_config: Option<SelfManagedKafkaEventSourceConfig>,
+        document_db_event_source_config: Option<DocumentDBEventSourceConfig>,
+        provisioned_poller_config: Option<ProvisionedPollerConfig>,
     }
     /// Shape `UpdateFunctionCodeRequest`.
     UpdateFunctionCodeInput {
@@ -478,11 +859,52 @@ aws_wire::enumeration! {
         X86_64 = "x86_64",
         Arm64 = "arm64",
     }
+    /// Shape `CodeSigningPolicy`.
+    CodeSigningPolicy {
+        Warn = "Warn",
+        Enforce = "Enforce",
+    }
     /// Shape `DirectS3Read`.
     DirectS3Read {
         Enabled = "ENABLED",
         Disabled = "DISABLED",
         Auto = "AUTO",
+    }
+    /// Shape `EndPointType`.
+    EndPointType {
+        KafkaBootstrapServers = "KAFKA_BOOTSTRAP_SERVERS",
+    }
+    /// Shape `EventSourceMappingMetric`.
+    EventSourceMappingMetric {
+        EventCount = "EventCount",
+        ErrorCount = "ErrorCount",
+        KafkaMetrics = "KafkaMetrics",
+    }
+    /// Shape `EventSourceMappingSystemLogLevel`.
+    EventSourceMappingSystemLogLevel {
+        Debug = "DEBUG",
+        Info = "INFO",
+        Warn = "WARN",
+    }
+    /// Shape `EventSourcePosition`.
+    EventSourcePosition {
+        TrimHorizon = "TRIM_HORIZON",
+        Latest = "LATEST",
+        AtTimestamp = "AT_TIMESTAMP",
+    }
+    /// Shape `FullDocument`.
+    FullDocument {
+        UpdateLookup = "UpdateLookup",
+        Default = "Default",
+    }
+    /// Shape `FunctionResponseType`.
+    FunctionResponseType {
+        ReportBatchItemFailures = "ReportBatchItemFailures",
+    }
+    /// Shape `FunctionUrlAuthType`.
+    FunctionUrlAuthType {
+        None = "NONE",
+        AwsIam = "AWS_IAM",
     }
     /// Shape `FunctionVersion`.
     FunctionVersion {
@@ -497,6 +919,23 @@ aws_wire::enumeration! {
         Event = "Event",
         RequestResponse = "RequestResponse",
         DryRun = "DryRun",
+    }
+    /// Shape `KafkaEventSourceMappingConsumptionMode`.
+    KafkaEventSourceMappingConsumptionMode {
+        Stream = "Stream",
+        Queue = "Queue",
+    }
+    /// Shape `KafkaSchemaRegistryAuthType`.
+    KafkaSchemaRegistryAuthType {
+        BasicAuth = "BASIC_AUTH",
+        ClientCertificateTlsAuth = "CLIENT_CERTIFICATE_TLS_AUTH",
+        ServerRootCaCertificate = "SERVER_ROOT_CA_CERTIFICATE",
+        OauthbearerAuth = "OAUTHBEARER_AUTH",
+    }
+    /// Shape `KafkaSchemaValidationAttribute`.
+    KafkaSchemaValidationAttribute {
+        Key = "KEY",
+        Value = "VALUE",
     }
     /// Shape `LastUpdateStatus`.
     LastUpdateStatus {
@@ -524,6 +963,11 @@ aws_wire::enumeration! {
         Copy = "COPY",
         Reference = "REFERENCE",
     }
+    /// Shape `SchemaRegistryEventRecordFormat`.
+    SchemaRegistryEventRecordFormat {
+        Json = "JSON",
+        Source = "SOURCE",
+    }
     /// Shape `SnapStartApplyOn`.
     SnapStartApplyOn {
         PublishedVersions = "PublishedVersions",
@@ -533,6 +977,24 @@ aws_wire::enumeration! {
     SnapStartOptimizationStatus {
         On = "On",
         Off = "Off",
+    }
+    /// Shape `SourceAccessType`.
+    SourceAccessType {
+        BasicAuth = "BASIC_AUTH",
+        VpcSubnet = "VPC_SUBNET",
+        VpcSecurityGroup = "VPC_SECURITY_GROUP",
+        SaslScram512Auth = "SASL_SCRAM_512_AUTH",
+        SaslScram256Auth = "SASL_SCRAM_256_AUTH",
+        VirtualHost = "VIRTUAL_HOST",
+        ClientCertificateTlsAuth = "CLIENT_CERTIFICATE_TLS_AUTH",
+        ServerRootCaCertificate = "SERVER_ROOT_CA_CERTIFICATE",
+        OauthbearerAuth = "OAUTHBEARER_AUTH",
+        OauthbearerScope = "OAUTHBEARER_SCOPE",
+        OauthbearerAudience = "OAUTHBEARER_AUDIENCE",
+        OauthbearerLogicalCluster = "OAUTHBEARER_LOGICAL_CLUSTER",
+        OauthbearerIdentityPool = "OAUTHBEARER_IDENTITY_POOL",
+        IamAuth = "IAM_AUTH",
+        IamOauthbearerAuth = "IAM_OAUTHBEARER_AUTH",
     }
     /// Shape `State`.
     State {
@@ -612,5 +1074,11 @@ aws_wire::enumeration! {
     TracingMode {
         Active = "Active",
         PassThrough = "PassThrough",
+    }
+    /// Shape `UpdateRuntimeOn`.
+    UpdateRuntimeOn {
+        Auto = "Auto",
+        Manual = "Manual",
+        FunctionUpdate = "FunctionUpdate",
     }
 }

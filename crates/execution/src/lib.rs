@@ -3,16 +3,27 @@
 //! Start with `pool.rs`: an invocation takes an idle environment or waits for the first that is free or ready.
 
 mod alarms;
+mod closing;
+mod dates;
+mod delivery;
 mod environment;
+mod extension_state;
+mod extensions;
+mod extensions_api;
 mod invocation;
+mod launch;
 mod limits;
+mod logging;
 mod output;
+mod platform_event;
 mod pool;
 mod report;
 mod runtime_api;
 mod runtimes;
 mod snapshots;
 mod state;
+mod subscription;
+mod telemetry;
 mod variables;
 mod version;
 
@@ -21,6 +32,7 @@ pub use limits::{
     INIT_TIMEOUT, LIFETIME_MAX, LOG_TAIL_BYTES, PAYLOAD_BYTES_MAX, RESPONSE_BYTES_MAX, RESTORE_TIMEOUT,
     SNAPSHOT_INIT_TIMEOUT, ThrottleReason, Throttled,
 };
+pub use logging::{Level, Logging};
 pub use output::{LogSink, LogStream, Record};
 pub use pool::{Options, Pools, Prepared, Refused};
 pub use runtimes::{Hosted, Interpreter, Language, MissingRuntime, Runtimes, Substitution};

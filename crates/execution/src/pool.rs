@@ -16,7 +16,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::alarms::Alarms;
-use crate::environment::{Environment, InitFailure, Phase, Snapshot, failed_in_init};
+use crate::closing::failed_in_init;
+use crate::environment::{Environment, InitFailure, Phase, Snapshot};
 use crate::invocation::{Failure, Invocation, Outcome, RestoreFailure};
 use crate::limits::{INIT_TIMEOUT, SNAPSHOT_INIT_TIMEOUT, ThrottleReason, Throttled};
 use crate::output::LogSink;
@@ -236,6 +237,9 @@ impl Pools {
         self.0.taking_snapshots.close();
         let pools = std::mem::take(&mut *self.0.pools.write().expect("no panic while held"));
         pools.values().for_each(|pool| pool.retire());
+        // Extensions have a little time to send what they gathered.
+        self.0.alarms.endings.close();
+        self.0.alarms.endings.wait().await;
         self.0.snapshots.retain(|_| false);
         self.0.options.sandboxes.shutdown().await;
     }

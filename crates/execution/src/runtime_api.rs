@@ -13,12 +13,13 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
 use crate::environment::{Environment, Restore, Work};
+use crate::extensions_api;
 use crate::invocation::Failure;
 use crate::limits::RESPONSE_BYTES_MAX;
 use crate::state::Refusal;
 use crate::variables::CREDENTIALS_PATH;
 
-type Answer = Response<Full<Bytes>>;
+pub(crate) type Answer = Response<Full<Bytes>>;
 
 /// Serves `environment`'s runtime until the task is dropped.
 pub(crate) async fn serve(environment: Arc<Environment>, listener: TcpListener) {
@@ -47,8 +48,10 @@ async fn answer(environment: &Arc<Environment>, request: Request<Incoming>) -> R
         return Ok(keys(environment, &request));
     }
     let Some(call) = path.strip_prefix("/2018-06-01/runtime/") else {
-        let known = path == "/ping" && request.method() == Method::GET;
-        return Ok(if known { Response::new(Full::from("pong")) } else { not_found() });
+        if path == "/ping" && request.method() == Method::GET {
+            return Ok(Response::new(Full::from("pong")));
+        }
+        return Ok(extensions_api::answer(environment, &path, request).await.unwrap_or_else(not_found));
     };
     let parts = call.split('/').collect::<Vec<_>>();
     Ok(match (request.method(), parts.as_slice()) {
@@ -238,11 +241,11 @@ fn truncated() -> Answer {
     refuse(StatusCode::BAD_REQUEST, "TruncatedHTTPRequest", "The request's body ended early")
 }
 
-fn not_found() -> Answer {
+pub(crate) fn not_found() -> Answer {
     refuse(StatusCode::NOT_FOUND, "NotFound", "404 page not found")
 }
 
-fn refuse(status: StatusCode, error_type: &str, message: &str) -> Answer {
+pub(crate) fn refuse(status: StatusCode, error_type: &str, message: &str) -> Answer {
     let body = serde_json::json!({ "errorMessage": message, "errorType": error_type }).to_string();
     let mut response = Response::new(Full::from(body));
     *response.status_mut() = status;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sandbox::{Door, DoorVar};
 
-use crate::Version;
+use crate::{Logging, Version};
 
 /// The execution role's keys, as the SDKs inside read them.
 #[derive(Clone, Debug)]
@@ -50,6 +50,25 @@ pub(crate) fn doors(access: &Access) -> Vec<DoorVar> {
     doors
 }
 
+/// What an extension sees of the function's variables: not what is the runtime's own.
+pub(crate) fn of_extensions(variables: &[(String, String)]) -> Vec<(String, String)> {
+    let is_hidden = |name: &str| {
+        name.starts_with('_') || name.starts_with("AWS_XRAY_") || HIDDEN_FROM_EXTENSIONS.contains(&name)
+    };
+    variables.iter().filter(|(name, _)| !is_hidden(name)).cloned().collect()
+}
+
+const HIDDEN_FROM_EXTENSIONS: [&str; 5] = [
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "LAMBDA_RUNTIME_DIR",
+    "LAMBDA_TASK_ROOT",
+];
+
+/// The user's variable that names a script to start in place of the runtime.
+pub(crate) const EXEC_WRAPPER: &str = "AWS_LAMBDA_EXEC_WRAPPER";
+
 /// Every other variable. Later entries of the user's win over ours where AWS lets them.
 pub(crate) fn variables(version: &Version, log_stream: &str, access: &Access) -> Vec<(String, String)> {
     let mut variables = [
@@ -58,7 +77,7 @@ pub(crate) fn variables(version: &Version, log_stream: &str, access: &Access) ->
         ("AWS_DEFAULT_REGION", &version.region),
         ("AWS_LAMBDA_FUNCTION_NAME", &version.function_name),
         ("AWS_LAMBDA_FUNCTION_VERSION", &version.version),
-        ("AWS_LAMBDA_LOG_FORMAT", if version.json_logs { "JSON" } else { "Text" }),
+        ("AWS_LAMBDA_LOG_FORMAT", if version.logging.is_json() { "JSON" } else { "Text" }),
         ("LAMBDA_TASK_ROOT", "/var/task"),
         ("LAMBDA_RUNTIME_DIR", "/var/runtime"),
         ("LANG", "en_US.UTF-8"),
@@ -97,10 +116,10 @@ pub(crate) fn variables(version: &Version, log_stream: &str, access: &Access) ->
     if !version.interpreter.is_custom() {
         variables.push(("AWS_EXECUTION_ENV".to_owned(), format!("AWS_Lambda_{}", version.runtime)));
     }
-    if let Some(level) = version.application_log_level.as_ref().filter(|_| version.json_logs) {
-        variables.push(("AWS_LAMBDA_LOG_LEVEL".to_owned(), level.clone()));
+    if let Logging::Json { application, .. } = version.logging {
+        variables.push(("AWS_LAMBDA_LOG_LEVEL".to_owned(), application.as_str().to_owned()));
     }
-    variables.extend(version.interpreter.variables());
+    variables.extend(version.interpreter.variables(version));
     for (name, value) in &version.variables {
         variables.retain(|(own, _)| own != name);
         variables.push((name.clone(), value.clone()));

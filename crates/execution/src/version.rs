@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Interpreter, Substitution};
+use crate::{Interpreter, Logging, Substitution};
 
 /// Everything that all environments of one version of one function have in common. Never changes: new code or
 /// configuration makes a new value with a higher `generation`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Version {
     pub account: Arc<str>,
     pub region: Arc<str>,
@@ -36,14 +36,19 @@ pub struct Version {
     /// The execution role's ARN.
     pub role: String,
     pub log_group: String,
-    pub json_logs: bool,
-    /// The least severe level of the function's own JSON records that is kept.
-    pub application_log_level: Option<String>,
+    pub logging: Logging,
+    /// Unpacked layers on the host, merged at `/opt`; a later one wins.
+    pub opt_dirs: Vec<PathBuf>,
     /// Whether environments start from a snapshot taken after INIT.
     pub snap_start: bool,
 }
 
 impl Version {
+    /// AWS's word for how its environments come to be.
+    pub(crate) const fn initialization_type(&self) -> &'static str {
+        if self.snap_start { "snap-start" } else { "on-demand" }
+    }
+
     /// What tells this version's environments from all others.
     pub(crate) fn key(&self) -> VersionKey {
         VersionKey {

@@ -20,6 +20,7 @@ use crate::init::{self, Parked, Report};
 use crate::mounts::{self, NO_DEVICES};
 use crate::root::{INSIDE_ID, enter_namespace};
 use crate::sys::{self, Forked};
+use crate::wire::Task;
 
 /// Every namespace that a forked sandbox does not share with its template.
 pub(crate) const NAMESPACES: i32 = libc::CLONE_NEWUSER
@@ -185,17 +186,27 @@ fn hold(proc: &OwnedFd, status: &OwnedFd) -> Result<()> {
                 sys::close_all_but(0, &[status.as_raw_fd()]);
                 sys::prctl(libc::PR_SET_DUMPABLE, 0).step("close the first process to the sandbox")?;
                 channel::send(status, &Report::Running, &[]).step("answer")?;
-                collect_orphans();
+                serve(status, &mut receiver);
             }
         }
     }
     Ok(())
 }
 
-fn collect_orphans() -> ! {
+/// Collects orphans, and opens sockets for the daemon.
+fn serve(status: &OwnedFd, receiver: &mut Receiver) -> ! {
     loop {
-        if let Some((libc::SIGCHLD, _)) = sys::wait_signal() {
-            while sys::reap(-1, false).is_some() {}
+        match sys::wait_signal() {
+            Some((libc::SIGCHLD, _)) => while sys::reap(-1, false).is_some() {},
+            // Whoever says so: tasks come from the spawner alone.
+            Some((init::TOLD, _)) => {
+                while let Ok(Some((task, _))) = receiver.receive::<Task>(status, RecvFlags::DONTWAIT) {
+                    if matches!(task, Task::Socket) {
+                        init::send_socket(status);
+                    }
+                }
+            }
+            _ => {}
         }
     }
 }

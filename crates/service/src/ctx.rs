@@ -49,6 +49,12 @@ impl<S> Ctx<S> {
         Self { caller, ..self.clone() }
     }
 
+    /// The same surroundings without the service's state, for what serves several.
+    #[must_use]
+    pub fn stateless(&self) -> Ctx {
+        self.with_state(Arc::new(()))
+    }
+
     pub(crate) fn with_state<T>(&self, state: Arc<T>) -> Ctx<T> {
         Ctx {
             caller: self.caller.clone(),

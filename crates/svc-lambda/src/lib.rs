@@ -3,19 +3,30 @@
 //! Start with `ops/create_function.rs` and `ops/invoke.rs`; `function.rs` has the record and its states.
 
 mod alias;
+mod code_signing;
 mod collect;
+mod event_source;
+mod event_source_mapping;
+mod filter_pattern;
 mod function;
 mod keys;
 mod log_shipping;
+mod logging;
+mod mapping_checks;
+mod mapping_settings;
+mod mappings;
 mod name;
 mod ops;
 mod package;
 mod page;
+mod policy;
 mod published;
+mod runtime_management;
 mod settings;
 mod settle;
 mod shown;
 mod snap_start;
+mod tagged;
 mod versions;
 
 use std::path::PathBuf;
@@ -27,9 +38,13 @@ use execution::{Pools, Runtimes};
 use service::Service;
 use tokio::sync::mpsc;
 
+pub use event_source::{Described, EventSources, NoEventSources, SourceKind};
+pub use event_source_mapping::{EventSourceMapping, MappingState, Source};
 pub use log_shipping::{LogShipper, Shipment};
+pub use mapping_settings::{DocumentDb, MappingSettings, Pollers};
 
 use crate::keys::FunctionKey;
+use crate::mappings::Mappings;
 use crate::package::Packages;
 use crate::versions::Versions;
 
@@ -43,6 +58,8 @@ pub struct Config {
     pub env: Env,
     /// The other end of the `LogShipper` that the pools write to.
     pub shipment: Shipment,
+    /// Whoever polls queues and streams.
+    pub event_sources: Arc<dyn EventSources>,
 }
 
 /// The service's state.
@@ -55,6 +72,7 @@ pub(crate) struct Lambda {
     to_settle: mpsc::Sender<FunctionKey>,
     settling: tokio::sync::Mutex<mpsc::Receiver<FunctionKey>>,
     shipment: tokio::sync::Mutex<Shipment>,
+    mappings: Mappings,
 }
 
 /// Functions that may wait to be made live; a create beyond that waits for its turn.
@@ -73,28 +91,52 @@ pub fn service(config: Config) -> Service {
         to_settle,
         settling: settling.into(),
         shipment: config.shipment.into(),
+        mappings: Mappings::new(config.event_sources),
     };
     Service::new(&api_lambda::SERVICE, Arc::new(state))
+        .op(ops::add_permission)
         .op(ops::create_alias)
+        .op(ops::create_code_signing_config)
+        .op(ops::create_event_source_mapping)
         .op(ops::create_function)
         .op(ops::delete_alias)
+        .op(ops::delete_code_signing_config)
+        .op(ops::delete_event_source_mapping)
         .op(ops::delete_function)
+        .op(ops::delete_function_code_signing_config)
+        .op(ops::delete_resource_policy)
         .op(ops::get_account_settings)
         .op(ops::get_alias)
+        .op(ops::get_code_signing_config)
+        .op(ops::get_event_source_mapping)
         .op(ops::get_function)
+        .op(ops::get_function_code_signing_config)
         .op(ops::get_function_configuration)
+        .op(ops::get_policy)
+        .op(ops::get_resource_policy)
+        .op(ops::get_runtime_management_config)
         .op(ops::invoke)
         .op(ops::list_aliases)
+        .op(ops::list_code_signing_configs)
+        .op(ops::list_event_source_mappings)
         .op(ops::list_functions)
+        .op(ops::list_functions_by_code_signing_config)
         .op(ops::list_tags)
         .op(ops::list_versions_by_function)
         .op(ops::publish_version)
+        .op(ops::put_function_code_signing_config)
+        .op(ops::put_resource_policy)
+        .op(ops::put_runtime_management_config)
+        .op(ops::remove_permission)
         .op(ops::tag_resource)
         .op(ops::untag_resource)
         .op(ops::update_alias)
+        .op(ops::update_code_signing_config)
+        .op(ops::update_event_source_mapping)
         .op(ops::update_function_code)
         .op(ops::update_function_configuration)
         .job("collect unused packages", collect::run)
+        .job("settle event source mappings", mappings::run)
         .job("settle functions", settle::run)
         .job("ship function logs", log_shipping::run)
         .done()

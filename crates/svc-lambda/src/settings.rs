@@ -166,23 +166,6 @@ pub(crate) fn architecture(architectures: Option<&[api::Architecture]>) -> Resul
     }
 }
 
-/// # Errors
-/// 501 for what only JSON logs have.
-pub(crate) fn log_group(logging: Option<&api::LoggingConfig>) -> Result<Option<String>> {
-    let Some(logging) = logging else { return Ok(None) };
-    let has_levels = logging.application_log_level.is_some() || logging.system_log_level.is_some();
-    if has_levels && logging.log_format != Some(api::LogFormat::Json) {
-        return Err(errors::invalid_parameter_value_exception(
-            "Log level is not supported when LogFormat is set to Text. Remove log level from your request or change the \
-             LogFormat to JSON and try again.",
-        ));
-    }
-    if logging.log_format == Some(api::LogFormat::Json) {
-        return Err(AwsError::parameter_not_implemented("LoggingConfig", "LogFormat JSON"));
-    }
-    Ok(logging.log_group.clone())
-}
-
 /// The parameters that create and update have in common and that Lambent can't honour yet. What asks for the default
 /// is no request for the feature and passes.
 pub(crate) struct Unhonoured<'a> {

@@ -3,11 +3,11 @@
 use api_lambda as api;
 use env::Timestamp;
 use execution::Runtimes;
-use sha2::{Digest as _, Sha256};
 
 use crate::function::{Function, LastUpdate, Settings, State};
 use crate::name::{FunctionName, LATEST};
 use crate::published::Published;
+use crate::runtime_management::{RuntimeManagement, version_arn, version_hash};
 use crate::snap_start;
 
 /// One version of a function, `$LATEST` or a published one.
@@ -22,6 +22,7 @@ pub(crate) struct Shown<'a> {
     last_update: Option<LastUpdate>,
     revision_id: &'a str,
     last_modified_us: i64,
+    runtime_management: &'a RuntimeManagement,
 }
 
 impl<'a> From<&'a Function> for Shown<'a> {
@@ -36,6 +37,7 @@ impl<'a> From<&'a Function> for Shown<'a> {
             last_update: function.last_update,
             revision_id: &function.revision_id,
             last_modified_us: function.last_modified_us,
+            runtime_management: &function.runtime_management,
         }
     }
 }
@@ -57,6 +59,7 @@ impl<'a> Shown<'a> {
             },
             revision_id: &published.revision_id,
             last_modified_us: published.last_modified_us,
+            runtime_management: &published.runtime_management,
         }
     }
 
@@ -110,9 +113,29 @@ impl<'a> Shown<'a> {
                 ),
                 Some(LastUpdate::Successful) | None => None,
             },
-            runtime_version_config: Some(runtime_version(&self.settings.runtime, region, runtimes)),
+            runtime_version_config: Some(self.runtime_version(region, runtimes)),
             function_arn: Some(name.qualified_arn()),
             ..self.listed()
+        }
+    }
+
+    /// What runs its runtime here. When that is another release than asked for, `Error` says so.
+    fn runtime_version(&self, region: &str, runtimes: &Runtimes) -> api::RuntimeVersionConfig {
+        let runtime = &self.settings.runtime;
+        let resolved = self.runtime_management.resolve(runtimes, runtime);
+        let running =
+            resolved.as_ref().map_or_else(|_| runtime.clone(), |(interpreter, _)| interpreter.version_text());
+        let error = match resolved {
+            Ok((_, None)) => None,
+            Ok((_, Some(substitution))) => Some(("RuntimeSubstituted", substitution.to_string())),
+            Err(missing) => Some(("RuntimeMissing", missing)),
+        };
+        api::RuntimeVersionConfig {
+            runtime_version_arn: Some(version_arn(region, &version_hash(&running))),
+            error: error.map(|(code, message)| api::RuntimeVersionError {
+                error_code: Some(code.to_owned()),
+                message: Some(message),
+            }),
         }
     }
 
@@ -148,11 +171,7 @@ impl<'a> Shown<'a> {
                 .ok()
                 .map(|size| api::EphemeralStorage { size }),
             snap_start: Some(snap_start::shown(settings, self.published)),
-            logging_config: Some(api::LoggingConfig {
-                log_format: Some(api::LogFormat::Text),
-                log_group: Some(settings.log_group.clone()),
-                ..api::LoggingConfig::default()
-            }),
+            logging_config: Some(settings.log_format.shown(&settings.log_group)),
             ..api::FunctionConfiguration::default()
         }
     }
@@ -165,27 +184,8 @@ fn reason(creating: bool, failed: bool) -> Option<String> {
         .or_else(|| failed.then(|| "The package could not be prepared.".to_owned()))
 }
 
-/// What runs a runtime here. When that is another release than asked for, `Error` says so.
-fn runtime_version(runtime: &str, region: &str, runtimes: &Runtimes) -> api::RuntimeVersionConfig {
-    let resolved = runtimes.resolve(runtime);
-    let running = resolved.as_ref().map_or(runtime.to_owned(), |(interpreter, _)| interpreter.version_text());
-    let error = match resolved {
-        Ok((_, None)) => None,
-        Ok((_, Some(substitution))) => Some(("RuntimeSubstituted", substitution.to_string())),
-        Err(missing) => Some(("RuntimeMissing", missing.to_string())),
-    };
-    let hash = Sha256::digest(&running).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    api::RuntimeVersionConfig {
-        runtime_version_arn: Some(format!("arn:aws:lambda:{region}::runtime:{hash}")),
-        error: error.map(|(code, message)| api::RuntimeVersionError {
-            error_code: Some(code.to_owned()),
-            message: Some(message),
-        }),
-    }
-}
-
-/// `2026-11-23T10:11:12.345+0000`
-fn last_modified(at: Timestamp) -> String {
+/// `2026-11-23T10:11:12.345+0000`, as Lambda shows most times.
+pub(crate) fn last_modified(at: Timestamp) -> String {
     let moment =
         time::OffsetDateTime::from_unix_timestamp(at.as_secs()).unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
     let format = time::macros::format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]");

@@ -86,8 +86,7 @@ async fn try_take(cx: &Ctx, key: &FunctionKey, number: u64) -> Result<()> {
     else {
         return Ok(());
     };
-    let place = (Arc::from(account.as_str()), Arc::from(region.as_str()));
-    let prepared = match versions::of_published(cx, place, &function, &published).await {
+    let prepared = match versions::of_published(cx, &function, &published).await {
         Ok(version) => match prepare(&cx.state.pools, &version).await {
             // The next start of the platform finds the version unsettled.
             Err(_) if cx.state.pools.are_shut_down() => return Ok(()),
@@ -150,6 +149,7 @@ fn failed(failure: &Failure) -> SnapshotFailure {
         Failure::Exited(_) if failure.error_type() == "Runtime.OutOfMemory" => {
             "FunctionError.InitResourceExhausted"
         }
+        Failure::Extension { .. } => "FunctionError.ExtensionInitError",
         Failure::NoBootstrap => "FunctionError.InvalidEntryPoint",
         Failure::Sandbox(_) => "InternalError",
         Failure::Reported { .. } | Failure::Exited(_) | Failure::ResponseTooLarge | Failure::Restore(_) => {

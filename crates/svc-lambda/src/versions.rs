@@ -13,6 +13,7 @@ use crate::function::{Function, Settings};
 use crate::keys::{FUNCTIONS, FunctionKey};
 use crate::name::{FunctionName, LATEST};
 use crate::published::{Found, Published, find_qualified, get};
+use crate::runtime_management::RuntimeManagement;
 
 /// Targets kept; above it all are dropped and read again as they are invoked.
 const TARGETS_MAX: usize = 100_000;
@@ -110,7 +111,8 @@ async fn target(cx: &Ctx, name: &FunctionName, found: &Found) -> Result<Target> 
         None => {
             function.check_invocable()?;
             let Some(live) = &function.live else { return Err(name.not_found()) };
-            ready(cx, callers(cx), function, live, LATEST.to_owned(), &function.revision_id).await?
+            ready(cx, function, live, LATEST.to_owned(), &function.revision_id, &function.runtime_management)
+                .await?
         }
     };
     let additional = match alias.as_ref().and_then(|alias| alias.additional) {
@@ -125,37 +127,34 @@ async fn target(cx: &Ctx, name: &FunctionName, found: &Found) -> Result<Target> 
 
 async fn ready_published(cx: &Ctx, function: &Function, published: &Published) -> Result<Arc<Version>> {
     published.state.check_invocable()?;
-    of_published(cx, callers(cx), function, published).await
-}
-
-/// An account and a region.
-type Place = (Arc<str>, Arc<str>);
-
-fn callers(cx: &Ctx) -> Place {
-    (Arc::clone(&cx.caller.account), Arc::clone(&cx.caller.region))
+    of_published(cx, function, published).await
 }
 
 /// As execution needs a published version, whatever its state.
 pub(crate) async fn of_published(
     cx: &Ctx,
-    place: Place,
     function: &Function,
     published: &Published,
 ) -> Result<Arc<Version>> {
     // Its revision tells it from a version of the same number of a function that was deleted.
     let number = published.number.to_string();
-    ready(cx, place, function, &published.settings, number, &published.revision_id).await
+    let management = &published.runtime_management;
+    ready(cx, function, &published.settings, number, &published.revision_id, management).await
 }
 
 async fn ready(
     cx: &Ctx,
-    (account, region): Place,
     function: &Function,
     live: &Settings,
     version: String,
     generation: &str,
+    management: &RuntimeManagement,
 ) -> Result<Arc<Version>> {
-    let (interpreter, substitution) = live.interpreter(&cx.state.runtimes)?;
+    let (interpreter, substitution) = live.interpreter(&cx.state.runtimes, management)?;
+    // Whoever calls: a policy may let in callers of other accounts.
+    let mut place = function.arn.split(':').skip(3);
+    let mut next = || place.next().unwrap_or_default().into();
+    let (region, account) = (next(), next());
     let code_dir = cx.state.packages.tree(&live.code).await?;
     // Of published versions only.
     let snap_start = live.snap_start && version != LATEST;
@@ -177,8 +176,8 @@ async fn ready(
         code_dir,
         role: live.role.clone(),
         log_group: live.log_group.clone(),
-        json_logs: false,
-        application_log_level: None,
+        logging: live.log_format.honoured(),
+        opt_dirs: Vec::new(),
         snap_start,
     }))
 }

@@ -6,11 +6,13 @@ use std::time::Duration;
 use sandbox::Template;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::{Environment, InitFailure, Kind, Origin, Phase, log_stream, spec};
+use super::{Environment, InitFailure, Initialising, Kind, Origin, Phase, access};
 use crate::alarms::Alarms;
 use crate::invocation::{Failure, RestoreFailure};
+use crate::launch::{external_extensions, log_stream, spec};
 use crate::limits::{RESTORE_TIMEOUT, SNAPSHOT_INIT_TIMEOUT};
 use crate::output::Output;
+use crate::platform_event::PlatformEvent;
 use crate::pool::Options;
 use crate::report;
 use crate::state::{Event, Refusal};
@@ -57,6 +59,9 @@ impl Environment {
         version: &Arc<Version>,
         permit: OwnedSemaphorePermit,
     ) -> Result<Snapshot, InitFailure> {
+        if !external_extensions(version)?.is_empty() {
+            return Ok(Snapshot::Impossible("it has extensions beside it".to_owned()));
+        }
         let budget = SNAPSHOT_INIT_TIMEOUT.max(version.timeout);
         let parts = (options, alarms);
         let this = Self::init(parts, version, permit, Kind::Template, Phase::Init, budget).await?;
@@ -78,16 +83,17 @@ impl Environment {
                 Ok(Snapshot::Taken(Taken { environment: this, template }))
             }
             Err(sandbox::Error::NoSnapshot(reason)) => {
-                output.say(report::no_snapshot(&reason));
+                output.tell(&PlatformEvent::NoSnapshot { reason: &reason });
                 drop(output);
                 this.retire();
                 Ok(Snapshot::Impossible(reason))
             }
             Err(error @ sandbox::Error::Unsupported { .. }) => {
-                output.say(report::no_snapshot(&error.to_string()));
+                let reason = error.to_string();
+                output.tell(&PlatformEvent::NoSnapshot { reason: &reason });
                 drop(output);
                 this.retire();
-                Ok(Snapshot::Impossible(error.to_string()))
+                Ok(Snapshot::Impossible(reason))
             }
             Err(error) => {
                 drop(output);
@@ -108,16 +114,24 @@ impl Environment {
         let id = env.uuid().simple().to_string();
         let stream = log_stream(version, env.now(), &id);
         let token = taken.environment.container_token();
-        let spec = spec(options, version, &id, &stream.name, token);
-        let output = Arc::new(Mutex::new(Output::new(stream, Arc::clone(&options.sink), env.clone())));
+        let spec = spec(options, version, &id, &stream.name, &[], &access(options, version, token));
+        let output = Output::new(stream, version.logging, Arc::clone(&options.sink), env.clone());
+        let output = Arc::new(Mutex::new(output));
         let failed = |failure| InitFailure { failure, output: Some(Arc::clone(&output)) };
         let began = env.monotonic();
         let started = taken.template.start(spec).await;
         let started = started.map_err(|error| failed(Failure::Sandbox(error.to_string())))?;
-        let origin = Origin { kind: Kind::Restored, token, snapshot: Some(Arc::clone(snapshot)) };
-        let (this, ready, exit) =
-            Self::assemble((options, alarms), version, permit, &output, started, origin).map_err(failed)?;
-        this.output().say(report::restore_start(version));
+        let origin = Origin {
+            id,
+            phase: Phase::Init,
+            extensions: Vec::new(),
+            kind: Kind::Restored,
+            token,
+            snapshot: Some(Arc::clone(snapshot)),
+        };
+        let (this, Initialising { ready, exit, .. }) =
+            Self::assemble((options, alarms), version, permit, &output, origin, started).map_err(failed)?;
+        this.output().tell(&PlatformEvent::RestoreStart { version, instance: &this.id });
         this.watch_exit(exit);
         let outcome = tokio::select! {
             outcome = ready => outcome.unwrap_or(Err(Failure::Sandbox("the runtime was dropped".into()))),
@@ -132,7 +146,8 @@ impl Environment {
         let mut output = this.output();
         output.drain();
         output.flush();
-        output.say(report::restore_report(took, failure.as_ref()));
+        output.tell(&PlatformEvent::RestoreReport { duration: took, failure: failure.as_ref() });
+        output.telemetry.close();
         drop(output);
         match failure {
             None => {
@@ -148,7 +163,7 @@ impl Environment {
 
     /// Says that a version is served without a snapshot, once its runtime is ready.
     pub(crate) fn say_no_snapshot(&self, reason: &str) {
-        self.output().say(report::no_snapshot(reason));
+        self.output().tell(&PlatformEvent::NoSnapshot { reason });
     }
 
     /// The runtime has run its hooks and waits for the snapshot.

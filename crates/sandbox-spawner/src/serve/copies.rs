@@ -7,7 +7,7 @@ use rustix::net::RecvFlags;
 use rustix::process::Signal;
 use sandbox::Spec;
 
-use super::{KEEPER, Live, MEMORY, PIDFD, PROGRAM, Serving, TOKENS, Waiting, watch};
+use super::{KEEPER, Live, MEMORY, PIDFD, PROGRAM, STATUS, Serving, TOKENS, Waiting, watch};
 use crate::channel::{self, Receiver};
 use crate::failure::Failure;
 use crate::graft::Anchors;
@@ -198,10 +198,11 @@ impl Serving {
         let Copying { template, parked, doors, memory, output, group, disk, abandoned } = copying;
         let fds = [doors.runtime_api.as_fd(), doors.platform.as_fd(), output.as_fd()];
         channel::send(daemon, &Reply::Started { id, group: group.clone() }, &fds)?;
-        let launched = Launched { parked, output, doors, memory };
+        let launched = Launched { parked, output, companion_output: None, doors, memory };
         let mut live = Self::live(launched, group, disk, None);
         live.gifts = None;
         watch(epoll, live.pidfd.as_fd(), id * TOKENS + PIDFD)?;
+        watch(epoll, live.status.as_fd(), id * TOKENS + STATUS)?;
         if let Some(memory) = &live.memory {
             watch(epoll, memory.as_fd(), id * TOKENS + MEMORY)?;
         }

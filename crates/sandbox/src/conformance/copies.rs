@@ -310,6 +310,25 @@ pub async fn tmp_is_carried_along(bench: &Bench) {
     }
 }
 
+pub async fn sockets_lead_into_copies(bench: &Bench) {
+    if !bench.gives(Guarantee::Snapshots) {
+        return;
+    }
+    let (_kept, template) = template(bench, "").await;
+    let script = "s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True)\n\
+                  c, _ = s.accept(); print(c.recv(100).decode())";
+    let mut one = copy(bench, &*template, script).await;
+    let port = read_until(&mut one, "\n").await.trim().parse::<u16>().expect("a port");
+    let socket = within(one.sandbox.socket()).await.expect("socket");
+    let socket = tokio::net::TcpSocket::from_std_stream(socket.into());
+    let stream = within(socket.connect(([127, 0, 0, 1], port).into())).await.expect("connect");
+    let mut stream = stream.into_std().expect("a socket");
+    stream.set_nonblocking(false).expect("block");
+    stream.write_all(b"ping").expect("write");
+    drop(stream);
+    assert_eq!(read_all(&mut one).await, "ping\n");
+}
+
 pub async fn files_are_opened_anew(bench: &Bench) {
     if !bench.gives(Guarantee::Snapshots) {
         return;

@@ -12,13 +12,14 @@ use execution::{Invocation, PAYLOAD_BYTES_MAX, Refused, RestoreFailure, Throttle
 
 use crate::Ctx;
 use crate::name::{FunctionName, LATEST};
+use crate::policy;
 use crate::settings;
 
 /// Of the base64 text.
 const CLIENT_CONTEXT_BYTES_MAX: usize = 3583;
 
 pub(crate) async fn invoke(cx: Ctx, input: InvokeInput) -> Result<InvokeOutput> {
-    let name = FunctionName::parse(&cx.caller, &input.function_name, input.qualifier.as_deref())?;
+    let name = policy::named(&cx, "InvokeFunction", &input.function_name, input.qualifier.as_deref()).await?;
     let invocation_type = input.invocation_type.unwrap_or(InvocationType::RequestResponse);
     settings::refuse_asked(
         "Invoke",
