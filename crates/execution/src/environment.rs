@@ -3,6 +3,7 @@
 mod ending;
 mod extensions;
 mod farewell;
+mod origin;
 mod snapshot;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,6 +23,7 @@ use crate::alarms::Alarms;
 use crate::dates::iso8601;
 use crate::environment::ending::Open;
 pub(crate) use crate::environment::farewell::Reason;
+use crate::environment::origin::{Kind, Origin, access};
 use crate::extensions::{Extensions, Occasion};
 use crate::invocation::{Failure, Invocation, Outcome};
 use crate::launch::{external_extensions, log_stream, spec, start_failure};
@@ -32,7 +34,7 @@ use crate::pool::{Options, Pool};
 use crate::runtime_api;
 use crate::state::{Event, Refusal, State};
 use crate::subscription::Category;
-use crate::variables::{Access, ContainerKeys};
+use crate::variables::ContainerKeys;
 use crate::version::Version;
 
 pub(crate) use snapshot::{Restore, Snapshot};
@@ -179,35 +181,6 @@ impl From<Failure> for InitFailure {
     fn from(failure: Failure) -> Self {
         Self { failure, output: None }
     }
-}
-
-/// How an environment came to be.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    OnDemand,
-    /// Its INIT runs to be copied.
-    Template,
-    /// A copy.
-    Restored,
-    /// Of a version with SnapStart that can't be copied: it runs its own INIT, hooks included.
-    Repeated,
-}
-
-impl Kind {
-    fn has_snap_start(self) -> bool {
-        self != Self::OnDemand
-    }
-}
-
-/// Where an environment comes from.
-struct Origin<'a> {
-    id: String,
-    phase: Phase,
-    extensions: Vec<String>,
-    kind: Kind,
-    /// What keys are asked for with, where they are in no variables.
-    token: Option<&'a Arc<str>>,
-    snapshot: Option<Arc<Snapshot>>,
 }
 
 /// In which phase an INIT runs: before an invocation, or again within one.
@@ -807,13 +780,5 @@ async fn read_output(pipe: Arc<pipe::Receiver>, source: usize, output: Arc<Mutex
         if !output.lock().expect("no panic while held").drain_and_wait(source) {
             return;
         }
-    }
-}
-
-/// How the SDKs in an environment get keys: with `token`, where they are in no variables.
-fn access(options: &Options, version: &Version, token: Option<&Arc<str>>) -> Access {
-    match token {
-        Some(token) => Access::Container { token: token.to_string() },
-        None => Access::Keys((options.credentials)(version)),
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use sandbox::Template;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::{Environment, InitFailure, Initialising, Kind, Origin, Phase, access};
+use super::origin::{Kind, Origin, access};
+use super::{Environment, InitFailure, Initialising, Phase};
 use crate::alarms::Alarms;
 use crate::invocation::{Failure, RestoreFailure};
 use crate::launch::{external_extensions, log_stream, spec};
