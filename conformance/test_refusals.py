@@ -52,9 +52,7 @@ CREATE = {
     "another machine": ({"Architectures": ["arm64"]}, UNSERVED, "…Architectures…"),
 }
 OPERATIONS_UNSERVED = {
-    "PutFunctionConcurrency": lambda api, name: api.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1),
     "ListLayers": lambda api, name: api.list_layers(),
-    "CreateFunctionUrlConfig": lambda api, name: api.create_function_url_config(FunctionName=name, AuthType="NONE"),
 }
 MISSING_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:nobody"
 ON_MISSING = {
@@ -134,7 +132,6 @@ def test_unserved_operation_is_named(functions, well, operation):
 
 
 @pytest.mark.parametrize("arguments, words", [
-    ({"InvocationType": "Event"}, "…Event…"),
     ({"TenantId": "t"}, "…TenantId…"),
 ])
 def test_unserved_ways_to_invoke_are_named(functions, well, arguments, words):

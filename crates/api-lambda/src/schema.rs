@@ -121,6 +121,35 @@ pub(crate) static ALIAS_ROUTING_CONFIGURATION: Shape = Shape::plain(
     "AliasRoutingConfiguration",
     Kind::Structure(&Structure::of(&[Member::body("AdditionalVersionWeights", &ADDITIONAL_VERSION_WEIGHTS)])),
 );
+pub(crate) static ALLOW_CREDENTIALS: Shape = Shape::plain("AllowCredentials", Kind::Boolean);
+pub(crate) static ALLOW_METHODS_LIST: Shape = Shape {
+    min: Some(0),
+    max: Some(6),
+    ..Shape::plain(
+        "AllowMethodsList",
+        Kind::List(&List {
+            member: &METHOD,
+            element: "member",
+            element_namespace: None,
+            timestamp_format: None,
+            flattened: false,
+        }),
+    )
+};
+pub(crate) static ALLOW_ORIGINS_LIST: Shape = Shape {
+    min: Some(0),
+    max: Some(100),
+    ..Shape::plain(
+        "AllowOriginsList",
+        Kind::List(&List {
+            member: &ORIGIN,
+            element: "member",
+            element_namespace: None,
+            timestamp_format: None,
+            flattened: false,
+        }),
+    )
+};
 pub(crate) static ALLOWED_PUBLISHERS: Shape = Shape::plain(
     "AllowedPublishers",
     Kind::Structure(&Structure::of(&[Member {
@@ -166,6 +195,7 @@ pub(crate) static BATCH_SIZE: Shape =
 pub(crate) static BISECT_BATCH_ON_FUNCTION_ERROR: Shape =
     Shape::plain("BisectBatchOnFunctionError", Kind::Boolean);
 pub(crate) static BLOB: Shape = Shape { sensitive: true, ..Shape::plain("Blob", Kind::Blob) };
+pub(crate) static BLOB_STREAM: Shape = Shape::plain("BlobStream", Kind::Blob);
 pub(crate) static BOOLEAN: Shape = Shape::plain("Boolean", Kind::Boolean);
 static REGEX_OF_CAPACITY_PROVIDER_ARN: Pattern = Pattern::new(
     "arn:aws[a-zA-Z-]*:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:capacity-provider:[a-zA-Z0-9-_]+",
@@ -265,6 +295,17 @@ pub(crate) static CONCURRENCY: Shape = Shape::plain(
         &RESERVED_CONCURRENT_EXECUTIONS,
     )])),
 );
+pub(crate) static CORS: Shape = Shape::plain(
+    "Cors",
+    Kind::Structure(&Structure::of(&[
+        Member::body("AllowCredentials", &ALLOW_CREDENTIALS),
+        Member::body("AllowHeaders", &HEADERS_LIST),
+        Member::body("AllowMethods", &ALLOW_METHODS_LIST),
+        Member::body("AllowOrigins", &ALLOW_ORIGINS_LIST),
+        Member::body("ExposeHeaders", &HEADERS_LIST),
+        Member::body("MaxAge", &MAX_AGE),
+    ])),
+);
 pub(crate) static CREATE_ALIAS_REQUEST: Shape = Shape::plain(
     "CreateAliasRequest",
     Kind::Structure(&Structure::of(&[
@@ -359,6 +400,31 @@ pub(crate) static CREATE_FUNCTION_REQUEST: Shape = Shape::plain(
         Member::body("AcceleratorConfig", &ACCELERATOR_CONFIG),
     ])),
 );
+pub(crate) static CREATE_FUNCTION_URL_CONFIG_REQUEST: Shape = Shape::plain(
+    "CreateFunctionUrlConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &FUNCTION_URL_FUNCTION_NAME)
+        },
+        Member { place: Place::Query, ..Member::body("Qualifier", &FUNCTION_URL_QUALIFIER) },
+        Member { required: true, ..Member::body("AuthType", &FUNCTION_URL_AUTH_TYPE) },
+        Member::body("Cors", &CORS),
+        Member::body("InvokeMode", &INVOKE_MODE),
+    ])),
+);
+pub(crate) static CREATE_FUNCTION_URL_CONFIG_RESPONSE: Shape = Shape::plain(
+    "CreateFunctionUrlConfigResponse",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("FunctionUrl", &FUNCTION_URL) },
+        Member { required: true, ..Member::body("FunctionArn", &FUNCTION_ARN) },
+        Member { required: true, ..Member::body("AuthType", &FUNCTION_URL_AUTH_TYPE) },
+        Member::body("Cors", &CORS),
+        Member { required: true, ..Member::body("CreationTime", &TIMESTAMP) },
+        Member::body("InvokeMode", &INVOKE_MODE),
+    ])),
+);
 static REGEX_OF_DATABASE_NAME: Pattern = Pattern::new("[^ /\\.$\\x22]*");
 pub(crate) static DATABASE_NAME: Shape = Shape {
     min: Some(1),
@@ -404,6 +470,28 @@ pub(crate) static DELETE_FUNCTION_CODE_SIGNING_CONFIG_REQUEST: Shape = Shape::pl
         ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
     }])),
 );
+pub(crate) static DELETE_FUNCTION_CONCURRENCY_REQUEST: Shape = Shape::plain(
+    "DeleteFunctionConcurrencyRequest",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        place: Place::Uri,
+        ..Member::body("FunctionName", &FUNCTION_NAME)
+    }])),
+);
+pub(crate) static DELETE_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: Shape = Shape::plain(
+    "DeleteFunctionEventInvokeConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+        },
+        Member {
+            place: Place::Query,
+            ..Member::body("Qualifier", &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER)
+        },
+    ])),
+);
 pub(crate) static DELETE_FUNCTION_REQUEST: Shape = Shape::plain(
     "DeleteFunctionRequest",
     Kind::Structure(&Structure::of(&[
@@ -424,6 +512,24 @@ pub(crate) static DELETE_FUNCTION_RESPONSE: Shape = Shape::plain(
         place: Place::StatusCode,
         ..Member::body("StatusCode", &INTEGER)
     }])),
+);
+pub(crate) static DELETE_FUNCTION_URL_CONFIG_REQUEST: Shape = Shape::plain(
+    "DeleteFunctionUrlConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &FUNCTION_URL_FUNCTION_NAME)
+        },
+        Member { place: Place::Query, ..Member::body("Qualifier", &FUNCTION_URL_QUALIFIER) },
+    ])),
+);
+pub(crate) static DELETE_PROVISIONED_CONCURRENCY_CONFIG_REQUEST: Shape = Shape::plain(
+    "DeleteProvisionedConcurrencyConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("FunctionName", &FUNCTION_NAME) },
+        Member { required: true, place: Place::Query, ..Member::body("Qualifier", &QUALIFIER) },
+    ])),
 );
 pub(crate) static DELETE_RESOURCE_POLICY_REQUEST: Shape = Shape::plain(
     "DeleteResourcePolicyRequest",
@@ -887,6 +993,26 @@ pub(crate) static FUNCTION_CONFIGURATION: Shape = Shape::plain(
         Member::body("AcceleratorConfig", &ACCELERATOR_CONFIG),
     ])),
 );
+pub(crate) static FUNCTION_EVENT_INVOKE_CONFIG: Shape = Shape::plain(
+    "FunctionEventInvokeConfig",
+    Kind::Structure(&Structure::of(&[
+        Member::body("LastModified", &DATE),
+        Member::body("FunctionArn", &FUNCTION_ARN),
+        Member::body("MaximumRetryAttempts", &MAXIMUM_RETRY_ATTEMPTS),
+        Member::body("MaximumEventAgeInSeconds", &MAXIMUM_EVENT_AGE_IN_SECONDS),
+        Member::body("DestinationConfig", &DESTINATION_CONFIG),
+    ])),
+);
+pub(crate) static FUNCTION_EVENT_INVOKE_CONFIG_LIST: Shape = Shape::plain(
+    "FunctionEventInvokeConfigList",
+    Kind::List(&List {
+        member: &FUNCTION_EVENT_INVOKE_CONFIG,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
 pub(crate) static FUNCTION_LIST: Shape = Shape::plain(
     "FunctionList",
     Kind::List(&List {
@@ -939,8 +1065,48 @@ pub(crate) static FUNCTION_RUNTIME_CONFIG: Shape = Shape::plain(
         Member { required: true, ..Member::body("RuntimeAlias", &FUNCTION_RUNTIME_ALIAS) },
     ])),
 );
+pub(crate) static FUNCTION_URL: Shape =
+    Shape { min: Some(40), max: Some(100), ..Shape::plain("FunctionUrl", Kind::String) };
 pub(crate) static FUNCTION_URL_AUTH_TYPE: Shape =
     Shape::plain("FunctionUrlAuthType", Kind::Enum(&["NONE", "AWS_IAM"]));
+pub(crate) static FUNCTION_URL_CONFIG: Shape = Shape::plain(
+    "FunctionUrlConfig",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("FunctionUrl", &FUNCTION_URL) },
+        Member { required: true, ..Member::body("FunctionArn", &FUNCTION_ARN) },
+        Member { required: true, ..Member::body("CreationTime", &TIMESTAMP) },
+        Member { required: true, ..Member::body("LastModifiedTime", &TIMESTAMP) },
+        Member::body("Cors", &CORS),
+        Member { required: true, ..Member::body("AuthType", &FUNCTION_URL_AUTH_TYPE) },
+        Member::body("InvokeMode", &INVOKE_MODE),
+    ])),
+);
+pub(crate) static FUNCTION_URL_CONFIG_LIST: Shape = Shape::plain(
+    "FunctionUrlConfigList",
+    Kind::List(&List {
+        member: &FUNCTION_URL_CONFIG,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+static REGEX_OF_FUNCTION_URL_FUNCTION_NAME: Pattern = Pattern::new(
+    "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]{1,64})(:((?!\\d+$)[0-9a-zA-Z-_]+))?",
+);
+pub(crate) static FUNCTION_URL_FUNCTION_NAME: Shape = Shape {
+    min: Some(1),
+    max: Some(140),
+    pattern: Some(&REGEX_OF_FUNCTION_URL_FUNCTION_NAME),
+    ..Shape::plain("FunctionUrlFunctionName", Kind::String)
+};
+static REGEX_OF_FUNCTION_URL_QUALIFIER: Pattern = Pattern::new("((?!^\\d+$)^[0-9a-zA-Z-_]+$)");
+pub(crate) static FUNCTION_URL_QUALIFIER: Shape = Shape {
+    min: Some(1),
+    max: Some(128),
+    pattern: Some(&REGEX_OF_FUNCTION_URL_QUALIFIER),
+    ..Shape::plain("FunctionUrlQualifier", Kind::String)
+};
 pub(crate) static FUNCTION_VERSION: Shape = Shape::plain("FunctionVersion", Kind::Enum(&["ALL"]));
 pub(crate) static FUNCTION_VERSION_LATEST_PUBLISHED: Shape =
     Shape::plain("FunctionVersionLatestPublished", Kind::Enum(&["LATEST_PUBLISHED"]));
@@ -1002,6 +1168,21 @@ pub(crate) static GET_FUNCTION_CODE_SIGNING_CONFIG_RESPONSE: Shape = Shape::plai
         Member { required: true, ..Member::body("FunctionName", &FUNCTION_NAME) },
     ])),
 );
+pub(crate) static GET_FUNCTION_CONCURRENCY_REQUEST: Shape = Shape::plain(
+    "GetFunctionConcurrencyRequest",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        place: Place::Uri,
+        ..Member::body("FunctionName", &FUNCTION_NAME)
+    }])),
+);
+pub(crate) static GET_FUNCTION_CONCURRENCY_RESPONSE: Shape = Shape::plain(
+    "GetFunctionConcurrencyResponse",
+    Kind::Structure(&Structure::of(&[Member::body(
+        "ReservedConcurrentExecutions",
+        &RESERVED_CONCURRENT_EXECUTIONS,
+    )])),
+);
 pub(crate) static GET_FUNCTION_CONFIGURATION_REQUEST: Shape = Shape::plain(
     "GetFunctionConfigurationRequest",
     Kind::Structure(&Structure::of(&[
@@ -1015,6 +1196,32 @@ pub(crate) static GET_FUNCTION_CONFIGURATION_REQUEST: Shape = Shape::plain(
             ..Member::body("Qualifier", &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER)
         },
     ])),
+);
+pub(crate) static GET_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: Shape = Shape::plain(
+    "GetFunctionEventInvokeConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+        },
+        Member {
+            place: Place::Query,
+            ..Member::body("Qualifier", &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER)
+        },
+    ])),
+);
+pub(crate) static GET_FUNCTION_RECURSION_CONFIG_REQUEST: Shape = Shape::plain(
+    "GetFunctionRecursionConfigRequest",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        place: Place::Uri,
+        ..Member::body("FunctionName", &UNQUALIFIED_FUNCTION_NAME)
+    }])),
+);
+pub(crate) static GET_FUNCTION_RECURSION_CONFIG_RESPONSE: Shape = Shape::plain(
+    "GetFunctionRecursionConfigResponse",
+    Kind::Structure(&Structure::of(&[Member::body("RecursiveLoop", &RECURSIVE_LOOP)])),
 );
 pub(crate) static GET_FUNCTION_REQUEST: Shape = Shape::plain(
     "GetFunctionRequest",
@@ -1040,6 +1247,29 @@ pub(crate) static GET_FUNCTION_RESPONSE: Shape = Shape::plain(
         Member::body("Concurrency", &CONCURRENCY),
     ])),
 );
+pub(crate) static GET_FUNCTION_URL_CONFIG_REQUEST: Shape = Shape::plain(
+    "GetFunctionUrlConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &FUNCTION_URL_FUNCTION_NAME)
+        },
+        Member { place: Place::Query, ..Member::body("Qualifier", &FUNCTION_URL_QUALIFIER) },
+    ])),
+);
+pub(crate) static GET_FUNCTION_URL_CONFIG_RESPONSE: Shape = Shape::plain(
+    "GetFunctionUrlConfigResponse",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("FunctionUrl", &FUNCTION_URL) },
+        Member { required: true, ..Member::body("FunctionArn", &FUNCTION_ARN) },
+        Member { required: true, ..Member::body("AuthType", &FUNCTION_URL_AUTH_TYPE) },
+        Member::body("Cors", &CORS),
+        Member { required: true, ..Member::body("CreationTime", &TIMESTAMP) },
+        Member { required: true, ..Member::body("LastModifiedTime", &TIMESTAMP) },
+        Member::body("InvokeMode", &INVOKE_MODE),
+    ])),
+);
 pub(crate) static GET_POLICY_REQUEST: Shape = Shape::plain(
     "GetPolicyRequest",
     Kind::Structure(&Structure::of(&[
@@ -1057,6 +1287,24 @@ pub(crate) static GET_POLICY_REQUEST: Shape = Shape::plain(
 pub(crate) static GET_POLICY_RESPONSE: Shape = Shape::plain(
     "GetPolicyResponse",
     Kind::Structure(&Structure::of(&[Member::body("Policy", &STRING), Member::body("RevisionId", &STRING)])),
+);
+pub(crate) static GET_PROVISIONED_CONCURRENCY_CONFIG_REQUEST: Shape = Shape::plain(
+    "GetProvisionedConcurrencyConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("FunctionName", &FUNCTION_NAME) },
+        Member { required: true, place: Place::Query, ..Member::body("Qualifier", &QUALIFIER) },
+    ])),
+);
+pub(crate) static GET_PROVISIONED_CONCURRENCY_CONFIG_RESPONSE: Shape = Shape::plain(
+    "GetProvisionedConcurrencyConfigResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("RequestedProvisionedConcurrentExecutions", &POSITIVE_INTEGER),
+        Member::body("AvailableProvisionedConcurrentExecutions", &NON_NEGATIVE_INTEGER),
+        Member::body("AllocatedProvisionedConcurrentExecutions", &NON_NEGATIVE_INTEGER),
+        Member::body("Status", &PROVISIONED_CONCURRENCY_STATUS_ENUM),
+        Member::body("StatusReason", &STRING),
+        Member::body("LastModified", &TIMESTAMP),
+    ])),
 );
 pub(crate) static GET_RESOURCE_POLICY_REQUEST: Shape = Shape::plain(
     "GetResourcePolicyRequest",
@@ -1102,6 +1350,28 @@ pub(crate) static HANDLER: Shape = Shape {
     pattern: Some(&REGEX_OF_HANDLER),
     ..Shape::plain("Handler", Kind::String)
 };
+static REGEX_OF_HEADER: Pattern = Pattern::new(".*");
+pub(crate) static HEADER: Shape = Shape {
+    min: Some(0),
+    max: Some(1024),
+    pattern: Some(&REGEX_OF_HEADER),
+    ..Shape::plain("Header", Kind::String)
+};
+pub(crate) static HEADERS_LIST: Shape = Shape {
+    min: Some(0),
+    max: Some(100),
+    ..Shape::plain(
+        "HeadersList",
+        Kind::List(&List {
+            member: &HEADER,
+            element: "member",
+            element_namespace: None,
+            timestamp_format: None,
+            flattened: false,
+        }),
+    )
+};
+pub(crate) static HTTP_STATUS: Shape = Shape::plain("HttpStatus", Kind::Integer);
 pub(crate) static IMAGE_CONFIG: Shape = Shape::plain(
     "ImageConfig",
     Kind::Structure(&Structure::of(&[
@@ -1229,6 +1499,112 @@ pub(crate) static INVOCATION_RESPONSE: Shape = Shape::plain(
 );
 pub(crate) static INVOCATION_TYPE: Shape =
     Shape::plain("InvocationType", Kind::Enum(&["Event", "RequestResponse", "DryRun"]));
+pub(crate) static INVOKE_ASYNC_REQUEST: Shape = Shape::plain(
+    "InvokeAsyncRequest",
+    Kind::Structure(&Structure {
+        payload: Some(1),
+        ..Structure::of(&[
+            Member {
+                required: true,
+                place: Place::Uri,
+                ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+            },
+            Member { required: true, ..Member::body("InvokeArgs", &BLOB_STREAM) },
+        ])
+    }),
+);
+pub(crate) static INVOKE_ASYNC_RESPONSE: Shape = Shape::plain(
+    "InvokeAsyncResponse",
+    Kind::Structure(&Structure::of(&[Member {
+        place: Place::StatusCode,
+        ..Member::body("Status", &HTTP_STATUS)
+    }])),
+);
+pub(crate) static INVOKE_MODE: Shape =
+    Shape::plain("InvokeMode", Kind::Enum(&["BUFFERED", "RESPONSE_STREAM"]));
+pub(crate) static INVOKE_RESPONSE_STREAM_UPDATE: Shape = Shape::plain(
+    "InvokeResponseStreamUpdate",
+    Kind::Structure(&Structure::of(&[Member {
+        place: Place::EventPayload,
+        ..Member::body("Payload", &BLOB)
+    }])),
+);
+pub(crate) static INVOKE_WITH_RESPONSE_STREAM_COMPLETE_EVENT: Shape = Shape::plain(
+    "InvokeWithResponseStreamCompleteEvent",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ErrorCode", &STRING),
+        Member::body("ErrorDetails", &STRING),
+        Member::body("LogResult", &STRING),
+    ])),
+);
+pub(crate) static INVOKE_WITH_RESPONSE_STREAM_REQUEST: Shape = Shape::plain(
+    "InvokeWithResponseStreamRequest",
+    Kind::Structure(&Structure {
+        payload: Some(4),
+        ..Structure::of(&[
+            Member {
+                required: true,
+                place: Place::Uri,
+                ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+            },
+            Member {
+                wire_name: "X-Amz-Log-Type",
+                place: Place::Header,
+                ..Member::body("LogType", &LOG_TYPE)
+            },
+            Member {
+                wire_name: "X-Amz-Client-Context",
+                place: Place::Header,
+                ..Member::body("ClientContext", &STRING)
+            },
+            Member {
+                place: Place::Query,
+                ..Member::body("Qualifier", &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER)
+            },
+            Member::body("Payload", &BLOB),
+            Member {
+                wire_name: "X-Amz-Tenant-Id",
+                place: Place::Header,
+                ..Member::body("TenantId", &TENANT_ID)
+            },
+            Member {
+                wire_name: "X-Amz-Invocation-Type",
+                place: Place::Header,
+                ..Member::body("InvocationType", &RESPONSE_STREAMING_INVOCATION_TYPE)
+            },
+        ])
+    }),
+);
+pub(crate) static INVOKE_WITH_RESPONSE_STREAM_RESPONSE: Shape = Shape::plain(
+    "InvokeWithResponseStreamResponse",
+    Kind::Structure(&Structure {
+        payload: Some(2),
+        ..Structure::of(&[
+            Member { place: Place::StatusCode, ..Member::body("StatusCode", &INTEGER) },
+            Member {
+                wire_name: "X-Amz-Executed-Version",
+                place: Place::Header,
+                ..Member::body("ExecutedVersion", &VERSION)
+            },
+            Member::body("EventStream", &INVOKE_WITH_RESPONSE_STREAM_RESPONSE_EVENT),
+            Member {
+                wire_name: "Content-Type",
+                place: Place::Header,
+                ..Member::body("ResponseStreamContentType", &STRING)
+            },
+        ])
+    }),
+);
+pub(crate) static INVOKE_WITH_RESPONSE_STREAM_RESPONSE_EVENT: Shape = Shape::plain(
+    "InvokeWithResponseStreamResponseEvent",
+    Kind::Structure(&Structure {
+        event_stream: true,
+        ..Structure::of(&[
+            Member::body("PayloadChunk", &INVOKE_RESPONSE_STREAM_UPDATE),
+            Member::body("InvokeComplete", &INVOKE_WITH_RESPONSE_STREAM_COMPLETE_EVENT),
+        ])
+    }),
+);
 pub(crate) static INVOKED_VIA_FUNCTION_URL: Shape = Shape::plain("InvokedViaFunctionUrl", Kind::Boolean);
 pub(crate) static KMS_ACCESS_DENIED_EXCEPTION: Shape = Shape::plain(
     "KMSAccessDeniedException",
@@ -1403,6 +1779,47 @@ pub(crate) static LIST_EVENT_SOURCE_MAPPINGS_RESPONSE: Shape = Shape::plain(
         Member::body("EventSourceMappings", &EVENT_SOURCE_MAPPINGS_LIST),
     ])),
 );
+pub(crate) static LIST_FUNCTION_EVENT_INVOKE_CONFIGS_REQUEST: Shape = Shape::plain(
+    "ListFunctionEventInvokeConfigsRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+        },
+        Member { place: Place::Query, ..Member::body("Marker", &STRING) },
+        Member {
+            place: Place::Query,
+            ..Member::body("MaxItems", &MAX_FUNCTION_EVENT_INVOKE_CONFIG_LIST_ITEMS)
+        },
+    ])),
+);
+pub(crate) static LIST_FUNCTION_EVENT_INVOKE_CONFIGS_RESPONSE: Shape = Shape::plain(
+    "ListFunctionEventInvokeConfigsResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("FunctionEventInvokeConfigs", &FUNCTION_EVENT_INVOKE_CONFIG_LIST),
+        Member::body("NextMarker", &STRING),
+    ])),
+);
+pub(crate) static LIST_FUNCTION_URL_CONFIGS_REQUEST: Shape = Shape::plain(
+    "ListFunctionUrlConfigsRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &FUNCTION_URL_FUNCTION_NAME)
+        },
+        Member { place: Place::Query, ..Member::body("Marker", &STRING) },
+        Member { place: Place::Query, ..Member::body("MaxItems", &MAX_ITEMS) },
+    ])),
+);
+pub(crate) static LIST_FUNCTION_URL_CONFIGS_RESPONSE: Shape = Shape::plain(
+    "ListFunctionUrlConfigsResponse",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("FunctionUrlConfigs", &FUNCTION_URL_CONFIG_LIST) },
+        Member::body("NextMarker", &STRING),
+    ])),
+);
 pub(crate) static LIST_FUNCTIONS_BY_CODE_SIGNING_CONFIG_REQUEST: Shape = Shape::plain(
     "ListFunctionsByCodeSigningConfigRequest",
     Kind::Structure(&Structure::of(&[
@@ -1436,6 +1853,24 @@ pub(crate) static LIST_FUNCTIONS_RESPONSE: Shape = Shape::plain(
     Kind::Structure(&Structure::of(&[
         Member::body("NextMarker", &STRING),
         Member::body("Functions", &FUNCTION_LIST),
+    ])),
+);
+pub(crate) static LIST_PROVISIONED_CONCURRENCY_CONFIGS_REQUEST: Shape = Shape::plain(
+    "ListProvisionedConcurrencyConfigsRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("FunctionName", &FUNCTION_NAME) },
+        Member { place: Place::Query, ..Member::body("Marker", &STRING) },
+        Member {
+            place: Place::Query,
+            ..Member::body("MaxItems", &MAX_PROVISIONED_CONCURRENCY_CONFIG_LIST_ITEMS)
+        },
+    ])),
+);
+pub(crate) static LIST_PROVISIONED_CONCURRENCY_CONFIGS_RESPONSE: Shape = Shape::plain(
+    "ListProvisionedConcurrencyConfigsResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ProvisionedConcurrencyConfigs", &PROVISIONED_CONCURRENCY_CONFIG_LIST),
+        Member::body("NextMarker", &STRING),
     ])),
 );
 pub(crate) static LIST_TAGS_REQUEST: Shape = Shape::plain(
@@ -1501,16 +1936,34 @@ pub(crate) static MASTER_REGION: Shape = Shape {
     pattern: Some(&REGEX_OF_MASTER_REGION),
     ..Shape::plain("MasterRegion", Kind::String)
 };
+pub(crate) static MAX_AGE: Shape =
+    Shape { min: Some(0), max: Some(86400), ..Shape::plain("MaxAge", Kind::Integer) };
+pub(crate) static MAX_FUNCTION_EVENT_INVOKE_CONFIG_LIST_ITEMS: Shape = Shape {
+    min: Some(1),
+    max: Some(50),
+    ..Shape::plain("MaxFunctionEventInvokeConfigListItems", Kind::Integer)
+};
+pub(crate) static MAX_ITEMS: Shape =
+    Shape { min: Some(1), max: Some(50), ..Shape::plain("MaxItems", Kind::Integer) };
 pub(crate) static MAX_LIST_ITEMS: Shape =
     Shape { min: Some(1), max: Some(10000), ..Shape::plain("MaxListItems", Kind::Integer) };
+pub(crate) static MAX_PROVISIONED_CONCURRENCY_CONFIG_LIST_ITEMS: Shape = Shape {
+    min: Some(1),
+    max: Some(50),
+    ..Shape::plain("MaxProvisionedConcurrencyConfigListItems", Kind::Integer)
+};
 pub(crate) static MAXIMUM_BATCHING_WINDOW_IN_SECONDS: Shape =
     Shape { min: Some(0), max: Some(300), ..Shape::plain("MaximumBatchingWindowInSeconds", Kind::Integer) };
 pub(crate) static MAXIMUM_CONCURRENCY: Shape =
     Shape { min: Some(2), max: Some(1000), ..Shape::plain("MaximumConcurrency", Kind::Integer) };
+pub(crate) static MAXIMUM_EVENT_AGE_IN_SECONDS: Shape =
+    Shape { min: Some(60), max: Some(21600), ..Shape::plain("MaximumEventAgeInSeconds", Kind::Integer) };
 pub(crate) static MAXIMUM_NUMBER_OF_POLLERS: Shape =
     Shape { min: Some(1), max: Some(10000), ..Shape::plain("MaximumNumberOfPollers", Kind::Integer) };
 pub(crate) static MAXIMUM_RECORD_AGE_IN_SECONDS: Shape =
     Shape { min: Some(-1), max: Some(604800), ..Shape::plain("MaximumRecordAgeInSeconds", Kind::Integer) };
+pub(crate) static MAXIMUM_RETRY_ATTEMPTS: Shape =
+    Shape { min: Some(0), max: Some(2), ..Shape::plain("MaximumRetryAttempts", Kind::Integer) };
 pub(crate) static MAXIMUM_RETRY_ATTEMPTS_EVENT_SOURCE_MAPPING: Shape = Shape {
     min: Some(-1),
     max: Some(10000),
@@ -1518,6 +1971,13 @@ pub(crate) static MAXIMUM_RETRY_ATTEMPTS_EVENT_SOURCE_MAPPING: Shape = Shape {
 };
 pub(crate) static MEMORY_SIZE: Shape =
     Shape { min: Some(128), max: Some(10240), ..Shape::plain("MemorySize", Kind::Integer) };
+static REGEX_OF_METHOD: Pattern = Pattern::new(".*");
+pub(crate) static METHOD: Shape = Shape {
+    min: Some(0),
+    max: Some(6),
+    pattern: Some(&REGEX_OF_METHOD),
+    ..Shape::plain("Method", Kind::String)
+};
 pub(crate) static MINIMUM_NUMBER_OF_POLLERS: Shape =
     Shape { min: Some(1), max: Some(200), ..Shape::plain("MinimumNumberOfPollers", Kind::Integer) };
 pub(crate) static MODE_NOT_SUPPORTED_EXCEPTION: Shape = Shape::plain(
@@ -1553,6 +2013,8 @@ pub(crate) static NO_PUBLISHED_VERSION_EXCEPTION: Shape = Shape::plain(
     "NoPublishedVersionException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("Message", &STRING)])),
 );
+pub(crate) static NON_NEGATIVE_INTEGER: Shape =
+    Shape { min: Some(0), ..Shape::plain("NonNegativeInteger", Kind::Integer) };
 pub(crate) static NULLABLE_BOOLEAN: Shape = Shape::plain("NullableBoolean", Kind::Boolean);
 static REGEX_OF_NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER: Pattern =
     Pattern::new("\\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+");
@@ -1570,6 +2032,13 @@ pub(crate) static ON_SUCCESS: Shape = Shape::plain(
     "OnSuccess",
     Kind::Structure(&Structure::of(&[Member::body("Destination", &DESTINATION_ARN)])),
 );
+static REGEX_OF_ORIGIN: Pattern = Pattern::new(".*");
+pub(crate) static ORIGIN: Shape = Shape {
+    min: Some(1),
+    max: Some(253),
+    pattern: Some(&REGEX_OF_ORIGIN),
+    ..Shape::plain("Origin", Kind::String)
+};
 pub(crate) static PACKAGE_TYPE: Shape = Shape::plain("PackageType", Kind::Enum(&["Zip", "Image"]));
 pub(crate) static PARALLELIZATION_FACTOR: Shape =
     Shape { min: Some(1), max: Some(10), ..Shape::plain("ParallelizationFactor", Kind::Integer) };
@@ -1598,6 +2067,8 @@ pub(crate) static POLICY_RESOURCE_ARN: Shape = Shape {
     pattern: Some(&REGEX_OF_POLICY_RESOURCE_ARN),
     ..Shape::plain("PolicyResourceArn", Kind::String)
 };
+pub(crate) static POSITIVE_INTEGER: Shape =
+    Shape { min: Some(1), ..Shape::plain("PositiveInteger", Kind::Integer) };
 pub(crate) static PRECONDITION_FAILED_EXCEPTION: Shape = Shape::plain(
     "PreconditionFailedException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("message", &STRING)])),
@@ -1616,6 +2087,34 @@ pub(crate) static PRINCIPAL_ORG_ID: Shape = Shape {
     pattern: Some(&REGEX_OF_PRINCIPAL_ORG_ID),
     ..Shape::plain("PrincipalOrgID", Kind::String)
 };
+pub(crate) static PROVISIONED_CONCURRENCY_CONFIG_LIST: Shape = Shape::plain(
+    "ProvisionedConcurrencyConfigList",
+    Kind::List(&List {
+        member: &PROVISIONED_CONCURRENCY_CONFIG_LIST_ITEM,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+pub(crate) static PROVISIONED_CONCURRENCY_CONFIG_LIST_ITEM: Shape = Shape::plain(
+    "ProvisionedConcurrencyConfigListItem",
+    Kind::Structure(&Structure::of(&[
+        Member::body("FunctionArn", &FUNCTION_ARN),
+        Member::body("RequestedProvisionedConcurrentExecutions", &POSITIVE_INTEGER),
+        Member::body("AvailableProvisionedConcurrentExecutions", &NON_NEGATIVE_INTEGER),
+        Member::body("AllocatedProvisionedConcurrentExecutions", &NON_NEGATIVE_INTEGER),
+        Member::body("Status", &PROVISIONED_CONCURRENCY_STATUS_ENUM),
+        Member::body("StatusReason", &STRING),
+        Member::body("LastModified", &TIMESTAMP),
+    ])),
+);
+pub(crate) static PROVISIONED_CONCURRENCY_CONFIG_NOT_FOUND_EXCEPTION: Shape = Shape::plain(
+    "ProvisionedConcurrencyConfigNotFoundException",
+    Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("message", &STRING)])),
+);
+pub(crate) static PROVISIONED_CONCURRENCY_STATUS_ENUM: Shape =
+    Shape::plain("ProvisionedConcurrencyStatusEnum", Kind::Enum(&["IN_PROGRESS", "READY", "FAILED"]));
 pub(crate) static PROVISIONED_POLLER_CONFIG: Shape = Shape::plain(
     "ProvisionedPollerConfig",
     Kind::Structure(&Structure::of(&[
@@ -1663,6 +2162,67 @@ pub(crate) static PUT_FUNCTION_CODE_SIGNING_CONFIG_RESPONSE: Shape = Shape::plai
         Member { required: true, ..Member::body("FunctionName", &FUNCTION_NAME) },
     ])),
 );
+pub(crate) static PUT_FUNCTION_CONCURRENCY_REQUEST: Shape = Shape::plain(
+    "PutFunctionConcurrencyRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("FunctionName", &FUNCTION_NAME) },
+        Member {
+            required: true,
+            ..Member::body("ReservedConcurrentExecutions", &RESERVED_CONCURRENT_EXECUTIONS)
+        },
+    ])),
+);
+pub(crate) static PUT_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: Shape = Shape::plain(
+    "PutFunctionEventInvokeConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+        },
+        Member {
+            place: Place::Query,
+            ..Member::body("Qualifier", &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER)
+        },
+        Member::body("MaximumRetryAttempts", &MAXIMUM_RETRY_ATTEMPTS),
+        Member::body("MaximumEventAgeInSeconds", &MAXIMUM_EVENT_AGE_IN_SECONDS),
+        Member::body("DestinationConfig", &DESTINATION_CONFIG),
+    ])),
+);
+pub(crate) static PUT_FUNCTION_RECURSION_CONFIG_REQUEST: Shape = Shape::plain(
+    "PutFunctionRecursionConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &UNQUALIFIED_FUNCTION_NAME)
+        },
+        Member { required: true, ..Member::body("RecursiveLoop", &RECURSIVE_LOOP) },
+    ])),
+);
+pub(crate) static PUT_FUNCTION_RECURSION_CONFIG_RESPONSE: Shape = Shape::plain(
+    "PutFunctionRecursionConfigResponse",
+    Kind::Structure(&Structure::of(&[Member::body("RecursiveLoop", &RECURSIVE_LOOP)])),
+);
+pub(crate) static PUT_PROVISIONED_CONCURRENCY_CONFIG_REQUEST: Shape = Shape::plain(
+    "PutProvisionedConcurrencyConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("FunctionName", &FUNCTION_NAME) },
+        Member { required: true, place: Place::Query, ..Member::body("Qualifier", &QUALIFIER) },
+        Member { required: true, ..Member::body("ProvisionedConcurrentExecutions", &POSITIVE_INTEGER) },
+    ])),
+);
+pub(crate) static PUT_PROVISIONED_CONCURRENCY_CONFIG_RESPONSE: Shape = Shape::plain(
+    "PutProvisionedConcurrencyConfigResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("RequestedProvisionedConcurrentExecutions", &POSITIVE_INTEGER),
+        Member::body("AllocatedProvisionedConcurrentExecutions", &NON_NEGATIVE_INTEGER),
+        Member::body("AvailableProvisionedConcurrentExecutions", &NON_NEGATIVE_INTEGER),
+        Member::body("Status", &PROVISIONED_CONCURRENCY_STATUS_ENUM),
+        Member::body("StatusReason", &STRING),
+        Member::body("LastModified", &TIMESTAMP),
+    ])),
+);
 pub(crate) static PUT_RESOURCE_POLICY_REQUEST: Shape = Shape::plain(
     "PutResourcePolicyRequest",
     Kind::Structure(&Structure::of(&[
@@ -1702,6 +2262,13 @@ pub(crate) static PUT_RUNTIME_MANAGEMENT_CONFIG_RESPONSE: Shape = Shape::plain(
         Member::body("RuntimeVersionArn", &RUNTIME_VERSION_ARN),
     ])),
 );
+static REGEX_OF_QUALIFIER: Pattern = Pattern::new("(|[a-zA-Z0-9$_-]+)");
+pub(crate) static QUALIFIER: Shape = Shape {
+    min: Some(1),
+    max: Some(128),
+    pattern: Some(&REGEX_OF_QUALIFIER),
+    ..Shape::plain("Qualifier", Kind::String)
+};
 static REGEX_OF_QUEUE: Pattern = Pattern::new("[\\s\\S]*");
 pub(crate) static QUEUE: Shape = Shape {
     min: Some(1),
@@ -1727,6 +2294,7 @@ pub(crate) static RECURSIVE_INVOCATION_EXCEPTION: Shape = Shape::plain(
     "RecursiveInvocationException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("Message", &STRING)])),
 );
+pub(crate) static RECURSIVE_LOOP: Shape = Shape::plain("RecursiveLoop", Kind::Enum(&["Allow", "Terminate"]));
 pub(crate) static REMOVE_PERMISSION_REQUEST: Shape = Shape::plain(
     "RemovePermissionRequest",
     Kind::Structure(&Structure::of(&[
@@ -1787,6 +2355,8 @@ pub(crate) static RESOURCE_POLICY: Shape = Shape {
     pattern: Some(&REGEX_OF_RESOURCE_POLICY),
     ..Shape::plain("ResourcePolicy", Kind::String)
 };
+pub(crate) static RESPONSE_STREAMING_INVOCATION_TYPE: Shape =
+    Shape::plain("ResponseStreamingInvocationType", Kind::Enum(&["RequestResponse", "DryRun"]));
 pub(crate) static RETENTION_PERIOD_IN_DAYS: Shape =
     Shape { min: Some(1), max: Some(90), ..Shape::plain("RetentionPeriodInDays", Kind::Integer) };
 static REGEX_OF_REVISION_ID: Pattern =
@@ -2294,6 +2864,15 @@ pub(crate) static URI: Shape =
     Shape { min: Some(1), max: Some(200), pattern: Some(&REGEX_OF_URI), ..Shape::plain("URI", Kind::String) };
 pub(crate) static UUID_STRING: Shape =
     Shape { min: Some(36), max: Some(36), ..Shape::plain("UUIDString", Kind::String) };
+static REGEX_OF_UNQUALIFIED_FUNCTION_NAME: Pattern = Pattern::new(
+    "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)",
+);
+pub(crate) static UNQUALIFIED_FUNCTION_NAME: Shape = Shape {
+    min: Some(1),
+    max: Some(140),
+    pattern: Some(&REGEX_OF_UNQUALIFIED_FUNCTION_NAME),
+    ..Shape::plain("UnqualifiedFunctionName", Kind::String)
+};
 pub(crate) static UNRESERVED_CONCURRENT_EXECUTIONS: Shape =
     Shape { min: Some(0), ..Shape::plain("UnreservedConcurrentExecutions", Kind::Integer) };
 pub(crate) static UNSUPPORTED_MEDIA_TYPE_EXCEPTION: Shape = Shape::plain(
@@ -2414,6 +2993,49 @@ pub(crate) static UPDATE_FUNCTION_CONFIGURATION_REQUEST: Shape = Shape::plain(
         Member::body("DurableConfig", &DURABLE_CONFIG),
         Member::body("RuntimeConfig", &FUNCTION_RUNTIME_CONFIG),
         Member::body("AcceleratorConfig", &ACCELERATOR_CONFIG),
+    ])),
+);
+pub(crate) static UPDATE_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: Shape = Shape::plain(
+    "UpdateFunctionEventInvokeConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+        },
+        Member {
+            place: Place::Query,
+            ..Member::body("Qualifier", &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER)
+        },
+        Member::body("MaximumRetryAttempts", &MAXIMUM_RETRY_ATTEMPTS),
+        Member::body("MaximumEventAgeInSeconds", &MAXIMUM_EVENT_AGE_IN_SECONDS),
+        Member::body("DestinationConfig", &DESTINATION_CONFIG),
+    ])),
+);
+pub(crate) static UPDATE_FUNCTION_URL_CONFIG_REQUEST: Shape = Shape::plain(
+    "UpdateFunctionUrlConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &FUNCTION_URL_FUNCTION_NAME)
+        },
+        Member { place: Place::Query, ..Member::body("Qualifier", &FUNCTION_URL_QUALIFIER) },
+        Member::body("AuthType", &FUNCTION_URL_AUTH_TYPE),
+        Member::body("Cors", &CORS),
+        Member::body("InvokeMode", &INVOKE_MODE),
+    ])),
+);
+pub(crate) static UPDATE_FUNCTION_URL_CONFIG_RESPONSE: Shape = Shape::plain(
+    "UpdateFunctionUrlConfigResponse",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("FunctionUrl", &FUNCTION_URL) },
+        Member { required: true, ..Member::body("FunctionArn", &FUNCTION_ARN) },
+        Member { required: true, ..Member::body("AuthType", &FUNCTION_URL_AUTH_TYPE) },
+        Member::body("Cors", &CORS),
+        Member { required: true, ..Member::body("CreationTime", &TIMESTAMP) },
+        Member { required: true, ..Member::body("LastModifiedTime", &TIMESTAMP) },
+        Member::body("InvokeMode", &INVOKE_MODE),
     ])),
 );
 pub(crate) static UPDATE_RUNTIME_ON: Shape =

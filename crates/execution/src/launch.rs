@@ -6,6 +6,7 @@ use env::Timestamp;
 use sandbox::{COMPANIONS_MAX, Companions, Exit, Spec};
 
 use crate::dates::utc;
+use crate::environment::Phase;
 use crate::extensions;
 use crate::invocation::Failure;
 use crate::output::LogStream;
@@ -62,13 +63,13 @@ pub(crate) fn external_extensions(version: &Version) -> Result<Vec<String>, Fail
 pub(crate) fn spec(
     options: &Options,
     version: &Version,
-    id: &str,
+    (id, phase): (&str, Phase),
     log_stream: &str,
     extensions: &[String],
     access: &Access,
 ) -> Spec {
     let mut launch = version.interpreter.launch(version);
-    let env = variables(version, log_stream, access);
+    let env = variables(version, log_stream, access, phase.initialization_type());
     if let Some(wrapper) = wrapper(version) {
         launch.arguments.insert(0, launch.program.to_string_lossy().into_owned());
         launch.program = wrapper.into();

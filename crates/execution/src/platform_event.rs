@@ -115,14 +115,15 @@ impl PlatformEvent<'_> {
             // An INIT that is repeated within an invocation has no line of its own.
             Self::InitStart { phase: Phase::Invoke, .. }
             | Self::InitRuntimeDone { .. }
-            | Self::InitReport { failure: None, .. }
+            | Self::InitReport { phase: Phase::Init | Phase::Invoke, failure: None, .. }
             | Self::RuntimeDone { .. } => Vec::new(),
             Self::InitStart { version, .. } => vec![report::init_start(version)],
             Self::RestoreStart { version, .. } => vec![report::restore_start(version)],
             Self::RestoreReport { duration, failure } => vec![report::restore_report(*duration, *failure)],
             Self::NoSnapshot { reason } => vec![report::no_snapshot(reason)],
-            Self::InitReport { phase, duration, failure: Some(failure), .. } => {
-                vec![report::init_report(*duration, phase.name(), failure)]
+            // Of one that ran ahead of all invocations, no REPORT tells.
+            Self::InitReport { phase, duration, failure, .. } => {
+                vec![report::init_report(*duration, phase.name(), *failure)]
             }
             Self::Start { request_id, version, .. } => vec![report::start(request_id, version)],
             Self::Report(report) => vec![report::end(report.request_id), report::report(report)],
@@ -147,7 +148,7 @@ impl PlatformEvent<'_> {
         match self {
             Self::InitStart { version, phase, instance } => init_start(version, *phase, instance),
             Self::InitRuntimeDone { version, phase, failure } => with_outcome(
-                json!({ "initializationType": version.initialization_type(), "phase": phase.name() }),
+                json!({ "initializationType": initialization_type(version, *phase), "phase": phase.name() }),
                 *failure,
                 json!({}),
             ),
@@ -157,7 +158,7 @@ impl PlatformEvent<'_> {
             }
             Self::NoSnapshot { reason } => json!({ "reason": reason }),
             Self::InitReport { version, phase, duration, failure } => with_outcome(
-                json!({ "initializationType": version.initialization_type(), "phase": phase.name() }),
+                json!({ "initializationType": initialization_type(version, *phase), "phase": phase.name() }),
                 *failure,
                 json!({ "metrics": { "durationMs": rounded(*duration) } }),
             ),
@@ -190,9 +191,14 @@ impl PlatformEvent<'_> {
     }
 }
 
+/// AWS's word for how an environment came to be.
+fn initialization_type(version: &Version, phase: Phase) -> &'static str {
+    if version.snap_start { "snap-start" } else { phase.initialization_type() }
+}
+
 fn init_start(version: &Version, phase: Phase, instance: &str) -> Json {
     let mut record = json!({
-        "initializationType": version.initialization_type(),
+        "initializationType": initialization_type(version, phase),
         "phase": phase.name(),
     });
     if let (Json::Object(record), Json::Object(rest)) = (&mut record, instance_of(version, instance)) {

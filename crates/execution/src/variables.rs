@@ -70,7 +70,12 @@ const HIDDEN_FROM_EXTENSIONS: [&str; 5] = [
 pub(crate) const EXEC_WRAPPER: &str = "AWS_LAMBDA_EXEC_WRAPPER";
 
 /// Every other variable. Later entries of the user's win over ours where AWS lets them.
-pub(crate) fn variables(version: &Version, log_stream: &str, access: &Access) -> Vec<(String, String)> {
+pub(crate) fn variables(
+    version: &Version,
+    log_stream: &str,
+    access: &Access,
+    initialization_type: &str,
+) -> Vec<(String, String)> {
     let mut variables = [
         ("_HANDLER", version.handler.as_str()),
         ("AWS_REGION", &version.region),
@@ -99,7 +104,7 @@ pub(crate) fn variables(version: &Version, log_stream: &str, access: &Access) ->
     .to_vec();
     let by_start = match access {
         Access::Keys(credentials) => vec![
-            ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
+            ("AWS_LAMBDA_INITIALIZATION_TYPE", initialization_type),
             ("AWS_LAMBDA_LOG_GROUP_NAME", version.log_group.as_str()),
             ("AWS_LAMBDA_LOG_STREAM_NAME", log_stream),
             ("AWS_ACCESS_KEY_ID", &credentials.access_key_id),

@@ -44,11 +44,6 @@ pub struct Version {
 }
 
 impl Version {
-    /// AWS's word for how its environments come to be.
-    pub(crate) const fn initialization_type(&self) -> &'static str {
-        if self.snap_start { "snap-start" } else { "on-demand" }
-    }
-
     /// What tells this version's environments from all others.
     pub(crate) fn key(&self) -> VersionKey {
         VersionKey {

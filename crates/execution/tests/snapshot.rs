@@ -68,7 +68,7 @@ async fn a_restore_reports_itself() {
         kit.records.messages(),
         [
             format!("INIT_START {running}").as_str(),
-            "INIT_REPORT Init Duration: 1110.10 ms\tPhase: init",
+            "INIT_REPORT Init Duration: 1110.10 ms\tPhase: init\tStatus: success",
             format!("RESTORE_START {running}").as_str(),
             "RESTORE_REPORT Restore Duration: 7.06 ms",
             "START RequestId: one Version: 1",

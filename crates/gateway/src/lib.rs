@@ -4,6 +4,7 @@ mod body;
 mod listener;
 mod pipeline;
 mod route;
+mod visit;
 
 use std::sync::Arc;
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use execution::Rates;
 use sandbox_namespace::{Outbound, Subnet};
 use serde::Deserialize;
 
@@ -56,6 +57,12 @@ pub struct Flags {
     /// Invocations that may run at once in an account and region [default: 1000]
     #[arg(long, env = "LAMBENT_CONCURRENCY", value_name = "COUNT")]
     concurrency: Option<usize>,
+    /// Execution environments that one function may gain in ten seconds [default: 1000]
+    #[arg(long, env = "LAMBENT_SCALING_RATE", value_name = "COUNT")]
+    scaling_rate: Option<u32>,
+    /// Invocations of a function a second, for each unit of its concurrency; 0 is no bound [default: 10]
+    #[arg(long, env = "LAMBENT_REQUEST_RATE", value_name = "COUNT")]
+    request_rate: Option<u32>,
     /// Execution environments that may exist at once [default: 1000]
     #[arg(long, env = "LAMBENT_ENVIRONMENTS", value_name = "COUNT")]
     environments: Option<usize>,
@@ -105,6 +112,7 @@ pub struct Settings {
     pub outbound: Outbound,
     pub collector: Option<Collector>,
     pub concurrency: usize,
+    pub rates: Rates,
     pub environments: usize,
     pub keep_alive: Duration,
 }
@@ -141,6 +149,13 @@ impl Settings {
         if environments == 0 {
             return Err(Error::Said("--environments 0 would run nothing; give at least 1".to_owned()));
         }
+        let rates = Rates::default();
+        let scaling_per_10_s = flags.scaling_rate.or(file.scaling_rate).unwrap_or(rates.scaling_per_10_s);
+        if scaling_per_10_s == 0 {
+            return Err(Error::Said("--scaling-rate 0 would start nothing; give at least 1".to_owned()));
+        }
+        let requests_per_unit = flags.request_rate.or(file.request_rate).or(rates.requests_per_unit);
+        let rates = Rates { scaling_per_10_s, requests_per_unit: requests_per_unit.filter(|rate| *rate > 0) };
         Ok(Self {
             listen,
             auth,
@@ -154,6 +169,7 @@ impl Settings {
                 .transpose()
                 .map_err(|error| Error::Said(format!("--otlp {error}")))?,
             concurrency: flags.concurrency.or(file.concurrency).unwrap_or(1000),
+            rates,
             environments,
             keep_alive: Duration::from_secs(flags.keep_alive.or(file.keep_alive).unwrap_or(600)),
             data,

@@ -84,6 +84,7 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
         env: env.clone(),
         shipment,
         event_sources: Arc::new(svc_lambda::NoEventSources),
+        port: address.port(),
     };
     let platform = Platform::new(kv, env.clone(), services::all(lambda, settings.collector.clone()));
     let mode = if settings.auth == Auth::Open { Mode::Open } else { Mode::Signed };
@@ -134,8 +135,10 @@ fn options(
         freeze_after: FREEZE_AFTER,
         keep_alive: settings.keep_alive,
         concurrency_max: settings.concurrency,
+        rates: settings.rates,
         starting_max: 2 * cores,
         environments_max: settings.environments,
+        streaming: execution::Streaming::default(),
     }
 }
 

@@ -4,10 +4,14 @@
 
 mod caller;
 mod ctx;
+mod delivery;
 mod platform;
 mod register;
+mod site;
 
 pub use caller::{Caller, Principal};
 pub use ctx::Ctx;
+pub use delivery::{Attribute, BusEvent, Delivery, Sender, TargetArn, Undelivered};
 pub use platform::Platform;
 pub use register::Service;
+pub use site::{Site, Visit};

@@ -64,6 +64,9 @@ pub(crate) struct Settings {
     pub snap_start: bool,
     #[serde(default)]
     pub log_format: logging::Format,
+    /// Where events go that the function failed: a queue or a topic.
+    #[serde(default)]
+    pub dead_letter_arn: Option<String>,
 }
 
 /// A package in the blob store.

@@ -74,6 +74,7 @@ async fn try_settle(cx: &Ctx, key: &FunctionKey) -> Result<(), kv::Error> {
         .await?;
     if let Some(Function { arn, revision_id, settling_versions, .. }) = settled {
         cx.state.versions.forget(key);
+        cx.state.provisioned.insert(key.clone());
         cx.state.pools.retire(&arn, Some(LATEST), Some(&revision_id));
         for number in settling_versions {
             // Running a function's INIT takes long; others are not to wait for it.

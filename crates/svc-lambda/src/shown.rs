@@ -163,6 +163,10 @@ impl<'a> Shown<'a> {
                 .variables
                 .clone()
                 .map(|variables| api::EnvironmentResponse { variables: Some(variables), error: None }),
+            dead_letter_config: settings
+                .dead_letter_arn
+                .clone()
+                .map(|arn| api::DeadLetterConfig { target_arn: Some(arn) }),
             tracing_config: Some(api::TracingConfigResponse { mode: Some(api::TracingMode::PassThrough) }),
             revision_id: Some(self.revision_id.to_owned()),
             package_type: Some(api::PackageType::Zip),

@@ -89,7 +89,7 @@ async fn try_take(cx: &Ctx, key: &FunctionKey, number: u64) -> Result<()> {
     let prepared = match versions::of_published(cx, &function, &published).await {
         Ok(version) => match prepare(&cx.state.pools, &version).await {
             // The next start of the platform finds the version unsettled.
-            Err(_) if cx.state.pools.are_shut_down() => return Ok(()),
+            Err(_) if cx.state.pools.is_closing() => return Ok(()),
             prepared => prepared.map_err(|failure| failed(&failure)),
         },
         Err(error) => Err(SnapshotFailure {
@@ -134,7 +134,7 @@ async fn prepare(pools: &Pools, version: &Arc<Version>) -> Result<Prepared, Fail
     loop {
         match pools.prepare(version).await {
             // Ours, such as a spawner that was killed: not to be held against the function at once.
-            Err(Failure::Sandbox(cause)) if attempts < ATTEMPTS_MAX && !pools.are_shut_down() => {
+            Err(Failure::Sandbox(cause)) if attempts < ATTEMPTS_MAX && !pools.is_closing() => {
                 tracing::warn!(cause, function = version.function_name, "take a snapshot; trying again");
                 attempts += 1;
             }
@@ -152,9 +152,12 @@ fn failed(failure: &Failure) -> SnapshotFailure {
         Failure::Extension { .. } => "FunctionError.ExtensionInitError",
         Failure::NoBootstrap => "FunctionError.InvalidEntryPoint",
         Failure::Sandbox(_) => "InternalError",
-        Failure::Reported { .. } | Failure::Exited(_) | Failure::ResponseTooLarge | Failure::Restore(_) => {
-            "FunctionError.RuntimeInitError"
-        }
+        Failure::Reported { .. }
+        | Failure::Exited(_)
+        | Failure::ResponseTooLarge
+        | Failure::StreamTooLarge { .. }
+        | Failure::Truncated
+        | Failure::Restore(_) => "FunctionError.RuntimeInitError",
     };
     let reason = format!("Function initialization failed with {}.", failure.error_type());
     SnapshotFailure { code: code.to_owned(), reason }

@@ -9,6 +9,7 @@ use env::Env;
 use execution::Version;
 
 use crate::Ctx;
+use crate::concurrency;
 use crate::function::{Function, Settings};
 use crate::keys::{FUNCTIONS, FunctionKey};
 use crate::name::{FunctionName, LATEST};
@@ -41,6 +42,11 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    /// The version, or the one that most invocations of an alias run.
+    pub(crate) fn version(&self) -> &Arc<Version> {
+        &self.version
+    }
+
     /// The version that this invocation runs, by the alias' weights.
     pub(crate) fn pick(&self, env: &Env) -> &Arc<Version> {
         let Some((additional, weight)) = &self.additional else { return &self.version };
@@ -85,6 +91,8 @@ impl Versions {
         if let Some(target) = known {
             return Ok(target);
         }
+        // Before anything runs, what other functions have reserved is known.
+        concurrency::load(cx).await?;
         let seen = self.changes.load(Ordering::Acquire);
         let found = find_qualified(cx, name).await?;
         let target = Arc::new(target(cx, name, &found).await?);

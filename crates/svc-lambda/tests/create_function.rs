@@ -214,10 +214,6 @@ async fn what_is_not_honoured_is_refused_by_name() {
     let arn = "arn:aws:lambda:us-east-1:000000000000";
     for (name, more) in [
         ("VpcConfig", json!({ "VpcConfig": { "SubnetIds": ["subnet-1"] } })),
-        (
-            "DeadLetterConfig",
-            json!({ "DeadLetterConfig": { "TargetArn": "arn:aws:sqs:us-east-1:000000000000:q" } }),
-        ),
         ("KMSKeyArn", json!({ "KMSKeyArn": "arn:aws:kms:us-east-1:000000000000:key/k" })),
         ("TracingConfig Active", json!({ "TracingConfig": { "Mode": "Active" } })),
         ("Layers", json!({ "Layers": [format!("{arn}:layer:l:1")] })),

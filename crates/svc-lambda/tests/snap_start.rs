@@ -46,6 +46,10 @@ async fn a_version_is_active_once_its_snapshot_is_taken() {
     lambda.sandboxes.let_start(1);
     lambda.invoke("f:1", "1").await.is(200, "1");
     assert_eq!(lambda.sandboxes.asked(), 2);
+    let path = "/2019-09-30/functions/f/provisioned-concurrency?Qualifier=1";
+    let body = json!({ "ProvisionedConcurrentExecutions": 1 });
+    let message = "Provisioned Concurrency is not supported for functions enabled with SnapStart.";
+    lambda.call("PUT", path, &body).await.refuses(400, "InvalidParameterValueException", message);
 }
 
 #[tokio::test]

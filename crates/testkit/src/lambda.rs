@@ -46,28 +46,31 @@ impl Lambda {
     }
 
     /// With other options of the pools.
-    ///
-    /// # Panics
-    /// When there is no temporary folder.
     pub async fn with(change: impl FnOnce(Options) -> Options) -> Self {
-        Self::of(change, vec![python()], Arc::new(NoEventSources)).await
+        Self::beside(change, Vec::new()).await
+    }
+
+    /// With other services beside.
+    pub async fn beside(change: impl FnOnce(Options) -> Options, others: Vec<service::Service>) -> Self {
+        Self::of(change, vec![python()], Arc::new(NoEventSources), others).await
     }
 
     /// With somebody who polls event sources.
     pub async fn with_sources(sources: Arc<dyn EventSources>) -> Self {
-        Self::of(|options| options, vec![python()], sources).await
+        Self::of(|options| options, vec![python()], sources, Vec::new()).await
     }
 
     /// On a host with these releases of Python.
     pub async fn with_pythons(releases: &[(u32, u32)]) -> Self {
         let pythons = releases.iter().map(|release| Hosted { release: *release, ..python() }).collect();
-        Self::of(|options| options, pythons, Arc::new(NoEventSources)).await
+        Self::of(|options| options, pythons, Arc::new(NoEventSources), Vec::new()).await
     }
 
     async fn of(
         change: impl FnOnce(Options) -> Options,
         interpreters: Vec<Hosted>,
         event_sources: Arc<dyn EventSources>,
+        others: Vec<service::Service>,
     ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let trees = folder.path().join("trees");
@@ -91,8 +94,11 @@ impl Lambda {
             env: ground.env.clone(),
             shipment,
             event_sources,
+            port: 4566,
         });
-        let wire = ground.serve(vec![lambda, svc_logs::service()]);
+        let mut services = vec![lambda, svc_logs::service()];
+        services.extend(others);
+        let wire = ground.serve(services);
         wire.start_jobs();
         Self { wire, sandboxes, pools, shipper, packages, folder }
     }

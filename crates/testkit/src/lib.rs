@@ -8,11 +8,13 @@ mod http1;
 mod lambda;
 mod layer;
 mod logs;
+mod mailbox;
 mod package;
 mod pools;
 mod runtime;
 mod scripted;
 mod sources;
+mod streaming;
 mod wire;
 
 use std::future::Future;
@@ -22,11 +24,13 @@ pub use http1::{Connection, Reply};
 pub use lambda::Lambda;
 pub use layer::Layer;
 pub use logs::Logs;
+pub use mailbox::Mailbox;
 pub use package::{package, package_of};
 pub use pools::{Records, invocation, options, version};
 pub use runtime::{Runtime, Work};
 pub use scripted::{Event, Scripted};
 pub use sources::Sources;
+pub use streaming::Answering;
 pub use wire::{Answer, EPOCH_MS, Ground, Wire, request};
 
 /// Waits for what must come without anybody moving the clock. That nothing comes is a failure, not a hang.

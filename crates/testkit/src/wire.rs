@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex};
 
 use aws_auth::{Authenticator, DEFAULT_ACCOUNT, DEFAULT_REGION, Mode, NoKeys, SessionKeys};
-use aws_wire::Request;
+use aws_wire::{Request, Response};
 use bytes::Bytes;
 use env::{Env, ManualClock, Timestamp};
 use gateway::Gateway;
@@ -73,8 +73,14 @@ impl Wire {
     }
 
     pub async fn send(&self, request: Request) -> Answer {
-        let response = soon("an answer", self.gateway.answer(request)).await;
-        Answer { status: response.status, headers: response.headers, body: response.body }
+        let response = self.open(request).await;
+        let body = soon("a whole answer", response.body.collect()).await.expect("it does not break off");
+        Answer { status: response.status, headers: response.headers, body }
+    }
+
+    /// As [`Wire::send`], but the body may still be on its way.
+    pub async fn open(&self, request: Request) -> Response {
+        soon("an answer", self.gateway.answer(request)).await
     }
 
     /// An operation of a service that speaks awsJson.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sandbox::Template;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 
 use super::origin::{Kind, Origin, access};
 use super::{Environment, InitFailure, Initialising, Phase};
@@ -16,6 +16,7 @@ use crate::output::Output;
 use crate::platform_event::PlatformEvent;
 use crate::pool::Options;
 use crate::report;
+use crate::starts::Room;
 use crate::state::{Event, Refusal};
 use crate::version::Version;
 
@@ -58,14 +59,14 @@ impl Environment {
     pub(crate) async fn snapshot(
         (options, alarms): (&Options, &Arc<Alarms>),
         version: &Arc<Version>,
-        permit: OwnedSemaphorePermit,
+        room: Room,
     ) -> Result<Snapshot, InitFailure> {
         if !external_extensions(version)?.is_empty() {
             return Ok(Snapshot::Impossible("it has extensions beside it".to_owned()));
         }
         let budget = SNAPSHOT_INIT_TIMEOUT.max(version.timeout);
         let parts = (options, alarms);
-        let this = Self::init(parts, version, permit, Kind::Template, Phase::Init, budget).await?;
+        let this = Self::init(parts, version, room, Kind::Template, Phase::Init, budget).await?;
         let took = this.init.lock().expect("no panic while held").take().unwrap_or_default();
         let restoring = this.runtime().restoring.take();
         let fork = move || {
@@ -77,7 +78,7 @@ impl Environment {
         let mut output = this.output();
         output.drain();
         output.flush();
-        output.say(report::init_report_of_snapshot(took));
+        output.say(report::init_report(took, Phase::Init.name(), None));
         match taken {
             Ok(template) => {
                 drop(output);
@@ -109,13 +110,14 @@ impl Environment {
         (options, alarms): (&Options, &Arc<Alarms>),
         (snapshot, taken): (&Arc<Snapshot>, &Taken),
         version: &Arc<Version>,
-        permit: OwnedSemaphorePermit,
+        room: Room,
     ) -> Result<Arc<Self>, InitFailure> {
         let env = &options.env;
         let id = env.uuid().simple().to_string();
         let stream = log_stream(version, env.now(), &id);
         let token = taken.environment.container_token();
-        let spec = spec(options, version, &id, &stream.name, &[], &access(options, version, token));
+        let spec =
+            spec(options, version, (&id, Phase::Init), &stream.name, &[], &access(options, version, token));
         let output = Output::new(stream, version.logging, Arc::clone(&options.sink), env.clone());
         let output = Arc::new(Mutex::new(output));
         let failed = |failure| InitFailure { failure, output: Some(Arc::clone(&output)) };
@@ -131,7 +133,7 @@ impl Environment {
             snapshot: Some(Arc::clone(snapshot)),
         };
         let (this, Initialising { ready, exit, .. }) =
-            Self::assemble((options, alarms), version, permit, &output, origin, started).map_err(failed)?;
+            Self::assemble((options, alarms), version, room, &output, origin, started).map_err(failed)?;
         this.output().tell(&PlatformEvent::RestoreStart { version, instance: &this.id });
         this.watch_exit(exit);
         let outcome = tokio::select! {

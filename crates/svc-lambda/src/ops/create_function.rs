@@ -32,6 +32,7 @@ pub(crate) async fn create_function(cx: Ctx, input: CreateFunctionInput) -> Resu
     let log_format = logging::Format::default().with(input.logging_config.as_ref())?;
     let log_group = input.logging_config.and_then(|logging| logging.log_group);
     let snap_start = snap_start::wanted(input.snap_start.as_ref()).unwrap_or(false);
+    let dead_letter_arn = settings::dead_letter_arn(&cx, input.dead_letter_config.as_ref()).await?;
     let exists = || errors::resource_conflict_exception(format!("Function already exist: {}", name.name));
     let key = name.key();
     // Before the package is unpacked: a deploy script that runs twice should learn so at once.
@@ -61,6 +62,7 @@ pub(crate) async fn create_function(cx: Ctx, input: CreateFunctionInput) -> Resu
             log_group: log_group.unwrap_or_else(|| format!("/aws/lambda/{}", name.name)),
             snap_start,
             log_format,
+            dead_letter_arn: dead_letter_arn.flatten(),
         },
         live: None,
         state: State::Pending,
@@ -120,7 +122,6 @@ fn check_name(name: &FunctionName) -> Result<()> {
 fn check_honoured(input: &CreateFunctionInput) -> Result<()> {
     Unhonoured {
         vpc: input.vpc_config.as_ref(),
-        dead_letter: input.dead_letter_config.as_ref(),
         kms_key_arn: input.kms_key_arn.as_deref(),
         tracing: input.tracing_config.as_ref(),
         layers: input.layers.as_deref(),

@@ -1,15 +1,20 @@
-//! `GetFunction`: configuration, tags, and where the code can be had.
+//! `GetFunction`: configuration, tags, reserved concurrency, and where the code can be had.
 
-use api_lambda::{FunctionCodeLocation, FunctionCodeLocationError, GetFunctionInput, GetFunctionOutput};
+use api_lambda::{
+    Concurrency, FunctionCodeLocation, FunctionCodeLocationError, GetFunctionInput, GetFunctionOutput,
+};
 use aws_wire::Result;
 
 use crate::Ctx;
+use crate::keys::RESERVED;
 use crate::policy;
-use crate::published::find_qualified;
+use crate::published::lookup;
 
 pub(crate) async fn get_function(cx: Ctx, input: GetFunctionInput) -> Result<GetFunctionOutput> {
     let name = policy::named(&cx, "GetFunction", &input.function_name, input.qualifier.as_deref()).await?;
-    let found = find_qualified(&cx, &name).await?;
+    let snapshot = cx.kv.snapshot().await?;
+    let found = lookup(&snapshot, &name)?;
+    let reserved = RESERVED.get(&snapshot, &name.key())?;
     Ok(GetFunctionOutput {
         configuration: Some(found.shown().configuration(&name, &cx.state.runtimes)),
         code: Some(FunctionCodeLocation {
@@ -22,6 +27,9 @@ pub(crate) async fn get_function(cx: Ctx, input: GetFunctionInput) -> Result<Get
             ..FunctionCodeLocation::default()
         }),
         tags: Some(found.function.tags).filter(|tags| !tags.is_empty()),
-        ..GetFunctionOutput::default()
+        tags_error: None,
+        concurrency: reserved.map(|reserved| Concurrency {
+            reserved_concurrent_executions: i32::try_from(reserved.concurrent_executions).ok(),
+        }),
     })
 }

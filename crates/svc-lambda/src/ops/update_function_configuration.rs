@@ -23,14 +23,20 @@ pub(crate) async fn update_function_configuration(
     input.runtime.as_deref().map(settings::check_runtime).transpose()?;
     let variables = input.environment.as_ref().and_then(|environment| environment.variables.as_ref());
     variables.map(settings::check_variables).transpose()?;
+    let dead_letter_arn = settings::dead_letter_arn(&cx, input.dead_letter_config.as_ref()).await?;
     let revision_id = input.revision_id.as_deref();
-    update(&cx, &name, revision_id, None, |wanted| apply(wanted, &input)).await
+    update(&cx, &name, revision_id, None, |wanted| {
+        if let Some(arn) = &dead_letter_arn {
+            wanted.dead_letter_arn.clone_from(arn);
+        }
+        apply(wanted, &input)
+    })
+    .await
 }
 
 fn check_honoured(input: &UpdateFunctionConfigurationInput) -> Result<()> {
     Unhonoured {
         vpc: input.vpc_config.as_ref(),
-        dead_letter: input.dead_letter_config.as_ref(),
         kms_key_arn: input.kms_key_arn.as_deref(),
         tracing: input.tracing_config.as_ref(),
         layers: input.layers.as_deref(),
