@@ -355,7 +355,7 @@ mod tests {
     #[test]
     fn a_reserved_share_caps_its_function_and_is_nobody_elses() {
         use ThrottleReason::{
-            ConcurrentInvocationLimitExceeded as Account,
+            ConcurrentInvocationLimitExceeded as Account, NothingReserved,
             ReservedFunctionConcurrentInvocationLimitExceeded as Own,
         };
         let admission = admission(10, fast());
@@ -367,7 +367,7 @@ mod tests {
         assert_eq!((mine.len(), reason), (4, Some(Own)));
         own.reserve(Some(0));
         drop(mine);
-        assert_eq!(on_demand(&own, 1).1, Some(Own));
+        assert_eq!(on_demand(&own, 1).1, Some(NothingReserved));
         assert_eq!(on_demand(&other, 20).0.len(), 4);
         own.reserve(None);
         drop(flood);
