@@ -23,7 +23,8 @@ use crate::alarms::Alarms;
 use crate::dates::iso8601;
 use crate::environment::ending::{Answered, Current, Open};
 pub(crate) use crate::environment::farewell::Reason;
-use crate::environment::origin::{Kind, Origin, access};
+pub(crate) use crate::environment::origin::{InitFailure, Phase};
+use crate::environment::origin::{Initialising, Kind, Origin, access};
 use crate::extensions::{Extensions, Occasion};
 use crate::invocation::{Failure, Invocation, Outcome};
 use crate::launch::{external_extensions, log_stream, spec, start_failure};
@@ -135,14 +136,6 @@ struct Runtime {
     leaving: bool,
 }
 
-/// What somebody waits for during INIT.
-struct Initialising {
-    ready: oneshot::Receiver<Ended>,
-    /// Absent without external extensions.
-    registered: Option<oneshot::Receiver<()>>,
-    exit: Pending<'static, Exit>,
-}
-
 /// What is due for it, and when its alarm goes off.
 #[derive(Default)]
 struct Due {
@@ -161,45 +154,6 @@ enum Doing {
     Resting { since: Duration },
     /// Idle and stopped.
     Frozen { since: Duration },
-}
-
-/// An INIT that did not reach its first `next`.
-pub(crate) struct InitFailure {
-    pub failure: Failure,
-    /// Where the invocation that waited for it writes its lines.
-    pub output: Option<Arc<Mutex<Output>>>,
-}
-
-/// Of a start that was never tried.
-impl From<Failure> for InitFailure {
-    fn from(failure: Failure) -> Self {
-        Self { failure, output: None }
-    }
-}
-
-/// In which phase an INIT runs: before an invocation, again within one, or ahead of all.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Phase {
-    Init,
-    Invoke,
-    Provisioned,
-}
-
-impl Phase {
-    /// As `AWS_LAMBDA_INITIALIZATION_TYPE` says it.
-    pub(crate) const fn initialization_type(self) -> &'static str {
-        match self {
-            Self::Init | Self::Invoke => "on-demand",
-            Self::Provisioned => "provisioned-concurrency",
-        }
-    }
-
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Init | Self::Provisioned => "init",
-            Self::Invoke => "invoke",
-        }
-    }
 }
 
 impl Environment {

@@ -51,8 +51,7 @@ impl Snapshots {
     /// The snapshot of a version, if there is one and nobody takes one.
     fn ready(&self, key: &VersionKey) -> Option<Arc<Snapshot>> {
         let place = Arc::clone(self.of.lock().expect("no panic while held").get(key)?);
-        let snapshot = place.try_lock().ok()?.as_ref().filter(|snapshot| is_good(snapshot)).cloned();
-        snapshot
+        place.try_lock().ok()?.as_ref().filter(|snapshot| is_good(snapshot)).cloned()
     }
 
     /// Ends every template that is not to be kept. Environments restored from it end as they are retired.

@@ -1,8 +1,13 @@
-//! Where an environment comes from: started, made to be copied, or a copy.
+//! Where an environment comes from: started, made to be copied, or a copy; and how its start can fail.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use super::{Phase, Snapshot};
+use sandbox::{Exit, Pending};
+use tokio::sync::oneshot;
+
+use super::{Ended, Snapshot};
+use crate::invocation::Failure;
+use crate::output::Output;
 use crate::pool::Options;
 use crate::variables::Access;
 use crate::version::Version;
@@ -34,6 +39,53 @@ pub(super) struct Origin<'a> {
     /// What keys are asked for with, where they are in no variables.
     pub token: Option<&'a Arc<str>>,
     pub snapshot: Option<Arc<Snapshot>>,
+}
+
+/// An INIT that did not reach its first `next`.
+pub(crate) struct InitFailure {
+    pub failure: Failure,
+    /// Where the invocation that waited for it writes its lines.
+    pub output: Option<Arc<Mutex<Output>>>,
+}
+
+/// Of a start that was never tried.
+impl From<Failure> for InitFailure {
+    fn from(failure: Failure) -> Self {
+        Self { failure, output: None }
+    }
+}
+
+/// In which phase an INIT runs: before an invocation, again within one, or ahead of all.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Init,
+    Invoke,
+    Provisioned,
+}
+
+impl Phase {
+    /// As `AWS_LAMBDA_INITIALIZATION_TYPE` says it.
+    pub(crate) const fn initialization_type(self) -> &'static str {
+        match self {
+            Self::Init | Self::Invoke => "on-demand",
+            Self::Provisioned => "provisioned-concurrency",
+        }
+    }
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Init | Self::Provisioned => "init",
+            Self::Invoke => "invoke",
+        }
+    }
+}
+
+/// What somebody waits for during INIT.
+pub(super) struct Initialising {
+    pub ready: oneshot::Receiver<Ended>,
+    /// Absent without external extensions.
+    pub registered: Option<oneshot::Receiver<()>>,
+    pub exit: Pending<'static, Exit>,
 }
 
 /// How the SDKs in an environment get keys: with `token`, where they are in no variables.

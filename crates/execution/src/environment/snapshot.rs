@@ -6,8 +6,8 @@ use std::time::Duration;
 use sandbox::Template;
 use tokio::sync::oneshot;
 
-use super::origin::{Kind, Origin, access};
-use super::{Environment, InitFailure, Initialising, Phase};
+use super::origin::{Initialising, Kind, Origin, access};
+use super::{Environment, InitFailure, Phase};
 use crate::alarms::Alarms;
 use crate::invocation::{Failure, RestoreFailure};
 use crate::launch::{external_extensions, log_stream, spec};
