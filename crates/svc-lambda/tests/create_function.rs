@@ -222,7 +222,6 @@ async fn what_is_not_honoured_is_refused_by_name() {
                 "LocalMountPath": "/mnt/a",
             }] }),
         ),
-        ("SnapStart", json!({ "SnapStart": { "ApplyOn": "PublishedVersions" } })),
         ("DurableConfig", json!({ "DurableConfig": { "ExecutionTimeout": 60 } })),
         ("PublishTo", json!({ "PublishTo": "LATEST_PUBLISHED" })),
         ("TenancyConfig", json!({ "TenancyConfig": { "TenantIsolationMode": "PER_TENANT" } })),

@@ -43,7 +43,6 @@ async fn refusals_change_nothing() {
     for (name, more) in [
         ("VpcConfig", json!({ "VpcConfig": { "SecurityGroupIds": ["sg-1"] } })),
         ("TracingConfig Active", json!({ "TracingConfig": { "Mode": "Active" } })),
-        ("SnapStart", json!({ "SnapStart": { "ApplyOn": "PublishedVersions" } })),
         ("DurableConfig", json!({ "DurableConfig": { "ExecutionTimeout": 60 } })),
     ] {
         let message =

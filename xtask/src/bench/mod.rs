@@ -5,6 +5,7 @@
 mod events;
 mod http;
 mod provisioned;
+mod snapstart;
 mod stream;
 
 use std::fmt::Write as _;
@@ -78,6 +79,10 @@ pub fn run(root: &Path) -> Result<(), Error> {
         let (cold, bare) = cold_starts(&platform, name, floor)?;
         let floor = (format!("`{}`", floor.join(" ")), bare);
         row(&mut table, &format!("cold start, {name}"), &cold, &floor, cold_goal);
+    }
+    if let Some((restored, plain)) = snapstart::starts(root, &work, &lambent, &platform)? {
+        let floor = ("its plain cold start".to_owned(), plain);
+        row(&mut table, "start from a snapshot, Python that imports boto3", &restored, &floor, 0.15);
     }
     for name in ["hello-python", "hello-node", "rust-bootstrap"] {
         let (first, warm) = provisioned::first_calls(&platform, name)?;
