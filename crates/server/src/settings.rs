@@ -53,6 +53,9 @@ pub struct Flags {
     /// Also sends traces to this OpenTelemetry collector, such as http://127.0.0.1:4318
     #[arg(long, env = "LAMBENT_OTLP", value_name = "URL")]
     otlp: Option<String>,
+    /// DynamoDB's provisioned tables refuse what goes beyond their capacity units
+    #[arg(long, env = "LAMBENT_THROTTLE")]
+    throttle: bool,
     /// Invocations that may run at once in an account and region [default: 1000]
     #[arg(long, env = "LAMBENT_CONCURRENCY", value_name = "COUNT")]
     concurrency: Option<usize>,
@@ -104,6 +107,7 @@ pub struct Settings {
     pub network: Network,
     pub outbound: Outbound,
     pub collector: Option<Collector>,
+    pub throttle: bool,
     pub concurrency: usize,
     pub environments: usize,
     pub keep_alive: Duration,
@@ -153,6 +157,7 @@ impl Settings {
                 .map(|url| Collector::parse(&url))
                 .transpose()
                 .map_err(|error| Error::Said(format!("--otlp {error}")))?,
+            throttle: flags.throttle || file.throttle,
             concurrency: flags.concurrency.or(file.concurrency).unwrap_or(1000),
             environments,
             keep_alive: Duration::from_secs(flags.keep_alive.or(file.keep_alive).unwrap_or(600)),

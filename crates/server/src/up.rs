@@ -85,7 +85,9 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
         shipment,
         event_sources: Arc::new(svc_lambda::NoEventSources),
     };
-    let platform = Platform::new(kv, env.clone(), services::all(lambda, settings.collector.clone()));
+    let dynamodb = svc_dynamodb::Config { throttle: settings.throttle };
+    let platform =
+        Platform::new(kv, env.clone(), services::all(lambda, dynamodb, settings.collector.clone()));
     let mode = if settings.auth == Auth::Open { Mode::Open } else { Mode::Signed };
     let gateway =
         Gateway::new(platform.clone(), Authenticator::new(mode, Arc::new(RootKey(secrets)), sessions));
