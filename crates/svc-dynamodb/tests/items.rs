@@ -37,7 +37,11 @@ async fn a_condition_decides() {
     let item = json!({ "h": { "S": "a" }, "r": { "N": "1" }, "v": { "N": "1" } });
     let put = json!({ "TableName": "t", "Item": item, "ConditionExpression": "attribute_not_exists(h)" });
     dynamo.call("PutItem", put.clone()).await.is(200, "{}");
-    dynamo.call("PutItem", put.clone()).await.refuses(400, "ConditionalCheckFailedException", "The conditional request failed");
+    dynamo.call("PutItem", put.clone()).await.refuses(
+        400,
+        "ConditionalCheckFailedException",
+        "The conditional request failed",
+    );
     let mut told = put;
     told["ReturnValuesOnConditionCheckFailure"] = json!("ALL_OLD");
     let answer = dynamo.call("PutItem", told).await;
@@ -51,7 +55,11 @@ async fn a_condition_decides() {
         "TableName": "t", "Key": { "h": { "S": "a" }, "r": { "N": "1" } },
         "Expected": { "v": { "Exists": true, "Value": { "N": "9" } } },
     });
-    dynamo.call("DeleteItem", delete).await.refuses(400, "ConditionalCheckFailedException", "The conditional request failed");
+    dynamo.call("DeleteItem", delete).await.refuses(
+        400,
+        "ConditionalCheckFailedException",
+        "The conditional request failed",
+    );
 }
 
 #[tokio::test]
@@ -69,7 +77,8 @@ async fn an_update_makes_and_changes() {
     let answer = dynamo.call("UpdateItem", update("SET n = n + :one", "UPDATED_OLD")).await;
     answer.is_json(200, &json!({ "Attributes": { "n": { "N": "1" } } }));
     let answer = dynamo.call("UpdateItem", update("SET x = :one REMOVE n", "ALL_NEW")).await;
-    answer.is_json(200, &json!({ "Attributes": { "h": { "S": "a" }, "r": { "N": "1" }, "x": { "N": "1" } } }));
+    answer
+        .is_json(200, &json!({ "Attributes": { "h": { "S": "a" }, "r": { "N": "1" }, "x": { "N": "1" } } }));
     let answer = dynamo.call("UpdateItem", update("SET h = :one", "NONE")).await;
     answer.refuses(400, "ValidationException", "One or more parameter values were invalid: Cannot update attribute h. This attribute is part of the key");
     let old = json!({
@@ -77,7 +86,10 @@ async fn an_update_makes_and_changes() {
         "AttributeUpdates": { "x": { "Action": "ADD", "Value": { "N": "4" } }, "l": { "Value": { "L": [] } } },
     });
     let answer = dynamo.call("UpdateItem", old).await.ok();
-    assert_eq!((&answer["Attributes"]["x"], &answer["Attributes"]["l"]), (&json!({ "N": "5" }), &json!({ "L": [] })));
+    assert_eq!(
+        (&answer["Attributes"]["x"], &answer["Attributes"]["l"]),
+        (&json!({ "N": "5" }), &json!({ "L": [] }))
+    );
     let only_key = json!({ "TableName": "t", "Key": { "h": { "S": "k" }, "r": { "N": "0" } } });
     dynamo.call("UpdateItem", only_key).await.is(200, "{}");
     assert_eq!(dynamo.rows(602).await, 2);
@@ -107,7 +119,11 @@ async fn bad_input_is_refused_in_awss_words_and_changes_nothing() {
     dynamo.call("GetItem", key.clone()).await.refuses(400, "ValidationException", said);
     dynamo.call("DeleteItem", key).await.refuses(400, "ValidationException", said);
     let other = json!({ "TableName": "nothing", "Key": { "h": { "S": "a" } } });
-    dynamo.call("GetItem", other).await.refuses(400, "ResourceNotFoundException", "Requested resource not found");
+    dynamo.call("GetItem", other).await.refuses(
+        400,
+        "ResourceNotFoundException",
+        "Requested resource not found",
+    );
     let both = json!({
         "TableName": "t", "Item": { "h": { "S": "a" }, "r": { "N": "1" } }, "ConditionExpression": "attribute_exists(h)",
         "Expected": { "h": { "Exists": false } },
@@ -129,9 +145,17 @@ async fn batches_write_and_read() {
     assert_eq!(answer["Responses"]["t"].as_array().unwrap().len(), 25);
     assert_eq!(answer["UnprocessedKeys"], json!({}));
     let twice = json!({ "RequestItems": { "t": { "Keys": [key(1), key(1)] } } });
-    dynamo.call("BatchGetItem", twice).await.refuses(400, "ValidationException", "Provided list of item keys contains duplicates");
+    dynamo.call("BatchGetItem", twice).await.refuses(
+        400,
+        "ValidationException",
+        "Provided list of item keys contains duplicates",
+    );
     let both = json!({ "RequestItems": { "t": [{ "PutRequest": { "Item": key(99) } }, { "DeleteRequest": { "Key": key(99) } }] } });
-    dynamo.call("BatchWriteItem", both).await.refuses(400, "ValidationException", "Provided list of item keys contains duplicates");
+    dynamo.call("BatchWriteItem", both).await.refuses(
+        400,
+        "ValidationException",
+        "Provided list of item keys contains duplicates",
+    );
     let delete = json!({ "RequestItems": { "t": [{ "DeleteRequest": { "Key": key(0) } }, { "DeleteRequest": { "Key": key(77) } }] } });
     dynamo.call("BatchWriteItem", delete).await.ok();
     assert_eq!(dynamo.rows(602).await, 24);

@@ -13,7 +13,8 @@ fn numbers(answer: &Json) -> Vec<i64> {
 async fn filled() -> Dynamo {
     let dynamo = Dynamo::new();
     let mut body = table("t", "h:S", Some("r:N"));
-    let more = [("g", "S"), ("l", "S")].map(|(name, kind)| json!({ "AttributeName": name, "AttributeType": kind }));
+    let more =
+        [("g", "S"), ("l", "S")].map(|(name, kind)| json!({ "AttributeName": name, "AttributeType": kind }));
     body["AttributeDefinitions"].as_array_mut().unwrap().extend(more);
     body["GlobalSecondaryIndexes"] = json!([{
         "IndexName": "by-g", "KeySchema": [{ "AttributeName": "g", "KeyType": "HASH" }, { "AttributeName": "r", "KeyType": "RANGE" }],
@@ -106,12 +107,23 @@ async fn indexes_hold_what_they_project() {
     body["IndexName"] = json!("by-g");
     let answer = dynamo.call("Query", body.clone()).await.ok();
     assert_eq!(numbers(&answer), [-20, -3, -1]);
-    assert_eq!(answer["Items"][0], json!({ "h": { "S": "a" }, "r": { "N": "-20" }, "g": { "S": "minus" }, "x": { "N": "-40" } }));
+    assert_eq!(
+        answer["Items"][0],
+        json!({ "h": { "S": "a" }, "r": { "N": "-20" }, "g": { "S": "minus" }, "x": { "N": "-40" } })
+    );
     body["ConsistentRead"] = json!(true);
-    dynamo.call("Query", body.clone()).await.refuses(400, "ValidationException", "Consistent reads are not supported on global secondary indexes");
+    dynamo.call("Query", body.clone()).await.refuses(
+        400,
+        "ValidationException",
+        "Consistent reads are not supported on global secondary indexes",
+    );
     body["ConsistentRead"] = json!(false);
     body["ProjectionExpression"] = json!("y");
-    dynamo.call("Query", body).await.refuses(400, "ValidationException", "One or more parameter values were invalid: Global secondary index by-g does not project [y]");
+    dynamo.call("Query", body).await.refuses(
+        400,
+        "ValidationException",
+        "One or more parameter values were invalid: Global secondary index by-g does not project [y]",
+    );
     let mut local = query("h = :a AND l = :l", json!({ ":a": { "S": "a" }, ":l": { "S": "00998" } }));
     local["IndexName"] = json!("by-l");
     let answer = dynamo.call("Query", local.clone()).await.ok();
@@ -120,7 +132,10 @@ async fn indexes_hold_what_they_project() {
     assert_eq!(dynamo.call("Query", local).await.ok()["Items"], json!([{ "y": { "S": "y" } }]));
     // An item that leaves an index, and one that moves in it.
     let key = json!({ "h": { "S": "a" }, "r": { "N": "-1" } });
-    dynamo.call("UpdateItem", json!({ "TableName": "t", "Key": key, "UpdateExpression": "REMOVE g" })).await.ok();
+    dynamo
+        .call("UpdateItem", json!({ "TableName": "t", "Key": key, "UpdateExpression": "REMOVE g" }))
+        .await
+        .ok();
     let scan = dynamo.call("Scan", json!({ "TableName": "t", "IndexName": "by-g", "Select": "COUNT" })).await;
     scan.is_json(200, &json!({ "Count": 7, "ScannedCount": 7 }));
 }
@@ -135,7 +150,11 @@ async fn filters_come_after_the_limit() {
     assert_eq!((&answer["Count"], &answer["ScannedCount"]), (&json!(1), &json!(5)));
     assert_eq!(answer["LastEvaluatedKey"], json!({ "h": { "S": "a" }, "r": { "N": "2" } }));
     body["FilterExpression"] = json!("r > :x");
-    dynamo.call("Query", body).await.refuses(400, "ValidationException", "Filter Expression can only contain non-primary key attributes: Primary key attribute: r");
+    dynamo.call("Query", body).await.refuses(
+        400,
+        "ValidationException",
+        "Filter Expression can only contain non-primary key attributes: Primary key attribute: r",
+    );
     let old = json!({
         "TableName": "t", "AttributesToGet": ["r"],
         "KeyConditions": { "h": { "ComparisonOperator": "EQ", "AttributeValueList": [{ "S": "a" }] }, "r": { "ComparisonOperator": "BETWEEN", "AttributeValueList": [{ "N": "0" }, { "N": "11" }] } },
@@ -190,13 +209,28 @@ async fn bad_queries_are_refused_in_awss_words() {
     let dynamo = filled().await;
     let value = json!({ ":a": { "S": "a" } });
     for (body, said) in [
-        (json!({ "TableName": "t" }), "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."),
+        (
+            json!({ "TableName": "t" }),
+            "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.",
+        ),
         (query("r = :a", value.clone()), "Query condition missed key schema element: h"),
-        (query("h = :a", json!({ ":a": { "S": "a" }, ":b": { "S": "b" } })), "Value provided in ExpressionAttributeValues unused in expressions: keys: {:b}"),
+        (
+            query("h = :a", json!({ ":a": { "S": "a" }, ":b": { "S": "b" } })),
+            "Value provided in ExpressionAttributeValues unused in expressions: keys: {:b}",
+        ),
         (query("h = :a", json!({})), "ExpressionAttributeValues must not be empty"),
-        (json!({ "TableName": "t", "IndexName": "none", "KeyConditionExpression": "h = :a", "ExpressionAttributeValues": value }), "The table does not have the specified index: none"),
-        (json!({ "TableName": "t", "ExclusiveStartKey": { "h": { "S": "b" }, "r": { "N": "1" } }, "KeyConditionExpression": "h = :a", "ExpressionAttributeValues": value }), "The provided starting key is outside query boundaries based on provided conditions"),
-        (json!({ "TableName": "t", "ExclusiveStartKey": { "h": { "S": "a" } }, "KeyConditionExpression": "h = :a", "ExpressionAttributeValues": value }), "The provided starting key is invalid: The provided key element does not match the schema"),
+        (
+            json!({ "TableName": "t", "IndexName": "none", "KeyConditionExpression": "h = :a", "ExpressionAttributeValues": value }),
+            "The table does not have the specified index: none",
+        ),
+        (
+            json!({ "TableName": "t", "ExclusiveStartKey": { "h": { "S": "b" }, "r": { "N": "1" } }, "KeyConditionExpression": "h = :a", "ExpressionAttributeValues": value }),
+            "The provided starting key is outside query boundaries based on provided conditions",
+        ),
+        (
+            json!({ "TableName": "t", "ExclusiveStartKey": { "h": { "S": "a" } }, "KeyConditionExpression": "h = :a", "ExpressionAttributeValues": value }),
+            "The provided starting key is invalid: The provided key element does not match the schema",
+        ),
     ] {
         dynamo.call("Query", body).await.refuses(400, "ValidationException", said);
     }
