@@ -57,7 +57,7 @@ pub(crate) async fn check_metrics(
     if wanted != Some(ReturnItemCollectionMetrics::Size) {
         return Ok(());
     }
-    let table = table::open(&cx.kv.snapshot().await?, &table::key(&cx.caller, table))?;
+    let table = table::open(&cx.kv.snapshot().await?, &table::key(&cx.caller, table)?)?;
     if table.visible().any(|index| !index.global) {
         return Err(AwsError::parameter_not_implemented(operation, "ReturnItemCollectionMetrics SIZE"));
     }

@@ -238,11 +238,26 @@ impl TableRecord {
     }
 }
 
-/// A table's name from its name or its ARN, when that is the caller's account and region.
-pub(crate) fn key(caller: &Caller, name_or_arn: &str) -> TableKey {
+/// A table's key from its name or its ARN, when that is the caller's account and region.
+///
+/// # Errors
+/// `ValidationException` for what is no name.
+pub(crate) fn key(caller: &Caller, name_or_arn: &str) -> Result<TableKey> {
     let prefix = format!("arn:aws:dynamodb:{}:{}:table/", caller.region, caller.account);
     let name = name_or_arn.strip_prefix(&prefix).unwrap_or(name_or_arn);
-    (caller.account.to_string(), caller.region.to_string(), name.to_owned())
+    if !name.starts_with("arn:") {
+        if !(3..=255).contains(&name.len()) {
+            return Err(AwsError::validation(
+                "TableName must be at least 3 characters long and at most 255 characters long",
+            ));
+        }
+        if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte)) {
+            return Err(AwsError::validation(format!(
+                "1 validation error detected: Value '{name}' at 'tableName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"
+            )));
+        }
+    }
+    Ok((caller.account.to_string(), caller.region.to_string(), name.to_owned()))
 }
 
 /// # Errors
@@ -272,7 +287,7 @@ pub(crate) async fn of_arn(cx: &Ctx, arn: &str) -> Result<TableKey> {
             "Invalid TableArn: Invalid ResourceArn provided as input {arn}"
         )));
     }
-    let key = key(&cx.caller, arn);
+    let key = key(&cx.caller, arn)?;
     match TABLES.get(&cx.kv.snapshot().await?, &key)? {
         Some(_) => Ok(key),
         None => Err(errors::resource_not_found_exception(format!(

@@ -17,17 +17,17 @@ async fn an_item_is_put_and_got() {
     expected["r"] = json!({ "N": "1.5" });
     assert_eq!(dynamo.get(json!({ "h": { "S": "a" }, "r": { "N": "15e-1" } })).await, expected);
     let body = json!({
-        "TableName": "t", "Key": { "h": { "S": "a" }, "r": { "N": "1.5" } },
+        "TableName": "tab", "Key": { "h": { "S": "a" }, "r": { "N": "1.5" } },
         "ProjectionExpression": "m.l[1], #e", "ExpressionAttributeNames": { "#e": "e" }, "ReturnConsumedCapacity": "TOTAL",
     });
     dynamo.call("GetItem", body).await.is_json(
         200,
         &json!({
             "Item": { "m": { "M": { "l": { "L": [{ "BOOL": false }] } } }, "e": { "S": "" } },
-            "ConsumedCapacity": { "TableName": "t", "CapacityUnits": 0.5 },
+            "ConsumedCapacity": { "TableName": "tab", "CapacityUnits": 0.5 },
         }),
     );
-    let absent = json!({ "TableName": "t", "Key": { "h": { "S": "b" }, "r": { "N": "1" } } });
+    let absent = json!({ "TableName": "tab", "Key": { "h": { "S": "b" }, "r": { "N": "1" } } });
     dynamo.call("GetItem", absent).await.is(200, "{}");
 }
 
@@ -35,7 +35,7 @@ async fn an_item_is_put_and_got() {
 async fn a_condition_decides() {
     let dynamo = Dynamo::with_table().await;
     let item = json!({ "h": { "S": "a" }, "r": { "N": "1" }, "v": { "N": "1" } });
-    let put = json!({ "TableName": "t", "Item": item, "ConditionExpression": "attribute_not_exists(h)" });
+    let put = json!({ "TableName": "tab", "Item": item, "ConditionExpression": "attribute_not_exists(h)" });
     dynamo.call("PutItem", put.clone()).await.is(200, "{}");
     dynamo.call("PutItem", put.clone()).await.refuses(
         400,
@@ -47,12 +47,12 @@ async fn a_condition_decides() {
     let answer = dynamo.call("PutItem", told).await;
     assert_eq!(answer.json()["Item"], item);
     let old = json!({
-        "TableName": "t", "Item": { "h": { "S": "a" }, "r": { "N": "1" } },
+        "TableName": "tab", "Item": { "h": { "S": "a" }, "r": { "N": "1" } },
         "Expected": { "v": { "Value": { "N": "1.0" } } }, "ReturnValues": "ALL_OLD",
     });
     assert_eq!(dynamo.call("PutItem", old).await.ok()["Attributes"], item);
     let delete = json!({
-        "TableName": "t", "Key": { "h": { "S": "a" }, "r": { "N": "1" } },
+        "TableName": "tab", "Key": { "h": { "S": "a" }, "r": { "N": "1" } },
         "Expected": { "v": { "Exists": true, "Value": { "N": "9" } } },
     });
     dynamo.call("DeleteItem", delete).await.refuses(
@@ -68,7 +68,7 @@ async fn an_update_makes_and_changes() {
     let key = json!({ "h": { "S": "a" }, "r": { "N": "1" } });
     let update = |expression: &str, returned: &str| {
         json!({
-            "TableName": "t", "Key": key, "UpdateExpression": expression, "ReturnValues": returned,
+            "TableName": "tab", "Key": key, "UpdateExpression": expression, "ReturnValues": returned,
             "ExpressionAttributeValues": { ":one": { "N": "1" } },
         })
     };
@@ -82,7 +82,7 @@ async fn an_update_makes_and_changes() {
     let answer = dynamo.call("UpdateItem", update("SET h = :one", "NONE")).await;
     answer.refuses(400, "ValidationException", "One or more parameter values were invalid: Cannot update attribute h. This attribute is part of the key");
     let old = json!({
-        "TableName": "t", "Key": key, "ReturnValues": "ALL_NEW",
+        "TableName": "tab", "Key": key, "ReturnValues": "ALL_NEW",
         "AttributeUpdates": { "x": { "Action": "ADD", "Value": { "N": "4" } }, "l": { "Value": { "L": [] } } },
     });
     let answer = dynamo.call("UpdateItem", old).await.ok();
@@ -90,7 +90,7 @@ async fn an_update_makes_and_changes() {
         (&answer["Attributes"]["x"], &answer["Attributes"]["l"]),
         (&json!({ "N": "5" }), &json!({ "L": [] }))
     );
-    let only_key = json!({ "TableName": "t", "Key": { "h": { "S": "k" }, "r": { "N": "0" } } });
+    let only_key = json!({ "TableName": "tab", "Key": { "h": { "S": "k" }, "r": { "N": "0" } } });
     dynamo.call("UpdateItem", only_key).await.is(200, "{}");
     assert_eq!(dynamo.rows(602).await, 2);
 }
@@ -112,9 +112,9 @@ async fn bad_input_is_refused_in_awss_words_and_changes_nothing() {
         (json!({ "h": { "S": "a" }, "r": { "N": "1" }, "x": { "S": "a", "N": "1" } }), "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes".to_owned()),
         (json!({ "h": { "S": "a" }, "r": { "N": "1" }, "x": { "S": long } }), "Item size has exceeded the maximum allowed size".to_owned()),
     ] {
-        dynamo.call("PutItem", json!({ "TableName": "t", "Item": item })).await.refuses(400, "ValidationException", &said);
+        dynamo.call("PutItem", json!({ "TableName": "tab", "Item": item })).await.refuses(400, "ValidationException", &said);
     }
-    let key = json!({ "TableName": "t", "Key": { "h": { "S": "a" } } });
+    let key = json!({ "TableName": "tab", "Key": { "h": { "S": "a" } } });
     let said = "The provided key element does not match the schema";
     dynamo.call("GetItem", key.clone()).await.refuses(400, "ValidationException", said);
     dynamo.call("DeleteItem", key).await.refuses(400, "ValidationException", said);
@@ -125,7 +125,7 @@ async fn bad_input_is_refused_in_awss_words_and_changes_nothing() {
         "Requested resource not found",
     );
     let both = json!({
-        "TableName": "t", "Item": { "h": { "S": "a" }, "r": { "N": "1" } }, "ConditionExpression": "attribute_exists(h)",
+        "TableName": "tab", "Item": { "h": { "S": "a" }, "r": { "N": "1" } }, "ConditionExpression": "attribute_exists(h)",
         "Expected": { "h": { "Exists": false } },
     });
     dynamo.call("PutItem", both).await.refuses(400, "ValidationException", "Can not use both expression and non-expression parameters in the same request: Non-expression parameters: {Expected} Expression parameters: {ConditionExpression}");
@@ -135,28 +135,29 @@ async fn bad_input_is_refused_in_awss_words_and_changes_nothing() {
 #[tokio::test]
 async fn batches_write_and_read() {
     let dynamo = Dynamo::new();
-    dynamo.table(table("t", "h:S", None)).await;
+    dynamo.table(table("tab", "h:S", None)).await;
     let key = |n: usize| json!({ "h": { "S": n.to_string() } });
     let puts = (0..25).map(|n| json!({ "PutRequest": { "Item": key(n) } })).collect::<serde_json::Value>();
-    let answer = dynamo.call("BatchWriteItem", json!({ "RequestItems": { "t": puts } })).await;
+    let answer = dynamo.call("BatchWriteItem", json!({ "RequestItems": { "tab": puts } })).await;
     answer.is_json(200, &json!({ "UnprocessedItems": {} }));
     let keys = (0..30).map(key).collect::<serde_json::Value>();
-    let answer = dynamo.call("BatchGetItem", json!({ "RequestItems": { "t": { "Keys": keys } } })).await.ok();
-    assert_eq!(answer["Responses"]["t"].as_array().unwrap().len(), 25);
+    let answer =
+        dynamo.call("BatchGetItem", json!({ "RequestItems": { "tab": { "Keys": keys } } })).await.ok();
+    assert_eq!(answer["Responses"]["tab"].as_array().unwrap().len(), 25);
     assert_eq!(answer["UnprocessedKeys"], json!({}));
-    let twice = json!({ "RequestItems": { "t": { "Keys": [key(1), key(1)] } } });
+    let twice = json!({ "RequestItems": { "tab": { "Keys": [key(1), key(1)] } } });
     dynamo.call("BatchGetItem", twice).await.refuses(
         400,
         "ValidationException",
         "Provided list of item keys contains duplicates",
     );
-    let both = json!({ "RequestItems": { "t": [{ "PutRequest": { "Item": key(99) } }, { "DeleteRequest": { "Key": key(99) } }] } });
+    let both = json!({ "RequestItems": { "tab": [{ "PutRequest": { "Item": key(99) } }, { "DeleteRequest": { "Key": key(99) } }] } });
     dynamo.call("BatchWriteItem", both).await.refuses(
         400,
         "ValidationException",
         "Provided list of item keys contains duplicates",
     );
-    let delete = json!({ "RequestItems": { "t": [{ "DeleteRequest": { "Key": key(0) } }, { "DeleteRequest": { "Key": key(77) } }] } });
+    let delete = json!({ "RequestItems": { "tab": [{ "DeleteRequest": { "Key": key(0) } }, { "DeleteRequest": { "Key": key(77) } }] } });
     dynamo.call("BatchWriteItem", delete).await.ok();
     assert_eq!(dynamo.rows(602).await, 24);
 }
@@ -169,7 +170,7 @@ async fn many_at_one_item_all_succeed() {
         let dynamo = std::sync::Arc::clone(&dynamo);
         tasks.spawn(async move {
             let body = json!({
-                "TableName": "t", "Key": { "h": { "S": "hot" }, "r": { "N": "1" } },
+                "TableName": "tab", "Key": { "h": { "S": "hot" }, "r": { "N": "1" } },
                 "UpdateExpression": "ADD n :one", "ExpressionAttributeValues": { ":one": { "N": "1" } },
             });
             dynamo.call("UpdateItem", body).await.ok();

@@ -12,7 +12,7 @@ fn numbers(answer: &Json) -> Vec<i64> {
 
 async fn filled() -> Dynamo {
     let dynamo = Dynamo::new();
-    let mut body = table("t", "h:S", Some("r:N"));
+    let mut body = table("tab", "h:S", Some("r:N"));
     let more =
         [("g", "S"), ("l", "S")].map(|(name, kind)| json!({ "AttributeName": name, "AttributeType": kind }));
     body["AttributeDefinitions"].as_array_mut().unwrap().extend(more);
@@ -37,7 +37,7 @@ async fn filled() -> Dynamo {
 }
 
 fn query(condition: &str, values: Json) -> Json {
-    json!({ "TableName": "t", "KeyConditionExpression": condition, "ExpressionAttributeValues": values })
+    json!({ "TableName": "tab", "KeyConditionExpression": condition, "ExpressionAttributeValues": values })
 }
 
 #[tokio::test]
@@ -133,10 +133,11 @@ async fn indexes_hold_what_they_project() {
     // An item that leaves an index, and one that moves in it.
     let key = json!({ "h": { "S": "a" }, "r": { "N": "-1" } });
     dynamo
-        .call("UpdateItem", json!({ "TableName": "t", "Key": key, "UpdateExpression": "REMOVE g" }))
+        .call("UpdateItem", json!({ "TableName": "tab", "Key": key, "UpdateExpression": "REMOVE g" }))
         .await
         .ok();
-    let scan = dynamo.call("Scan", json!({ "TableName": "t", "IndexName": "by-g", "Select": "COUNT" })).await;
+    let scan =
+        dynamo.call("Scan", json!({ "TableName": "tab", "IndexName": "by-g", "Select": "COUNT" })).await;
     scan.is_json(200, &json!({ "Count": 7, "ScannedCount": 7 }));
 }
 
@@ -156,7 +157,7 @@ async fn filters_come_after_the_limit() {
         "Filter Expression can only contain non-primary key attributes: Primary key attribute: r",
     );
     let old = json!({
-        "TableName": "t", "AttributesToGet": ["r"],
+        "TableName": "tab", "AttributesToGet": ["r"],
         "KeyConditions": { "h": { "ComparisonOperator": "EQ", "AttributeValueList": [{ "S": "a" }] }, "r": { "ComparisonOperator": "BETWEEN", "AttributeValueList": [{ "N": "0" }, { "N": "11" }] } },
         "QueryFilter": { "x": { "ComparisonOperator": "NE", "AttributeValueList": [{ "N": "20" }] } },
     });
@@ -166,7 +167,7 @@ async fn filters_come_after_the_limit() {
 #[tokio::test]
 async fn segments_are_the_whole_and_do_not_overlap() {
     let dynamo = Dynamo::new();
-    dynamo.table(table("t", "h:S", None)).await;
+    dynamo.table(table("tab", "h:S", None)).await;
     for n in 0..60 {
         dynamo.put(json!({ "h": { "S": n.to_string() }, "r": { "N": n.to_string() } })).await;
     }
@@ -174,7 +175,7 @@ async fn segments_are_the_whole_and_do_not_overlap() {
     for segment in 0..7 {
         let mut start = Json::Null;
         loop {
-            let mut body = json!({ "TableName": "t", "Segment": segment, "TotalSegments": 7, "Limit": 4 });
+            let mut body = json!({ "TableName": "tab", "Segment": segment, "TotalSegments": 7, "Limit": 4 });
             if !start.is_null() {
                 body["ExclusiveStartKey"] = start;
             }
@@ -188,7 +189,7 @@ async fn segments_are_the_whole_and_do_not_overlap() {
     }
     all.sort_unstable();
     assert_eq!(all, (0..60).collect::<Vec<_>>());
-    let wrong = json!({ "TableName": "t", "Segment": 7, "TotalSegments": 7 });
+    let wrong = json!({ "TableName": "tab", "Segment": 7, "TotalSegments": 7 });
     dynamo.call("Scan", wrong).await.refuses(400, "ValidationException", "The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: 7 is not less than TotalSegments: 7");
 }
 
@@ -210,7 +211,7 @@ async fn bad_queries_are_refused_in_awss_words() {
     let value = json!({ ":a": { "S": "a" } });
     for (body, said) in [
         (
-            json!({ "TableName": "t" }),
+            json!({ "TableName": "tab" }),
             "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.",
         ),
         (query("r = :a", value.clone()), "Query condition missed key schema element: h"),
@@ -220,15 +221,15 @@ async fn bad_queries_are_refused_in_awss_words() {
         ),
         (query("h = :a", json!({})), "ExpressionAttributeValues must not be empty"),
         (
-            json!({ "TableName": "t", "IndexName": "none", "KeyConditionExpression": "h = :a", "ExpressionAttributeValues": value }),
+            json!({ "TableName": "tab", "IndexName": "none", "KeyConditionExpression": "h = :a", "ExpressionAttributeValues": value }),
             "The table does not have the specified index: none",
         ),
         (
-            json!({ "TableName": "t", "ExclusiveStartKey": { "h": { "S": "b" }, "r": { "N": "1" } }, "KeyConditionExpression": "h = :a", "ExpressionAttributeValues": value }),
+            json!({ "TableName": "tab", "ExclusiveStartKey": { "h": { "S": "b" }, "r": { "N": "1" } }, "KeyConditionExpression": "h = :a", "ExpressionAttributeValues": value }),
             "The provided starting key is outside query boundaries based on provided conditions",
         ),
         (
-            json!({ "TableName": "t", "ExclusiveStartKey": { "h": { "S": "a" } }, "KeyConditionExpression": "h = :a", "ExpressionAttributeValues": value }),
+            json!({ "TableName": "tab", "ExclusiveStartKey": { "h": { "S": "a" } }, "KeyConditionExpression": "h = :a", "ExpressionAttributeValues": value }),
             "The provided starting key is invalid: The provided key element does not match the schema",
         ),
     ] {

@@ -9,10 +9,10 @@ use serde_json::{Value as Json, json};
 
 async fn streaming(view: &str) -> (Dynamo, String, String) {
     let dynamo = Dynamo::new();
-    let mut body = table("t", "h:S", None);
+    let mut body = table("tab", "h:S", None);
     body["StreamSpecification"] = json!({ "StreamEnabled": true, "StreamViewType": view });
     dynamo.table(body).await;
-    let listed = dynamo.stream("ListStreams", json!({ "TableName": "t" })).await.ok();
+    let listed = dynamo.stream("ListStreams", json!({ "TableName": "tab" })).await.ok();
     let arn = listed["Streams"][0]["StreamArn"].as_str().unwrap().to_owned();
     let described = dynamo.stream("DescribeStream", json!({ "StreamArn": arn })).await.ok();
     let shard = described["StreamDescription"]["Shards"][0]["ShardId"].as_str().unwrap().to_owned();
@@ -36,7 +36,7 @@ async fn three_changes(dynamo: &Dynamo) {
     dynamo.put(json!({ "h": { "S": "a" }, "v": { "N": "2" } })).await;
     // No change, no record.
     dynamo.put(json!({ "h": { "S": "a" }, "v": { "N": "2" } })).await;
-    dynamo.call("DeleteItem", json!({ "TableName": "t", "Key": { "h": { "S": "a" } } })).await.ok();
+    dynamo.call("DeleteItem", json!({ "TableName": "tab", "Key": { "h": { "S": "a" } } })).await.ok();
 }
 
 #[tokio::test]
@@ -109,9 +109,9 @@ async fn a_day_later_records_are_gone() {
 async fn a_disabled_stream_ends_and_can_be_read_to_its_end() {
     let (dynamo, arn, shard) = streaming("KEYS_ONLY").await;
     three_changes(&dynamo).await;
-    let off = json!({ "TableName": "t", "StreamSpecification": { "StreamEnabled": false } });
+    let off = json!({ "TableName": "tab", "StreamSpecification": { "StreamEnabled": false } });
     dynamo.call("UpdateTable", off).await.ok();
-    dynamo.active("t").await;
+    dynamo.active("tab").await;
     dynamo.put(json!({ "h": { "S": "unseen" } })).await;
     let start = iterator(&dynamo, &arn, &shard, "TRIM_HORIZON", Json::Null).await;
     let found = records(&dynamo, &start).await;
@@ -133,7 +133,7 @@ async fn writers_at_once_lose_no_record() {
         tasks.spawn(async move {
             for _ in 0..10 {
                 let body = json!({
-                    "TableName": "t", "Key": { "h": { "S": (writer % 3).to_string() } },
+                    "TableName": "tab", "Key": { "h": { "S": (writer % 3).to_string() } },
                     "UpdateExpression": "ADD n :one", "ExpressionAttributeValues": { ":one": { "N": "1" } },
                 });
                 dynamo.call("UpdateItem", body).await.ok();

@@ -155,25 +155,25 @@ async fn protection_tags_and_limits() {
 #[tokio::test]
 async fn an_index_is_filled_and_goes() {
     let dynamo = Dynamo::new();
-    dynamo.table(table("t", "h:S", Some("r:N"))).await;
+    dynamo.table(table("tab", "h:S", Some("r:N"))).await;
     for n in 0..250 {
         dynamo.put(json!({ "h": { "S": n.to_string() }, "r": { "N": "1" }, "g": { "S": if n % 5 == 0 { "a" } else { "b" } } })).await;
     }
     let create = json!({
-        "TableName": "t", "AttributeDefinitions": [{ "AttributeName": "g", "AttributeType": "S" }],
+        "TableName": "tab", "AttributeDefinitions": [{ "AttributeName": "g", "AttributeType": "S" }],
         "GlobalSecondaryIndexUpdates": [{ "Create": {
             "IndexName": "by-g", "KeySchema": [{ "AttributeName": "g", "KeyType": "HASH" }], "Projection": { "ProjectionType": "KEYS_ONLY" },
         } }],
     });
     let answer = dynamo.call("UpdateTable", create).await.ok();
     assert_eq!(answer["TableDescription"]["GlobalSecondaryIndexes"][0]["IndexStatus"], "CREATING");
-    dynamo.active("t").await;
+    dynamo.active("tab").await;
     let query = json!({
-        "TableName": "t", "IndexName": "by-g", "KeyConditionExpression": "g = :g", "ExpressionAttributeValues": { ":g": { "S": "a" } }, "Select": "COUNT",
+        "TableName": "tab", "IndexName": "by-g", "KeyConditionExpression": "g = :g", "ExpressionAttributeValues": { ":g": { "S": "a" } }, "Select": "COUNT",
     });
     assert_eq!(dynamo.call("Query", query).await.ok()["Count"], 50);
     let delete =
-        json!({ "TableName": "t", "GlobalSecondaryIndexUpdates": [{ "Delete": { "IndexName": "by-g" } }] });
+        json!({ "TableName": "tab", "GlobalSecondaryIndexUpdates": [{ "Delete": { "IndexName": "by-g" } }] });
     dynamo.call("UpdateTable", delete).await.ok();
     dynamo
         .until("the index's rows gone", || async { dynamo.rows(603).await + dynamo.rows(607).await == 0 })
@@ -184,7 +184,7 @@ async fn an_index_is_filled_and_goes() {
 #[tokio::test]
 async fn items_expire() {
     let dynamo = Dynamo::new();
-    let mut body = table("t", "h:S", None);
+    let mut body = table("tab", "h:S", None);
     body["StreamSpecification"] = json!({ "StreamEnabled": true, "StreamViewType": "OLD_IMAGE" });
     dynamo.table(body).await;
     let now = EPOCH_MS / 1000;
@@ -193,11 +193,11 @@ async fn items_expire() {
     dynamo.put(put("due", json!({ "N": (now + 100).to_string() }))).await;
     dynamo.put(put("text", json!({ "S": "1" }))).await;
     let enable =
-        json!({ "TableName": "t", "TimeToLiveSpecification": { "Enabled": true, "AttributeName": "at" } });
+        json!({ "TableName": "tab", "TimeToLiveSpecification": { "Enabled": true, "AttributeName": "at" } });
     dynamo.call("UpdateTimeToLive", enable.clone()).await.ok();
     dynamo
         .until("time to live", || async {
-            let described = dynamo.call("DescribeTimeToLive", json!({ "TableName": "t" })).await.ok();
+            let described = dynamo.call("DescribeTimeToLive", json!({ "TableName": "tab" })).await.ok();
             described["TimeToLiveDescription"]
                 == json!({ "TimeToLiveStatus": "ENABLED", "AttributeName": "at" })
         })
@@ -220,11 +220,11 @@ async fn items_expire() {
 #[tokio::test]
 async fn provisioned_units_are_enforced_when_the_setting_says_so() {
     let dynamo = Dynamo::with(svc_dynamodb::Config { throttle: true });
-    let mut body = table("t", "h:S", None);
+    let mut body = table("tab", "h:S", None);
     body["BillingMode"] = json!("PROVISIONED");
     body["ProvisionedThroughput"] = json!({ "ReadCapacityUnits": 1, "WriteCapacityUnits": 2 });
     dynamo.table(body).await;
-    let item = json!({ "TableName": "t", "Item": { "h": { "S": "a" }, "x": { "S": "x".repeat(3000) } } });
+    let item = json!({ "TableName": "tab", "Item": { "h": { "S": "a" }, "x": { "S": "x".repeat(3000) } } });
     dynamo.call("PutItem", item.clone()).await.ok();
     let refused = dynamo.call("PutItem", item.clone()).await;
     assert_eq!(
@@ -233,4 +233,15 @@ async fn provisioned_units_are_enforced_when_the_setting_says_so() {
     );
     dynamo.clock.advance(Duration::from_secs(2));
     dynamo.call("PutItem", item).await.ok();
+}
+
+#[tokio::test]
+async fn names_are_checked() {
+    let dynamo = Dynamo::new();
+    let short = "TableName must be at least 3 characters long and at most 255 characters long";
+    dynamo.call("CreateTable", table("ab", "h:S", None)).await.refuses(400, "ValidationException", short);
+    let get = json!({ "TableName": "x".repeat(256), "Key": { "h": { "S": "a" } } });
+    dynamo.call("GetItem", get).await.refuses(400, "ValidationException", short);
+    let answer = dynamo.call("CreateTable", table("a!b", "h:S", None)).await;
+    assert_eq!((answer.status, answer.json()["__type"].as_str()), (400, Some("ValidationException")));
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 async fn two_tables() -> Dynamo {
     let dynamo = Dynamo::new();
-    dynamo.table(table("t", "h:S", None)).await;
+    dynamo.table(table("tab", "h:S", None)).await;
     dynamo.table(table("uuu", "h:S", None)).await;
     dynamo
 }
@@ -19,14 +19,14 @@ async fn all_of_it_or_nothing() {
     let dynamo = two_tables().await;
     dynamo.put(json!({ "h": { "S": "a" }, "n": { "N": "5" } })).await;
     let update = json!({ "Update": {
-        "TableName": "t", "Key": { "h": { "S": "a" } }, "UpdateExpression": "SET n = n - :x", "ConditionExpression": "n >= :x",
+        "TableName": "tab", "Key": { "h": { "S": "a" } }, "UpdateExpression": "SET n = n - :x", "ConditionExpression": "n >= :x",
         "ExpressionAttributeValues": { ":x": { "N": "3" } }, "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     } });
     let put = json!({ "Put": { "TableName": "uuu", "Item": { "h": { "S": "b" } } } });
     let body = json!({ "TransactItems": [put, update], "ReturnConsumedCapacity": "TOTAL" });
     let answer = dynamo.call("TransactWriteItems", body.clone()).await.ok();
     let unit = |name: &str| json!({ "TableName": name, "CapacityUnits": 2.0, "WriteCapacityUnits": 2.0 });
-    assert_eq!(answer["ConsumedCapacity"], json!([unit("t"), unit("uuu")]));
+    assert_eq!(answer["ConsumedCapacity"], json!([unit("tab"), unit("uuu")]));
     let refused = dynamo.call("TransactWriteItems", body).await;
     assert_eq!(refused.status, 400);
     let said = refused.json();
@@ -49,7 +49,7 @@ async fn all_of_it_or_nothing() {
     let read = dynamo
         .call(
             "TransactGetItems",
-            json!({ "TransactItems": [get("t", "a"), get("uuu", "b"), get("uuu", "c")] }),
+            json!({ "TransactItems": [get("tab", "a"), get("uuu", "b"), get("uuu", "c")] }),
         )
         .await;
     read.is_json(200, &json!({ "Responses": [{ "Item": { "h": { "S": "a" }, "n": { "N": "2" } } }, { "Item": { "h": { "S": "b" } } }, {}] }));
@@ -62,7 +62,7 @@ async fn a_token_counts_once() {
         json!({
             "ClientRequestToken": "token-1",
             "TransactItems": [{ "Update": {
-                "TableName": "t", "Key": { "h": { "S": "a" } }, "UpdateExpression": "ADD n :x", "ExpressionAttributeValues": { ":x": { "N": by } },
+                "TableName": "tab", "Key": { "h": { "S": "a" } }, "UpdateExpression": "ADD n :x", "ExpressionAttributeValues": { ":x": { "N": by } },
             } }],
         })
     };
@@ -80,8 +80,8 @@ async fn a_token_counts_once() {
 #[tokio::test]
 async fn bad_transactions_are_refused() {
     let dynamo = two_tables().await;
-    let put = json!({ "Put": { "TableName": "t", "Item": { "h": { "S": "a" } } } });
-    let check = json!({ "ConditionCheck": { "TableName": "t", "Key": { "h": { "S": "a" } }, "ConditionExpression": "attribute_exists(h)" } });
+    let put = json!({ "Put": { "TableName": "tab", "Item": { "h": { "S": "a" } } } });
+    let check = json!({ "ConditionCheck": { "TableName": "tab", "Key": { "h": { "S": "a" } }, "ConditionExpression": "attribute_exists(h)" } });
     let twice = json!({ "TransactItems": [put, check] });
     dynamo.call("TransactWriteItems", twice).await.refuses(
         400,
@@ -115,7 +115,7 @@ async fn transfers_at_once_lose_nothing() {
         let dynamo = std::sync::Arc::clone(&dynamo);
         tasks.spawn(async move {
             let change = |n: usize, by: &str| json!({ "Update": {
-                "TableName": "t", "Key": { "h": { "S": n.to_string() } }, "UpdateExpression": "ADD n :x", "ExpressionAttributeValues": { ":x": { "N": by } },
+                "TableName": "tab", "Key": { "h": { "S": n.to_string() } }, "UpdateExpression": "ADD n :x", "ExpressionAttributeValues": { ":x": { "N": by } },
             } });
             let (from, to) = (turn % 5, (turn * 3 + 1) % 5);
             if from != to {
@@ -124,7 +124,7 @@ async fn transfers_at_once_lose_nothing() {
         });
     }
     tasks.join_all().await;
-    let all = dynamo.call("Scan", json!({ "TableName": "t" })).await.ok();
+    let all = dynamo.call("Scan", json!({ "TableName": "tab" })).await.ok();
     let sum = all["Items"]
         .as_array()
         .unwrap()

@@ -67,7 +67,7 @@ async fn check(cx: &Ctx, requests: BTreeMap<String, Vec<WriteRequest>>) -> Resul
                 "The batch write request list for a table cannot be null or empty",
             ));
         }
-        let key = table::key(&cx.caller, &name);
+        let key = table::key(&cx.caller, &name)?;
         let table = table::open(&snapshot, &key)?;
         for wire in requests {
             let action = match (wire.put_request.clone(), wire.delete_request.clone()) {

@@ -77,7 +77,7 @@ fn refuse_unknown(input: &CreateTableInput) -> Result<()> {
 /// The table that is asked for, and its stream's view.
 fn check(cx: &Ctx, input: CreateTableInput) -> Result<(TableRecord, Option<String>)> {
     refuse_unknown(&input)?;
-    let key = table::key(&cx.caller, &input.table_name);
+    let key = table::key(&cx.caller, &input.table_name)?;
     let throughput = schema::throughput(input.billing_mode, input.provisioned_throughput.as_ref())?;
     let missing = |name: &str| {
         AwsError::validation(format!(

@@ -26,7 +26,7 @@ pub(crate) async fn delete_item(cx: Ctx, input: DeleteItemInput) -> Result<Delet
     check_metrics(&cx, "DeleteItem", &input.table_name, input.return_item_collection_metrics).await?;
 
     let request =
-        Request { table: table::key(&cx.caller, &input.table_name), action: Action::Delete(key), condition };
+        Request { table: table::key(&cx.caller, &input.table_name)?, action: Action::Delete(key), condition };
     let done = write_one(&cx, request, input.return_values_on_condition_check_failure).await?;
 
     let old = done.old.filter(|_| input.return_values == Some(ReturnValue::AllOld));

@@ -8,7 +8,7 @@ use crate::keys::{PENDING, TABLES};
 use crate::table::{self, Sizes, Status};
 
 pub(crate) async fn delete_table(cx: Ctx, input: DeleteTableInput) -> Result<DeleteTableOutput> {
-    let key = table::key(&cx.caller, &input.table_name);
+    let key = table::key(&cx.caller, &input.table_name)?;
     let table = cx
         .kv
         .transact(|tx| {

@@ -14,7 +14,7 @@ pub(crate) async fn describe_continuous_backups(
     cx: Ctx,
     input: DescribeContinuousBackupsInput,
 ) -> Result<DescribeContinuousBackupsOutput> {
-    let key = table::key(&cx.caller, &input.table_name);
+    let key = table::key(&cx.caller, &input.table_name)?;
     if TABLES.get(&cx.kv.snapshot().await?, &key)?.is_none() {
         return Err(errors::table_not_found_exception(format!("Table not found: {}", key.2)));
     }

@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const COUNTED_MAX: usize = 1000;
 
 pub(crate) async fn describe_table(cx: Ctx, input: DescribeTableInput) -> Result<DescribeTableOutput> {
-    let key = table::key(&cx.caller, &input.table_name);
+    let key = table::key(&cx.caller, &input.table_name)?;
     let mut watch = cx.kv.watch(TABLES.prefix(&(&*key.0, &*key.1, &*key.2)));
     let mut snapshot = cx.kv.snapshot().await?;
     let mut table = table::find(&snapshot, &key)?;

@@ -12,7 +12,7 @@ pub(crate) async fn describe_time_to_live(
     cx: Ctx,
     input: DescribeTimeToLiveInput,
 ) -> Result<DescribeTimeToLiveOutput> {
-    let table = table::find(&cx.kv.snapshot().await?, &table::key(&cx.caller, &input.table_name))?;
+    let table = table::find(&cx.kv.snapshot().await?, &table::key(&cx.caller, &input.table_name)?)?;
     let index = table.indexes.iter().find(|index| index.expiry).map(|index| index.status);
     let status = match index {
         Some(Status::Creating) => TimeToLiveStatus::Enabling,

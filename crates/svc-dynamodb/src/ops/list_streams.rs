@@ -14,7 +14,7 @@ pub(crate) async fn list_streams(cx: Ctx, input: ListStreamsInput) -> Result<Lis
     let limit = input.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(PAGE).min(PAGE);
     let (account, region) = (&*cx.caller.account, &*cx.caller.region);
     let mut span = match &input.table_name {
-        Some(name) => Span::prefix(&(account, region, table::key(&cx.caller, name).2)),
+        Some(name) => Span::prefix(&(account, region, table::key(&cx.caller, name)?.2)),
         None => Span::prefix(&(account, region)),
     };
     if let Some(start) = &input.exclusive_start_stream_arn {

@@ -24,7 +24,7 @@ pub(crate) async fn transact_get_items(
         let key = value::from_wire(get.key)?;
         let projection =
             asked::projection(get.projection_expression.as_deref(), None, get.expression_attribute_names)?;
-        let table = table::open(&snapshot, &table::key(&cx.caller, &get.table_name))?;
+        let table = table::open(&snapshot, &table::key(&cx.caller, &get.table_name)?)?;
         cx.state.throttle.check_read(&cx, &table)?;
         let item = read::get(&snapshot, &table, &key)?;
         let cost = READS * read_units(item.as_ref().map_or(0, value::size), true);

@@ -110,7 +110,7 @@ fn read(cx: &Ctx, item: TransactWriteItem) -> Result<(Request, OnFailure)> {
             )?;
             let action = Action::Check(value::from_wire(check.key)?);
             Ok((
-                request(cx, &check.table_name, action, condition),
+                request(cx, &check.table_name, action, condition)?,
                 check.return_values_on_condition_check_failure,
             ))
         }
@@ -122,7 +122,7 @@ fn read(cx: &Ctx, item: TransactWriteItem) -> Result<(Request, OnFailure)> {
             )?;
             let action = Action::Put(value::from_wire(put.item)?);
             Ok((
-                request(cx, &put.table_name, action, condition),
+                request(cx, &put.table_name, action, condition)?,
                 put.return_values_on_condition_check_failure,
             ))
         }
@@ -134,7 +134,7 @@ fn read(cx: &Ctx, item: TransactWriteItem) -> Result<(Request, OnFailure)> {
             )?;
             let action = Action::Delete(value::from_wire(delete.key)?);
             Ok((
-                request(cx, &delete.table_name, action, condition),
+                request(cx, &delete.table_name, action, condition)?,
                 delete.return_values_on_condition_check_failure,
             ))
         }
@@ -151,7 +151,7 @@ fn read(cx: &Ctx, item: TransactWriteItem) -> Result<(Request, OnFailure)> {
             scope.finish()?;
             let action = Action::Update(value::from_wire(update.key)?, change);
             Ok((
-                request(cx, &update.table_name, action, condition),
+                request(cx, &update.table_name, action, condition)?,
                 update.return_values_on_condition_check_failure,
             ))
         }
@@ -159,8 +159,8 @@ fn read(cx: &Ctx, item: TransactWriteItem) -> Result<(Request, OnFailure)> {
     }
 }
 
-fn request(cx: &Ctx, table: &str, action: Action, condition: Option<Condition>) -> Request {
-    Request { table: table::key(&cx.caller, table), action, condition }
+fn request(cx: &Ctx, table: &str, action: Action, condition: Option<Condition>) -> Result<Request> {
+    Ok(Request { table: table::key(&cx.caller, table)?, action, condition })
 }
 
 fn condition(text: Option<&str>, names: Names, values: Option<WireItem>) -> Result<Option<Condition>> {

@@ -21,7 +21,7 @@ pub(crate) async fn update_item(cx: Ctx, input: UpdateItemInput) -> Result<Updat
     check_metrics(&cx, "UpdateItem", &input.table_name, input.return_item_collection_metrics).await?;
 
     let action = Action::Update(key, update.clone());
-    let request = Request { table: table::key(&cx.caller, &input.table_name), action, condition };
+    let request = Request { table: table::key(&cx.caller, &input.table_name)?, action, condition };
     let done = write_one(&cx, request, input.return_values_on_condition_check_failure).await?;
 
     let consumed = consumed(input.return_consumed_capacity, &done.table.name, &done.units, Told::Together);

@@ -16,7 +16,7 @@ use crate::{schema, stream};
 
 pub(crate) async fn update_table(cx: Ctx, input: UpdateTableInput) -> Result<UpdateTableOutput> {
     refuse_unknown(&input)?;
-    let key = table::key(&cx.caller, &input.table_name);
+    let key = table::key(&cx.caller, &input.table_name)?;
     let (now, stream_id) = (cx.env.now(), cx.env.uuid().into_bytes());
     let current = table::find(&cx.kv.snapshot().await?, &key)?;
     let last = match current.writes_to() {

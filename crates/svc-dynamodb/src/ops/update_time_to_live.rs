@@ -11,7 +11,7 @@ pub(crate) async fn update_time_to_live(
     cx: Ctx,
     input: UpdateTimeToLiveInput,
 ) -> Result<UpdateTimeToLiveOutput> {
-    let key = table::key(&cx.caller, &input.table_name);
+    let key = table::key(&cx.caller, &input.table_name)?;
     let wanted = input.time_to_live_specification;
     let now_ms = cx.env.now().as_millis();
     cx.kv

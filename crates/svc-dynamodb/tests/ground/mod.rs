@@ -55,19 +55,19 @@ impl Dynamo {
         .await;
     }
 
-    /// With a table `t` of a partition key `h` (S) and a sort key `r` (N).
+    /// With a table `tab` of a partition key `h` (S) and a sort key `r` (N).
     pub async fn with_table() -> Self {
         let dynamo = Self::new();
-        dynamo.table(table("t", "h:S", Some("r:N"))).await;
+        dynamo.table(table("tab", "h:S", Some("r:N"))).await;
         dynamo
     }
 
     pub async fn put(&self, item: Json) {
-        self.call("PutItem", json!({ "TableName": "t", "Item": item })).await.ok();
+        self.call("PutItem", json!({ "TableName": "tab", "Item": item })).await.ok();
     }
 
     pub async fn get(&self, key: Json) -> Json {
-        let body = json!({ "TableName": "t", "Key": key, "ConsistentRead": true });
+        let body = json!({ "TableName": "tab", "Key": key, "ConsistentRead": true });
         self.call("GetItem", body).await.ok()["Item"].clone()
     }
 }
