@@ -1,5 +1,7 @@
 //! The work that tables wait for: making, changing and deleting them, filling new indexes, and clearing away.
 
+use std::time::Duration;
+
 use aws_wire::Result;
 use kv::{Direction, Span};
 
@@ -11,6 +13,8 @@ use crate::table::{Status, TableRecord};
 
 /// Rows handled in one transaction.
 const PAGE: usize = 100;
+/// How long after a failure the work is taken up again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Rows cleared away in one transaction.
 const CLEARED: usize = 500;
 
@@ -22,7 +26,7 @@ pub(crate) async fn run(cx: Ctx) {
             Ok(false) => watch.changed().await,
             Err(error) => {
                 tracing::error!(%error, cause = ?error.cause, "settle tables");
-                watch.changed().await;
+                cx.env.sleep(RETRY_AFTER).await;
             }
         }
     }
@@ -88,6 +92,7 @@ async fn delete(cx: &Ctx, key: &TableKey, table: &TableRecord) -> Result<()> {
             let Some(mut table) = TABLES.get(tx, key)? else { return Ok(PENDING.delete(tx, key)?) };
             stream::end(tx, &mut table, now, last)?;
             DOOMED.put(tx, &(table.id, Vec::new()), &())?;
+            FILLED.delete_all(tx, &Span::prefix(&(table.id,)))?;
             TABLES.delete(tx, key)?;
             Ok(PENDING.delete(tx, key)?)
         })
@@ -145,7 +150,7 @@ pub(crate) async fn clear(cx: Ctx) {
             Ok(false) => watch.changed().await,
             Err(error) => {
                 tracing::error!(%error, cause = ?error.cause, "clear deleted tables");
-                watch.changed().await;
+                cx.env.sleep(RETRY_AFTER).await;
             }
         }
     }

@@ -270,7 +270,8 @@ impl Parser<'_, '_, '_> {
                 self.cursor.advance();
                 let value = self.scope.value(&key)?;
                 let is_set = matches!(value, Attr::Ss(_) | Attr::Ns(_) | Attr::Bs(_));
-                if !is_set && !(section == "ADD" && matches!(value, Attr::N(_))) {
+                let is_number = section == "ADD" && matches!(value, Attr::N(_));
+                if !is_set && !is_number {
                     return Err(format!(
                         "Incorrect operand type for operator or function; operator: {section}, operand type: {}, typeSet: ALLOWED_FOR_{section}_OPERAND",
                         long_kind(&value)
@@ -284,9 +285,9 @@ impl Parser<'_, '_, '_> {
 
     fn value(&mut self) -> Result<Value, String> {
         let left = self.operand()?;
-        let (symbol, make): (_, fn(Box<Value>, Box<Value>) -> Value) = match self.cursor.peek() {
-            Some(Token::Plus) => ("+", Value::Plus),
-            Some(Token::Minus) => ("-", Value::Minus),
+        let symbol = match self.cursor.peek() {
+            Some(Token::Plus) => "+",
+            Some(Token::Minus) => "-",
             _ => return Ok(left),
         };
         self.count()?;
@@ -295,7 +296,8 @@ impl Parser<'_, '_, '_> {
         for operand in [&left, &right] {
             check_operand(symbol, operand, |value| matches!(value, Attr::N(_)))?;
         }
-        Ok(make(Box::new(left), Box::new(right)))
+        let (left, right) = (Box::new(left), Box::new(right));
+        Ok(if symbol == "+" { Value::Plus(left, right) } else { Value::Minus(left, right) })
     }
 
     fn operand(&mut self) -> Result<Value, String> {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api_dynamodb::{BatchWriteItemInput, BatchWriteItemOutput, WriteRequest};
 use aws_wire::{AwsError, Result};
+use futures_util::future::join_all;
 
 use crate::Ctx;
 use crate::asked::check_metrics;
@@ -30,9 +31,14 @@ pub(crate) async fn batch_write_item(cx: Ctx, input: BatchWriteItemInput) -> Res
     let asked = check(&cx, input.request_items).await?;
     let mut units = BTreeMap::<String, (String, Units)>::new();
     let mut unprocessed = BTreeMap::<String, Vec<WriteRequest>>::new();
-    for one in asked {
-        let request = Request { table: one.table, action: one.action, condition: None };
-        match write_one(&cx, request, None).await {
+    // All at once, so that the store makes them durable together.
+    let writes = asked.into_iter().map(|one| async {
+        let request = Request { table: one.table.clone(), action: one.action.clone(), condition: None };
+        let done = write_one(&cx, request, None).await;
+        (one, done)
+    });
+    for (one, done) in join_all(writes).await {
+        match done {
             Ok(done) => {
                 units.entry(one.name).or_insert((done.table.name, Units::default())).1.add(&done.units)
             }
