@@ -18,6 +18,19 @@ pub fn conditional_check_failed_exception(message: impl Into<String>) -> AwsErro
     AwsError::modelled(&CONDITIONAL_CHECK_FAILED_EXCEPTION, message)
 }
 
+pub static DUPLICATE_ITEM_EXCEPTION: ErrorShape = ErrorShape {
+    code: "DuplicateItemException",
+    query_code: None,
+    status: 400,
+    fault: Fault::Client,
+    shape: &schema::DUPLICATE_ITEM_EXCEPTION,
+};
+
+/// 400 `DuplicateItemException`
+pub fn duplicate_item_exception(message: impl Into<String>) -> AwsError {
+    AwsError::modelled(&DUPLICATE_ITEM_EXCEPTION, message)
+}
+
 pub static IDEMPOTENT_PARAMETER_MISMATCH_EXCEPTION: ErrorShape = ErrorShape {
     code: "IdempotentParameterMismatchException",
     query_code: None,

@@ -79,8 +79,22 @@ pub static SERVICE: Service = Service {
     ],
 };
 
-pub static BATCH_EXECUTE_STATEMENT: Operation =
-    Operation { name: "BatchExecuteStatement", method: "POST", uri: "/", status: 200, io: None };
+pub static BATCH_EXECUTE_STATEMENT: Operation = Operation {
+    name: "BatchExecuteStatement",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::BATCH_EXECUTE_STATEMENT_INPUT,
+        output: &schema::BATCH_EXECUTE_STATEMENT_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            &errors::REQUEST_LIMIT_EXCEEDED,
+            &errors::INTERNAL_SERVER_ERROR,
+            &errors::THROTTLING_EXCEPTION,
+        ],
+    }),
+};
 pub static BATCH_GET_ITEM: Operation = Operation {
     name: "BatchGetItem",
     method: "POST",
@@ -261,10 +275,49 @@ pub static DISABLE_KINESIS_STREAMING_DESTINATION: Operation =
     Operation { name: "DisableKinesisStreamingDestination", method: "POST", uri: "/", status: 200, io: None };
 pub static ENABLE_KINESIS_STREAMING_DESTINATION: Operation =
     Operation { name: "EnableKinesisStreamingDestination", method: "POST", uri: "/", status: 200, io: None };
-pub static EXECUTE_STATEMENT: Operation =
-    Operation { name: "ExecuteStatement", method: "POST", uri: "/", status: 200, io: None };
-pub static EXECUTE_TRANSACTION: Operation =
-    Operation { name: "ExecuteTransaction", method: "POST", uri: "/", status: 200, io: None };
+pub static EXECUTE_STATEMENT: Operation = Operation {
+    name: "ExecuteStatement",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::EXECUTE_STATEMENT_INPUT,
+        output: &schema::EXECUTE_STATEMENT_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            &errors::CONDITIONAL_CHECK_FAILED_EXCEPTION,
+            &errors::PROVISIONED_THROUGHPUT_EXCEEDED_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::ITEM_COLLECTION_SIZE_LIMIT_EXCEEDED_EXCEPTION,
+            &errors::TRANSACTION_CONFLICT_EXCEPTION,
+            &errors::REQUEST_LIMIT_EXCEEDED,
+            &errors::INTERNAL_SERVER_ERROR,
+            &errors::DUPLICATE_ITEM_EXCEPTION,
+            &errors::THROTTLING_EXCEPTION,
+        ],
+    }),
+};
+pub static EXECUTE_TRANSACTION: Operation = Operation {
+    name: "ExecuteTransaction",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::EXECUTE_TRANSACTION_INPUT,
+        output: &schema::EXECUTE_TRANSACTION_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::TRANSACTION_CANCELED_EXCEPTION,
+            &errors::TRANSACTION_IN_PROGRESS_EXCEPTION,
+            &errors::IDEMPOTENT_PARAMETER_MISMATCH_EXCEPTION,
+            &errors::PROVISIONED_THROUGHPUT_EXCEEDED_EXCEPTION,
+            &errors::REQUEST_LIMIT_EXCEEDED,
+            &errors::INTERNAL_SERVER_ERROR,
+            &errors::THROTTLING_EXCEPTION,
+        ],
+    }),
+};
 pub static EXPORT_TABLE_TO_POINT_IN_TIME: Operation =
     Operation { name: "ExportTableToPointInTime", method: "POST", uri: "/", status: 200, io: None };
 pub static GET_ITEM: Operation = Operation {
@@ -537,6 +590,7 @@ pub static UPDATE_TIME_TO_LIVE: Operation = Operation {
 };
 
 aws_wire::operations! { SERVICE;
+    BATCH_EXECUTE_STATEMENT: types::BatchExecuteStatementInput => types::BatchExecuteStatementOutput,
     BATCH_GET_ITEM: types::BatchGetItemInput => types::BatchGetItemOutput,
     BATCH_WRITE_ITEM: types::BatchWriteItemInput => types::BatchWriteItemOutput,
     CREATE_TABLE: types::CreateTableInput => types::CreateTableOutput,
@@ -546,6 +600,8 @@ aws_wire::operations! { SERVICE;
     DESCRIBE_LIMITS: types::DescribeLimitsInput => types::DescribeLimitsOutput,
     DESCRIBE_TABLE: types::DescribeTableInput => types::DescribeTableOutput,
     DESCRIBE_TIME_TO_LIVE: types::DescribeTimeToLiveInput => types::DescribeTimeToLiveOutput,
+    EXECUTE_STATEMENT: types::ExecuteStatementInput => types::ExecuteStatementOutput,
+    EXECUTE_TRANSACTION: types::ExecuteTransactionInput => types::ExecuteTransactionOutput,
     GET_ITEM: types::GetItemInput => types::GetItemOutput,
     LIST_TABLES: types::ListTablesInput => types::ListTablesOutput,
     LIST_TAGS_OF_RESOURCE: types::ListTagsOfResourceInput => types::ListTagsOfResourceOutput,

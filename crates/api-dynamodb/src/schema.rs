@@ -109,6 +109,20 @@ pub(crate) static AVAILABILITY_ERROR_MESSAGE: Shape = Shape::plain("Availability
 pub(crate) static BACKFILLING: Shape = Shape::plain("Backfilling", Kind::Boolean);
 pub(crate) static BACKUP_ARN: Shape =
     Shape { min: Some(37), max: Some(1024), ..Shape::plain("BackupArn", Kind::String) };
+pub(crate) static BATCH_EXECUTE_STATEMENT_INPUT: Shape = Shape::plain(
+    "BatchExecuteStatementInput",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("Statements", &PARTI_QL_BATCH_REQUEST) },
+        Member::body("ReturnConsumedCapacity", &RETURN_CONSUMED_CAPACITY),
+    ])),
+);
+pub(crate) static BATCH_EXECUTE_STATEMENT_OUTPUT: Shape = Shape::plain(
+    "BatchExecuteStatementOutput",
+    Kind::Structure(&Structure::of(&[
+        Member::body("Responses", &PARTI_QL_BATCH_RESPONSE),
+        Member::body("ConsumedCapacity", &CONSUMED_CAPACITY_MULTIPLE),
+    ])),
+);
 pub(crate) static BATCH_GET_ITEM_INPUT: Shape = Shape::plain(
     "BatchGetItemInput",
     Kind::Structure(&Structure::of(&[
@@ -151,6 +165,47 @@ pub(crate) static BATCH_GET_RESPONSE_MAP: Shape = Shape::plain(
         value_namespace: None,
         flattened: false,
     }),
+);
+pub(crate) static BATCH_STATEMENT_ERROR: Shape = Shape::plain(
+    "BatchStatementError",
+    Kind::Structure(&Structure::of(&[
+        Member::body("Code", &BATCH_STATEMENT_ERROR_CODE_ENUM),
+        Member::body("Message", &STRING),
+        Member::body("Item", &ATTRIBUTE_MAP),
+    ])),
+);
+pub(crate) static BATCH_STATEMENT_ERROR_CODE_ENUM: Shape = Shape::plain(
+    "BatchStatementErrorCodeEnum",
+    Kind::Enum(&[
+        "ConditionalCheckFailed",
+        "ItemCollectionSizeLimitExceeded",
+        "RequestLimitExceeded",
+        "ValidationError",
+        "ProvisionedThroughputExceeded",
+        "TransactionConflict",
+        "ThrottlingError",
+        "InternalServerError",
+        "ResourceNotFound",
+        "AccessDenied",
+        "DuplicateItem",
+    ]),
+);
+pub(crate) static BATCH_STATEMENT_REQUEST: Shape = Shape::plain(
+    "BatchStatementRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("Statement", &PARTI_QL_STATEMENT) },
+        Member::body("Parameters", &PREPARED_STATEMENT_PARAMETERS),
+        Member::body("ConsistentRead", &CONSISTENT_READ),
+        Member::body("ReturnValuesOnConditionCheckFailure", &RETURN_VALUES_ON_CONDITION_CHECK_FAILURE),
+    ])),
+);
+pub(crate) static BATCH_STATEMENT_RESPONSE: Shape = Shape::plain(
+    "BatchStatementResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("Error", &BATCH_STATEMENT_ERROR),
+        Member::body("TableName", &TABLE_NAME),
+        Member::body("Item", &ATTRIBUTE_MAP),
+    ])),
 );
 pub(crate) static BATCH_WRITE_ITEM_INPUT: Shape = Shape::plain(
     "BatchWriteItemInput",
@@ -498,7 +553,47 @@ pub(crate) static DISASSOCIATION_MODE: Shape =
     Shape::plain("DisassociationMode", Kind::Enum(&["WAIT_FOR_REPLICATION"]));
 pub(crate) static DISASSOCIATION_PROTECTION_ENABLED: Shape =
     Shape::plain("DisassociationProtectionEnabled", Kind::Boolean);
+pub(crate) static DUPLICATE_ITEM_EXCEPTION: Shape = Shape::plain(
+    "DuplicateItemException",
+    Kind::Structure(&Structure::of(&[Member::body("message", &ERROR_MESSAGE)])),
+);
 pub(crate) static ERROR_MESSAGE: Shape = Shape::plain("ErrorMessage", Kind::String);
+pub(crate) static EXECUTE_STATEMENT_INPUT: Shape = Shape::plain(
+    "ExecuteStatementInput",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("Statement", &PARTI_QL_STATEMENT) },
+        Member::body("Parameters", &PREPARED_STATEMENT_PARAMETERS),
+        Member::body("ConsistentRead", &CONSISTENT_READ),
+        Member::body("NextToken", &PARTI_QL_NEXT_TOKEN),
+        Member::body("ReturnConsumedCapacity", &RETURN_CONSUMED_CAPACITY),
+        Member::body("Limit", &POSITIVE_INTEGER_OBJECT),
+        Member::body("ReturnValuesOnConditionCheckFailure", &RETURN_VALUES_ON_CONDITION_CHECK_FAILURE),
+    ])),
+);
+pub(crate) static EXECUTE_STATEMENT_OUTPUT: Shape = Shape::plain(
+    "ExecuteStatementOutput",
+    Kind::Structure(&Structure::of(&[
+        Member::body("Items", &ITEM_LIST),
+        Member::body("NextToken", &PARTI_QL_NEXT_TOKEN),
+        Member::body("ConsumedCapacity", &CONSUMED_CAPACITY),
+        Member::body("LastEvaluatedKey", &KEY),
+    ])),
+);
+pub(crate) static EXECUTE_TRANSACTION_INPUT: Shape = Shape::plain(
+    "ExecuteTransactionInput",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("TransactStatements", &PARAMETERIZED_STATEMENTS) },
+        Member::body("ClientRequestToken", &CLIENT_REQUEST_TOKEN),
+        Member::body("ReturnConsumedCapacity", &RETURN_CONSUMED_CAPACITY),
+    ])),
+);
+pub(crate) static EXECUTE_TRANSACTION_OUTPUT: Shape = Shape::plain(
+    "ExecuteTransactionOutput",
+    Kind::Structure(&Structure::of(&[
+        Member::body("Responses", &ITEM_RESPONSE_LIST),
+        Member::body("ConsumedCapacity", &CONSUMED_CAPACITY_MULTIPLE),
+    ])),
+);
 pub(crate) static EXPECTED_ATTRIBUTE_MAP: Shape = Shape::plain(
     "ExpectedAttributeMap",
     Kind::Map(&Map {
@@ -1018,6 +1113,56 @@ pub(crate) static ON_DEMAND_THROUGHPUT_OVERRIDE: Shape = Shape::plain(
     "OnDemandThroughputOverride",
     Kind::Structure(&Structure::of(&[Member::body("MaxReadRequestUnits", &LONG_OBJECT)])),
 );
+pub(crate) static PARAMETERIZED_STATEMENT: Shape = Shape::plain(
+    "ParameterizedStatement",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("Statement", &PARTI_QL_STATEMENT) },
+        Member::body("Parameters", &PREPARED_STATEMENT_PARAMETERS),
+        Member::body("ReturnValuesOnConditionCheckFailure", &RETURN_VALUES_ON_CONDITION_CHECK_FAILURE),
+    ])),
+);
+pub(crate) static PARAMETERIZED_STATEMENTS: Shape = Shape {
+    min: Some(1),
+    max: Some(100),
+    ..Shape::plain(
+        "ParameterizedStatements",
+        Kind::List(&List {
+            member: &PARAMETERIZED_STATEMENT,
+            element: "member",
+            element_namespace: None,
+            timestamp_format: None,
+            flattened: false,
+        }),
+    )
+};
+pub(crate) static PARTI_QL_BATCH_REQUEST: Shape = Shape {
+    min: Some(1),
+    max: Some(25),
+    ..Shape::plain(
+        "PartiQLBatchRequest",
+        Kind::List(&List {
+            member: &BATCH_STATEMENT_REQUEST,
+            element: "member",
+            element_namespace: None,
+            timestamp_format: None,
+            flattened: false,
+        }),
+    )
+};
+pub(crate) static PARTI_QL_BATCH_RESPONSE: Shape = Shape::plain(
+    "PartiQLBatchResponse",
+    Kind::List(&List {
+        member: &BATCH_STATEMENT_RESPONSE,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+pub(crate) static PARTI_QL_NEXT_TOKEN: Shape =
+    Shape { min: Some(1), max: Some(32768), ..Shape::plain("PartiQLNextToken", Kind::String) };
+pub(crate) static PARTI_QL_STATEMENT: Shape =
+    Shape { min: Some(1), max: Some(8192), ..Shape::plain("PartiQLStatement", Kind::String) };
 pub(crate) static POINT_IN_TIME_RECOVERY_DESCRIPTION: Shape = Shape::plain(
     "PointInTimeRecoveryDescription",
     Kind::Structure(&Structure::of(&[
@@ -1033,6 +1178,19 @@ pub(crate) static POSITIVE_INTEGER_OBJECT: Shape =
     Shape { min: Some(1), ..Shape::plain("PositiveIntegerObject", Kind::Integer) };
 pub(crate) static POSITIVE_LONG_OBJECT: Shape =
     Shape { min: Some(1), ..Shape::plain("PositiveLongObject", Kind::Long) };
+pub(crate) static PREPARED_STATEMENT_PARAMETERS: Shape = Shape {
+    min: Some(1),
+    ..Shape::plain(
+        "PreparedStatementParameters",
+        Kind::List(&List {
+            member: &ATTRIBUTE_VALUE,
+            element: "member",
+            element_namespace: None,
+            timestamp_format: None,
+            flattened: false,
+        }),
+    )
+};
 pub(crate) static PROJECTION: Shape = Shape::plain(
     "Projection",
     Kind::Structure(&Structure::of(&[

@@ -30,6 +30,16 @@ aws_wire::structure! {
         value: Option<AttributeValue>,
         action: Option<AttributeAction>,
     }
+    /// Shape `BatchExecuteStatementInput`.
+    BatchExecuteStatementInput {
+        statements: Vec<BatchStatementRequest>,
+        return_consumed_capacity: Option<ReturnConsumedCapacity>,
+    }
+    /// Shape `BatchExecuteStatementOutput`.
+    BatchExecuteStatementOutput {
+        responses: Option<Vec<BatchStatementResponse>>,
+        consumed_capacity: Option<Vec<ConsumedCapacity>>,
+    }
     /// Shape `BatchGetItemInput`.
     BatchGetItemInput {
         request_items: std::collections::BTreeMap<String, KeysAndAttributes>,
@@ -40,6 +50,25 @@ aws_wire::structure! {
         responses: Option<std::collections::BTreeMap<String, Vec<std::collections::BTreeMap<String, AttributeValue>>>>,
         unprocessed_keys: Option<std::collections::BTreeMap<String, KeysAndAttributes>>,
         consumed_capacity: Option<Vec<ConsumedCapacity>>,
+    }
+    /// Shape `BatchStatementError`.
+    BatchStatementError {
+        code: Option<BatchStatementErrorCodeEnum>,
+        message: Option<String>,
+        item: Option<std::collections::BTreeMap<String, AttributeValue>>,
+    }
+    /// Shape `BatchStatementRequest`.
+    BatchStatementRequest {
+        statement: String,
+        parameters: Option<Vec<AttributeValue>>,
+        consistent_read: Option<bool>,
+        return_values_on_condition_check_failure: Option<ReturnValuesOnConditionCheckFailure>,
+    }
+    /// Shape `BatchStatementResponse`.
+    BatchStatementResponse {
+        error: Option<BatchStatementError>,
+        table_name: Option<String>,
+        item: Option<std::collections::BTreeMap<String, AttributeValue>>,
     }
     /// Shape `BatchWriteItemInput`.
     BatchWriteItemInput {
@@ -252,6 +281,34 @@ aws_wire::structure! {
         region_name: String,
         disassociation_mode: DisassociationMode,
     }
+    /// Shape `ExecuteStatementInput`.
+    ExecuteStatementInput {
+        statement: String,
+        parameters: Option<Vec<AttributeValue>>,
+        consistent_read: Option<bool>,
+        next_token: Option<String>,
+        return_consumed_capacity: Option<ReturnConsumedCapacity>,
+        limit: Option<i32>,
+        return_values_on_condition_check_failure: Option<ReturnValuesOnConditionCheckFailure>,
+    }
+    /// Shape `ExecuteStatementOutput`.
+    ExecuteStatementOutput {
+        items: Option<Vec<std::collections::BTreeMap<String, AttributeValue>>>,
+        next_token: Option<String>,
+        consumed_capacity: Option<ConsumedCapacity>,
+        last_evaluated_key: Option<std::collections::BTreeMap<String, AttributeValue>>,
+    }
+    /// Shape `ExecuteTransactionInput`.
+    ExecuteTransactionInput {
+        transact_statements: Vec<ParameterizedStatement>,
+        client_request_token: Option<String>,
+        return_consumed_capacity: Option<ReturnConsumedCapacity>,
+    }
+    /// Shape `ExecuteTransactionOutput`.
+    ExecuteTransactionOutput {
+        responses: Option<Vec<ItemResponse>>,
+        consumed_capacity: Option<Vec<ConsumedCapacity>>,
+    }
     /// Shape `ExpectedAttributeValue`.
     ExpectedAttributeValue {
         value: Option<AttributeValue>,
@@ -391,6 +448,12 @@ aws_wire::structure! {
     /// Shape `OnDemandThroughputOverride`.
     OnDemandThroughputOverride {
         max_read_request_units: Option<i64>,
+    }
+    /// Shape `ParameterizedStatement`.
+    ParameterizedStatement {
+        statement: String,
+        parameters: Option<Vec<AttributeValue>>,
+        return_values_on_condition_check_failure: Option<ReturnValuesOnConditionCheckFailure>,
     }
     /// Shape `PointInTimeRecoveryDescription`.
     PointInTimeRecoveryDescription {
@@ -818,6 +881,20 @@ aws_wire::enumeration! {
         Add = "ADD",
         Put = "PUT",
         Delete = "DELETE",
+    }
+    /// Shape `BatchStatementErrorCodeEnum`.
+    BatchStatementErrorCodeEnum {
+        ConditionalCheckFailed = "ConditionalCheckFailed",
+        ItemCollectionSizeLimitExceeded = "ItemCollectionSizeLimitExceeded",
+        RequestLimitExceeded = "RequestLimitExceeded",
+        ValidationError = "ValidationError",
+        ProvisionedThroughputExceeded = "ProvisionedThroughputExceeded",
+        TransactionConflict = "TransactionConflict",
+        ThrottlingError = "ThrottlingError",
+        InternalServerError = "InternalServerError",
+        ResourceNotFound = "ResourceNotFound",
+        AccessDenied = "AccessDenied",
+        DuplicateItem = "DuplicateItem",
     }
     /// Shape `BillingMode`.
     BillingMode {

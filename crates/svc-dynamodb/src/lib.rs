@@ -11,6 +11,7 @@ mod keys;
 mod legacy;
 mod number;
 mod ops;
+mod partiql;
 mod read;
 mod reserved;
 mod schema;
@@ -48,6 +49,7 @@ pub fn services(config: Config) -> [Service; 2] {
     let throttle = capacity::Throttle::new(config.throttle);
     let state = Arc::new(State { throttle, ..State::default() });
     let dynamodb = Service::new(&api_dynamodb::SERVICE, Arc::clone(&state))
+        .op(ops::batch_execute_statement)
         .op(ops::batch_get_item)
         .op(ops::batch_write_item)
         .op(ops::create_table)
@@ -57,6 +59,8 @@ pub fn services(config: Config) -> [Service; 2] {
         .op(ops::describe_limits)
         .op(ops::describe_table)
         .op(ops::describe_time_to_live)
+        .op(ops::execute_statement)
+        .op(ops::execute_transaction)
         .op(ops::get_item)
         .op(ops::list_tables)
         .op(ops::list_tags_of_resource)

@@ -1,5 +1,6 @@
 //! The operations, one file each.
 
+mod batch_execute_statement;
 mod batch_get_item;
 mod batch_write_item;
 mod create_table;
@@ -10,6 +11,8 @@ mod describe_limits;
 mod describe_stream;
 mod describe_table;
 mod describe_time_to_live;
+mod execute_statement;
+mod execute_transaction;
 mod get_item;
 mod get_records;
 mod get_shard_iterator;
@@ -26,6 +29,7 @@ mod untag_resource;
 mod update_item;
 mod update_table;
 mod update_time_to_live;
+pub(crate) use batch_execute_statement::batch_execute_statement;
 pub(crate) use batch_get_item::batch_get_item;
 pub(crate) use batch_write_item::batch_write_item;
 pub(crate) use create_table::create_table;
@@ -36,6 +40,8 @@ pub(crate) use describe_limits::describe_limits;
 pub(crate) use describe_stream::describe_stream;
 pub(crate) use describe_table::describe_table;
 pub(crate) use describe_time_to_live::describe_time_to_live;
+pub(crate) use execute_statement::execute_statement;
+pub(crate) use execute_transaction::execute_transaction;
 pub(crate) use get_item::get_item;
 pub(crate) use get_records::get_records;
 pub(crate) use get_shard_iterator::get_shard_iterator;

@@ -51,6 +51,8 @@ pub(crate) struct Done {
 pub(crate) enum Refusal {
     /// The condition did not hold of this.
     Condition(Option<Item>),
+    /// An INSERT found its item there.
+    Duplicate,
     Invalid(AwsError),
 }
 
@@ -103,6 +105,7 @@ pub(crate) async fn write_one(
         Err(Stop::Refused(refused)) => Err(match refused.into_iter().flatten().next() {
             Some(Refusal::Invalid(error)) => error,
             Some(Refusal::Condition(old)) => condition_failed(on_failure, old),
+            Some(Refusal::Duplicate) => condition_failed(None, None),
             None => AwsError::internal("a write was refused for no reason"),
         }),
         Err(Stop::Failed(error)) => Err(error),

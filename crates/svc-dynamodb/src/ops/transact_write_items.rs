@@ -23,7 +23,7 @@ use crate::write::{Action, Also, Refusal, Request, Stop, write};
 const BYTES_MAX: usize = 4 << 20;
 
 type Names = Option<BTreeMap<String, String>>;
-type OnFailure = Option<ReturnValuesOnConditionCheckFailure>;
+pub(crate) type OnFailure = Option<ReturnValuesOnConditionCheckFailure>;
 
 pub(crate) async fn transact_write_items(
     cx: Ctx,
@@ -87,7 +87,7 @@ pub(crate) async fn transact_write_items(
 }
 
 /// Whether the transaction of this token was done already.
-async fn is_done(cx: &Ctx, also: &Also) -> Result<bool> {
+pub(crate) async fn is_done(cx: &Ctx, also: &Also) -> Result<bool> {
     let Some((key, token)) = &also.token else { return Ok(false) };
     let known = TOKENS.get(&cx.kv.snapshot().await?, key)?.filter(|known| !known.is_over(cx.env.now()));
     match known {
@@ -180,6 +180,11 @@ pub(crate) fn cancelled(refused: Vec<Option<Refusal>>, on_failure: &[OnFailure])
                 .map(value::to_wire),
             code: Some("ConditionalCheckFailed".to_owned()),
             message: Some("The conditional request failed".to_owned()),
+        },
+        Some(Refusal::Duplicate) => CancellationReason {
+            item: None,
+            code: Some("DuplicateItem".to_owned()),
+            message: Some("Duplicate primary key exists in table".to_owned()),
         },
         Some(Refusal::Invalid(error)) => CancellationReason {
             item: None,
