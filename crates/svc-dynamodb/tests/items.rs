@@ -1,9 +1,7 @@
 //! Items over the wire: put, get, update, delete, batches, refusals.
 
-mod ground;
-
-use ground::{Dynamo, table};
 use serde_json::json;
+use testkit::{Dynamo, dynamo_table as table};
 
 #[tokio::test]
 async fn an_item_is_put_and_got() {
@@ -143,7 +141,7 @@ async fn batches_write_and_read() {
     let keys = (0..30).map(key).collect::<serde_json::Value>();
     let answer =
         dynamo.call("BatchGetItem", json!({ "RequestItems": { "tab": { "Keys": keys } } })).await.ok();
-    assert_eq!(answer["Responses"]["tab"].as_array().unwrap().len(), 25);
+    assert_eq!(answer["Responses"]["tab"].as_array().expect("as it was made").len(), 25);
     assert_eq!(answer["UnprocessedKeys"], json!({}));
     let twice = json!({ "RequestItems": { "tab": { "Keys": [key(1), key(1)] } } });
     dynamo.call("BatchGetItem", twice).await.refuses(

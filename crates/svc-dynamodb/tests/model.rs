@@ -1,11 +1,9 @@
 //! Random operations against a model: a map. Table, indexes and stream must all agree with it, for every seed.
 
-mod ground;
-
 use std::collections::BTreeMap;
 
-use ground::{Dynamo, table};
 use serde_json::{Value as Json, json};
+use testkit::{Dynamo, dynamo_table as table};
 
 const SEEDS: u64 = 1000;
 const STEPS: usize = 25;
@@ -27,7 +25,7 @@ impl Random {
     }
 
     fn number(&mut self) -> i64 {
-        i64::try_from(self.below(7)).unwrap() - 3
+        i64::try_from(self.below(7)).expect("as it was made") - 3
     }
 
     fn key(&mut self) -> Key {
@@ -63,7 +61,7 @@ async fn make() -> Dynamo {
     let mut body = table("tab", "h:S", Some("r:N"));
     let more = [("g", "S"), ("n", "N"), ("l", "N")];
     let more = more.map(|(name, kind)| json!({ "AttributeName": name, "AttributeType": kind }));
-    body["AttributeDefinitions"].as_array_mut().unwrap().extend(more);
+    body["AttributeDefinitions"].as_array_mut().expect("as it was made").extend(more);
     let keys = |hash: &str, range: &str| json!([{ "AttributeName": hash, "KeyType": "HASH" }, { "AttributeName": range, "KeyType": "RANGE" }]);
     let all = json!({ "ProjectionType": "ALL" });
     body["GlobalSecondaryIndexes"] =
@@ -149,7 +147,7 @@ async fn all(dynamo: &Dynamo, operation: &str, mut body: Json) -> Vec<Json> {
     body["Limit"] = json!(3);
     loop {
         let answer = dynamo.call(operation, body.clone()).await.ok();
-        found.extend(answer["Items"].as_array().unwrap().clone());
+        found.extend(answer["Items"].as_array().expect("as it was made").clone());
         match &answer["LastEvaluatedKey"] {
             Json::Null => return found,
             last => body["ExclusiveStartKey"] = last.clone(),
@@ -177,7 +175,12 @@ async fn compare(dynamo: &Dynamo, model: &Model) {
         local["IndexName"] = json!("local");
         local["ScanIndexForward"] = json!(false);
         let found = all(dynamo, "Query", local).await;
-        let order = found.iter().map(|item| item["l"]["N"].as_str().unwrap().parse::<i64>().unwrap()).rev();
+        let order = found
+            .iter()
+            .map(|item| {
+                item["l"]["N"].as_str().expect("as it was made").parse::<i64>().expect("as it was made")
+            })
+            .rev();
         assert!(order.is_sorted(), "{found:?}");
         assert_eq!(sorted(found), sorted(items(&|key, item| key.0 == partition && item.contains_key("l"))));
     }
@@ -196,7 +199,7 @@ async fn replay(dynamo: &Dynamo, model: &Model) {
     let records =
         dynamo.stream("GetRecords", json!({ "ShardIterator": iterator })).await.ok()["Records"].clone();
     let mut state = BTreeMap::new();
-    for record in records.as_array().unwrap() {
+    for record in records.as_array().expect("as it was made") {
         let change = &record["dynamodb"];
         let key = change["Keys"].to_string();
         let old = state.remove(&key).unwrap_or(Json::Null);

@@ -1,9 +1,7 @@
 //! PartiQL over the wire: statements, batches, transactions.
 
-mod ground;
-
-use ground::Dynamo;
 use serde_json::{Value as Json, json};
+use testkit::Dynamo;
 
 async fn filled() -> Dynamo {
     let dynamo = Dynamo::with_table().await;
@@ -41,10 +39,13 @@ async fn statements_read() {
     }
     let mut body = json!({ "Statement": "SELECT * FROM tab WHERE h = 'a'", "Limit": 4 });
     let first = dynamo.call("ExecuteStatement", body.clone()).await.ok();
-    assert_eq!(first["Items"].as_array().unwrap().len(), 4);
+    assert_eq!(first["Items"].as_array().expect("as it was made").len(), 4);
     body["NextToken"] = first["NextToken"].clone();
     let second = dynamo.call("ExecuteStatement", body).await.ok();
-    assert_eq!((second["Items"].as_array().unwrap().len(), &second["NextToken"]), (2, &Json::Null));
+    assert_eq!(
+        (second["Items"].as_array().expect("as it was made").len(), &second["NextToken"]),
+        (2, &Json::Null)
+    );
 }
 
 #[tokio::test]

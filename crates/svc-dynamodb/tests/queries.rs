@@ -1,13 +1,13 @@
 //! `Query` and `Scan` over the wire: order, paging, indexes, filters, segments, refusals.
 
-mod ground;
-
-use ground::{Dynamo, table};
 use serde_json::{Value as Json, json};
+use testkit::{Dynamo, dynamo_table as table};
 
 fn numbers(answer: &Json) -> Vec<i64> {
-    let items = answer["Items"].as_array().unwrap().iter();
-    items.map(|item| item["r"]["N"].as_str().unwrap().parse().unwrap()).collect()
+    let items = answer["Items"].as_array().expect("as it was made").iter();
+    items
+        .map(|item| item["r"]["N"].as_str().expect("as it was made").parse().expect("as it was made"))
+        .collect()
 }
 
 async fn filled() -> Dynamo {
@@ -15,7 +15,7 @@ async fn filled() -> Dynamo {
     let mut body = table("tab", "h:S", Some("r:N"));
     let more =
         [("g", "S"), ("l", "S")].map(|(name, kind)| json!({ "AttributeName": name, "AttributeType": kind }));
-    body["AttributeDefinitions"].as_array_mut().unwrap().extend(more);
+    body["AttributeDefinitions"].as_array_mut().expect("as it was made").extend(more);
     body["GlobalSecondaryIndexes"] = json!([{
         "IndexName": "by-g", "KeySchema": [{ "AttributeName": "g", "KeyType": "HASH" }, { "AttributeName": "r", "KeyType": "RANGE" }],
         "Projection": { "ProjectionType": "INCLUDE", "NonKeyAttributes": ["x"] },

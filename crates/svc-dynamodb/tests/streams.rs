@@ -1,11 +1,9 @@
 //! Streams over the wire: views, iterators, order, trimming, the end.
 
-mod ground;
-
 use std::time::Duration;
 
-use ground::{Dynamo, table};
 use serde_json::{Value as Json, json};
+use testkit::{Dynamo, dynamo_table as table};
 
 async fn streaming(view: &str) -> (Dynamo, String, String) {
     let dynamo = Dynamo::new();
@@ -13,9 +11,10 @@ async fn streaming(view: &str) -> (Dynamo, String, String) {
     body["StreamSpecification"] = json!({ "StreamEnabled": true, "StreamViewType": view });
     dynamo.table(body).await;
     let listed = dynamo.stream("ListStreams", json!({ "TableName": "tab" })).await.ok();
-    let arn = listed["Streams"][0]["StreamArn"].as_str().unwrap().to_owned();
+    let arn = listed["Streams"][0]["StreamArn"].as_str().expect("as it was made").to_owned();
     let described = dynamo.stream("DescribeStream", json!({ "StreamArn": arn })).await.ok();
-    let shard = described["StreamDescription"]["Shards"][0]["ShardId"].as_str().unwrap().to_owned();
+    let shard =
+        described["StreamDescription"]["Shards"][0]["ShardId"].as_str().expect("as it was made").to_owned();
     (dynamo, arn, shard)
 }
 
@@ -24,7 +23,10 @@ async fn iterator(dynamo: &Dynamo, arn: &str, shard: &str, kind: &str, number: J
     if !number.is_null() {
         body["SequenceNumber"] = number;
     }
-    dynamo.stream("GetShardIterator", body).await.ok()["ShardIterator"].as_str().unwrap().to_owned()
+    dynamo.stream("GetShardIterator", body).await.ok()["ShardIterator"]
+        .as_str()
+        .expect("as it was made")
+        .to_owned()
 }
 
 async fn records(dynamo: &Dynamo, iterator: &str) -> Json {
@@ -53,8 +55,12 @@ async fn each_view_shows_what_it_says() {
         three_changes(&dynamo).await;
         let start = iterator(&dynamo, &arn, &shard, "TRIM_HORIZON", Json::Null).await;
         let found = records(&dynamo, &start).await["Records"].clone();
-        let names =
-            found.as_array().unwrap().iter().map(|record| record["eventName"].clone()).collect::<Json>();
+        let names = found
+            .as_array()
+            .expect("as it was made")
+            .iter()
+            .map(|record| record["eventName"].clone())
+            .collect::<Json>();
         assert_eq!(names, json!(["INSERT", "MODIFY", "REMOVE"]));
         let image = |shown: bool, image: &Json| if shown { image.clone() } else { Json::Null };
         for (position, before, after) in [(0, &Json::Null, &one), (1, &one, &two), (2, &two, &Json::Null)] {
@@ -78,12 +84,16 @@ async fn iterators_begin_where_they_say() {
     let second = all[1]["dynamodb"]["SequenceNumber"].clone();
     for (kind, count) in [("AT_SEQUENCE_NUMBER", 2), ("AFTER_SEQUENCE_NUMBER", 1)] {
         let start = iterator(&dynamo, &arn, &shard, kind, second.clone()).await;
-        assert_eq!(records(&dynamo, &start).await["Records"].as_array().unwrap().len(), count, "{kind}");
+        assert_eq!(
+            records(&dynamo, &start).await["Records"].as_array().expect("as it was made").len(),
+            count,
+            "{kind}"
+        );
     }
     let empty = records(&dynamo, &latest).await;
     assert_eq!(empty["Records"], json!([]));
     dynamo.put(json!({ "h": { "S": "new" } })).await;
-    let next = records(&dynamo, empty["NextShardIterator"].as_str().unwrap()).await;
+    let next = records(&dynamo, empty["NextShardIterator"].as_str().expect("as it was made")).await;
     assert_eq!(next["Records"][0]["dynamodb"]["Keys"], json!({ "h": { "S": "new" } }));
     dynamo.clock.advance(Duration::from_secs(16 * 60));
     let late = dynamo.stream("GetRecords", json!({ "ShardIterator": latest })).await;
@@ -115,7 +125,7 @@ async fn a_disabled_stream_ends_and_can_be_read_to_its_end() {
     dynamo.put(json!({ "h": { "S": "unseen" } })).await;
     let start = iterator(&dynamo, &arn, &shard, "TRIM_HORIZON", Json::Null).await;
     let found = records(&dynamo, &start).await;
-    assert_eq!(found["Records"].as_array().unwrap().len(), 3);
+    assert_eq!(found["Records"].as_array().expect("as it was made").len(), 3);
     assert_eq!(found["NextShardIterator"], Json::Null);
     let described =
         dynamo.stream("DescribeStream", json!({ "StreamArn": arn })).await.ok()["StreamDescription"].clone();
@@ -145,14 +155,14 @@ async fn writers_at_once_lose_no_record() {
         (iterator(&dynamo, &arn, &shard, "TRIM_HORIZON", Json::Null).await, Vec::new());
     while seen.len() < 200 {
         let answer = records(&dynamo, &next).await;
-        seen.extend(answer["Records"].as_array().unwrap().clone());
-        next = answer["NextShardIterator"].as_str().unwrap().to_owned();
+        seen.extend(answer["Records"].as_array().expect("as it was made").clone());
+        next = answer["NextShardIterator"].as_str().expect("as it was made").to_owned();
         tokio::task::yield_now().await;
     }
     tasks.join_all().await;
     let mut last = std::collections::HashMap::new();
     for record in &seen {
-        let key = record["dynamodb"]["Keys"]["h"]["S"].as_str().unwrap().to_owned();
+        let key = record["dynamodb"]["Keys"]["h"]["S"].as_str().expect("as it was made").to_owned();
         let old = record["dynamodb"]["OldImage"].clone();
         assert_eq!(
             last.insert(key, record["dynamodb"]["NewImage"].clone()).unwrap_or(Json::Null),

@@ -1,12 +1,9 @@
 //! Tables over the wire: made, described, changed, tagged, deleted, and what is refused.
 
-mod ground;
-
 use std::time::Duration;
 
-use ground::{Dynamo, table};
 use serde_json::{Value as Json, json};
-use testkit::EPOCH_MS;
+use testkit::{Dynamo, EPOCH_MS, dynamo_table as table};
 
 #[tokio::test]
 async fn a_table_is_made_described_and_deleted() {
@@ -15,7 +12,7 @@ async fn a_table_is_made_described_and_deleted() {
     let described =
         dynamo.call("DescribeTable", json!({ "TableName": "orders" })).await.ok()["Table"].clone();
     let arn = "arn:aws:dynamodb:us-east-1:000000000000:table/orders";
-    let seconds = f64::from(u32::try_from(EPOCH_MS / 1000).unwrap()) + 0.345;
+    let seconds = f64::from(u32::try_from(EPOCH_MS / 1000).expect("as it was made")) + 0.345;
     for (member, value) in [
         ("TableName", json!("orders")),
         ("TableArn", json!(arn)),

@@ -1,11 +1,9 @@
 //! Transactions over the wire: all or nothing, reasons, tokens.
 
-mod ground;
-
 use std::time::Duration;
 
-use ground::{Dynamo, table};
 use serde_json::json;
+use testkit::{Dynamo, dynamo_table as table};
 
 async fn two_tables() -> Dynamo {
     let dynamo = Dynamo::new();
@@ -125,10 +123,9 @@ async fn transfers_at_once_lose_nothing() {
     }
     tasks.join_all().await;
     let all = dynamo.call("Scan", json!({ "TableName": "tab" })).await.ok();
-    let sum = all["Items"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|item| item["n"]["N"].as_str().unwrap().parse::<i64>().unwrap());
+    let sum =
+        all["Items"].as_array().expect("as it was made").iter().map(|item| {
+            item["n"]["N"].as_str().expect("as it was made").parse::<i64>().expect("as it was made")
+        });
     assert_eq!(sum.sum::<i64>(), 500);
 }

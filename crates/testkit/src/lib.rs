@@ -4,6 +4,7 @@
 //! functions; those run in [`Scripted`] sandboxes, whose programs are futures of the test. `execution`'s own tests
 //! use the parts in `pools.rs`.
 
+mod dynamo;
 mod http1;
 mod lambda;
 mod layer;
@@ -18,6 +19,7 @@ mod wire;
 use std::future::Future;
 use std::time::Duration;
 
+pub use dynamo::{Dynamo, dynamo_table};
 pub use http1::{Connection, Reply};
 pub use lambda::Lambda;
 pub use layer::Layer;

@@ -1,12 +1,11 @@
 //! DynamoDB in memory, and what its tests begin with.
 
-#![allow(dead_code, reason = "each test file uses what it needs")]
-
 use std::ops::Deref;
 
 use serde_json::{Value as Json, json};
 use svc_dynamodb::Config;
-use testkit::{Answer, Ground, Wire};
+
+use crate::{Answer, Ground, Wire};
 
 /// A platform with nothing but DynamoDB and its Streams; its jobs run.
 pub struct Dynamo(Wire);
@@ -20,6 +19,7 @@ impl Deref for Dynamo {
 }
 
 impl Dynamo {
+    #[expect(clippy::new_without_default, reason = "it is no value, it is where a test begins")]
     pub fn new() -> Self {
         Self::with(Config::default())
     }
@@ -39,11 +39,14 @@ impl Dynamo {
     }
 
     /// Makes a table and waits until it is active.
+    ///
+    /// # Panics
+    /// When it is not made.
     pub async fn table(&self, body: Json) {
         let name = body["TableName"].clone();
         let made = self.call("CreateTable", body).await.ok();
         assert_eq!(made["TableDescription"]["TableStatus"], "CREATING");
-        self.active(name.as_str().unwrap()).await;
+        self.active(name.as_str().expect("a table has a name")).await;
     }
 
     pub async fn active(&self, name: &str) {
@@ -58,7 +61,7 @@ impl Dynamo {
     /// With a table `tab` of a partition key `h` (S) and a sort key `r` (N).
     pub async fn with_table() -> Self {
         let dynamo = Self::new();
-        dynamo.table(table("tab", "h:S", Some("r:N"))).await;
+        dynamo.table(dynamo_table("tab", "h:S", Some("r:N"))).await;
         dynamo
     }
 
@@ -73,8 +76,12 @@ impl Dynamo {
 }
 
 /// `CreateTable` of a table on demand, with keys given as `name:type`.
-pub fn table(name: &str, hash: &str, range: Option<&str>) -> Json {
-    let parts = [Some(hash), range].into_iter().flatten().map(|part| part.split_once(':').unwrap());
+///
+/// # Panics
+/// When a key is not given so.
+pub fn dynamo_table(name: &str, hash: &str, range: Option<&str>) -> Json {
+    let parts =
+        [Some(hash), range].into_iter().flatten().map(|part| part.split_once(':').expect("name:type"));
     let parts = parts.collect::<Vec<_>>();
     let schema = parts.iter().zip(["HASH", "RANGE"]);
     json!({
