@@ -120,6 +120,39 @@ def test_transactions(api):
     assert str(refused.value).endswith("specific reasons [ConditionalCheckFailed, None]")
 
 
+def test_writers_of_one_item_all_succeed(platform, api):
+    make(api, "hot", StreamSpecification={"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"})
+    failures = []
+
+    def count(client):
+        for _ in range(10):
+            try:
+                client.update_item(TableName="hot", Key={"id": {"S": "one"}}, UpdateExpression="ADD n :one",
+                                   ExpressionAttributeValues={":one": {"N": "1"}})
+            except ClientError as error:
+                failures.append(error)
+
+    clients = platform.client("dynamodb")
+    threads = [threading.Thread(target=count, args=(clients,)) for _ in range(48)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert failures == []
+    assert api.get_item(TableName="hot", Key={"id": {"S": "one"}})["Item"]["n"]["N"] == "480"
+
+
+def test_partiql(platform):
+    client = resource_of(platform).meta.client
+    make(client, "statements", "id", "n:N")
+    for number in range(4):
+        client.execute_statement(Statement="INSERT INTO statements VALUE {'id': ?, 'n': ?, 'tags': <<'a'>>}",
+                                 Parameters=["x", number])
+    found = client.execute_statement(Statement='SELECT n FROM "statements" WHERE id = ? AND n > ? ORDER BY n DESC',
+                                     Parameters=["x", 1])["Items"]
+    assert [item["n"] for item in found] == [3, 2]
+    with pytest.raises(client.exceptions.DuplicateItemException):
+        client.execute_statement(Statement="INSERT INTO statements VALUE {'id': 'x', 'n': 1}")
+
+
 def test_a_stream_is_read(platform, api):
     make(api, "streamed", StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"})
     arn = api.describe_table(TableName="streamed")["Table"]["LatestStreamArn"]

@@ -232,4 +232,29 @@ mod tests {
         }
         assert_eq!(after_prefix(&Attr::B(Binary(vec![0xff, 0xff].into()))), None);
     }
+
+    /// Records as they are on disk, with all that is optional left out.
+    #[test]
+    fn stored_records_stay_readable() {
+        let id = "[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16]";
+        let table = format!(
+            r#"{{"format":1,"id":{id},"version":3,"account":"000000000000","region":"us-east-1","name":"tab","created_ms":5,
+            "status":"Active","attributes":[{{"name":"h","kind":"S"}}],"schema":{{"hash":{{"name":"h","kind":"S"}},"range":null}},
+            "indexes":[{{"name":"i","number":1,"global":true,"schema":{{"hash":{{"name":"h","kind":"S"}},"range":null}},
+            "projected":{{"Include":["x"]}},"status":"Creating"}}],"next_index":2,"throughput":[1,2]}}"#
+        );
+        let table: TableRecord = serde_json::from_str(&table).unwrap();
+        assert_eq!((table.next_index, table.indexes[0].number, table.throughput), (2, 1, Some((1, 2))));
+        let stream = format!(
+            r#"{{"id":{id},"view":"KEYS_ONLY","created_ms":5,"closed":[6,7],"keys":["h"],"shard":"shardId-1"}}"#
+        );
+        assert_eq!(serde_json::from_str::<StreamRecord>(&stream).unwrap().closed, Some((6, 7)));
+        let change = r#"{"event":"Insert","at":5,"keys":{"h":{"S":"a"}},"size":2,"event_id":"e"}"#;
+        let change: Change = serde_json::from_str(change).unwrap();
+        assert_eq!((change.event, change.old, change.expired), (Event::Insert, None, false));
+        let token: Token = serde_json::from_str(r#"{"request":"ab","at_ms":5}"#).unwrap();
+        assert!(
+            token.is_over(Timestamp::from_millis(600_005)) && !token.is_over(Timestamp::from_millis(600_004))
+        );
+    }
 }

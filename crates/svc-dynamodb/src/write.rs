@@ -315,6 +315,8 @@ fn decide(table: &TableRecord, action: &Action, old: Option<&Item>) -> Result<Op
         Action::Put(item) => Ok(Some(item.clone())),
         Action::Delete(_) => Ok(None),
         Action::Check(_) => Ok(old.cloned()),
+        // An update that only takes away makes no item.
+        Action::Update(_, update) if old.is_none() && update.only_removes() => Ok(None),
         Action::Update(key, update) => {
             let new = update.apply(old.unwrap_or(key))?;
             value::check_depth(&new)?;

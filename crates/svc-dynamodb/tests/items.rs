@@ -94,6 +94,16 @@ async fn an_update_makes_and_changes() {
 }
 
 #[tokio::test]
+async fn an_update_that_only_removes_makes_no_item() {
+    let dynamo = Dynamo::with_table().await;
+    let body = json!({
+        "TableName": "tab", "Key": { "h": { "S": "a" }, "r": { "N": "1" } }, "UpdateExpression": "REMOVE x", "ReturnValues": "ALL_NEW",
+    });
+    dynamo.call("UpdateItem", body).await.is(200, "{}");
+    assert_eq!(dynamo.rows(602).await, 0);
+}
+
+#[tokio::test]
 async fn bad_input_is_refused_in_awss_words_and_changes_nothing() {
     let dynamo = Dynamo::with_table().await;
     let long = "x".repeat(400 * 1024);

@@ -100,6 +100,12 @@ async fn bad_transactions_are_refused() {
         "Requested resource not found",
     );
     assert_eq!(dynamo.rows(602).await, 0);
+    let get = json!({ "Get": { "TableName": "tab", "Key": { "h": { "S": "a" } } } });
+    dynamo.call("TransactGetItems", json!({ "TransactItems": [get, get] })).await.refuses(
+        400,
+        "ValidationException",
+        "Transaction request cannot include multiple operations on one item",
+    );
 }
 
 #[tokio::test]

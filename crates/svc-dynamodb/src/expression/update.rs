@@ -42,6 +42,13 @@ impl Update {
         })
     }
 
+    /// Whether it takes something away and gives nothing.
+    pub(crate) fn only_removes(&self) -> bool {
+        let gives = !self.set.is_empty() || !self.add.is_empty();
+        let takes = !self.remove.is_empty() || !self.delete.is_empty();
+        takes && !gives
+    }
+
     /// The paths that it changes.
     pub(crate) fn paths(&self) -> Vec<&Path> {
         let pairs = self.add.iter().chain(&self.delete).map(|(path, _)| path);

@@ -1,12 +1,13 @@
 //! `TransactGetItems`: items as of one moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use api_dynamodb::{ItemResponse, TransactGetItemsInput, TransactGetItemsOutput};
-use aws_wire::Result;
+use aws_wire::{AwsError, Result};
 
 use crate::Ctx;
 use crate::capacity::{Told, Units, consumed, read_units};
+use crate::item::row_of_key;
 use crate::{asked, read, table, value};
 
 /// A transaction's read costs twice.
@@ -19,12 +20,18 @@ pub(crate) async fn transact_get_items(
     let snapshot = cx.kv.snapshot().await?;
     let mut responses = Vec::new();
     let mut units = BTreeMap::<String, Units>::new();
+    let mut rows = BTreeSet::new();
     for one in input.transact_items {
         let get = one.get;
         let key = value::from_wire(get.key)?;
         let projection =
             asked::projection(get.projection_expression.as_deref(), None, get.expression_attribute_names)?;
         let table = table::open(&snapshot, &table::key(&cx.caller, &get.table_name)?)?;
+        if !rows.insert(row_of_key(&table, &key)?.0) {
+            return Err(AwsError::validation(
+                "Transaction request cannot include multiple operations on one item",
+            ));
+        }
         cx.state.throttle.check_read(&cx, &table)?;
         let item = read::get(&snapshot, &table, &key)?;
         let cost = READS * read_units(item.as_ref().map_or(0, value::size), true);
