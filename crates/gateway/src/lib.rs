@@ -4,6 +4,7 @@ mod body;
 mod listener;
 mod pipeline;
 mod route;
+mod streamed;
 mod visit;
 
 use std::sync::Arc;
@@ -17,11 +18,11 @@ pub struct Gateway(Arc<Inner>);
 
 struct Inner {
     platform: Platform,
-    authenticator: Authenticator,
+    authenticator: Arc<Authenticator>,
 }
 
 impl Gateway {
     pub fn new(platform: Platform, authenticator: Authenticator) -> Self {
-        Self(Arc::new(Inner { platform, authenticator }))
+        Self(Arc::new(Inner { platform, authenticator: Arc::new(authenticator) }))
     }
 }

@@ -4,12 +4,14 @@
 
 mod caller;
 mod ctx;
+mod edge;
 mod platform;
 mod register;
 mod site;
 
 pub use caller::{Caller, Principal};
 pub use ctx::Ctx;
+pub use edge::{Edge, Head};
 pub use platform::Platform;
-pub use register::Service;
+pub use register::{Pending, Service};
 pub use site::{Site, Visit};

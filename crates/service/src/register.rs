@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use aws_wire::{Input, Result, Value, schema};
 
-use crate::{Ctx, Site};
+use crate::{Ctx, Edge, Site};
 
+/// What a handler, a site or an edge is still at.
 pub type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 type Handler = Box<dyn Fn(Ctx, Value) -> Pending<Result<Value>> + Send + Sync>;
 type Job = Box<dyn Fn(Ctx) -> Pending<()> + Send + Sync>;
@@ -19,6 +20,7 @@ pub struct Service {
     pub(crate) handlers: HashMap<&'static str, Handler>,
     pub(crate) jobs: Vec<(&'static str, Job)>,
     pub(crate) sites: Vec<Arc<dyn Site>>,
+    pub(crate) edge: Option<Arc<dyn Edge>>,
 }
 
 /// Registers the operations of a service whose state is `S`.
@@ -32,7 +34,7 @@ impl Service {
     #[expect(clippy::new_ret_no_self, reason = "a service is read as `Service::new(..).op(..).op(..)`")]
     pub fn new<S: Send + Sync + 'static>(api: &'static schema::Service, state: Arc<S>) -> Builder<S> {
         Builder {
-            service: Self { api, handlers: HashMap::new(), jobs: Vec::new(), sites: Vec::new() },
+            service: Self { api, handlers: HashMap::new(), jobs: Vec::new(), sites: Vec::new(), edge: None },
             state,
         }
     }
@@ -83,6 +85,13 @@ impl<S: Send + Sync + 'static> Builder<S> {
     #[must_use]
     pub fn site<T: Site + 'static>(mut self, make: impl FnOnce(Arc<S>) -> T) -> Self {
         self.service.sites.push(Arc::new(make(Arc::clone(&self.state))));
+        self
+    }
+
+    /// Registers what the API does in a way of its own at the edge of the wire.
+    #[must_use]
+    pub fn edge(mut self, edge: impl Edge + 'static) -> Self {
+        self.service.edge = Some(Arc::new(edge));
         self
     }
 
