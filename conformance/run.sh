@@ -3,6 +3,7 @@
 #
 #   conformance/run.sh                      everything
 #   conformance/run.sh test_crash.py -x     one suite
+#   conformance/run.sh --soak 30            mixed load for so many minutes, see soak.py
 #
 # LAMBENT_BIN      the binary (target/release/lambent)
 # LAMBENT_CLIENTS  where the clients are installed, once (~/.cache/lambent/clients)
@@ -10,7 +11,7 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 clients=${LAMBENT_CLIENTS:-${XDG_CACHE_HOME:-$HOME/.cache}/lambent/clients}
-LAMBENT_BIN=${LAMBENT_BIN:-$here/../target/release/lambent}
+LAMBENT_BIN=$(realpath "${LAMBENT_BIN:-$here/../target/release/lambent}")
 mkdir -p "$clients"
 
 python=$clients/python-$(cksum < "$here/requirements.txt" | cut -d ' ' -f 1)
@@ -32,4 +33,7 @@ fi
 
 export LAMBENT_BIN LAMBENT_NODE_CLIENTS="$node"
 cd "$here"
+if [ "${1:-}" = --soak ]; then
+    exec "$python/bin/python" -B soak.py "${2:-30}"
+fi
 exec "$python/bin/python" -B -m pytest "$@"

@@ -71,28 +71,3 @@ def test_same_answers(functions, client_files, runtimes, case):
     ours = answers(functions, case, {}, runtimes[case["runtime"]])
     theirs = answers(functions, case, client_files[case["runtime"]], CUSTOM)
     assert ours == theirs
-
-
-@pytest.fixture(scope="module")
-def rust_package():
-    """A function on crates.io's `lambda_runtime`, built once."""
-    root = HERE.parent
-    target = root / "target/rust-runtime"
-    subprocess.run(["cargo", "build", "--quiet", "--release", "--locked", "--target-dir", str(target)],
-                   cwd=HERE / "rust-runtime", check=True)
-    return zipped({"bootstrap": (target / "release/bootstrap").read_bytes()})
-
-
-def test_the_rust_runtime(functions, rust_package):
-    name = functions.create(rust_package, CUSTOM, "bootstrap", MemorySize=256)
-    first, again = (functions.ask(name, {"n": number}) for number in (1, 2))
-    assert (first["event"], again["event"]) == ({"n": 1}, {"n": 2})
-    assert (first["function"], first["memory"]) == (name, 256)
-    assert first["arn"].endswith(f":function:{name}")
-    assert first["request_id"] != again["request_id"]
-    failed = functions.invoke(name, {"do": "fail"})
-    assert (failed.error, failed.payload["errorMessage"]) == ("Unhandled", "as it was told")
-    ended = functions.invoke(name, {"do": "exit"})
-    assert ended.payload["errorType"] == "Runtime.ExitError"
-    assert ended.payload["errorMessage"].endswith("Error: Runtime exited with error: exit status 7")
-    assert functions.ask(name, {"n": 3})["event"] == {"n": 3}

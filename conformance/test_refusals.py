@@ -46,20 +46,14 @@ CREATE = {
     "dead letters": ({"DeadLetterConfig": {"TargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:q"}}, UNSERVED, "…DeadLetterConfig…"),
     "network": ({"VpcConfig": {"SubnetIds": ["subnet-12345678"], "SecurityGroupIds": ["sg-12345678"]}}, UNSERVED, "…VpcConfig…"),
     "tracing": ({"TracingConfig": {"Mode": "Active"}}, UNSERVED, "…TracingConfig…"),
-    "publish": ({"Publish": True}, UNSERVED, "…Publish…"),
-    "JSON logs": ({"LoggingConfig": {"LogFormat": "JSON"}}, UNSERVED, "…LogFormat…"),
+    "levels of text logs": ({"LoggingConfig": {"SystemLogLevel": "WARN"}}, INVALID, "Log level is not supported when LogFormat is set to Text. …"),
     "from S3": ({"Code": {"S3Bucket": "bucket", "S3Key": "key"}}, UNSERVED, "…S3…"),
     "an image": ({"PackageType": "Image", "Code": {"ImageUri": "123456789012.dkr.ecr.us-east-1.amazonaws.com/i:1"}, "Runtime": None, "Handler": None}, UNSERVED, "…"),
     "another machine": ({"Architectures": ["arm64"]}, UNSERVED, "…Architectures…"),
 }
 OPERATIONS_UNSERVED = {
-    "PublishVersion": lambda api, name: api.publish_version(FunctionName=name),
-    "CreateAlias": lambda api, name: api.create_alias(FunctionName=name, Name="a", FunctionVersion="1"),
     "PutFunctionConcurrency": lambda api, name: api.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1),
     "ListLayers": lambda api, name: api.list_layers(),
-    "AddPermission": lambda api, name: api.add_permission(FunctionName=name, StatementId="s", Action="lambda:InvokeFunction", Principal="*"),
-    "ListEventSourceMappings": lambda api, name: api.list_event_source_mappings(),
-    "CreateFunctionUrlConfig": lambda api, name: api.create_function_url_config(FunctionName=name, AuthType="NONE"),
 }
 MISSING_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:nobody"
 ON_MISSING = {
@@ -139,7 +133,6 @@ def test_unserved_operation_is_named(functions, well, operation):
 
 
 @pytest.mark.parametrize("arguments, words", [
-    ({"InvocationType": "Event"}, "…Event…"),
     ({"TenantId": "t"}, "…TenantId…"),
 ])
 def test_unserved_ways_to_invoke_are_named(functions, well, arguments, words):

@@ -4,6 +4,7 @@ set -euo pipefail
 
 declare -A package=(
     [python3]=python3 [node]=nodejs [npm]=npm [mkfs.ext4]=e2fsprogs [ip]=iproute2
+    [javac]=default-jdk-headless [mvn]=maven [go]=golang-go [ruby]=ruby [make]=make
     [cmake]=cmake [g++]=g++ [autoconf]=autoconf [automake]=automake [libtoolize]=libtool
 )
 missing=()

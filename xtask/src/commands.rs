@@ -25,6 +25,7 @@ pub fn ci(root: &Path) -> Result<(), Error> {
     crate::protocol_cases::fetch(root)?;
     step(root, "tests", &["cargo", "test", "--workspace", "--exclude", "xtask"])?;
     step(root, "bootstraps", &["/usr/bin/python3", "conformance/bootstraps/test_bootstraps.py"])?;
+    step(root, "Ruby's bootstrap", &["/usr/bin/python3", "conformance/bootstraps/test_ruby.py"])?;
     step(root, "release build", &["cargo", "build", "--quiet", "--release", "--package", "server"])?;
     step(root, "conformance", &["sh", "conformance/run.sh"])
 }

@@ -410,6 +410,19 @@ pub fn no_published_version_exception(message: impl Into<String>) -> AwsError {
     AwsError::modelled(&NO_PUBLISHED_VERSION_EXCEPTION, message)
 }
 
+pub static POLICY_LENGTH_EXCEEDED_EXCEPTION: ErrorShape = ErrorShape {
+    code: "PolicyLengthExceededException",
+    query_code: None,
+    status: 400,
+    fault: Fault::Client,
+    shape: &schema::POLICY_LENGTH_EXCEEDED_EXCEPTION,
+};
+
+/// 400 `PolicyLengthExceededException`
+pub fn policy_length_exceeded_exception(message: impl Into<String>) -> AwsError {
+    AwsError::modelled(&POLICY_LENGTH_EXCEEDED_EXCEPTION, message)
+}
+
 pub static PRECONDITION_FAILED_EXCEPTION: ErrorShape = ErrorShape {
     code: "PreconditionFailedException",
     query_code: None,
@@ -421,6 +434,19 @@ pub static PRECONDITION_FAILED_EXCEPTION: ErrorShape = ErrorShape {
 /// 412 `PreconditionFailedException`
 pub fn precondition_failed_exception(message: impl Into<String>) -> AwsError {
     AwsError::modelled(&PRECONDITION_FAILED_EXCEPTION, message)
+}
+
+pub static PUBLIC_POLICY_EXCEPTION: ErrorShape = ErrorShape {
+    code: "PublicPolicyException",
+    query_code: None,
+    status: 400,
+    fault: Fault::Client,
+    shape: &schema::PUBLIC_POLICY_EXCEPTION,
+};
+
+/// 400 `PublicPolicyException`
+pub fn public_policy_exception(message: impl Into<String>) -> AwsError {
+    AwsError::modelled(&PUBLIC_POLICY_EXCEPTION, message)
 }
 
 pub static RECURSIVE_INVOCATION_EXCEPTION: ErrorShape = ErrorShape {
@@ -460,6 +486,19 @@ pub static RESOURCE_CONFLICT_EXCEPTION: ErrorShape = ErrorShape {
 /// 409 `ResourceConflictException`
 pub fn resource_conflict_exception(message: impl Into<String>) -> AwsError {
     AwsError::modelled(&RESOURCE_CONFLICT_EXCEPTION, message)
+}
+
+pub static RESOURCE_IN_USE_EXCEPTION: ErrorShape = ErrorShape {
+    code: "ResourceInUseException",
+    query_code: None,
+    status: 400,
+    fault: Fault::Client,
+    shape: &schema::RESOURCE_IN_USE_EXCEPTION,
+};
+
+/// 400 `ResourceInUseException`
+pub fn resource_in_use_exception(message: impl Into<String>) -> AwsError {
+    AwsError::modelled(&RESOURCE_IN_USE_EXCEPTION, message)
 }
 
 pub static RESOURCE_NOT_FOUND_EXCEPTION: ErrorShape = ErrorShape {

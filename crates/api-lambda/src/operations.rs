@@ -120,7 +120,21 @@ pub static ADD_PERMISSION: Operation = Operation {
     method: "POST",
     uri: "/2015-03-31/functions/{FunctionName}/policy",
     status: 201,
-    io: None,
+    io: Some(Io {
+        input: &schema::ADD_PERMISSION_REQUEST,
+        output: &schema::ADD_PERMISSION_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::PUBLIC_POLICY_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::POLICY_LENGTH_EXCEEDED_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::PRECONDITION_FAILED_EXCEPTION,
+        ],
+    }),
 };
 pub static CHECKPOINT_DURABLE_EXECUTION: Operation = Operation {
     name: "CheckpointDurableExecution",
@@ -160,14 +174,30 @@ pub static CREATE_CODE_SIGNING_CONFIG: Operation = Operation {
     method: "POST",
     uri: "/2020-04-22/code-signing-configs",
     status: 201,
-    io: None,
+    io: Some(Io {
+        input: &schema::CREATE_CODE_SIGNING_CONFIG_REQUEST,
+        output: &schema::CREATE_CODE_SIGNING_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[&errors::INVALID_PARAMETER_VALUE_EXCEPTION, &errors::SERVICE_EXCEPTION],
+    }),
 };
 pub static CREATE_EVENT_SOURCE_MAPPING: Operation = Operation {
     name: "CreateEventSourceMapping",
     method: "POST",
     uri: "/2015-03-31/event-source-mappings",
     status: 202,
-    io: None,
+    io: Some(Io {
+        input: &schema::CREATE_EVENT_SOURCE_MAPPING_REQUEST,
+        output: &schema::EVENT_SOURCE_MAPPING_CONFIGURATION,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static CREATE_FUNCTION: Operation = Operation {
     name: "CreateFunction",
@@ -240,7 +270,17 @@ pub static DELETE_CODE_SIGNING_CONFIG: Operation = Operation {
     method: "DELETE",
     uri: "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}",
     status: 204,
-    io: None,
+    io: Some(Io {
+        input: &schema::DELETE_CODE_SIGNING_CONFIG_REQUEST,
+        output: &schema::DELETE_CODE_SIGNING_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static DELETE_DURABLE_EXECUTION: Operation = Operation {
     name: "DeleteDurableExecution",
@@ -254,7 +294,19 @@ pub static DELETE_EVENT_SOURCE_MAPPING: Operation = Operation {
     method: "DELETE",
     uri: "/2015-03-31/event-source-mappings/{UUID}",
     status: 202,
-    io: None,
+    io: Some(Io {
+        input: &schema::DELETE_EVENT_SOURCE_MAPPING_REQUEST,
+        output: &schema::EVENT_SOURCE_MAPPING_CONFIGURATION,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_IN_USE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static DELETE_FUNCTION: Operation = Operation {
     name: "DeleteFunction",
@@ -279,7 +331,19 @@ pub static DELETE_FUNCTION_CODE_SIGNING_CONFIG: Operation = Operation {
     method: "DELETE",
     uri: "/2020-06-30/functions/{FunctionName}/code-signing-config",
     status: 204,
-    io: None,
+    io: Some(Io {
+        input: &schema::DELETE_FUNCTION_CODE_SIGNING_CONFIG_REQUEST,
+        output: &aws_wire::schema::UNIT,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::CODE_SIGNING_CONFIG_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static DELETE_FUNCTION_CONCURRENCY: Operation = Operation {
     name: "DeleteFunctionConcurrency",
@@ -293,7 +357,18 @@ pub static DELETE_FUNCTION_EVENT_INVOKE_CONFIG: Operation = Operation {
     method: "DELETE",
     uri: "/2019-09-25/functions/{FunctionName}/event-invoke-config",
     status: 204,
-    io: None,
+    io: Some(Io {
+        input: &schema::DELETE_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST,
+        output: &aws_wire::schema::UNIT,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static DELETE_FUNCTION_URL_CONFIG: Operation = Operation {
     name: "DeleteFunctionUrlConfig",
@@ -332,7 +407,19 @@ pub static DELETE_RESOURCE_POLICY: Operation = Operation {
     method: "DELETE",
     uri: "/2026-07-09/resource-policy/{ResourceArn}",
     status: 204,
-    io: None,
+    io: Some(Io {
+        input: &schema::DELETE_RESOURCE_POLICY_REQUEST,
+        output: &aws_wire::schema::UNIT,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::PRECONDITION_FAILED_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_ACCOUNT_SETTINGS: Operation = Operation {
     name: "GetAccountSettings",
@@ -375,7 +462,16 @@ pub static GET_CODE_SIGNING_CONFIG: Operation = Operation {
     method: "GET",
     uri: "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_CODE_SIGNING_CONFIG_REQUEST,
+        output: &schema::GET_CODE_SIGNING_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_DURABLE_EXECUTION: Operation = Operation {
     name: "GetDurableExecution",
@@ -403,7 +499,17 @@ pub static GET_EVENT_SOURCE_MAPPING: Operation = Operation {
     method: "GET",
     uri: "/2015-03-31/event-source-mappings/{UUID}",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_EVENT_SOURCE_MAPPING_REQUEST,
+        output: &schema::EVENT_SOURCE_MAPPING_CONFIGURATION,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_FUNCTION: Operation = Operation {
     name: "GetFunction",
@@ -427,7 +533,18 @@ pub static GET_FUNCTION_CODE_SIGNING_CONFIG: Operation = Operation {
     method: "GET",
     uri: "/2020-06-30/functions/{FunctionName}/code-signing-config",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_FUNCTION_CODE_SIGNING_CONFIG_REQUEST,
+        output: &schema::GET_FUNCTION_CODE_SIGNING_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::CODE_SIGNING_CONFIG_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_FUNCTION_CONCURRENCY: Operation = Operation {
     name: "GetFunctionConcurrency",
@@ -458,14 +575,34 @@ pub static GET_FUNCTION_EVENT_INVOKE_CONFIG: Operation = Operation {
     method: "GET",
     uri: "/2019-09-25/functions/{FunctionName}/event-invoke-config",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST,
+        output: &schema::FUNCTION_EVENT_INVOKE_CONFIG,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_FUNCTION_RECURSION_CONFIG: Operation = Operation {
     name: "GetFunctionRecursionConfig",
     method: "GET",
     uri: "/2024-08-31/functions/{FunctionName}/recursion-config",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_FUNCTION_RECURSION_CONFIG_REQUEST,
+        output: &schema::GET_FUNCTION_RECURSION_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_FUNCTION_SCALING_CONFIG: Operation = Operation {
     name: "GetFunctionScalingConfig",
@@ -517,7 +654,17 @@ pub static GET_POLICY: Operation = Operation {
     method: "GET",
     uri: "/2015-03-31/functions/{FunctionName}/policy",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_POLICY_REQUEST,
+        output: &schema::GET_POLICY_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_PROVISIONED_CONCURRENCY_CONFIG: Operation = Operation {
     name: "GetProvisionedConcurrencyConfig",
@@ -531,14 +678,34 @@ pub static GET_RESOURCE_POLICY: Operation = Operation {
     method: "GET",
     uri: "/2026-07-09/resource-policy/{ResourceArn}",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_RESOURCE_POLICY_REQUEST,
+        output: &schema::GET_RESOURCE_POLICY_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_RUNTIME_MANAGEMENT_CONFIG: Operation = Operation {
     name: "GetRuntimeManagementConfig",
     method: "GET",
     uri: "/2021-07-20/functions/{FunctionName}/runtime-management-config",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_RUNTIME_MANAGEMENT_CONFIG_REQUEST,
+        output: &schema::GET_RUNTIME_MANAGEMENT_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static INVOKE: Operation = Operation {
     name: "Invoke",
@@ -603,7 +770,42 @@ pub static INVOKE_ASYNC: Operation = Operation {
     method: "POST",
     uri: "/2014-11-13/functions/{FunctionName}/invoke-async",
     status: 202,
-    io: None,
+    io: Some(Io {
+        input: &schema::INVOKE_ASYNC_REQUEST,
+        output: &schema::INVOKE_ASYNC_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::SERVICE_QUOTA_EXCEEDED_EXCEPTION,
+            &errors::INVALID_SECURITY_GROUP_ID_EXCEPTION,
+            &errors::SNAP_START_TIMEOUT_EXCEPTION,
+            &errors::EC2_THROTTLED_EXCEPTION,
+            &errors::EFS_MOUNT_CONNECTIVITY_EXCEPTION,
+            &errors::SUBNET_IP_ADDRESS_LIMIT_REACHED_EXCEPTION,
+            &errors::KMS_ACCESS_DENIED_EXCEPTION,
+            &errors::KMS_DISABLED_EXCEPTION,
+            &errors::S3_FILES_MOUNT_CONNECTIVITY_EXCEPTION,
+            &errors::INVALID_RUNTIME_EXCEPTION,
+            &errors::EC2_UNEXPECTED_EXCEPTION,
+            &errors::INVALID_SUBNET_ID_EXCEPTION,
+            &errors::KMS_NOT_FOUND_EXCEPTION,
+            &errors::EC2_ACCESS_DENIED_EXCEPTION,
+            &errors::EFSIO_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::ENI_LIMIT_REACHED_EXCEPTION,
+            &errors::SNAP_START_NOT_READY_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::SNAP_START_EXCEPTION,
+            &errors::S3_FILES_MOUNT_FAILURE_EXCEPTION,
+            &errors::EFS_MOUNT_TIMEOUT_EXCEPTION,
+            &errors::S3_FILES_MOUNT_TIMEOUT_EXCEPTION,
+            &errors::MODE_NOT_SUPPORTED_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::INVALID_REQUEST_CONTENT_EXCEPTION,
+            &errors::SNAP_START_REGENERATION_FAILURE_EXCEPTION,
+            &errors::EFS_MOUNT_FAILURE_EXCEPTION,
+        ],
+    }),
 };
 pub static INVOKE_WITH_RESPONSE_STREAM: Operation = Operation {
     name: "InvokeWithResponseStream",
@@ -689,7 +891,12 @@ pub static LIST_CODE_SIGNING_CONFIGS: Operation = Operation {
     method: "GET",
     uri: "/2020-04-22/code-signing-configs",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::LIST_CODE_SIGNING_CONFIGS_REQUEST,
+        output: &schema::LIST_CODE_SIGNING_CONFIGS_RESPONSE,
+        result_wrapper: None,
+        errors: &[&errors::INVALID_PARAMETER_VALUE_EXCEPTION, &errors::SERVICE_EXCEPTION],
+    }),
 };
 pub static LIST_DURABLE_EXECUTIONS_BY_FUNCTION: Operation = Operation {
     name: "ListDurableExecutionsByFunction",
@@ -703,14 +910,34 @@ pub static LIST_EVENT_SOURCE_MAPPINGS: Operation = Operation {
     method: "GET",
     uri: "/2015-03-31/event-source-mappings",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::LIST_EVENT_SOURCE_MAPPINGS_REQUEST,
+        output: &schema::LIST_EVENT_SOURCE_MAPPINGS_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static LIST_FUNCTION_EVENT_INVOKE_CONFIGS: Operation = Operation {
     name: "ListFunctionEventInvokeConfigs",
     method: "GET",
     uri: "/2019-09-25/functions/{FunctionName}/event-invoke-config/list",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::LIST_FUNCTION_EVENT_INVOKE_CONFIGS_REQUEST,
+        output: &schema::LIST_FUNCTION_EVENT_INVOKE_CONFIGS_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static LIST_FUNCTION_URL_CONFIGS: Operation = Operation {
     name: "ListFunctionUrlConfigs",
@@ -757,7 +984,16 @@ pub static LIST_FUNCTIONS_BY_CODE_SIGNING_CONFIG: Operation = Operation {
     method: "GET",
     uri: "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}/functions",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::LIST_FUNCTIONS_BY_CODE_SIGNING_CONFIG_REQUEST,
+        output: &schema::LIST_FUNCTIONS_BY_CODE_SIGNING_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static LIST_LAYER_VERSIONS: Operation = Operation {
     name: "ListLayerVersions",
@@ -849,7 +1085,19 @@ pub static PUT_FUNCTION_CODE_SIGNING_CONFIG: Operation = Operation {
     method: "PUT",
     uri: "/2020-06-30/functions/{FunctionName}/code-signing-config",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::PUT_FUNCTION_CODE_SIGNING_CONFIG_REQUEST,
+        output: &schema::PUT_FUNCTION_CODE_SIGNING_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::CODE_SIGNING_CONFIG_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static PUT_FUNCTION_CONCURRENCY: Operation = Operation {
     name: "PutFunctionConcurrency",
@@ -863,14 +1111,36 @@ pub static PUT_FUNCTION_EVENT_INVOKE_CONFIG: Operation = Operation {
     method: "PUT",
     uri: "/2019-09-25/functions/{FunctionName}/event-invoke-config",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::PUT_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST,
+        output: &schema::FUNCTION_EVENT_INVOKE_CONFIG,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static PUT_FUNCTION_RECURSION_CONFIG: Operation = Operation {
     name: "PutFunctionRecursionConfig",
     method: "PUT",
     uri: "/2024-08-31/functions/{FunctionName}/recursion-config",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::PUT_FUNCTION_RECURSION_CONFIG_REQUEST,
+        output: &schema::PUT_FUNCTION_RECURSION_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static PUT_FUNCTION_SCALING_CONFIG: Operation = Operation {
     name: "PutFunctionScalingConfig",
@@ -891,14 +1161,39 @@ pub static PUT_RESOURCE_POLICY: Operation = Operation {
     method: "PUT",
     uri: "/2026-07-09/resource-policy/{ResourceArn}",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::PUT_RESOURCE_POLICY_REQUEST,
+        output: &schema::PUT_RESOURCE_POLICY_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::PUBLIC_POLICY_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::POLICY_LENGTH_EXCEEDED_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::PRECONDITION_FAILED_EXCEPTION,
+        ],
+    }),
 };
 pub static PUT_RUNTIME_MANAGEMENT_CONFIG: Operation = Operation {
     name: "PutRuntimeManagementConfig",
     method: "PUT",
     uri: "/2021-07-20/functions/{FunctionName}/runtime-management-config",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::PUT_RUNTIME_MANAGEMENT_CONFIG_REQUEST,
+        output: &schema::PUT_RUNTIME_MANAGEMENT_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static REMOVE_LAYER_VERSION_PERMISSION: Operation = Operation {
     name: "RemoveLayerVersionPermission",
@@ -912,7 +1207,19 @@ pub static REMOVE_PERMISSION: Operation = Operation {
     method: "DELETE",
     uri: "/2015-03-31/functions/{FunctionName}/policy/{StatementId}",
     status: 204,
-    io: None,
+    io: Some(Io {
+        input: &schema::REMOVE_PERMISSION_REQUEST,
+        output: &aws_wire::schema::UNIT,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::PUBLIC_POLICY_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::PRECONDITION_FAILED_EXCEPTION,
+        ],
+    }),
 };
 pub static RESUME_DURABLE_EXECUTION: Operation = Operation {
     name: "ResumeDurableExecution",
@@ -1016,14 +1323,35 @@ pub static UPDATE_CODE_SIGNING_CONFIG: Operation = Operation {
     method: "PUT",
     uri: "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::UPDATE_CODE_SIGNING_CONFIG_REQUEST,
+        output: &schema::UPDATE_CODE_SIGNING_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static UPDATE_EVENT_SOURCE_MAPPING: Operation = Operation {
     name: "UpdateEventSourceMapping",
     method: "PUT",
     uri: "/2015-03-31/event-source-mappings/{UUID}",
     status: 202,
-    io: None,
+    io: Some(Io {
+        input: &schema::UPDATE_EVENT_SOURCE_MAPPING_REQUEST,
+        output: &schema::EVENT_SOURCE_MAPPING_CONFIGURATION,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_IN_USE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static UPDATE_FUNCTION_CODE: Operation = Operation {
     name: "UpdateFunctionCode",
@@ -1075,7 +1403,18 @@ pub static UPDATE_FUNCTION_EVENT_INVOKE_CONFIG: Operation = Operation {
     method: "POST",
     uri: "/2019-09-25/functions/{FunctionName}/event-invoke-config",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::UPDATE_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST,
+        output: &schema::FUNCTION_EVENT_INVOKE_CONFIG,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static UPDATE_FUNCTION_URL_CONFIG: Operation = Operation {
     name: "UpdateFunctionUrlConfig",
@@ -1097,29 +1436,59 @@ pub static UPDATE_FUNCTION_URL_CONFIG: Operation = Operation {
 };
 
 aws_wire::operations! { SERVICE;
+    ADD_PERMISSION: types::AddPermissionInput => types::AddPermissionOutput,
     CREATE_ALIAS: types::CreateAliasInput => types::AliasConfiguration,
+    CREATE_CODE_SIGNING_CONFIG: types::CreateCodeSigningConfigInput => types::CreateCodeSigningConfigOutput,
+    CREATE_EVENT_SOURCE_MAPPING: types::CreateEventSourceMappingInput => types::EventSourceMappingConfiguration,
     CREATE_FUNCTION: types::CreateFunctionInput => types::FunctionConfiguration,
     CREATE_FUNCTION_URL_CONFIG: types::CreateFunctionUrlConfigInput => types::CreateFunctionUrlConfigOutput,
     DELETE_ALIAS: types::DeleteAliasInput => (),
+    DELETE_CODE_SIGNING_CONFIG: types::DeleteCodeSigningConfigInput => types::DeleteCodeSigningConfigOutput,
+    DELETE_EVENT_SOURCE_MAPPING: types::DeleteEventSourceMappingInput => types::EventSourceMappingConfiguration,
     DELETE_FUNCTION: types::DeleteFunctionInput => types::DeleteFunctionOutput,
+    DELETE_FUNCTION_CODE_SIGNING_CONFIG: types::DeleteFunctionCodeSigningConfigInput => (),
+    DELETE_FUNCTION_EVENT_INVOKE_CONFIG: types::DeleteFunctionEventInvokeConfigInput => (),
     DELETE_FUNCTION_URL_CONFIG: types::DeleteFunctionUrlConfigInput => (),
+    DELETE_RESOURCE_POLICY: types::DeleteResourcePolicyInput => (),
     GET_ACCOUNT_SETTINGS: types::GetAccountSettingsInput => types::GetAccountSettingsOutput,
     GET_ALIAS: types::GetAliasInput => types::AliasConfiguration,
+    GET_CODE_SIGNING_CONFIG: types::GetCodeSigningConfigInput => types::GetCodeSigningConfigOutput,
+    GET_EVENT_SOURCE_MAPPING: types::GetEventSourceMappingInput => types::EventSourceMappingConfiguration,
     GET_FUNCTION: types::GetFunctionInput => types::GetFunctionOutput,
+    GET_FUNCTION_CODE_SIGNING_CONFIG: types::GetFunctionCodeSigningConfigInput => types::GetFunctionCodeSigningConfigOutput,
     GET_FUNCTION_CONFIGURATION: types::GetFunctionConfigurationInput => types::FunctionConfiguration,
+    GET_FUNCTION_EVENT_INVOKE_CONFIG: types::GetFunctionEventInvokeConfigInput => types::FunctionEventInvokeConfig,
+    GET_FUNCTION_RECURSION_CONFIG: types::GetFunctionRecursionConfigInput => types::GetFunctionRecursionConfigOutput,
     GET_FUNCTION_URL_CONFIG: types::GetFunctionUrlConfigInput => types::GetFunctionUrlConfigOutput,
+    GET_POLICY: types::GetPolicyInput => types::GetPolicyOutput,
+    GET_RESOURCE_POLICY: types::GetResourcePolicyInput => types::GetResourcePolicyOutput,
+    GET_RUNTIME_MANAGEMENT_CONFIG: types::GetRuntimeManagementConfigInput => types::GetRuntimeManagementConfigOutput,
     INVOKE: types::InvokeInput => types::InvokeOutput,
+    INVOKE_ASYNC: types::InvokeAsyncInput => types::InvokeAsyncOutput,
     INVOKE_WITH_RESPONSE_STREAM: types::InvokeWithResponseStreamInput => types::InvokeWithResponseStreamOutput,
     LIST_ALIASES: types::ListAliasesInput => types::ListAliasesOutput,
+    LIST_CODE_SIGNING_CONFIGS: types::ListCodeSigningConfigsInput => types::ListCodeSigningConfigsOutput,
+    LIST_EVENT_SOURCE_MAPPINGS: types::ListEventSourceMappingsInput => types::ListEventSourceMappingsOutput,
+    LIST_FUNCTION_EVENT_INVOKE_CONFIGS: types::ListFunctionEventInvokeConfigsInput => types::ListFunctionEventInvokeConfigsOutput,
     LIST_FUNCTION_URL_CONFIGS: types::ListFunctionUrlConfigsInput => types::ListFunctionUrlConfigsOutput,
     LIST_FUNCTIONS: types::ListFunctionsInput => types::ListFunctionsOutput,
+    LIST_FUNCTIONS_BY_CODE_SIGNING_CONFIG: types::ListFunctionsByCodeSigningConfigInput => types::ListFunctionsByCodeSigningConfigOutput,
     LIST_TAGS: types::ListTagsInput => types::ListTagsOutput,
     LIST_VERSIONS_BY_FUNCTION: types::ListVersionsByFunctionInput => types::ListVersionsByFunctionOutput,
     PUBLISH_VERSION: types::PublishVersionInput => types::FunctionConfiguration,
+    PUT_FUNCTION_CODE_SIGNING_CONFIG: types::PutFunctionCodeSigningConfigInput => types::PutFunctionCodeSigningConfigOutput,
+    PUT_FUNCTION_EVENT_INVOKE_CONFIG: types::PutFunctionEventInvokeConfigInput => types::FunctionEventInvokeConfig,
+    PUT_FUNCTION_RECURSION_CONFIG: types::PutFunctionRecursionConfigInput => types::PutFunctionRecursionConfigOutput,
+    PUT_RESOURCE_POLICY: types::PutResourcePolicyInput => types::PutResourcePolicyOutput,
+    PUT_RUNTIME_MANAGEMENT_CONFIG: types::PutRuntimeManagementConfigInput => types::PutRuntimeManagementConfigOutput,
+    REMOVE_PERMISSION: types::RemovePermissionInput => (),
     TAG_RESOURCE: types::TagResourceInput => (),
     UNTAG_RESOURCE: types::UntagResourceInput => (),
     UPDATE_ALIAS: types::UpdateAliasInput => types::AliasConfiguration,
+    UPDATE_CODE_SIGNING_CONFIG: types::UpdateCodeSigningConfigInput => types::UpdateCodeSigningConfigOutput,
+    UPDATE_EVENT_SOURCE_MAPPING: types::UpdateEventSourceMappingInput => types::EventSourceMappingConfiguration,
     UPDATE_FUNCTION_CODE: types::UpdateFunctionCodeInput => types::FunctionConfiguration,
     UPDATE_FUNCTION_CONFIGURATION: types::UpdateFunctionConfigurationInput => types::FunctionConfiguration,
+    UPDATE_FUNCTION_EVENT_INVOKE_CONFIG: types::UpdateFunctionEventInvokeConfigInput => types::FunctionEventInvokeConfig,
     UPDATE_FUNCTION_URL_CONFIG: types::UpdateFunctionUrlConfigInput => types::UpdateFunctionUrlConfigOutput,
 }

@@ -31,6 +31,41 @@ pub(crate) static ACCOUNT_USAGE: Shape = Shape::plain(
         Member::body("FunctionCount", &LONG),
     ])),
 );
+static REGEX_OF_ACTION: Pattern = Pattern::new("(lambda:[*]|lambda:[a-zA-Z]+|[*])");
+pub(crate) static ACTION: Shape = Shape {
+    min: Some(0),
+    max: Some(10000),
+    pattern: Some(&REGEX_OF_ACTION),
+    ..Shape::plain("Action", Kind::String)
+};
+pub(crate) static ADD_PERMISSION_REQUEST: Shape = Shape::plain(
+    "AddPermissionRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+        },
+        Member { required: true, ..Member::body("StatementId", &STATEMENT_ID) },
+        Member { required: true, ..Member::body("Action", &ACTION) },
+        Member { required: true, ..Member::body("Principal", &PRINCIPAL) },
+        Member::body("SourceArn", &ARN),
+        Member::body("FunctionUrlAuthType", &FUNCTION_URL_AUTH_TYPE),
+        Member::body("InvokedViaFunctionUrl", &INVOKED_VIA_FUNCTION_URL),
+        Member::body("SourceAccount", &SOURCE_OWNER),
+        Member::body("EventSourceToken", &EVENT_SOURCE_TOKEN),
+        Member {
+            place: Place::Query,
+            ..Member::body("Qualifier", &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER)
+        },
+        Member::body("RevisionId", &STRING),
+        Member::body("PrincipalOrgID", &PRINCIPAL_ORG_ID),
+    ])),
+);
+pub(crate) static ADD_PERMISSION_RESPONSE: Shape = Shape::plain(
+    "AddPermissionResponse",
+    Kind::Structure(&Structure::of(&[Member::body("Statement", &STRING)])),
+);
 static REGEX_OF_ADDITIONAL_VERSION: Pattern = Pattern::new("[0-9]+");
 pub(crate) static ADDITIONAL_VERSION: Shape = Shape {
     min: Some(1),
@@ -115,6 +150,20 @@ pub(crate) static ALLOW_ORIGINS_LIST: Shape = Shape {
         }),
     )
 };
+pub(crate) static ALLOWED_PUBLISHERS: Shape = Shape::plain(
+    "AllowedPublishers",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        ..Member::body("SigningProfileVersionArns", &SIGNING_PROFILE_VERSION_ARNS)
+    }])),
+);
+pub(crate) static AMAZON_MANAGED_KAFKA_EVENT_SOURCE_CONFIG: Shape = Shape::plain(
+    "AmazonManagedKafkaEventSourceConfig",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ConsumerGroupId", &URI),
+        Member::body("SchemaRegistryConfig", &KAFKA_SCHEMA_REGISTRY_CONFIG),
+    ])),
+);
 pub(crate) static APPLICATION_LOG_LEVEL: Shape =
     Shape::plain("ApplicationLogLevel", Kind::Enum(&["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"]));
 pub(crate) static ARCHITECTURE: Shape = Shape::plain("Architecture", Kind::Enum(&["x86_64", "arm64"]));
@@ -141,7 +190,12 @@ pub(crate) static ARN: Shape = Shape {
     pattern: Some(&REGEX_OF_ARN),
     ..Shape::plain("Arn", Kind::String)
 };
+pub(crate) static BATCH_SIZE: Shape =
+    Shape { min: Some(1), max: Some(10000), ..Shape::plain("BatchSize", Kind::Integer) };
+pub(crate) static BISECT_BATCH_ON_FUNCTION_ERROR: Shape =
+    Shape::plain("BisectBatchOnFunctionError", Kind::Boolean);
 pub(crate) static BLOB: Shape = Shape { sensitive: true, ..Shape::plain("Blob", Kind::Blob) };
+pub(crate) static BLOB_STREAM: Shape = Shape::plain("BlobStream", Kind::Blob);
 pub(crate) static BOOLEAN: Shape = Shape::plain("Boolean", Kind::Boolean);
 static REGEX_OF_CAPACITY_PROVIDER_ARN: Pattern = Pattern::new(
     "arn:aws[a-zA-Z-]*:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:capacity-provider:[a-zA-Z0-9-_]+",
@@ -174,6 +228,17 @@ pub(crate) static CODE_ARTIFACT_USER_PENDING_EXCEPTION: Shape = Shape::plain(
     "CodeArtifactUserPendingException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("message", &STRING)])),
 );
+pub(crate) static CODE_SIGNING_CONFIG: Shape = Shape::plain(
+    "CodeSigningConfig",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("CodeSigningConfigId", &CODE_SIGNING_CONFIG_ID) },
+        Member { required: true, ..Member::body("CodeSigningConfigArn", &CODE_SIGNING_CONFIG_ARN) },
+        Member::body("Description", &DESCRIPTION),
+        Member { required: true, ..Member::body("AllowedPublishers", &ALLOWED_PUBLISHERS) },
+        Member { required: true, ..Member::body("CodeSigningPolicies", &CODE_SIGNING_POLICIES) },
+        Member { required: true, ..Member::body("LastModified", &TIMESTAMP) },
+    ])),
+);
 static REGEX_OF_CODE_SIGNING_CONFIG_ARN: Pattern = Pattern::new(
     "arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:code-signing-config:csc-[a-z0-9]{17}",
 );
@@ -183,10 +248,31 @@ pub(crate) static CODE_SIGNING_CONFIG_ARN: Shape = Shape {
     pattern: Some(&REGEX_OF_CODE_SIGNING_CONFIG_ARN),
     ..Shape::plain("CodeSigningConfigArn", Kind::String)
 };
+static REGEX_OF_CODE_SIGNING_CONFIG_ID: Pattern = Pattern::new("csc-[a-zA-Z0-9-_\\.]{17}");
+pub(crate) static CODE_SIGNING_CONFIG_ID: Shape = Shape {
+    pattern: Some(&REGEX_OF_CODE_SIGNING_CONFIG_ID),
+    ..Shape::plain("CodeSigningConfigId", Kind::String)
+};
+pub(crate) static CODE_SIGNING_CONFIG_LIST: Shape = Shape::plain(
+    "CodeSigningConfigList",
+    Kind::List(&List {
+        member: &CODE_SIGNING_CONFIG,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
 pub(crate) static CODE_SIGNING_CONFIG_NOT_FOUND_EXCEPTION: Shape = Shape::plain(
     "CodeSigningConfigNotFoundException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("Message", &STRING)])),
 );
+pub(crate) static CODE_SIGNING_POLICIES: Shape = Shape::plain(
+    "CodeSigningPolicies",
+    Kind::Structure(&Structure::of(&[Member::body("UntrustedArtifactOnDeployment", &CODE_SIGNING_POLICY)])),
+);
+pub(crate) static CODE_SIGNING_POLICY: Shape =
+    Shape::plain("CodeSigningPolicy", Kind::Enum(&["Warn", "Enforce"]));
 pub(crate) static CODE_STORAGE_EXCEEDED_EXCEPTION: Shape = Shape::plain(
     "CodeStorageExceededException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("message", &STRING)])),
@@ -195,6 +281,13 @@ pub(crate) static CODE_VERIFICATION_FAILED_EXCEPTION: Shape = Shape::plain(
     "CodeVerificationFailedException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("Message", &STRING)])),
 );
+static REGEX_OF_COLLECTION_NAME: Pattern = Pattern::new("(^(?!(system\\x2e)))(^[_a-zA-Z0-9])([^$]*)");
+pub(crate) static COLLECTION_NAME: Shape = Shape {
+    min: Some(1),
+    max: Some(57),
+    pattern: Some(&REGEX_OF_COLLECTION_NAME),
+    ..Shape::plain("CollectionName", Kind::String)
+};
 pub(crate) static CONCURRENCY: Shape = Shape::plain(
     "Concurrency",
     Kind::Structure(&Structure::of(&[Member::body(
@@ -221,6 +314,55 @@ pub(crate) static CREATE_ALIAS_REQUEST: Shape = Shape::plain(
         Member { required: true, ..Member::body("FunctionVersion", &VERSION_WITH_LATEST_PUBLISHED) },
         Member::body("Description", &DESCRIPTION),
         Member::body("RoutingConfig", &ALIAS_ROUTING_CONFIGURATION),
+    ])),
+);
+pub(crate) static CREATE_CODE_SIGNING_CONFIG_REQUEST: Shape = Shape::plain(
+    "CreateCodeSigningConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member::body("Description", &DESCRIPTION),
+        Member { required: true, ..Member::body("AllowedPublishers", &ALLOWED_PUBLISHERS) },
+        Member::body("CodeSigningPolicies", &CODE_SIGNING_POLICIES),
+        Member::body("Tags", &TAGS),
+    ])),
+);
+pub(crate) static CREATE_CODE_SIGNING_CONFIG_RESPONSE: Shape = Shape::plain(
+    "CreateCodeSigningConfigResponse",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        ..Member::body("CodeSigningConfig", &CODE_SIGNING_CONFIG)
+    }])),
+);
+pub(crate) static CREATE_EVENT_SOURCE_MAPPING_REQUEST: Shape = Shape::plain(
+    "CreateEventSourceMappingRequest",
+    Kind::Structure(&Structure::of(&[
+        Member::body("EventSourceArn", &ARN),
+        Member { required: true, ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME) },
+        Member::body("Enabled", &ENABLED),
+        Member::body("BatchSize", &BATCH_SIZE),
+        Member::body("FilterCriteria", &FILTER_CRITERIA),
+        Member::body("KMSKeyArn", &KMS_KEY_ARN),
+        Member::body("MetricsConfig", &EVENT_SOURCE_MAPPING_METRICS_CONFIG),
+        Member::body("LoggingConfig", &EVENT_SOURCE_MAPPING_LOGGING_CONFIG),
+        Member::body("ScalingConfig", &SCALING_CONFIG),
+        Member::body("MaximumBatchingWindowInSeconds", &MAXIMUM_BATCHING_WINDOW_IN_SECONDS),
+        Member::body("ParallelizationFactor", &PARALLELIZATION_FACTOR),
+        Member::body("StartingPosition", &EVENT_SOURCE_POSITION),
+        Member::body("StartingPositionTimestamp", &DATE),
+        Member::body("DestinationConfig", &DESTINATION_CONFIG),
+        Member::body("MaximumRecordAgeInSeconds", &MAXIMUM_RECORD_AGE_IN_SECONDS),
+        Member::body("BisectBatchOnFunctionError", &BISECT_BATCH_ON_FUNCTION_ERROR),
+        Member::body("MaximumRetryAttempts", &MAXIMUM_RETRY_ATTEMPTS_EVENT_SOURCE_MAPPING),
+        Member::body("Tags", &TAGS),
+        Member::body("TumblingWindowInSeconds", &TUMBLING_WINDOW_IN_SECONDS),
+        Member::body("Topics", &TOPICS),
+        Member::body("Queues", &QUEUES),
+        Member::body("SourceAccessConfigurations", &SOURCE_ACCESS_CONFIGURATIONS),
+        Member::body("SelfManagedEventSource", &SELF_MANAGED_EVENT_SOURCE),
+        Member::body("FunctionResponseTypes", &FUNCTION_RESPONSE_TYPE_LIST),
+        Member::body("AmazonManagedKafkaEventSourceConfig", &AMAZON_MANAGED_KAFKA_EVENT_SOURCE_CONFIG),
+        Member::body("SelfManagedKafkaEventSourceConfig", &SELF_MANAGED_KAFKA_EVENT_SOURCE_CONFIG),
+        Member::body("DocumentDBEventSourceConfig", &DOCUMENT_DB_EVENT_SOURCE_CONFIG),
+        Member::body("ProvisionedPollerConfig", &PROVISIONED_POLLER_CONFIG),
     ])),
 );
 pub(crate) static CREATE_FUNCTION_REQUEST: Shape = Shape::plain(
@@ -283,6 +425,14 @@ pub(crate) static CREATE_FUNCTION_URL_CONFIG_RESPONSE: Shape = Shape::plain(
         Member::body("InvokeMode", &INVOKE_MODE),
     ])),
 );
+static REGEX_OF_DATABASE_NAME: Pattern = Pattern::new("[^ /\\.$\\x22]*");
+pub(crate) static DATABASE_NAME: Shape = Shape {
+    min: Some(1),
+    max: Some(63),
+    pattern: Some(&REGEX_OF_DATABASE_NAME),
+    ..Shape::plain("DatabaseName", Kind::String)
+};
+pub(crate) static DATE: Shape = Shape::plain("Date", Kind::Timestamp(None));
 pub(crate) static DEAD_LETTER_CONFIG: Shape = Shape::plain(
     "DeadLetterConfig",
     Kind::Structure(&Structure::of(&[Member::body("TargetArn", &RESOURCE_ARN)])),
@@ -292,6 +442,46 @@ pub(crate) static DELETE_ALIAS_REQUEST: Shape = Shape::plain(
     Kind::Structure(&Structure::of(&[
         Member { required: true, place: Place::Uri, ..Member::body("FunctionName", &FUNCTION_NAME) },
         Member { required: true, place: Place::Uri, ..Member::body("Name", &ALIAS) },
+    ])),
+);
+pub(crate) static DELETE_CODE_SIGNING_CONFIG_REQUEST: Shape = Shape::plain(
+    "DeleteCodeSigningConfigRequest",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        place: Place::Uri,
+        ..Member::body("CodeSigningConfigArn", &CODE_SIGNING_CONFIG_ARN)
+    }])),
+);
+pub(crate) static DELETE_CODE_SIGNING_CONFIG_RESPONSE: Shape =
+    Shape::plain("DeleteCodeSigningConfigResponse", Kind::Structure(&Structure::of(&[])));
+pub(crate) static DELETE_EVENT_SOURCE_MAPPING_REQUEST: Shape = Shape::plain(
+    "DeleteEventSourceMappingRequest",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        place: Place::Uri,
+        ..Member::body("UUID", &UUID_STRING)
+    }])),
+);
+pub(crate) static DELETE_FUNCTION_CODE_SIGNING_CONFIG_REQUEST: Shape = Shape::plain(
+    "DeleteFunctionCodeSigningConfigRequest",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        place: Place::Uri,
+        ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+    }])),
+);
+pub(crate) static DELETE_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: Shape = Shape::plain(
+    "DeleteFunctionEventInvokeConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+        },
+        Member {
+            place: Place::Query,
+            ..Member::body("Qualifier", &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER)
+        },
     ])),
 );
 pub(crate) static DELETE_FUNCTION_REQUEST: Shape = Shape::plain(
@@ -326,10 +516,41 @@ pub(crate) static DELETE_FUNCTION_URL_CONFIG_REQUEST: Shape = Shape::plain(
         Member { place: Place::Query, ..Member::body("Qualifier", &FUNCTION_URL_QUALIFIER) },
     ])),
 );
+pub(crate) static DELETE_RESOURCE_POLICY_REQUEST: Shape = Shape::plain(
+    "DeleteResourcePolicyRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("ResourceArn", &POLICY_RESOURCE_ARN) },
+        Member { place: Place::Query, ..Member::body("RevisionId", &REVISION_ID) },
+    ])),
+);
 pub(crate) static DESCRIPTION: Shape =
     Shape { min: Some(0), max: Some(256), ..Shape::plain("Description", Kind::String) };
+static REGEX_OF_DESTINATION_ARN: Pattern = Pattern::new(
+    "$|kafka://([^.]([a-zA-Z0-9\\-_.]{0,248}))|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)",
+);
+pub(crate) static DESTINATION_ARN: Shape = Shape {
+    min: Some(0),
+    max: Some(350),
+    pattern: Some(&REGEX_OF_DESTINATION_ARN),
+    ..Shape::plain("DestinationArn", Kind::String)
+};
+pub(crate) static DESTINATION_CONFIG: Shape = Shape::plain(
+    "DestinationConfig",
+    Kind::Structure(&Structure::of(&[
+        Member::body("OnSuccess", &ON_SUCCESS),
+        Member::body("OnFailure", &ON_FAILURE),
+    ])),
+);
 pub(crate) static DIRECT_S3_READ: Shape =
     Shape::plain("DirectS3Read", Kind::Enum(&["ENABLED", "DISABLED", "AUTO"]));
+pub(crate) static DOCUMENT_DB_EVENT_SOURCE_CONFIG: Shape = Shape::plain(
+    "DocumentDBEventSourceConfig",
+    Kind::Structure(&Structure::of(&[
+        Member::body("DatabaseName", &DATABASE_NAME),
+        Member::body("CollectionName", &COLLECTION_NAME),
+        Member::body("FullDocument", &FULL_DOCUMENT),
+    ])),
+);
 pub(crate) static DURABLE_CONFIG: Shape = Shape::plain(
     "DurableConfig",
     Kind::Structure(&Structure::of(&[
@@ -398,6 +619,48 @@ pub(crate) static ENI_NOT_READY_EXCEPTION: Shape = Shape::plain(
     "ENINotReadyException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("Message", &STRING)])),
 );
+pub(crate) static ENABLED: Shape = Shape::plain("Enabled", Kind::Boolean);
+pub(crate) static END_POINT_TYPE: Shape =
+    Shape::plain("EndPointType", Kind::Enum(&["KAFKA_BOOTSTRAP_SERVERS"]));
+static REGEX_OF_ENDPOINT: Pattern = Pattern::new(
+    "(([a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9\\-]*[a-zA-Z0-9])\\.)*([A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9\\-]*[A-Za-z0-9]):[0-9]{1,5}",
+);
+pub(crate) static ENDPOINT: Shape = Shape {
+    min: Some(1),
+    max: Some(300),
+    pattern: Some(&REGEX_OF_ENDPOINT),
+    ..Shape::plain("Endpoint", Kind::String)
+};
+pub(crate) static ENDPOINT_LISTS: Shape = Shape {
+    min: Some(1),
+    max: Some(10),
+    ..Shape::plain(
+        "EndpointLists",
+        Kind::List(&List {
+            member: &ENDPOINT,
+            element: "member",
+            element_namespace: None,
+            timestamp_format: None,
+            flattened: false,
+        }),
+    )
+};
+pub(crate) static ENDPOINTS: Shape = Shape {
+    min: Some(1),
+    max: Some(2),
+    ..Shape::plain(
+        "Endpoints",
+        Kind::Map(&Map {
+            key: &END_POINT_TYPE,
+            value: &ENDPOINT_LISTS,
+            key_name: "key",
+            value_name: "value",
+            key_namespace: None,
+            value_namespace: None,
+            flattened: false,
+        }),
+    )
+};
 pub(crate) static ENVIRONMENT: Shape = Shape::plain(
     "Environment",
     Kind::Structure(&Structure::of(&[Member::body("Variables", &ENVIRONMENT_VARIABLES)])),
@@ -448,6 +711,101 @@ pub(crate) static EPHEMERAL_STORAGE: Shape = Shape::plain(
 );
 pub(crate) static EPHEMERAL_STORAGE_SIZE: Shape =
     Shape { min: Some(512), max: Some(10240), ..Shape::plain("EphemeralStorageSize", Kind::Integer) };
+static REGEX_OF_EVENT_SOURCE_MAPPING_ARN: Pattern = Pattern::new(
+    "arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}",
+);
+pub(crate) static EVENT_SOURCE_MAPPING_ARN: Shape = Shape {
+    min: Some(85),
+    max: Some(120),
+    pattern: Some(&REGEX_OF_EVENT_SOURCE_MAPPING_ARN),
+    ..Shape::plain("EventSourceMappingArn", Kind::String)
+};
+pub(crate) static EVENT_SOURCE_MAPPING_CONFIGURATION: Shape = Shape::plain(
+    "EventSourceMappingConfiguration",
+    Kind::Structure(&Structure::of(&[
+        Member::body("UUID", &UUID_STRING),
+        Member::body("StartingPosition", &EVENT_SOURCE_POSITION),
+        Member::body("StartingPositionTimestamp", &DATE),
+        Member::body("BatchSize", &BATCH_SIZE),
+        Member::body("MaximumBatchingWindowInSeconds", &MAXIMUM_BATCHING_WINDOW_IN_SECONDS),
+        Member::body("ParallelizationFactor", &PARALLELIZATION_FACTOR),
+        Member::body("EventSourceArn", &ARN),
+        Member::body("FilterCriteria", &FILTER_CRITERIA),
+        Member::body("FilterCriteriaError", &FILTER_CRITERIA_ERROR),
+        Member::body("KMSKeyArn", &KMS_KEY_ARN),
+        Member::body("MetricsConfig", &EVENT_SOURCE_MAPPING_METRICS_CONFIG),
+        Member::body("LoggingConfig", &EVENT_SOURCE_MAPPING_LOGGING_CONFIG),
+        Member::body("ScalingConfig", &SCALING_CONFIG),
+        Member::body("FunctionArn", &FUNCTION_ARN),
+        Member::body("LastModified", &DATE),
+        Member::body("LastProcessingResult", &STRING),
+        Member::body("State", &STRING),
+        Member::body("StateTransitionReason", &STRING),
+        Member::body("DestinationConfig", &DESTINATION_CONFIG),
+        Member::body("Topics", &TOPICS),
+        Member::body("Queues", &QUEUES),
+        Member::body("SourceAccessConfigurations", &SOURCE_ACCESS_CONFIGURATIONS),
+        Member::body("SelfManagedEventSource", &SELF_MANAGED_EVENT_SOURCE),
+        Member::body("MaximumRecordAgeInSeconds", &MAXIMUM_RECORD_AGE_IN_SECONDS),
+        Member::body("BisectBatchOnFunctionError", &BISECT_BATCH_ON_FUNCTION_ERROR),
+        Member::body("MaximumRetryAttempts", &MAXIMUM_RETRY_ATTEMPTS_EVENT_SOURCE_MAPPING),
+        Member::body("TumblingWindowInSeconds", &TUMBLING_WINDOW_IN_SECONDS),
+        Member::body("FunctionResponseTypes", &FUNCTION_RESPONSE_TYPE_LIST),
+        Member::body("AmazonManagedKafkaEventSourceConfig", &AMAZON_MANAGED_KAFKA_EVENT_SOURCE_CONFIG),
+        Member::body("SelfManagedKafkaEventSourceConfig", &SELF_MANAGED_KAFKA_EVENT_SOURCE_CONFIG),
+        Member::body("DocumentDBEventSourceConfig", &DOCUMENT_DB_EVENT_SOURCE_CONFIG),
+        Member::body("EventSourceMappingArn", &EVENT_SOURCE_MAPPING_ARN),
+        Member::body("ProvisionedPollerConfig", &PROVISIONED_POLLER_CONFIG),
+    ])),
+);
+pub(crate) static EVENT_SOURCE_MAPPING_LOGGING_CONFIG: Shape = Shape::plain(
+    "EventSourceMappingLoggingConfig",
+    Kind::Structure(&Structure::of(&[Member::body(
+        "SystemLogLevel",
+        &EVENT_SOURCE_MAPPING_SYSTEM_LOG_LEVEL,
+    )])),
+);
+pub(crate) static EVENT_SOURCE_MAPPING_METRIC: Shape =
+    Shape::plain("EventSourceMappingMetric", Kind::Enum(&["EventCount", "ErrorCount", "KafkaMetrics"]));
+pub(crate) static EVENT_SOURCE_MAPPING_METRIC_LIST: Shape = Shape {
+    min: Some(0),
+    max: Some(3),
+    ..Shape::plain(
+        "EventSourceMappingMetricList",
+        Kind::List(&List {
+            member: &EVENT_SOURCE_MAPPING_METRIC,
+            element: "member",
+            element_namespace: None,
+            timestamp_format: None,
+            flattened: false,
+        }),
+    )
+};
+pub(crate) static EVENT_SOURCE_MAPPING_METRICS_CONFIG: Shape = Shape::plain(
+    "EventSourceMappingMetricsConfig",
+    Kind::Structure(&Structure::of(&[Member::body("Metrics", &EVENT_SOURCE_MAPPING_METRIC_LIST)])),
+);
+pub(crate) static EVENT_SOURCE_MAPPING_SYSTEM_LOG_LEVEL: Shape =
+    Shape::plain("EventSourceMappingSystemLogLevel", Kind::Enum(&["DEBUG", "INFO", "WARN"]));
+pub(crate) static EVENT_SOURCE_MAPPINGS_LIST: Shape = Shape::plain(
+    "EventSourceMappingsList",
+    Kind::List(&List {
+        member: &EVENT_SOURCE_MAPPING_CONFIGURATION,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+pub(crate) static EVENT_SOURCE_POSITION: Shape =
+    Shape::plain("EventSourcePosition", Kind::Enum(&["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]));
+static REGEX_OF_EVENT_SOURCE_TOKEN: Pattern = Pattern::new("[a-zA-Z0-9._\\-]+");
+pub(crate) static EVENT_SOURCE_TOKEN: Shape = Shape {
+    min: Some(0),
+    max: Some(256),
+    pattern: Some(&REGEX_OF_EVENT_SOURCE_TOKEN),
+    ..Shape::plain("EventSourceToken", Kind::String)
+};
 pub(crate) static EXECUTION_ENVIRONMENT_MEMORY_GI_B_PER_V_CPU: Shape = Shape {
     min: Some(2),
     max: Some(8),
@@ -486,6 +844,43 @@ pub(crate) static FILE_SYSTEM_CONFIG_LIST: Shape = Shape {
         }),
     )
 };
+pub(crate) static FILTER: Shape =
+    Shape::plain("Filter", Kind::Structure(&Structure::of(&[Member::body("Pattern", &PATTERN)])));
+pub(crate) static FILTER_CRITERIA: Shape =
+    Shape::plain("FilterCriteria", Kind::Structure(&Structure::of(&[Member::body("Filters", &FILTER_LIST)])));
+pub(crate) static FILTER_CRITERIA_ERROR: Shape = Shape::plain(
+    "FilterCriteriaError",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ErrorCode", &FILTER_CRITERIA_ERROR_CODE),
+        Member::body("Message", &FILTER_CRITERIA_ERROR_MESSAGE),
+    ])),
+);
+static REGEX_OF_FILTER_CRITERIA_ERROR_CODE: Pattern = Pattern::new("[A-Za-z]+Exception");
+pub(crate) static FILTER_CRITERIA_ERROR_CODE: Shape = Shape {
+    min: Some(10),
+    max: Some(50),
+    pattern: Some(&REGEX_OF_FILTER_CRITERIA_ERROR_CODE),
+    ..Shape::plain("FilterCriteriaErrorCode", Kind::String)
+};
+static REGEX_OF_FILTER_CRITERIA_ERROR_MESSAGE: Pattern = Pattern::new(".*");
+pub(crate) static FILTER_CRITERIA_ERROR_MESSAGE: Shape = Shape {
+    min: Some(10),
+    max: Some(2048),
+    pattern: Some(&REGEX_OF_FILTER_CRITERIA_ERROR_MESSAGE),
+    ..Shape::plain("FilterCriteriaErrorMessage", Kind::String)
+};
+pub(crate) static FILTER_LIST: Shape = Shape::plain(
+    "FilterList",
+    Kind::List(&List {
+        member: &FILTER,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+pub(crate) static FULL_DOCUMENT: Shape =
+    Shape::plain("FullDocument", Kind::Enum(&["UpdateLookup", "Default"]));
 static REGEX_OF_FUNCTION_ARN: Pattern = Pattern::new(
     "arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?",
 );
@@ -495,6 +890,16 @@ pub(crate) static FUNCTION_ARN: Shape = Shape {
     pattern: Some(&REGEX_OF_FUNCTION_ARN),
     ..Shape::plain("FunctionArn", Kind::String)
 };
+pub(crate) static FUNCTION_ARN_LIST: Shape = Shape::plain(
+    "FunctionArnList",
+    Kind::List(&List {
+        member: &FUNCTION_ARN,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
 pub(crate) static FUNCTION_CODE: Shape = Shape::plain(
     "FunctionCode",
     Kind::Structure(&Structure::of(&[
@@ -573,6 +978,26 @@ pub(crate) static FUNCTION_CONFIGURATION: Shape = Shape::plain(
         Member::body("AcceleratorConfig", &ACCELERATOR_CONFIG),
     ])),
 );
+pub(crate) static FUNCTION_EVENT_INVOKE_CONFIG: Shape = Shape::plain(
+    "FunctionEventInvokeConfig",
+    Kind::Structure(&Structure::of(&[
+        Member::body("LastModified", &DATE),
+        Member::body("FunctionArn", &FUNCTION_ARN),
+        Member::body("MaximumRetryAttempts", &MAXIMUM_RETRY_ATTEMPTS),
+        Member::body("MaximumEventAgeInSeconds", &MAXIMUM_EVENT_AGE_IN_SECONDS),
+        Member::body("DestinationConfig", &DESTINATION_CONFIG),
+    ])),
+);
+pub(crate) static FUNCTION_EVENT_INVOKE_CONFIG_LIST: Shape = Shape::plain(
+    "FunctionEventInvokeConfigList",
+    Kind::List(&List {
+        member: &FUNCTION_EVENT_INVOKE_CONFIG,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
 pub(crate) static FUNCTION_LIST: Shape = Shape::plain(
     "FunctionList",
     Kind::List(&List {
@@ -591,6 +1016,22 @@ pub(crate) static FUNCTION_NAME: Shape = Shape {
     max: Some(140),
     pattern: Some(&REGEX_OF_FUNCTION_NAME),
     ..Shape::plain("FunctionName", Kind::String)
+};
+pub(crate) static FUNCTION_RESPONSE_TYPE: Shape =
+    Shape::plain("FunctionResponseType", Kind::Enum(&["ReportBatchItemFailures"]));
+pub(crate) static FUNCTION_RESPONSE_TYPE_LIST: Shape = Shape {
+    min: Some(0),
+    max: Some(1),
+    ..Shape::plain(
+        "FunctionResponseTypeList",
+        Kind::List(&List {
+            member: &FUNCTION_RESPONSE_TYPE,
+            element: "member",
+            element_namespace: None,
+            timestamp_format: None,
+            flattened: false,
+        }),
+    )
 };
 pub(crate) static FUNCTION_RUNTIME_ALIAS: Shape =
     Shape { min: Some(1), max: Some(128), ..Shape::plain("FunctionRuntimeAlias", Kind::String) };
@@ -674,6 +1115,44 @@ pub(crate) static GET_ALIAS_REQUEST: Shape = Shape::plain(
         Member { required: true, place: Place::Uri, ..Member::body("Name", &ALIAS) },
     ])),
 );
+pub(crate) static GET_CODE_SIGNING_CONFIG_REQUEST: Shape = Shape::plain(
+    "GetCodeSigningConfigRequest",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        place: Place::Uri,
+        ..Member::body("CodeSigningConfigArn", &CODE_SIGNING_CONFIG_ARN)
+    }])),
+);
+pub(crate) static GET_CODE_SIGNING_CONFIG_RESPONSE: Shape = Shape::plain(
+    "GetCodeSigningConfigResponse",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        ..Member::body("CodeSigningConfig", &CODE_SIGNING_CONFIG)
+    }])),
+);
+pub(crate) static GET_EVENT_SOURCE_MAPPING_REQUEST: Shape = Shape::plain(
+    "GetEventSourceMappingRequest",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        place: Place::Uri,
+        ..Member::body("UUID", &UUID_STRING)
+    }])),
+);
+pub(crate) static GET_FUNCTION_CODE_SIGNING_CONFIG_REQUEST: Shape = Shape::plain(
+    "GetFunctionCodeSigningConfigRequest",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        place: Place::Uri,
+        ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+    }])),
+);
+pub(crate) static GET_FUNCTION_CODE_SIGNING_CONFIG_RESPONSE: Shape = Shape::plain(
+    "GetFunctionCodeSigningConfigResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("CodeSigningConfigArn", &CODE_SIGNING_CONFIG_ARN),
+        Member { required: true, ..Member::body("FunctionName", &FUNCTION_NAME) },
+    ])),
+);
 pub(crate) static GET_FUNCTION_CONFIGURATION_REQUEST: Shape = Shape::plain(
     "GetFunctionConfigurationRequest",
     Kind::Structure(&Structure::of(&[
@@ -687,6 +1166,32 @@ pub(crate) static GET_FUNCTION_CONFIGURATION_REQUEST: Shape = Shape::plain(
             ..Member::body("Qualifier", &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER)
         },
     ])),
+);
+pub(crate) static GET_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: Shape = Shape::plain(
+    "GetFunctionEventInvokeConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+        },
+        Member {
+            place: Place::Query,
+            ..Member::body("Qualifier", &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER)
+        },
+    ])),
+);
+pub(crate) static GET_FUNCTION_RECURSION_CONFIG_REQUEST: Shape = Shape::plain(
+    "GetFunctionRecursionConfigRequest",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        place: Place::Uri,
+        ..Member::body("FunctionName", &UNQUALIFIED_FUNCTION_NAME)
+    }])),
+);
+pub(crate) static GET_FUNCTION_RECURSION_CONFIG_RESPONSE: Shape = Shape::plain(
+    "GetFunctionRecursionConfigResponse",
+    Kind::Structure(&Structure::of(&[Member::body("RecursiveLoop", &RECURSIVE_LOOP)])),
 );
 pub(crate) static GET_FUNCTION_REQUEST: Shape = Shape::plain(
     "GetFunctionRequest",
@@ -735,6 +1240,61 @@ pub(crate) static GET_FUNCTION_URL_CONFIG_RESPONSE: Shape = Shape::plain(
         Member::body("InvokeMode", &INVOKE_MODE),
     ])),
 );
+pub(crate) static GET_POLICY_REQUEST: Shape = Shape::plain(
+    "GetPolicyRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+        },
+        Member {
+            place: Place::Query,
+            ..Member::body("Qualifier", &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER)
+        },
+    ])),
+);
+pub(crate) static GET_POLICY_RESPONSE: Shape = Shape::plain(
+    "GetPolicyResponse",
+    Kind::Structure(&Structure::of(&[Member::body("Policy", &STRING), Member::body("RevisionId", &STRING)])),
+);
+pub(crate) static GET_RESOURCE_POLICY_REQUEST: Shape = Shape::plain(
+    "GetResourcePolicyRequest",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        place: Place::Uri,
+        ..Member::body("ResourceArn", &POLICY_RESOURCE_ARN)
+    }])),
+);
+pub(crate) static GET_RESOURCE_POLICY_RESPONSE: Shape = Shape::plain(
+    "GetResourcePolicyResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("Policy", &RESOURCE_POLICY),
+        Member::body("RevisionId", &REVISION_ID),
+    ])),
+);
+pub(crate) static GET_RUNTIME_MANAGEMENT_CONFIG_REQUEST: Shape = Shape::plain(
+    "GetRuntimeManagementConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+        },
+        Member {
+            place: Place::Query,
+            ..Member::body("Qualifier", &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER)
+        },
+    ])),
+);
+pub(crate) static GET_RUNTIME_MANAGEMENT_CONFIG_RESPONSE: Shape = Shape::plain(
+    "GetRuntimeManagementConfigResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("UpdateRuntimeOn", &UPDATE_RUNTIME_ON),
+        Member::body("FunctionArn", &NAME_SPACED_FUNCTION_ARN),
+        Member::body("RuntimeVersionArn", &RUNTIME_VERSION_ARN),
+    ])),
+);
 static REGEX_OF_HANDLER: Pattern = Pattern::new("[^\\s]+");
 pub(crate) static HANDLER: Shape = Shape {
     min: Some(0),
@@ -763,6 +1323,7 @@ pub(crate) static HEADERS_LIST: Shape = Shape {
         }),
     )
 };
+pub(crate) static HTTP_STATUS: Shape = Shape::plain("HttpStatus", Kind::Integer);
 pub(crate) static IMAGE_CONFIG: Shape = Shape::plain(
     "ImageConfig",
     Kind::Structure(&Structure::of(&[
@@ -890,6 +1451,27 @@ pub(crate) static INVOCATION_RESPONSE: Shape = Shape::plain(
 );
 pub(crate) static INVOCATION_TYPE: Shape =
     Shape::plain("InvocationType", Kind::Enum(&["Event", "RequestResponse", "DryRun"]));
+pub(crate) static INVOKE_ASYNC_REQUEST: Shape = Shape::plain(
+    "InvokeAsyncRequest",
+    Kind::Structure(&Structure {
+        payload: Some(1),
+        ..Structure::of(&[
+            Member {
+                required: true,
+                place: Place::Uri,
+                ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+            },
+            Member { required: true, ..Member::body("InvokeArgs", &BLOB_STREAM) },
+        ])
+    }),
+);
+pub(crate) static INVOKE_ASYNC_RESPONSE: Shape = Shape::plain(
+    "InvokeAsyncResponse",
+    Kind::Structure(&Structure::of(&[Member {
+        place: Place::StatusCode,
+        ..Member::body("Status", &HTTP_STATUS)
+    }])),
+);
 pub(crate) static INVOKE_MODE: Shape =
     Shape::plain("InvokeMode", Kind::Enum(&["BUFFERED", "RESPONSE_STREAM"]));
 pub(crate) static INVOKE_RESPONSE_STREAM_UPDATE: Shape = Shape::plain(
@@ -975,6 +1557,7 @@ pub(crate) static INVOKE_WITH_RESPONSE_STREAM_RESPONSE_EVENT: Shape = Shape::pla
         ])
     }),
 );
+pub(crate) static INVOKED_VIA_FUNCTION_URL: Shape = Shape::plain("InvokedViaFunctionUrl", Kind::Boolean);
 pub(crate) static KMS_ACCESS_DENIED_EXCEPTION: Shape = Shape::plain(
     "KMSAccessDeniedException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("Message", &STRING)])),
@@ -997,6 +1580,59 @@ pub(crate) static KMS_KEY_ARN: Shape = Shape {
 pub(crate) static KMS_NOT_FOUND_EXCEPTION: Shape = Shape::plain(
     "KMSNotFoundException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("Message", &STRING)])),
+);
+pub(crate) static KAFKA_EVENT_SOURCE_MAPPING_CONSUMPTION_MODE: Shape =
+    Shape::plain("KafkaEventSourceMappingConsumptionMode", Kind::Enum(&["Stream", "Queue"]));
+pub(crate) static KAFKA_SCHEMA_REGISTRY_ACCESS_CONFIG: Shape = Shape::plain(
+    "KafkaSchemaRegistryAccessConfig",
+    Kind::Structure(&Structure::of(&[
+        Member::body("Type", &KAFKA_SCHEMA_REGISTRY_AUTH_TYPE),
+        Member::body("URI", &ARN),
+    ])),
+);
+pub(crate) static KAFKA_SCHEMA_REGISTRY_ACCESS_CONFIG_LIST: Shape = Shape::plain(
+    "KafkaSchemaRegistryAccessConfigList",
+    Kind::List(&List {
+        member: &KAFKA_SCHEMA_REGISTRY_ACCESS_CONFIG,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+pub(crate) static KAFKA_SCHEMA_REGISTRY_AUTH_TYPE: Shape = Shape::plain(
+    "KafkaSchemaRegistryAuthType",
+    Kind::Enum(&[
+        "BASIC_AUTH",
+        "CLIENT_CERTIFICATE_TLS_AUTH",
+        "SERVER_ROOT_CA_CERTIFICATE",
+        "OAUTHBEARER_AUTH",
+    ]),
+);
+pub(crate) static KAFKA_SCHEMA_REGISTRY_CONFIG: Shape = Shape::plain(
+    "KafkaSchemaRegistryConfig",
+    Kind::Structure(&Structure::of(&[
+        Member::body("SchemaRegistryURI", &SCHEMA_REGISTRY_URI),
+        Member::body("EventRecordFormat", &SCHEMA_REGISTRY_EVENT_RECORD_FORMAT),
+        Member::body("AccessConfigs", &KAFKA_SCHEMA_REGISTRY_ACCESS_CONFIG_LIST),
+        Member::body("SchemaValidationConfigs", &KAFKA_SCHEMA_VALIDATION_CONFIG_LIST),
+    ])),
+);
+pub(crate) static KAFKA_SCHEMA_VALIDATION_ATTRIBUTE: Shape =
+    Shape::plain("KafkaSchemaValidationAttribute", Kind::Enum(&["KEY", "VALUE"]));
+pub(crate) static KAFKA_SCHEMA_VALIDATION_CONFIG: Shape = Shape::plain(
+    "KafkaSchemaValidationConfig",
+    Kind::Structure(&Structure::of(&[Member::body("Attribute", &KAFKA_SCHEMA_VALIDATION_ATTRIBUTE)])),
+);
+pub(crate) static KAFKA_SCHEMA_VALIDATION_CONFIG_LIST: Shape = Shape::plain(
+    "KafkaSchemaValidationConfigList",
+    Kind::List(&List {
+        member: &KAFKA_SCHEMA_VALIDATION_CONFIG,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
 );
 pub(crate) static LAMBDA_MANAGED_INSTANCES_CAPACITY_PROVIDER_CONFIG: Shape = Shape::plain(
     "LambdaManagedInstancesCapacityProviderConfig",
@@ -1065,6 +1701,58 @@ pub(crate) static LIST_ALIASES_RESPONSE: Shape = Shape::plain(
         Member::body("Aliases", &ALIAS_LIST),
     ])),
 );
+pub(crate) static LIST_CODE_SIGNING_CONFIGS_REQUEST: Shape = Shape::plain(
+    "ListCodeSigningConfigsRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { place: Place::Query, ..Member::body("Marker", &STRING) },
+        Member { place: Place::Query, ..Member::body("MaxItems", &MAX_LIST_ITEMS) },
+    ])),
+);
+pub(crate) static LIST_CODE_SIGNING_CONFIGS_RESPONSE: Shape = Shape::plain(
+    "ListCodeSigningConfigsResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("NextMarker", &STRING),
+        Member::body("CodeSigningConfigs", &CODE_SIGNING_CONFIG_LIST),
+    ])),
+);
+pub(crate) static LIST_EVENT_SOURCE_MAPPINGS_REQUEST: Shape = Shape::plain(
+    "ListEventSourceMappingsRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { place: Place::Query, ..Member::body("EventSourceArn", &ARN) },
+        Member { place: Place::Query, ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME) },
+        Member { place: Place::Query, ..Member::body("Marker", &STRING) },
+        Member { place: Place::Query, ..Member::body("MaxItems", &MAX_LIST_ITEMS) },
+    ])),
+);
+pub(crate) static LIST_EVENT_SOURCE_MAPPINGS_RESPONSE: Shape = Shape::plain(
+    "ListEventSourceMappingsResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("NextMarker", &STRING),
+        Member::body("EventSourceMappings", &EVENT_SOURCE_MAPPINGS_LIST),
+    ])),
+);
+pub(crate) static LIST_FUNCTION_EVENT_INVOKE_CONFIGS_REQUEST: Shape = Shape::plain(
+    "ListFunctionEventInvokeConfigsRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+        },
+        Member { place: Place::Query, ..Member::body("Marker", &STRING) },
+        Member {
+            place: Place::Query,
+            ..Member::body("MaxItems", &MAX_FUNCTION_EVENT_INVOKE_CONFIG_LIST_ITEMS)
+        },
+    ])),
+);
+pub(crate) static LIST_FUNCTION_EVENT_INVOKE_CONFIGS_RESPONSE: Shape = Shape::plain(
+    "ListFunctionEventInvokeConfigsResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("FunctionEventInvokeConfigs", &FUNCTION_EVENT_INVOKE_CONFIG_LIST),
+        Member::body("NextMarker", &STRING),
+    ])),
+);
 pub(crate) static LIST_FUNCTION_URL_CONFIGS_REQUEST: Shape = Shape::plain(
     "ListFunctionUrlConfigsRequest",
     Kind::Structure(&Structure::of(&[
@@ -1082,6 +1770,25 @@ pub(crate) static LIST_FUNCTION_URL_CONFIGS_RESPONSE: Shape = Shape::plain(
     Kind::Structure(&Structure::of(&[
         Member { required: true, ..Member::body("FunctionUrlConfigs", &FUNCTION_URL_CONFIG_LIST) },
         Member::body("NextMarker", &STRING),
+    ])),
+);
+pub(crate) static LIST_FUNCTIONS_BY_CODE_SIGNING_CONFIG_REQUEST: Shape = Shape::plain(
+    "ListFunctionsByCodeSigningConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("CodeSigningConfigArn", &CODE_SIGNING_CONFIG_ARN)
+        },
+        Member { place: Place::Query, ..Member::body("Marker", &STRING) },
+        Member { place: Place::Query, ..Member::body("MaxItems", &MAX_LIST_ITEMS) },
+    ])),
+);
+pub(crate) static LIST_FUNCTIONS_BY_CODE_SIGNING_CONFIG_RESPONSE: Shape = Shape::plain(
+    "ListFunctionsByCodeSigningConfigResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("NextMarker", &STRING),
+        Member::body("FunctionArns", &FUNCTION_ARN_LIST),
     ])),
 );
 pub(crate) static LIST_FUNCTIONS_REQUEST: Shape = Shape::plain(
@@ -1165,10 +1872,32 @@ pub(crate) static MASTER_REGION: Shape = Shape {
 };
 pub(crate) static MAX_AGE: Shape =
     Shape { min: Some(0), max: Some(86400), ..Shape::plain("MaxAge", Kind::Integer) };
+pub(crate) static MAX_FUNCTION_EVENT_INVOKE_CONFIG_LIST_ITEMS: Shape = Shape {
+    min: Some(1),
+    max: Some(50),
+    ..Shape::plain("MaxFunctionEventInvokeConfigListItems", Kind::Integer)
+};
 pub(crate) static MAX_ITEMS: Shape =
     Shape { min: Some(1), max: Some(50), ..Shape::plain("MaxItems", Kind::Integer) };
 pub(crate) static MAX_LIST_ITEMS: Shape =
     Shape { min: Some(1), max: Some(10000), ..Shape::plain("MaxListItems", Kind::Integer) };
+pub(crate) static MAXIMUM_BATCHING_WINDOW_IN_SECONDS: Shape =
+    Shape { min: Some(0), max: Some(300), ..Shape::plain("MaximumBatchingWindowInSeconds", Kind::Integer) };
+pub(crate) static MAXIMUM_CONCURRENCY: Shape =
+    Shape { min: Some(2), max: Some(1000), ..Shape::plain("MaximumConcurrency", Kind::Integer) };
+pub(crate) static MAXIMUM_EVENT_AGE_IN_SECONDS: Shape =
+    Shape { min: Some(60), max: Some(21600), ..Shape::plain("MaximumEventAgeInSeconds", Kind::Integer) };
+pub(crate) static MAXIMUM_NUMBER_OF_POLLERS: Shape =
+    Shape { min: Some(1), max: Some(10000), ..Shape::plain("MaximumNumberOfPollers", Kind::Integer) };
+pub(crate) static MAXIMUM_RECORD_AGE_IN_SECONDS: Shape =
+    Shape { min: Some(-1), max: Some(604800), ..Shape::plain("MaximumRecordAgeInSeconds", Kind::Integer) };
+pub(crate) static MAXIMUM_RETRY_ATTEMPTS: Shape =
+    Shape { min: Some(0), max: Some(2), ..Shape::plain("MaximumRetryAttempts", Kind::Integer) };
+pub(crate) static MAXIMUM_RETRY_ATTEMPTS_EVENT_SOURCE_MAPPING: Shape = Shape {
+    min: Some(-1),
+    max: Some(10000),
+    ..Shape::plain("MaximumRetryAttemptsEventSourceMapping", Kind::Integer)
+};
 pub(crate) static MEMORY_SIZE: Shape =
     Shape { min: Some(128), max: Some(10240), ..Shape::plain("MemorySize", Kind::Integer) };
 static REGEX_OF_METHOD: Pattern = Pattern::new(".*");
@@ -1178,6 +1907,8 @@ pub(crate) static METHOD: Shape = Shape {
     pattern: Some(&REGEX_OF_METHOD),
     ..Shape::plain("Method", Kind::String)
 };
+pub(crate) static MINIMUM_NUMBER_OF_POLLERS: Shape =
+    Shape { min: Some(1), max: Some(200), ..Shape::plain("MinimumNumberOfPollers", Kind::Integer) };
 pub(crate) static MODE_NOT_SUPPORTED_EXCEPTION: Shape = Shape::plain(
     "ModeNotSupportedException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("message", &STRING)])),
@@ -1200,6 +1931,13 @@ pub(crate) static NAMESPACED_FUNCTION_NAME: Shape = Shape {
     pattern: Some(&REGEX_OF_NAMESPACED_FUNCTION_NAME),
     ..Shape::plain("NamespacedFunctionName", Kind::String)
 };
+static REGEX_OF_NAMESPACED_STATEMENT_ID: Pattern = Pattern::new("([a-zA-Z0-9-_.]+)");
+pub(crate) static NAMESPACED_STATEMENT_ID: Shape = Shape {
+    min: Some(1),
+    max: Some(100),
+    pattern: Some(&REGEX_OF_NAMESPACED_STATEMENT_ID),
+    ..Shape::plain("NamespacedStatementId", Kind::String)
+};
 pub(crate) static NO_PUBLISHED_VERSION_EXCEPTION: Shape = Shape::plain(
     "NoPublishedVersionException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("Message", &STRING)])),
@@ -1213,6 +1951,14 @@ pub(crate) static NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER: Shape = Shape {
     pattern: Some(&REGEX_OF_NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER),
     ..Shape::plain("NumericLatestPublishedOrAliasQualifier", Kind::String)
 };
+pub(crate) static ON_FAILURE: Shape = Shape::plain(
+    "OnFailure",
+    Kind::Structure(&Structure::of(&[Member::body("Destination", &DESTINATION_ARN)])),
+);
+pub(crate) static ON_SUCCESS: Shape = Shape::plain(
+    "OnSuccess",
+    Kind::Structure(&Structure::of(&[Member::body("Destination", &DESTINATION_ARN)])),
+);
 static REGEX_OF_ORIGIN: Pattern = Pattern::new(".*");
 pub(crate) static ORIGIN: Shape = Shape {
     min: Some(1),
@@ -1221,14 +1967,69 @@ pub(crate) static ORIGIN: Shape = Shape {
     ..Shape::plain("Origin", Kind::String)
 };
 pub(crate) static PACKAGE_TYPE: Shape = Shape::plain("PackageType", Kind::Enum(&["Zip", "Image"]));
+pub(crate) static PARALLELIZATION_FACTOR: Shape =
+    Shape { min: Some(1), max: Some(10), ..Shape::plain("ParallelizationFactor", Kind::Integer) };
+static REGEX_OF_PATTERN: Pattern = Pattern::new("[\\s\\S]*");
+pub(crate) static PATTERN: Shape = Shape {
+    min: Some(0),
+    max: Some(4096),
+    pattern: Some(&REGEX_OF_PATTERN),
+    ..Shape::plain("Pattern", Kind::String)
+};
 pub(crate) static PER_EXECUTION_ENVIRONMENT_MAX_CONCURRENCY: Shape = Shape {
     min: Some(1),
     max: Some(1600),
     ..Shape::plain("PerExecutionEnvironmentMaxConcurrency", Kind::Integer)
 };
+pub(crate) static POLICY_LENGTH_EXCEEDED_EXCEPTION: Shape = Shape::plain(
+    "PolicyLengthExceededException",
+    Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("message", &STRING)])),
+);
+static REGEX_OF_POLICY_RESOURCE_ARN: Pattern = Pattern::new(
+    "arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:(function:[a-zA-Z0-9-_]+(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_])+)?|runtime/[a-zA-Z0-9-_./]+)",
+);
+pub(crate) static POLICY_RESOURCE_ARN: Shape = Shape {
+    min: Some(0),
+    max: Some(512),
+    pattern: Some(&REGEX_OF_POLICY_RESOURCE_ARN),
+    ..Shape::plain("PolicyResourceArn", Kind::String)
+};
 pub(crate) static PRECONDITION_FAILED_EXCEPTION: Shape = Shape::plain(
     "PreconditionFailedException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("message", &STRING)])),
+);
+static REGEX_OF_PRINCIPAL: Pattern = Pattern::new("[^\\s]+");
+pub(crate) static PRINCIPAL: Shape = Shape {
+    min: Some(0),
+    max: Some(2048),
+    pattern: Some(&REGEX_OF_PRINCIPAL),
+    ..Shape::plain("Principal", Kind::String)
+};
+static REGEX_OF_PRINCIPAL_ORG_ID: Pattern = Pattern::new("o-[a-z0-9]{10,32}");
+pub(crate) static PRINCIPAL_ORG_ID: Shape = Shape {
+    min: Some(12),
+    max: Some(34),
+    pattern: Some(&REGEX_OF_PRINCIPAL_ORG_ID),
+    ..Shape::plain("PrincipalOrgID", Kind::String)
+};
+pub(crate) static PROVISIONED_POLLER_CONFIG: Shape = Shape::plain(
+    "ProvisionedPollerConfig",
+    Kind::Structure(&Structure::of(&[
+        Member::body("MinimumPollers", &MINIMUM_NUMBER_OF_POLLERS),
+        Member::body("MaximumPollers", &MAXIMUM_NUMBER_OF_POLLERS),
+        Member::body("PollerGroupName", &PROVISIONED_POLLER_GROUP_NAME),
+    ])),
+);
+static REGEX_OF_PROVISIONED_POLLER_GROUP_NAME: Pattern = Pattern::new("[a-zA-Z0-9-_]*");
+pub(crate) static PROVISIONED_POLLER_GROUP_NAME: Shape = Shape {
+    min: Some(0),
+    max: Some(128),
+    pattern: Some(&REGEX_OF_PROVISIONED_POLLER_GROUP_NAME),
+    ..Shape::plain("ProvisionedPollerGroupName", Kind::String)
+};
+pub(crate) static PUBLIC_POLICY_EXCEPTION: Shape = Shape::plain(
+    "PublicPolicyException",
+    Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("Message", &STRING)])),
 );
 pub(crate) static PUBLISH_VERSION_REQUEST: Shape = Shape::plain(
     "PublishVersionRequest",
@@ -1240,9 +2041,136 @@ pub(crate) static PUBLISH_VERSION_REQUEST: Shape = Shape::plain(
         Member::body("PublishTo", &FUNCTION_VERSION_LATEST_PUBLISHED),
     ])),
 );
+pub(crate) static PUT_FUNCTION_CODE_SIGNING_CONFIG_REQUEST: Shape = Shape::plain(
+    "PutFunctionCodeSigningConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("CodeSigningConfigArn", &CODE_SIGNING_CONFIG_ARN) },
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+        },
+    ])),
+);
+pub(crate) static PUT_FUNCTION_CODE_SIGNING_CONFIG_RESPONSE: Shape = Shape::plain(
+    "PutFunctionCodeSigningConfigResponse",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("CodeSigningConfigArn", &CODE_SIGNING_CONFIG_ARN) },
+        Member { required: true, ..Member::body("FunctionName", &FUNCTION_NAME) },
+    ])),
+);
+pub(crate) static PUT_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: Shape = Shape::plain(
+    "PutFunctionEventInvokeConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+        },
+        Member {
+            place: Place::Query,
+            ..Member::body("Qualifier", &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER)
+        },
+        Member::body("MaximumRetryAttempts", &MAXIMUM_RETRY_ATTEMPTS),
+        Member::body("MaximumEventAgeInSeconds", &MAXIMUM_EVENT_AGE_IN_SECONDS),
+        Member::body("DestinationConfig", &DESTINATION_CONFIG),
+    ])),
+);
+pub(crate) static PUT_FUNCTION_RECURSION_CONFIG_REQUEST: Shape = Shape::plain(
+    "PutFunctionRecursionConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &UNQUALIFIED_FUNCTION_NAME)
+        },
+        Member { required: true, ..Member::body("RecursiveLoop", &RECURSIVE_LOOP) },
+    ])),
+);
+pub(crate) static PUT_FUNCTION_RECURSION_CONFIG_RESPONSE: Shape = Shape::plain(
+    "PutFunctionRecursionConfigResponse",
+    Kind::Structure(&Structure::of(&[Member::body("RecursiveLoop", &RECURSIVE_LOOP)])),
+);
+pub(crate) static PUT_RESOURCE_POLICY_REQUEST: Shape = Shape::plain(
+    "PutResourcePolicyRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("ResourceArn", &POLICY_RESOURCE_ARN) },
+        Member { required: true, ..Member::body("Policy", &RESOURCE_POLICY) },
+        Member::body("RevisionId", &REVISION_ID),
+    ])),
+);
+pub(crate) static PUT_RESOURCE_POLICY_RESPONSE: Shape = Shape::plain(
+    "PutResourcePolicyResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("Policy", &RESOURCE_POLICY),
+        Member::body("RevisionId", &REVISION_ID),
+    ])),
+);
+pub(crate) static PUT_RUNTIME_MANAGEMENT_CONFIG_REQUEST: Shape = Shape::plain(
+    "PutRuntimeManagementConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+        },
+        Member {
+            place: Place::Query,
+            ..Member::body("Qualifier", &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER)
+        },
+        Member { required: true, ..Member::body("UpdateRuntimeOn", &UPDATE_RUNTIME_ON) },
+        Member::body("RuntimeVersionArn", &RUNTIME_VERSION_ARN),
+    ])),
+);
+pub(crate) static PUT_RUNTIME_MANAGEMENT_CONFIG_RESPONSE: Shape = Shape::plain(
+    "PutRuntimeManagementConfigResponse",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("UpdateRuntimeOn", &UPDATE_RUNTIME_ON) },
+        Member { required: true, ..Member::body("FunctionArn", &FUNCTION_ARN) },
+        Member::body("RuntimeVersionArn", &RUNTIME_VERSION_ARN),
+    ])),
+);
+static REGEX_OF_QUEUE: Pattern = Pattern::new("[\\s\\S]*");
+pub(crate) static QUEUE: Shape = Shape {
+    min: Some(1),
+    max: Some(1000),
+    pattern: Some(&REGEX_OF_QUEUE),
+    ..Shape::plain("Queue", Kind::String)
+};
+pub(crate) static QUEUES: Shape = Shape {
+    min: Some(1),
+    max: Some(1),
+    ..Shape::plain(
+        "Queues",
+        Kind::List(&List {
+            member: &QUEUE,
+            element: "member",
+            element_namespace: None,
+            timestamp_format: None,
+            flattened: false,
+        }),
+    )
+};
 pub(crate) static RECURSIVE_INVOCATION_EXCEPTION: Shape = Shape::plain(
     "RecursiveInvocationException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("Message", &STRING)])),
+);
+pub(crate) static RECURSIVE_LOOP: Shape = Shape::plain("RecursiveLoop", Kind::Enum(&["Allow", "Terminate"]));
+pub(crate) static REMOVE_PERMISSION_REQUEST: Shape = Shape::plain(
+    "RemovePermissionRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+        },
+        Member { required: true, place: Place::Uri, ..Member::body("StatementId", &NAMESPACED_STATEMENT_ID) },
+        Member {
+            place: Place::Query,
+            ..Member::body("Qualifier", &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER)
+        },
+        Member { place: Place::Query, ..Member::body("RevisionId", &STRING) },
+    ])),
 );
 pub(crate) static REQUEST_TOO_LARGE_EXCEPTION: Shape = Shape::plain(
     "RequestTooLargeException",
@@ -1269,6 +2197,10 @@ pub(crate) static RESOURCE_CONFLICT_EXCEPTION: Shape = Shape::plain(
     "ResourceConflictException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("message", &STRING)])),
 );
+pub(crate) static RESOURCE_IN_USE_EXCEPTION: Shape = Shape::plain(
+    "ResourceInUseException",
+    Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("Message", &STRING)])),
+);
 pub(crate) static RESOURCE_NOT_FOUND_EXCEPTION: Shape = Shape::plain(
     "ResourceNotFoundException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("Message", &STRING)])),
@@ -1277,10 +2209,25 @@ pub(crate) static RESOURCE_NOT_READY_EXCEPTION: Shape = Shape::plain(
     "ResourceNotReadyException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("message", &STRING)])),
 );
+static REGEX_OF_RESOURCE_POLICY: Pattern = Pattern::new("[\\s\\S]+");
+pub(crate) static RESOURCE_POLICY: Shape = Shape {
+    min: Some(1),
+    max: Some(20480),
+    pattern: Some(&REGEX_OF_RESOURCE_POLICY),
+    ..Shape::plain("ResourcePolicy", Kind::String)
+};
 pub(crate) static RESPONSE_STREAMING_INVOCATION_TYPE: Shape =
     Shape::plain("ResponseStreamingInvocationType", Kind::Enum(&["RequestResponse", "DryRun"]));
 pub(crate) static RETENTION_PERIOD_IN_DAYS: Shape =
     Shape { min: Some(1), max: Some(90), ..Shape::plain("RetentionPeriodInDays", Kind::Integer) };
+static REGEX_OF_REVISION_ID: Pattern =
+    Pattern::new("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}");
+pub(crate) static REVISION_ID: Shape = Shape {
+    min: Some(36),
+    max: Some(36),
+    pattern: Some(&REGEX_OF_REVISION_ID),
+    ..Shape::plain("RevisionId", Kind::String)
+};
 static REGEX_OF_ROLE_ARN: Pattern =
     Pattern::new("arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+");
 pub(crate) static ROLE_ARN: Shape = Shape {
@@ -1360,6 +2307,19 @@ pub(crate) static S3_OBJECT_VERSION: Shape = Shape {
     pattern: Some(&REGEX_OF_S3_OBJECT_VERSION),
     ..Shape::plain("S3ObjectVersion", Kind::String)
 };
+pub(crate) static SCALING_CONFIG: Shape = Shape::plain(
+    "ScalingConfig",
+    Kind::Structure(&Structure::of(&[Member::body("MaximumConcurrency", &MAXIMUM_CONCURRENCY)])),
+);
+pub(crate) static SCHEMA_REGISTRY_EVENT_RECORD_FORMAT: Shape =
+    Shape::plain("SchemaRegistryEventRecordFormat", Kind::Enum(&["JSON", "SOURCE"]));
+static REGEX_OF_SCHEMA_REGISTRY_URI: Pattern = Pattern::new("[a-zA-Z0-9-\\/*:_+=.@-]*");
+pub(crate) static SCHEMA_REGISTRY_URI: Shape = Shape {
+    min: Some(1),
+    max: Some(10000),
+    pattern: Some(&REGEX_OF_SCHEMA_REGISTRY_URI),
+    ..Shape::plain("SchemaRegistryUri", Kind::String)
+};
 static REGEX_OF_SECURITY_GROUP_ID: Pattern = Pattern::new("sg-[0-9a-zA-Z]*");
 pub(crate) static SECURITY_GROUP_ID: Shape = Shape {
     min: Some(0),
@@ -1381,6 +2341,18 @@ pub(crate) static SECURITY_GROUP_IDS: Shape = Shape {
         }),
     )
 };
+pub(crate) static SELF_MANAGED_EVENT_SOURCE: Shape = Shape::plain(
+    "SelfManagedEventSource",
+    Kind::Structure(&Structure::of(&[Member::body("Endpoints", &ENDPOINTS)])),
+);
+pub(crate) static SELF_MANAGED_KAFKA_EVENT_SOURCE_CONFIG: Shape = Shape::plain(
+    "SelfManagedKafkaEventSourceConfig",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ConsumerGroupId", &URI),
+        Member::body("SchemaRegistryConfig", &KAFKA_SCHEMA_REGISTRY_CONFIG),
+        Member::body("ConsumptionMode", &KAFKA_EVENT_SOURCE_MAPPING_CONSUMPTION_MODE),
+    ])),
+);
 pub(crate) static SENSITIVE_STRING: Shape =
     Shape { sensitive: true, ..Shape::plain("SensitiveString", Kind::String) };
 pub(crate) static SENSITIVE_STRING_ON_SERVER_ONLY: Shape =
@@ -1397,6 +2369,20 @@ pub(crate) static SERVICE_QUOTA_EXCEEDED_EXCEPTION: Shape = Shape::plain(
     "ServiceQuotaExceededException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("Message", &STRING)])),
 );
+pub(crate) static SIGNING_PROFILE_VERSION_ARNS: Shape = Shape {
+    min: Some(1),
+    max: Some(20),
+    ..Shape::plain(
+        "SigningProfileVersionArns",
+        Kind::List(&List {
+            member: &ARN,
+            element: "member",
+            element_namespace: None,
+            timestamp_format: None,
+            flattened: false,
+        }),
+    )
+};
 pub(crate) static SNAP_START: Shape = Shape::plain(
     "SnapStart",
     Kind::Structure(&Structure::of(&[Member::body("ApplyOn", &SNAP_START_APPLY_ON)])),
@@ -1428,6 +2414,51 @@ pub(crate) static SNAP_START_TIMEOUT_EXCEPTION: Shape = Shape::plain(
     "SnapStartTimeoutException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("Message", &STRING)])),
 );
+pub(crate) static SOURCE_ACCESS_CONFIGURATION: Shape = Shape::plain(
+    "SourceAccessConfiguration",
+    Kind::Structure(&Structure::of(&[Member::body("Type", &SOURCE_ACCESS_TYPE), Member::body("URI", &URI)])),
+);
+pub(crate) static SOURCE_ACCESS_CONFIGURATIONS: Shape = Shape {
+    min: Some(0),
+    max: Some(23),
+    ..Shape::plain(
+        "SourceAccessConfigurations",
+        Kind::List(&List {
+            member: &SOURCE_ACCESS_CONFIGURATION,
+            element: "member",
+            element_namespace: None,
+            timestamp_format: None,
+            flattened: false,
+        }),
+    )
+};
+pub(crate) static SOURCE_ACCESS_TYPE: Shape = Shape::plain(
+    "SourceAccessType",
+    Kind::Enum(&[
+        "BASIC_AUTH",
+        "VPC_SUBNET",
+        "VPC_SECURITY_GROUP",
+        "SASL_SCRAM_512_AUTH",
+        "SASL_SCRAM_256_AUTH",
+        "VIRTUAL_HOST",
+        "CLIENT_CERTIFICATE_TLS_AUTH",
+        "SERVER_ROOT_CA_CERTIFICATE",
+        "OAUTHBEARER_AUTH",
+        "OAUTHBEARER_SCOPE",
+        "OAUTHBEARER_AUDIENCE",
+        "OAUTHBEARER_LOGICAL_CLUSTER",
+        "OAUTHBEARER_IDENTITY_POOL",
+        "IAM_AUTH",
+        "IAM_OAUTHBEARER_AUTH",
+    ]),
+);
+static REGEX_OF_SOURCE_OWNER: Pattern = Pattern::new("\\d{12}");
+pub(crate) static SOURCE_OWNER: Shape = Shape {
+    min: Some(0),
+    max: Some(12),
+    pattern: Some(&REGEX_OF_SOURCE_OWNER),
+    ..Shape::plain("SourceOwner", Kind::String)
+};
 pub(crate) static STATE: Shape = Shape::plain(
     "State",
     Kind::Enum(&[
@@ -1488,6 +2519,13 @@ pub(crate) static STATE_REASON_CODE: Shape = Shape::plain(
         "DependencyError",
     ]),
 );
+static REGEX_OF_STATEMENT_ID: Pattern = Pattern::new("([a-zA-Z0-9-_]+)");
+pub(crate) static STATEMENT_ID: Shape = Shape {
+    min: Some(1),
+    max: Some(100),
+    pattern: Some(&REGEX_OF_STATEMENT_ID),
+    ..Shape::plain("StatementId", Kind::String)
+};
 pub(crate) static STRING: Shape = Shape::plain("String", Kind::String);
 pub(crate) static STRING_LIST: Shape = Shape {
     min: Some(0),
@@ -1652,6 +2690,27 @@ pub(crate) static TOO_MANY_REQUESTS_EXCEPTION: Shape = Shape::plain(
         Member::body("Reason", &THROTTLE_REASON),
     ])),
 );
+static REGEX_OF_TOPIC: Pattern = Pattern::new("[^.]([a-zA-Z0-9\\-_.]+)");
+pub(crate) static TOPIC: Shape = Shape {
+    min: Some(1),
+    max: Some(249),
+    pattern: Some(&REGEX_OF_TOPIC),
+    ..Shape::plain("Topic", Kind::String)
+};
+pub(crate) static TOPICS: Shape = Shape {
+    min: Some(1),
+    max: Some(1),
+    ..Shape::plain(
+        "Topics",
+        Kind::List(&List {
+            member: &TOPIC,
+            element: "member",
+            element_namespace: None,
+            timestamp_format: None,
+            flattened: false,
+        }),
+    )
+};
 pub(crate) static TRACING_CONFIG: Shape =
     Shape::plain("TracingConfig", Kind::Structure(&Structure::of(&[Member::body("Mode", &TRACING_MODE)])));
 pub(crate) static TRACING_CONFIG_RESPONSE: Shape = Shape::plain(
@@ -1659,6 +2718,22 @@ pub(crate) static TRACING_CONFIG_RESPONSE: Shape = Shape::plain(
     Kind::Structure(&Structure::of(&[Member::body("Mode", &TRACING_MODE)])),
 );
 pub(crate) static TRACING_MODE: Shape = Shape::plain("TracingMode", Kind::Enum(&["Active", "PassThrough"]));
+pub(crate) static TUMBLING_WINDOW_IN_SECONDS: Shape =
+    Shape { min: Some(0), max: Some(900), ..Shape::plain("TumblingWindowInSeconds", Kind::Integer) };
+static REGEX_OF_URI: Pattern = Pattern::new("[ a-zA-Z0-9-\\/*:_+=.@-]*");
+pub(crate) static URI: Shape =
+    Shape { min: Some(1), max: Some(200), pattern: Some(&REGEX_OF_URI), ..Shape::plain("URI", Kind::String) };
+pub(crate) static UUID_STRING: Shape =
+    Shape { min: Some(36), max: Some(36), ..Shape::plain("UUIDString", Kind::String) };
+static REGEX_OF_UNQUALIFIED_FUNCTION_NAME: Pattern = Pattern::new(
+    "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)",
+);
+pub(crate) static UNQUALIFIED_FUNCTION_NAME: Shape = Shape {
+    min: Some(1),
+    max: Some(140),
+    pattern: Some(&REGEX_OF_UNQUALIFIED_FUNCTION_NAME),
+    ..Shape::plain("UnqualifiedFunctionName", Kind::String)
+};
 pub(crate) static UNRESERVED_CONCURRENT_EXECUTIONS: Shape =
     Shape { min: Some(0), ..Shape::plain("UnreservedConcurrentExecutions", Kind::Integer) };
 pub(crate) static UNSUPPORTED_MEDIA_TYPE_EXCEPTION: Shape = Shape::plain(
@@ -1686,6 +2761,53 @@ pub(crate) static UPDATE_ALIAS_REQUEST: Shape = Shape::plain(
         Member::body("Description", &DESCRIPTION),
         Member::body("RoutingConfig", &ALIAS_ROUTING_CONFIGURATION),
         Member::body("RevisionId", &STRING),
+    ])),
+);
+pub(crate) static UPDATE_CODE_SIGNING_CONFIG_REQUEST: Shape = Shape::plain(
+    "UpdateCodeSigningConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("CodeSigningConfigArn", &CODE_SIGNING_CONFIG_ARN)
+        },
+        Member::body("Description", &DESCRIPTION),
+        Member::body("AllowedPublishers", &ALLOWED_PUBLISHERS),
+        Member::body("CodeSigningPolicies", &CODE_SIGNING_POLICIES),
+    ])),
+);
+pub(crate) static UPDATE_CODE_SIGNING_CONFIG_RESPONSE: Shape = Shape::plain(
+    "UpdateCodeSigningConfigResponse",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        ..Member::body("CodeSigningConfig", &CODE_SIGNING_CONFIG)
+    }])),
+);
+pub(crate) static UPDATE_EVENT_SOURCE_MAPPING_REQUEST: Shape = Shape::plain(
+    "UpdateEventSourceMappingRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("UUID", &UUID_STRING) },
+        Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME),
+        Member::body("Enabled", &ENABLED),
+        Member::body("BatchSize", &BATCH_SIZE),
+        Member::body("FilterCriteria", &FILTER_CRITERIA),
+        Member::body("KMSKeyArn", &KMS_KEY_ARN),
+        Member::body("MetricsConfig", &EVENT_SOURCE_MAPPING_METRICS_CONFIG),
+        Member::body("LoggingConfig", &EVENT_SOURCE_MAPPING_LOGGING_CONFIG),
+        Member::body("ScalingConfig", &SCALING_CONFIG),
+        Member::body("MaximumBatchingWindowInSeconds", &MAXIMUM_BATCHING_WINDOW_IN_SECONDS),
+        Member::body("ParallelizationFactor", &PARALLELIZATION_FACTOR),
+        Member::body("DestinationConfig", &DESTINATION_CONFIG),
+        Member::body("MaximumRecordAgeInSeconds", &MAXIMUM_RECORD_AGE_IN_SECONDS),
+        Member::body("BisectBatchOnFunctionError", &BISECT_BATCH_ON_FUNCTION_ERROR),
+        Member::body("MaximumRetryAttempts", &MAXIMUM_RETRY_ATTEMPTS_EVENT_SOURCE_MAPPING),
+        Member::body("TumblingWindowInSeconds", &TUMBLING_WINDOW_IN_SECONDS),
+        Member::body("SourceAccessConfigurations", &SOURCE_ACCESS_CONFIGURATIONS),
+        Member::body("FunctionResponseTypes", &FUNCTION_RESPONSE_TYPE_LIST),
+        Member::body("AmazonManagedKafkaEventSourceConfig", &AMAZON_MANAGED_KAFKA_EVENT_SOURCE_CONFIG),
+        Member::body("SelfManagedKafkaEventSourceConfig", &SELF_MANAGED_KAFKA_EVENT_SOURCE_CONFIG),
+        Member::body("DocumentDBEventSourceConfig", &DOCUMENT_DB_EVENT_SOURCE_CONFIG),
+        Member::body("ProvisionedPollerConfig", &PROVISIONED_POLLER_CONFIG),
     ])),
 );
 pub(crate) static UPDATE_FUNCTION_CODE_REQUEST: Shape = Shape::plain(
@@ -1734,6 +2856,23 @@ pub(crate) static UPDATE_FUNCTION_CONFIGURATION_REQUEST: Shape = Shape::plain(
         Member::body("AcceleratorConfig", &ACCELERATOR_CONFIG),
     ])),
 );
+pub(crate) static UPDATE_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: Shape = Shape::plain(
+    "UpdateFunctionEventInvokeConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+        },
+        Member {
+            place: Place::Query,
+            ..Member::body("Qualifier", &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER)
+        },
+        Member::body("MaximumRetryAttempts", &MAXIMUM_RETRY_ATTEMPTS),
+        Member::body("MaximumEventAgeInSeconds", &MAXIMUM_EVENT_AGE_IN_SECONDS),
+        Member::body("DestinationConfig", &DESTINATION_CONFIG),
+    ])),
+);
 pub(crate) static UPDATE_FUNCTION_URL_CONFIG_REQUEST: Shape = Shape::plain(
     "UpdateFunctionUrlConfigRequest",
     Kind::Structure(&Structure::of(&[
@@ -1760,6 +2899,8 @@ pub(crate) static UPDATE_FUNCTION_URL_CONFIG_RESPONSE: Shape = Shape::plain(
         Member::body("InvokeMode", &INVOKE_MODE),
     ])),
 );
+pub(crate) static UPDATE_RUNTIME_ON: Shape =
+    Shape::plain("UpdateRuntimeOn", Kind::Enum(&["Auto", "Manual", "FunctionUpdate"]));
 static REGEX_OF_VERSION: Pattern = Pattern::new("(\\$LATEST|[0-9]+)");
 pub(crate) static VERSION: Shape = Shape {
     min: Some(1),

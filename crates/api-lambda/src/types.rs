@@ -18,6 +18,25 @@ aws_wire::structure! {
         total_code_size: Option<i64>,
         function_count: Option<i64>,
     }
+    /// Shape `AddPermissionRequest`.
+    AddPermissionInput {
+        function_name: String,
+        statement_id: String,
+        action: String,
+        principal: String,
+        source_arn: Option<String>,
+        function_url_auth_type: Option<FunctionUrlAuthType>,
+        invoked_via_function_url: Option<bool>,
+        source_account: Option<String>,
+        event_source_token: Option<String>,
+        qualifier: Option<String>,
+        revision_id: Option<String>,
+        principal_org_id: Option<String>,
+    }
+    /// Shape `AddPermissionResponse`.
+    AddPermissionOutput {
+        statement: Option<String>,
+    }
     /// Shape `AliasConfiguration`.
     AliasConfiguration {
         alias_arn: Option<String>,
@@ -31,9 +50,31 @@ aws_wire::structure! {
     AliasRoutingConfiguration {
         additional_version_weights: Option<std::collections::BTreeMap<String, f64>>,
     }
+    /// Shape `AllowedPublishers`.
+    AllowedPublishers {
+        signing_profile_version_arns: Vec<String>,
+    }
+    /// Shape `AmazonManagedKafkaEventSourceConfig`.
+    AmazonManagedKafkaEventSourceConfig {
+        consumer_group_id: Option<String>,
+        schema_registry_config: Option<KafkaSchemaRegistryConfig>,
+    }
     /// Shape `CapacityProviderConfig`.
     CapacityProviderConfig {
         lambda_managed_instances_capacity_provider_config: LambdaManagedInstancesCapacityProviderConfig,
+    }
+    /// Shape `CodeSigningConfig`.
+    CodeSigningConfig {
+        code_signing_config_id: String,
+        code_signing_config_arn: String,
+        description: Option<String>,
+        allowed_publishers: AllowedPublishers,
+        code_signing_policies: CodeSigningPolicies,
+        last_modified: String,
+    }
+    /// Shape `CodeSigningPolicies`.
+    CodeSigningPolicies {
+        untrusted_artifact_on_deployment: Option<CodeSigningPolicy>,
     }
     /// Shape `Concurrency`.
     Concurrency {
@@ -55,6 +96,48 @@ aws_wire::structure! {
         function_version: String,
         description: Option<String>,
         routing_config: Option<AliasRoutingConfiguration>,
+    }
+    /// Shape `CreateCodeSigningConfigRequest`.
+    CreateCodeSigningConfigInput {
+        description: Option<String>,
+        allowed_publishers: AllowedPublishers,
+        code_signing_policies: Option<CodeSigningPolicies>,
+        tags: Option<std::collections::BTreeMap<String, String>>,
+    }
+    /// Shape `CreateCodeSigningConfigResponse`.
+    CreateCodeSigningConfigOutput {
+        code_signing_config: CodeSigningConfig,
+    }
+    /// Shape `CreateEventSourceMappingRequest`.
+    CreateEventSourceMappingInput {
+        event_source_arn: Option<String>,
+        function_name: String,
+        enabled: Option<bool>,
+        batch_size: Option<i32>,
+        filter_criteria: Option<FilterCriteria>,
+        kms_key_arn: Option<String>,
+        metrics_config: Option<EventSourceMappingMetricsConfig>,
+        logging_config: Option<EventSourceMappingLoggingConfig>,
+        scaling_config: Option<ScalingConfig>,
+        maximum_batching_window_in_seconds: Option<i32>,
+        parallelization_factor: Option<i32>,
+        starting_position: Option<EventSourcePosition>,
+        starting_position_timestamp: Option<env::Timestamp>,
+        destination_config: Option<DestinationConfig>,
+        maximum_record_age_in_seconds: Option<i32>,
+        bisect_batch_on_function_error: Option<bool>,
+        maximum_retry_attempts: Option<i32>,
+        tags: Option<std::collections::BTreeMap<String, String>>,
+        tumbling_window_in_seconds: Option<i32>,
+        topics: Option<Vec<String>>,
+        queues: Option<Vec<String>>,
+        source_access_configurations: Option<Vec<SourceAccessConfiguration>>,
+        self_managed_event_source: Option<SelfManagedEventSource>,
+        function_response_types: Option<Vec<FunctionResponseType>>,
+        amazon_managed_kafka_event_source_config: Option<AmazonManagedKafkaEventSourceConfig>,
+        self_managed_kafka_event_source_config: Option<SelfManagedKafkaEventSourceConfig>,
+        document_db_event_source_config: Option<DocumentDBEventSourceConfig>,
+        provisioned_poller_config: Option<ProvisionedPollerConfig>,
     }
     /// Shape `CreateFunctionRequest`.
     CreateFunctionInput {
@@ -115,6 +198,26 @@ aws_wire::structure! {
         function_name: String,
         name: String,
     }
+    /// Shape `DeleteCodeSigningConfigRequest`.
+    DeleteCodeSigningConfigInput {
+        code_signing_config_arn: String,
+    }
+    /// Shape `DeleteCodeSigningConfigResponse`.
+    DeleteCodeSigningConfigOutput {
+    }
+    /// Shape `DeleteEventSourceMappingRequest`.
+    DeleteEventSourceMappingInput {
+        uuid: String,
+    }
+    /// Shape `DeleteFunctionCodeSigningConfigRequest`.
+    DeleteFunctionCodeSigningConfigInput {
+        function_name: String,
+    }
+    /// Shape `DeleteFunctionEventInvokeConfigRequest`.
+    DeleteFunctionEventInvokeConfigInput {
+        function_name: String,
+        qualifier: Option<String>,
+    }
     /// Shape `DeleteFunctionRequest`.
     DeleteFunctionInput {
         function_name: String,
@@ -128,6 +231,22 @@ aws_wire::structure! {
     DeleteFunctionUrlConfigInput {
         function_name: String,
         qualifier: Option<String>,
+    }
+    /// Shape `DeleteResourcePolicyRequest`.
+    DeleteResourcePolicyInput {
+        resource_arn: String,
+        revision_id: Option<String>,
+    }
+    /// Shape `DestinationConfig`.
+    DestinationConfig {
+        on_success: Option<OnSuccess>,
+        on_failure: Option<OnFailure>,
+    }
+    /// Shape `DocumentDBEventSourceConfig`.
+    DocumentDBEventSourceConfig {
+        database_name: Option<String>,
+        collection_name: Option<String>,
+        full_document: Option<FullDocument>,
     }
     /// Shape `DurableConfig`.
     DurableConfig {
@@ -153,11 +272,68 @@ aws_wire::structure! {
     EphemeralStorage {
         size: i32,
     }
+    /// Shape `EventSourceMappingConfiguration`.
+    EventSourceMappingConfiguration {
+        uuid: Option<String>,
+        starting_position: Option<EventSourcePosition>,
+        starting_position_timestamp: Option<env::Timestamp>,
+        batch_size: Option<i32>,
+        maximum_batching_window_in_seconds: Option<i32>,
+        parallelization_factor: Option<i32>,
+        event_source_arn: Option<String>,
+        filter_criteria: Option<FilterCriteria>,
+        filter_criteria_error: Option<FilterCriteriaError>,
+        kms_key_arn: Option<String>,
+        metrics_config: Option<EventSourceMappingMetricsConfig>,
+        logging_config: Option<EventSourceMappingLoggingConfig>,
+        scaling_config: Option<ScalingConfig>,
+        function_arn: Option<String>,
+        last_modified: Option<env::Timestamp>,
+        last_processing_result: Option<String>,
+        state: Option<String>,
+        state_transition_reason: Option<String>,
+        destination_config: Option<DestinationConfig>,
+        topics: Option<Vec<String>>,
+        queues: Option<Vec<String>>,
+        source_access_configurations: Option<Vec<SourceAccessConfiguration>>,
+        self_managed_event_source: Option<SelfManagedEventSource>,
+        maximum_record_age_in_seconds: Option<i32>,
+        bisect_batch_on_function_error: Option<bool>,
+        maximum_retry_attempts: Option<i32>,
+        tumbling_window_in_seconds: Option<i32>,
+        function_response_types: Option<Vec<FunctionResponseType>>,
+        amazon_managed_kafka_event_source_config: Option<AmazonManagedKafkaEventSourceConfig>,
+        self_managed_kafka_event_source_config: Option<SelfManagedKafkaEventSourceConfig>,
+        document_db_event_source_config: Option<DocumentDBEventSourceConfig>,
+        event_source_mapping_arn: Option<String>,
+        provisioned_poller_config: Option<ProvisionedPollerConfig>,
+    }
+    /// Shape `EventSourceMappingLoggingConfig`.
+    EventSourceMappingLoggingConfig {
+        system_log_level: Option<EventSourceMappingSystemLogLevel>,
+    }
+    /// Shape `EventSourceMappingMetricsConfig`.
+    EventSourceMappingMetricsConfig {
+        metrics: Option<Vec<EventSourceMappingMetric>>,
+    }
     /// Shape `FileSystemConfig`.
     FileSystemConfig {
         arn: String,
         local_mount_path: String,
         s3_files_config: Option<S3FilesConfig>,
+    }
+    /// Shape `Filter`.
+    Filter {
+        pattern: Option<String>,
+    }
+    /// Shape `FilterCriteria`.
+    FilterCriteria {
+        filters: Option<Vec<Filter>>,
+    }
+    /// Shape `FilterCriteriaError`.
+    FilterCriteriaError {
+        error_code: Option<String>,
+        message: Option<String>,
     }
     /// Shape `FunctionCode`.
     FunctionCode {
@@ -229,6 +405,14 @@ aws_wire::structure! {
         runtime_config: Option<FunctionRuntimeConfig>,
         accelerator_config: Option<AcceleratorConfig>,
     }
+    /// Shape `FunctionEventInvokeConfig`.
+    FunctionEventInvokeConfig {
+        last_modified: Option<env::Timestamp>,
+        function_arn: Option<String>,
+        maximum_retry_attempts: Option<i32>,
+        maximum_event_age_in_seconds: Option<i32>,
+        destination_config: Option<DestinationConfig>,
+    }
     /// Shape `FunctionRuntimeConfig`.
     FunctionRuntimeConfig {
         runtime_arn: String,
@@ -257,10 +441,44 @@ aws_wire::structure! {
         function_name: String,
         name: String,
     }
+    /// Shape `GetCodeSigningConfigRequest`.
+    GetCodeSigningConfigInput {
+        code_signing_config_arn: String,
+    }
+    /// Shape `GetCodeSigningConfigResponse`.
+    GetCodeSigningConfigOutput {
+        code_signing_config: CodeSigningConfig,
+    }
+    /// Shape `GetEventSourceMappingRequest`.
+    GetEventSourceMappingInput {
+        uuid: String,
+    }
+    /// Shape `GetFunctionCodeSigningConfigRequest`.
+    GetFunctionCodeSigningConfigInput {
+        function_name: String,
+    }
+    /// Shape `GetFunctionCodeSigningConfigResponse`.
+    GetFunctionCodeSigningConfigOutput {
+        code_signing_config_arn: Option<String>,
+        function_name: String,
+    }
     /// Shape `GetFunctionConfigurationRequest`.
     GetFunctionConfigurationInput {
         function_name: String,
         qualifier: Option<String>,
+    }
+    /// Shape `GetFunctionEventInvokeConfigRequest`.
+    GetFunctionEventInvokeConfigInput {
+        function_name: String,
+        qualifier: Option<String>,
+    }
+    /// Shape `GetFunctionRecursionConfigRequest`.
+    GetFunctionRecursionConfigInput {
+        function_name: String,
+    }
+    /// Shape `GetFunctionRecursionConfigResponse`.
+    GetFunctionRecursionConfigOutput {
+        recursive_loop: Option<RecursiveLoop>,
     }
     /// Shape `GetFunctionRequest`.
     GetFunctionInput {
@@ -289,6 +507,36 @@ aws_wire::structure! {
         creation_time: String,
         last_modified_time: String,
         invoke_mode: Option<InvokeMode>,
+    }
+    /// Shape `GetPolicyRequest`.
+    GetPolicyInput {
+        function_name: String,
+        qualifier: Option<String>,
+    }
+    /// Shape `GetPolicyResponse`.
+    GetPolicyOutput {
+        policy: Option<String>,
+        revision_id: Option<String>,
+    }
+    /// Shape `GetResourcePolicyRequest`.
+    GetResourcePolicyInput {
+        resource_arn: String,
+    }
+    /// Shape `GetResourcePolicyResponse`.
+    GetResourcePolicyOutput {
+        policy: Option<String>,
+        revision_id: Option<String>,
+    }
+    /// Shape `GetRuntimeManagementConfigRequest`.
+    GetRuntimeManagementConfigInput {
+        function_name: String,
+        qualifier: Option<String>,
+    }
+    /// Shape `GetRuntimeManagementConfigResponse`.
+    GetRuntimeManagementConfigOutput {
+        update_runtime_on: Option<UpdateRuntimeOn>,
+        function_arn: Option<String>,
+        runtime_version_arn: Option<String>,
     }
     /// Shape `ImageConfig`.
     ImageConfig {
@@ -326,6 +574,15 @@ aws_wire::structure! {
         executed_version: Option<String>,
         durable_execution_arn: Option<String>,
     }
+    /// Shape `InvokeAsyncRequest`.
+    InvokeAsyncInput {
+        function_name: String,
+        invoke_args: bytes::Bytes,
+    }
+    /// Shape `InvokeAsyncResponse`.
+    InvokeAsyncOutput {
+        status: Option<i32>,
+    }
     /// Shape `InvokeResponseStreamUpdate`.
     InvokeResponseStreamUpdate {
         payload: Option<bytes::Bytes>,
@@ -358,6 +615,22 @@ aws_wire::structure! {
         payload_chunk: Option<InvokeResponseStreamUpdate>,
         invoke_complete: Option<InvokeWithResponseStreamCompleteEvent>,
     }
+    /// Shape `KafkaSchemaRegistryAccessConfig`.
+    KafkaSchemaRegistryAccessConfig {
+        r#type: Option<KafkaSchemaRegistryAuthType>,
+        uri: Option<String>,
+    }
+    /// Shape `KafkaSchemaRegistryConfig`.
+    KafkaSchemaRegistryConfig {
+        schema_registry_uri: Option<String>,
+        event_record_format: Option<SchemaRegistryEventRecordFormat>,
+        access_configs: Option<Vec<KafkaSchemaRegistryAccessConfig>>,
+        schema_validation_configs: Option<Vec<KafkaSchemaValidationConfig>>,
+    }
+    /// Shape `KafkaSchemaValidationConfig`.
+    KafkaSchemaValidationConfig {
+        attribute: Option<KafkaSchemaValidationAttribute>,
+    }
     /// Shape `LambdaManagedInstancesCapacityProviderConfig`.
     LambdaManagedInstancesCapacityProviderConfig {
         capacity_provider_arn: String,
@@ -383,6 +656,39 @@ aws_wire::structure! {
         next_marker: Option<String>,
         aliases: Option<Vec<AliasConfiguration>>,
     }
+    /// Shape `ListCodeSigningConfigsRequest`.
+    ListCodeSigningConfigsInput {
+        marker: Option<String>,
+        max_items: Option<i32>,
+    }
+    /// Shape `ListCodeSigningConfigsResponse`.
+    ListCodeSigningConfigsOutput {
+        next_marker: Option<String>,
+        code_signing_configs: Option<Vec<CodeSigningConfig>>,
+    }
+    /// Shape `ListEventSourceMappingsRequest`.
+    ListEventSourceMappingsInput {
+        event_source_arn: Option<String>,
+        function_name: Option<String>,
+        marker: Option<String>,
+        max_items: Option<i32>,
+    }
+    /// Shape `ListEventSourceMappingsResponse`.
+    ListEventSourceMappingsOutput {
+        next_marker: Option<String>,
+        event_source_mappings: Option<Vec<EventSourceMappingConfiguration>>,
+    }
+    /// Shape `ListFunctionEventInvokeConfigsRequest`.
+    ListFunctionEventInvokeConfigsInput {
+        function_name: String,
+        marker: Option<String>,
+        max_items: Option<i32>,
+    }
+    /// Shape `ListFunctionEventInvokeConfigsResponse`.
+    ListFunctionEventInvokeConfigsOutput {
+        function_event_invoke_configs: Option<Vec<FunctionEventInvokeConfig>>,
+        next_marker: Option<String>,
+    }
     /// Shape `ListFunctionUrlConfigsRequest`.
     ListFunctionUrlConfigsInput {
         function_name: String,
@@ -393,6 +699,17 @@ aws_wire::structure! {
     ListFunctionUrlConfigsOutput {
         function_url_configs: Vec<FunctionUrlConfig>,
         next_marker: Option<String>,
+    }
+    /// Shape `ListFunctionsByCodeSigningConfigRequest`.
+    ListFunctionsByCodeSigningConfigInput {
+        code_signing_config_arn: String,
+        marker: Option<String>,
+        max_items: Option<i32>,
+    }
+    /// Shape `ListFunctionsByCodeSigningConfigResponse`.
+    ListFunctionsByCodeSigningConfigOutput {
+        next_marker: Option<String>,
+        function_arns: Option<Vec<String>>,
     }
     /// Shape `ListFunctionsRequest`.
     ListFunctionsInput {
@@ -432,6 +749,20 @@ aws_wire::structure! {
         system_log_level: Option<SystemLogLevel>,
         log_group: Option<String>,
     }
+    /// Shape `OnFailure`.
+    OnFailure {
+        destination: Option<String>,
+    }
+    /// Shape `OnSuccess`.
+    OnSuccess {
+        destination: Option<String>,
+    }
+    /// Shape `ProvisionedPollerConfig`.
+    ProvisionedPollerConfig {
+        minimum_pollers: Option<i32>,
+        maximum_pollers: Option<i32>,
+        poller_group_name: Option<String>,
+    }
     /// Shape `PublishVersionRequest`.
     PublishVersionInput {
         function_name: String,
@@ -439,6 +770,64 @@ aws_wire::structure! {
         description: Option<String>,
         revision_id: Option<String>,
         publish_to: Option<FunctionVersionLatestPublished>,
+    }
+    /// Shape `PutFunctionCodeSigningConfigRequest`.
+    PutFunctionCodeSigningConfigInput {
+        code_signing_config_arn: String,
+        function_name: String,
+    }
+    /// Shape `PutFunctionCodeSigningConfigResponse`.
+    PutFunctionCodeSigningConfigOutput {
+        code_signing_config_arn: String,
+        function_name: String,
+    }
+    /// Shape `PutFunctionEventInvokeConfigRequest`.
+    PutFunctionEventInvokeConfigInput {
+        function_name: String,
+        qualifier: Option<String>,
+        maximum_retry_attempts: Option<i32>,
+        maximum_event_age_in_seconds: Option<i32>,
+        destination_config: Option<DestinationConfig>,
+    }
+    /// Shape `PutFunctionRecursionConfigRequest`.
+    PutFunctionRecursionConfigInput {
+        function_name: String,
+        recursive_loop: RecursiveLoop,
+    }
+    /// Shape `PutFunctionRecursionConfigResponse`.
+    PutFunctionRecursionConfigOutput {
+        recursive_loop: Option<RecursiveLoop>,
+    }
+    /// Shape `PutResourcePolicyRequest`.
+    PutResourcePolicyInput {
+        resource_arn: String,
+        policy: String,
+        revision_id: Option<String>,
+    }
+    /// Shape `PutResourcePolicyResponse`.
+    PutResourcePolicyOutput {
+        policy: Option<String>,
+        revision_id: Option<String>,
+    }
+    /// Shape `PutRuntimeManagementConfigRequest`.
+    PutRuntimeManagementConfigInput {
+        function_name: String,
+        qualifier: Option<String>,
+        update_runtime_on: UpdateRuntimeOn,
+        runtime_version_arn: Option<String>,
+    }
+    /// Shape `PutRuntimeManagementConfigResponse`.
+    PutRuntimeManagementConfigOutput {
+        update_runtime_on: UpdateRuntimeOn,
+        function_arn: String,
+        runtime_version_arn: Option<String>,
+    }
+    /// Shape `RemovePermissionRequest`.
+    RemovePermissionInput {
+        function_name: String,
+        statement_id: String,
+        qualifier: Option<String>,
+        revision_id: Option<String>,
     }
     /// Shape `ResolvedS3Object`.
     ResolvedS3Object {
@@ -460,6 +849,20 @@ aws_wire::structure! {
     S3FilesConfig {
         direct_s3_read: Option<DirectS3Read>,
     }
+    /// Shape `ScalingConfig`.
+    ScalingConfig {
+        maximum_concurrency: Option<i32>,
+    }
+    /// Shape `SelfManagedEventSource`.
+    SelfManagedEventSource {
+        endpoints: Option<std::collections::BTreeMap<String, Vec<String>>>,
+    }
+    /// Shape `SelfManagedKafkaEventSourceConfig`.
+    SelfManagedKafkaEventSourceConfig {
+        consumer_group_id: Option<String>,
+        schema_registry_config: Option<KafkaSchemaRegistryConfig>,
+        consumption_mode: Option<KafkaEventSourceMappingConsumptionMode>,
+    }
     /// Shape `SnapStart`.
     SnapStart {
         apply_on: Option<SnapStartApplyOn>,
@@ -468,6 +871,11 @@ aws_wire::structure! {
     SnapStartResponse {
         apply_on: Option<SnapStartApplyOn>,
         optimization_status: Option<SnapStartOptimizationStatus>,
+    }
+    /// Shape `SourceAccessConfiguration`.
+    SourceAccessConfiguration {
+        r#type: Option<SourceAccessType>,
+        uri: Option<String>,
     }
     /// Shape `TagResourceRequest`.
     TagResourceInput {
@@ -504,6 +912,42 @@ aws_wire::structure! {
         description: Option<String>,
         routing_config: Option<AliasRoutingConfiguration>,
         revision_id: Option<String>,
+    }
+    /// Shape `UpdateCodeSigningConfigRequest`.
+    UpdateCodeSigningConfigInput {
+        code_signing_config_arn: String,
+        description: Option<String>,
+        allowed_publishers: Option<AllowedPublishers>,
+        code_signing_policies: Option<CodeSigningPolicies>,
+    }
+    /// Shape `UpdateCodeSigningConfigResponse`.
+    UpdateCodeSigningConfigOutput {
+        code_signing_config: CodeSigningConfig,
+    }
+    /// Shape `UpdateEventSourceMappingRequest`.
+    UpdateEventSourceMappingInput {
+        uuid: String,
+        function_name: Option<String>,
+        enabled: Option<bool>,
+        batch_size: Option<i32>,
+        filter_criteria: Option<FilterCriteria>,
+        kms_key_arn: Option<String>,
+        metrics_config: Option<EventSourceMappingMetricsConfig>,
+        logging_config: Option<EventSourceMappingLoggingConfig>,
+        scaling_config: Option<ScalingConfig>,
+        maximum_batching_window_in_seconds: Option<i32>,
+        parallelization_factor: Option<i32>,
+        destination_config: Option<DestinationConfig>,
+        maximum_record_age_in_seconds: Option<i32>,
+        bisect_batch_on_function_error: Option<bool>,
+        maximum_retry_attempts: Option<i32>,
+        tumbling_window_in_seconds: Option<i32>,
+        source_access_configurations: Option<Vec<SourceAccessConfiguration>>,
+        function_response_types: Option<Vec<FunctionResponseType>>,
+        amazon_managed_kafka_event_source_config: Option<AmazonManagedKafkaEventSourceConfig>,
+        self_managed_kafka_event_source_config: Option<SelfManagedKafkaEventSourceConfig>,
+        document_db_event_source_config: Option<DocumentDBEventSourceConfig>,
+        provisioned_poller_config: Option<ProvisionedPollerConfig>,
     }
     /// Shape `UpdateFunctionCodeRequest`.
     UpdateFunctionCodeInput {
@@ -546,6 +990,14 @@ aws_wire::structure! {
         durable_config: Option<DurableConfig>,
         runtime_config: Option<FunctionRuntimeConfig>,
         accelerator_config: Option<AcceleratorConfig>,
+    }
+    /// Shape `UpdateFunctionEventInvokeConfigRequest`.
+    UpdateFunctionEventInvokeConfigInput {
+        function_name: String,
+        qualifier: Option<String>,
+        maximum_retry_attempts: Option<i32>,
+        maximum_event_age_in_seconds: Option<i32>,
+        destination_config: Option<DestinationConfig>,
     }
     /// Shape `UpdateFunctionUrlConfigRequest`.
     UpdateFunctionUrlConfigInput {
@@ -595,11 +1047,47 @@ aws_wire::enumeration! {
         X86_64 = "x86_64",
         Arm64 = "arm64",
     }
+    /// Shape `CodeSigningPolicy`.
+    CodeSigningPolicy {
+        Warn = "Warn",
+        Enforce = "Enforce",
+    }
     /// Shape `DirectS3Read`.
     DirectS3Read {
         Enabled = "ENABLED",
         Disabled = "DISABLED",
         Auto = "AUTO",
+    }
+    /// Shape `EndPointType`.
+    EndPointType {
+        KafkaBootstrapServers = "KAFKA_BOOTSTRAP_SERVERS",
+    }
+    /// Shape `EventSourceMappingMetric`.
+    EventSourceMappingMetric {
+        EventCount = "EventCount",
+        ErrorCount = "ErrorCount",
+        KafkaMetrics = "KafkaMetrics",
+    }
+    /// Shape `EventSourceMappingSystemLogLevel`.
+    EventSourceMappingSystemLogLevel {
+        Debug = "DEBUG",
+        Info = "INFO",
+        Warn = "WARN",
+    }
+    /// Shape `EventSourcePosition`.
+    EventSourcePosition {
+        TrimHorizon = "TRIM_HORIZON",
+        Latest = "LATEST",
+        AtTimestamp = "AT_TIMESTAMP",
+    }
+    /// Shape `FullDocument`.
+    FullDocument {
+        UpdateLookup = "UpdateLookup",
+        Default = "Default",
+    }
+    /// Shape `FunctionResponseType`.
+    FunctionResponseType {
+        ReportBatchItemFailures = "ReportBatchItemFailures",
     }
     /// Shape `FunctionUrlAuthType`.
     FunctionUrlAuthType {
@@ -625,6 +1113,23 @@ aws_wire::enumeration! {
         Buffered = "BUFFERED",
         ResponseStream = "RESPONSE_STREAM",
     }
+    /// Shape `KafkaEventSourceMappingConsumptionMode`.
+    KafkaEventSourceMappingConsumptionMode {
+        Stream = "Stream",
+        Queue = "Queue",
+    }
+    /// Shape `KafkaSchemaRegistryAuthType`.
+    KafkaSchemaRegistryAuthType {
+        BasicAuth = "BASIC_AUTH",
+        ClientCertificateTlsAuth = "CLIENT_CERTIFICATE_TLS_AUTH",
+        ServerRootCaCertificate = "SERVER_ROOT_CA_CERTIFICATE",
+        OauthbearerAuth = "OAUTHBEARER_AUTH",
+    }
+    /// Shape `KafkaSchemaValidationAttribute`.
+    KafkaSchemaValidationAttribute {
+        Key = "KEY",
+        Value = "VALUE",
+    }
     /// Shape `LastUpdateStatus`.
     LastUpdateStatus {
         Successful = "Successful",
@@ -646,6 +1151,11 @@ aws_wire::enumeration! {
         Zip = "Zip",
         Image = "Image",
     }
+    /// Shape `RecursiveLoop`.
+    RecursiveLoop {
+        Allow = "Allow",
+        Terminate = "Terminate",
+    }
     /// Shape `ResponseStreamingInvocationType`.
     ResponseStreamingInvocationType {
         RequestResponse = "RequestResponse",
@@ -656,6 +1166,11 @@ aws_wire::enumeration! {
         Copy = "COPY",
         Reference = "REFERENCE",
     }
+    /// Shape `SchemaRegistryEventRecordFormat`.
+    SchemaRegistryEventRecordFormat {
+        Json = "JSON",
+        Source = "SOURCE",
+    }
     /// Shape `SnapStartApplyOn`.
     SnapStartApplyOn {
         PublishedVersions = "PublishedVersions",
@@ -665,6 +1180,24 @@ aws_wire::enumeration! {
     SnapStartOptimizationStatus {
         On = "On",
         Off = "Off",
+    }
+    /// Shape `SourceAccessType`.
+    SourceAccessType {
+        BasicAuth = "BASIC_AUTH",
+        VpcSubnet = "VPC_SUBNET",
+        VpcSecurityGroup = "VPC_SECURITY_GROUP",
+        SaslScram512Auth = "SASL_SCRAM_512_AUTH",
+        SaslScram256Auth = "SASL_SCRAM_256_AUTH",
+        VirtualHost = "VIRTUAL_HOST",
+        ClientCertificateTlsAuth = "CLIENT_CERTIFICATE_TLS_AUTH",
+        ServerRootCaCertificate = "SERVER_ROOT_CA_CERTIFICATE",
+        OauthbearerAuth = "OAUTHBEARER_AUTH",
+        OauthbearerScope = "OAUTHBEARER_SCOPE",
+        OauthbearerAudience = "OAUTHBEARER_AUDIENCE",
+        OauthbearerLogicalCluster = "OAUTHBEARER_LOGICAL_CLUSTER",
+        OauthbearerIdentityPool = "OAUTHBEARER_IDENTITY_POOL",
+        IamAuth = "IAM_AUTH",
+        IamOauthbearerAuth = "IAM_OAUTHBEARER_AUTH",
     }
     /// Shape `State`.
     State {
@@ -744,5 +1277,11 @@ aws_wire::enumeration! {
     TracingMode {
         Active = "Active",
         PassThrough = "PassThrough",
+    }
+    /// Shape `UpdateRuntimeOn`.
+    UpdateRuntimeOn {
+        Auto = "Auto",
+        Manual = "Manual",
+        FunctionUpdate = "FunctionUpdate",
     }
 }

@@ -1,11 +1,12 @@
 //! Who signed a request: AWS's Signature Version 4, and the keys behind it.
 //!
 //! Start with [`Authenticator::authenticate`]. `claim.rs` reads what a request says of its signature, `sigv4.rs` computes
-//! what it should be, `refusal.rs` says no in AWS's words.
+//! what it should be, `refusal.rs` says no in AWS's words; `policy.rs` reads IAM policies and asks them.
 
 pub mod chunked;
 mod claim;
 mod keys;
+pub mod policy;
 mod post_policy;
 mod refusal;
 mod scope;

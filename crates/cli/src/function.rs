@@ -1,6 +1,5 @@
 //! What several commands do with a function.
 
-use std::path::Path;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -8,6 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use http::Method;
 use serde_json::{Value as Json, json};
 
+use crate::built::{self, Product};
 use crate::package::{self, Package};
 use crate::{Client, Error};
 
@@ -81,7 +81,8 @@ impl Deployment {
             return Err(Error::Said(format!("there is no {}", self.source.display())));
         }
         let name = self.function_name()?;
-        let Package { zip, files } = package::zip(&self.source)?;
+        let product = built::product(&self.source)?;
+        let Package { zip, files } = package::zip(&product.package)?;
         let zipped_bytes = zip.len();
         let path = format!("/2015-03-31/functions/{name}");
         let known = match client
@@ -111,7 +112,7 @@ impl Deployment {
                     .await?;
             }
         } else {
-            let mut settings = self.settings(Some(&self.source))?;
+            let mut settings = self.settings(Some(&product))?;
             settings["FunctionName"] = name.clone().into();
             settings["Code"] = json!({ "ZipFile": BASE64.encode(&zip) });
             client
@@ -122,13 +123,13 @@ impl Deployment {
         Ok(Deployed { name, created, files, zipped_bytes, configuration })
     }
 
-    /// The settings given; for a new function also those that it must have, guessed from `source`.
-    fn settings(&self, source: Option<&Path>) -> Result<Json, Error> {
+    /// The settings given; for a new function also those that it must have, guessed from `product`.
+    fn settings(&self, product: Option<&Product>) -> Result<Json, Error> {
         let mut settings = json!({});
-        if let Some(source) = source {
+        if let Some(product) = product {
             settings["Role"] = DEFAULT_ROLE.into();
             if self.runtime.is_none() || self.handler.is_none() {
-                let entry = package::entry(source)?;
+                let entry = product.entry()?;
                 settings["Runtime"] = entry.runtime.into();
                 settings["Handler"] = entry.handler.into();
             }

@@ -14,6 +14,7 @@ macro_rules! say {
     }};
 }
 
+mod built;
 mod client;
 mod deploy;
 mod dev;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use crate::Error;
+use crate::{Error, built};
 
 /// Folders that no function needs.
 const LEFT_OUT: [&str; 5] = [".git", ".venv", "__pycache__", ".DS_Store", ".idea"];
@@ -19,7 +19,7 @@ pub(crate) struct Package {
 }
 
 /// What runs a package.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub runtime: String,
     pub handler: String,
@@ -31,6 +31,9 @@ pub(crate) struct Entry {
 /// When it can't be read, or holds nothing.
 pub(crate) fn zip(source: &Path) -> Result<Package, Error> {
     let failed = |error: io::Error| Error::failed(format!("read {}", source.display()), error);
+    if built::is_archive(source) {
+        return archive(source);
+    }
     let root = if source.is_dir() { source } else { source.parent().unwrap_or(Path::new(".")) };
     let mut files = Vec::new();
     collect(source, &mut files).map_err(failed)?;
@@ -48,6 +51,15 @@ pub(crate) fn zip(source: &Path) -> Result<Package, Error> {
     }
     let zip = writer.finish().map_err(|error| Error::failed("zip", error))?.into_inner();
     Ok(Package { zip, files: files.len() })
+}
+
+/// A finished package, as it is.
+fn archive(source: &Path) -> Result<Package, Error> {
+    let zip = fs::read(source).map_err(|error| Error::failed(format!("read {}", source.display()), error))?;
+    let archive = zip::ZipArchive::new(Cursor::new(&zip))
+        .map_err(|error| Error::failed(format!("read {}", source.display()), error))?;
+    let files = archive.file_names().flatten().filter(|name| !name.ends_with('/')).count();
+    Ok(Package { zip, files })
 }
 
 fn collect(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
@@ -76,7 +88,9 @@ pub(crate) fn entry(source: &Path) -> Result<Entry, Error> {
     }
     let mut candidates = ["lambda_function", "app", "index", "main", "handler", "function"]
         .iter()
-        .flat_map(|stem| ["py", "mjs", "js", "cjs"].map(|extension| here(&format!("{stem}.{extension}"))))
+        .flat_map(|stem| {
+            ["py", "mjs", "js", "cjs", "rb"].map(|extension| here(&format!("{stem}.{extension}")))
+        })
         .filter(|path| path.is_file())
         .collect::<Vec<_>>();
     if source.is_file() {
@@ -84,15 +98,21 @@ pub(crate) fn entry(source: &Path) -> Result<Entry, Error> {
     }
     for path in candidates {
         let text = fs::read_to_string(&path).unwrap_or_default();
-        let python = path.extension().is_some_and(|extension| extension == "py");
+        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
         let names = ["lambda_handler", "handler", "main"];
-        let defines = |name: &&&str| {
-            if python { text.contains(&format!("def {name}(")) } else { exports(&text, name) }
+        let defines = |name: &&&str| match extension {
+            "py" => text.contains(&format!("def {name}(")),
+            "rb" => text.contains(&format!("def {name}(event:")),
+            _ => exports(&text, name),
         };
         if let (Some(name), Some(stem)) =
             (names.iter().find(defines), path.file_stem().and_then(|stem| stem.to_str()))
         {
-            let runtime = if python { "python3.13" } else { "nodejs22.x" };
+            let runtime = match extension {
+                "py" => "python3.13",
+                "rb" => "ruby3.4",
+                _ => "nodejs22.x",
+            };
             return Ok(Entry { runtime: runtime.to_owned(), handler: format!("{stem}.{name}") });
         }
     }
@@ -135,6 +155,7 @@ mod tests {
         );
         check("index.mjs", "export const handler = async () => 1", Some(("nodejs22.x", "index.handler")));
         check("index.js", "exports.handler = async () => 1", Some(("nodejs22.x", "index.handler")));
+        check("app.rb", "def handler(event:, context:)\nend", Some(("ruby3.4", "app.handler")));
         check("bootstrap", "#!/bin/sh", Some(("provided.al2023", "bootstrap")));
         check("notes.txt", "nothing", None);
         let _ = fs::remove_dir_all(&folder);

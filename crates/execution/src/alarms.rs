@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use env::Env;
 use tokio::sync::Notify;
+use tokio_util::task::TaskTracker;
 
 use crate::environment::Environment;
 
@@ -19,6 +20,8 @@ pub(crate) struct Alarms {
     entries: Mutex<BinaryHeap<Reverse<Alarm>>>,
     /// An alarm was set that is earlier than all others.
     earlier: Notify,
+    /// Environments that take leave of their extensions.
+    pub(crate) endings: TaskTracker,
 }
 
 struct Alarm {

@@ -1,28 +1,36 @@
 //! One execution environment: a sandbox, the runtime in it, and the one invocation it works on.
 
+mod ending;
+mod extensions;
+mod farewell;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
 use env::{Env, Timestamp};
-use sandbox::{Cpu, Exit, Pending, Sandbox, Spec, Started};
+use sandbox::{Cpu, Exit, Pending, Sandbox, Started};
 use tokio::net::TcpListener;
 use tokio::net::unix::pipe;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::alarms::Alarms;
+use crate::environment::ending::Open;
+pub(crate) use crate::environment::farewell::Reason;
+use crate::extensions::{Extensions, Occasion};
 use crate::invocation::{Failure, Invocation, Outcome};
+use crate::launch::{external_extensions, log_stream, spec, start_failure};
 use crate::limits::LIFETIME_MAX;
-use crate::output::{LogStream, Output};
+use crate::output::Output;
+use crate::platform_event::PlatformEvent;
 use crate::pool::{Options, Pool};
-use crate::report::{self, Report};
 use crate::runtime_api;
 use crate::state::{Event, Refusal, State};
 use crate::stream::{Sink, Streaming, Writer};
-use crate::variables::{doors, variables};
+use crate::subscription::Category;
 use crate::version::Version;
 
 /// An invocation on its way into the sandbox.
@@ -32,6 +40,10 @@ pub(crate) struct Work {
 }
 
 pub(crate) type Reply = Result<Bytes, Failure>;
+type Ended = Result<(), Failure>;
+
+/// The sandbox ended before anybody could say how.
+const GONE: Failure = Failure::Exited(Exit::Signal(9));
 
 /// How long an alarm for a running invocation is set at most.
 const REVIEW_AFTER: Duration = Duration::from_secs(5);
@@ -47,7 +59,7 @@ pub(crate) struct Environment {
     freeze_after: Duration,
     keep_alive: Duration,
     streaming: Streaming,
-    frozen: AtomicBool,
+    frozen: watch::Sender<bool>,
     /// Whether it has had an invocation, and so runs with its share of the processor.
     shares_cpu: AtomicBool,
     sandbox: Box<dyn Sandbox>,
@@ -60,6 +72,13 @@ pub(crate) struct Environment {
     stop: CancellationToken,
     /// Where it goes when it is idle again; set once it is ready.
     pool: OnceLock<Weak<Pool>>,
+    /// Its own name.
+    id: String,
+    phase: Phase,
+    /// Where it is called by its runtime and extensions.
+    runtime_api_port: u16,
+    /// The runtime or an extension has ended.
+    changed: Notify,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -73,10 +92,49 @@ struct Runtime {
     reply: Option<oneshot::Sender<Reply>>,
     /// Where its answer goes as it is written, if its caller wants it so.
     sink: Option<Sink>,
-    ready: Option<oneshot::Sender<Result<(), Failure>>>,
+    ready: Option<oneshot::Sender<Ended>>,
+    extensions: Extensions,
+    /// Told when every external extension has registered.
+    registered: Option<oneshot::Sender<()>>,
+    /// Told when runtime and extensions are done with an invocation that extensions were told of.
+    done: Option<oneshot::Sender<Ended>>,
+    /// The invocation that the runtime works on, until `platform.runtimeDone` was told.
+    current: Option<Current>,
+    /// It was given out by its pool.
+    is_out: bool,
+    /// The invocation's last lines are still to be written.
+    is_closing: bool,
     /// It has answered, and its pool counts on it.
     is_expected: bool,
+    /// Takes no work any more.
     ended: bool,
+    program_ended: bool,
+    /// Its end has begun.
+    leaving: bool,
+}
+
+/// What is told of the runtime's part in an invocation.
+struct Current {
+    request_id: Arc<str>,
+    trace_id: Option<String>,
+    began: Duration,
+    began_at: Timestamp,
+    answered: Option<Answered>,
+}
+
+struct Answered {
+    after: Duration,
+    at: Timestamp,
+    produced_bytes: usize,
+    failure: Option<Failure>,
+}
+
+/// What somebody waits for during INIT.
+struct Initialising {
+    ready: oneshot::Receiver<Ended>,
+    /// Absent without external extensions.
+    registered: Option<oneshot::Receiver<()>>,
+    exit: Pending<'static, Exit>,
 }
 
 /// What is due for it, and when its alarm goes off.
@@ -120,6 +178,15 @@ pub(crate) enum Phase {
     Invoke,
 }
 
+impl Phase {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Init => "init",
+            Self::Invoke => "invoke",
+        }
+    }
+}
+
 impl Environment {
     /// Starts a sandbox and waits for its runtime's first `next`, for at most `budget`.
     pub(crate) async fn start(
@@ -132,20 +199,34 @@ impl Environment {
         let env = &options.env;
         let id = env.uuid().simple().to_string();
         let stream = log_stream(version, env.now(), &id);
-        let spec = spec(options, version, &id, &stream.name);
-        let output = Arc::new(Mutex::new(Output::new(stream, Arc::clone(&options.sink), env.clone())));
+        let extensions = external_extensions(version)?;
+        let made_from = spec(options, version, &id, &stream.name, &extensions);
+        let output = Output::new(stream, version.logging, Arc::clone(&options.sink), env.clone());
+        let output = Arc::new(Mutex::new(output));
         let failed = |failure| InitFailure { failure, output: Some(Arc::clone(&output)) };
         version.interpreter.check(&version.code_dir).map_err(failed)?;
         let began = env.monotonic();
-        let started = options.sandboxes.start(spec).await.map_err(|error| failed(start_failure(&error)))?;
-        let (this, ready, exit) =
-            Self::assemble((options, alarms), version, permit, &output, started).map_err(failed)?;
-        if phase == Phase::Init {
-            this.output().say(report::init_start(version));
-        }
-        this.watch_exit(exit);
+        let started = options.sandboxes.start(made_from).await;
+        let started = started.map_err(|error| {
+            let (failure, extension) = start_failure(&error, version, &extensions);
+            if let Some(name) = extension {
+                let event = PlatformEvent::Extension {
+                    name,
+                    state: "LaunchError",
+                    occasions: &[],
+                    error_type: Some(failure.error_type()),
+                };
+                output.lock().expect("no panic while held").tell(&event);
+            }
+            failed(failure)
+        })?;
+        let identity = (id, phase, extensions);
+        let (this, initialising) =
+            Self::assemble((options, alarms), version, permit, &output, identity, started).map_err(failed)?;
+        this.output().tell(&PlatformEvent::InitStart { version, phase, instance: &this.id });
+        this.watch_exit(initialising.exit);
         let outcome = tokio::select! {
-            outcome = ready => outcome.unwrap_or(Err(Failure::Sandbox("the runtime was dropped".into()))),
+            outcome = this.initialised(initialising.registered, initialising.ready) => outcome,
             () = env.sleep(budget) => Err(Failure::TimedOut { seconds: budget.as_secs_f64() }),
         };
         let took = env.monotonic() - began;
@@ -154,25 +235,51 @@ impl Environment {
                 if phase == Phase::Init {
                     *this.init.lock().expect("no panic while held") = Some(took);
                 }
+                let mut output = this.output();
+                output.tell(&PlatformEvent::InitReport { phase, duration: took, failure: None });
+                output.telemetry.close();
+                drop(output);
                 Ok(this)
             }
-            Err(failure) => Err(this.fail_init(failure, phase, took)),
+            Err(failure) => Err(this.fail_init(failure, took)),
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "the three parts of one start")]
+    /// Starts the runtime once the extensions have registered, and waits until all of them are ready.
+    async fn initialised(
+        &self,
+        registered: Option<oneshot::Receiver<()>>,
+        mut ready: oneshot::Receiver<Ended>,
+    ) -> Ended {
+        let dropped = |_| Err(Failure::Sandbox("the runtime was dropped".into()));
+        if let Some(registered) = registered {
+            tokio::select! {
+                ended = &mut ready => return ended.unwrap_or_else(dropped),
+                _ = registered => {}
+            }
+            self.sandbox.begin().map_err(|error| Failure::Sandbox(error.to_string()))?;
+        }
+        ready.await.unwrap_or_else(dropped)
+    }
+
     fn assemble(
         (options, alarms): (&Options, &Arc<Alarms>),
         version: &Arc<Version>,
         permit: OwnedSemaphorePermit,
         output: &Arc<Mutex<Output>>,
+        (id, phase, extensions): (String, Phase, Vec<String>),
         started: Started,
-    ) -> Result<(Arc<Self>, oneshot::Receiver<Result<(), Failure>>, Pending<'static, Exit>), Failure> {
+    ) -> Result<(Arc<Self>, Initialising), Failure> {
         let ours = |error: std::io::Error| Failure::Sandbox(error.to_string());
-        let pipe = Arc::new(pipe::Receiver::from_owned_fd(started.output).map_err(ours)?);
         let listener = TcpListener::from_std(started.runtime_api).map_err(ours)?;
-        output.lock().expect("no panic while held").attach(Arc::clone(&pipe));
         let (sender, ready) = oneshot::channel();
+        let (registering, registered) = (!extensions.is_empty()).then(oneshot::channel).unzip();
+        let runtime = Runtime {
+            ready: Some(sender),
+            registered: registering,
+            extensions: Extensions::starting(extensions),
+            ..Runtime::default()
+        };
         let this = Arc::new(Self {
             version: Arc::clone(version),
             born: options.env.monotonic(),
@@ -181,25 +288,37 @@ impl Environment {
             freeze_after: options.freeze_after,
             keep_alive: options.keep_alive,
             streaming: options.streaming,
-            frozen: AtomicBool::new(false),
+            frozen: watch::Sender::new(false),
             shares_cpu: AtomicBool::new(false),
             sandbox: started.sandbox,
-            runtime: Mutex::new(Runtime { ready: Some(sender), ..Runtime::default() }),
+            runtime: Mutex::new(runtime),
             output: Arc::clone(output),
             init: Mutex::new(None),
             env: options.env.clone(),
             tasks: Mutex::default(),
             stop: CancellationToken::new(),
             pool: OnceLock::new(),
+            id,
+            phase,
+            runtime_api_port: listener.local_addr().map_err(ours)?.port(),
+            changed: Notify::new(),
             _permit: permit,
         });
         {
             let mut tasks = this.tasks.lock().expect("no panic while held");
             tasks.spawn(runtime_api::serve(Arc::clone(&this), listener));
-            tasks.spawn(read_output(pipe, Arc::clone(output)));
+            let written =
+                [(Some(started.output), Category::Function), (started.companion_output, Category::Extension)];
+            for (pipe, category) in written {
+                let Some(pipe) = pipe else { continue };
+                let pipe = Arc::new(pipe::Receiver::from_owned_fd(pipe).map_err(ours)?);
+                let source = this.output().attach(Arc::clone(&pipe), category);
+                tasks.spawn(read_output(pipe, source, Arc::clone(output)));
+            }
         }
         (options.platform_door)(started.platform, this.stop.clone());
-        Ok((this, ready, started.exit))
+        this.watch_extensions(started.companions);
+        Ok((this, Initialising { ready, registered, exit: started.exit }))
     }
 
     /// Tells whoever waits when the program ends. The task holds no strong reference: dropping the environment
@@ -214,32 +333,52 @@ impl Environment {
         });
     }
 
-    fn ended(&self, exit: Exit) {
+    fn ended(self: &Arc<Self>, exit: Exit) {
         self.output().drain();
-        let mut runtime = self.runtime();
-        runtime.ended = true;
-        runtime.waiting = None;
-        if let Some(ready) = runtime.ready.take() {
-            let _ = ready.send(Err(Failure::Exited(exit)));
+        {
+            let mut runtime = self.runtime();
+            runtime.ended = true;
+            runtime.program_ended = true;
+            runtime.waiting = None;
         }
-        if let Some(reply) = runtime.reply.take() {
-            let _ = reply.send(Err(Failure::Exited(exit)));
-        }
-        drop(runtime);
+        self.changed.notify_waiters();
+        let is_waited_for = self.fail(&Failure::Exited(exit));
         if let Some(pool) = self.pool() {
             pool.forget(self);
         }
-        self.retire();
+        // Whoever waited ends it, after what there is to say in the log.
+        if !is_waited_for {
+            self.retire_because(Reason::Failure);
+        }
     }
 
-    fn fail_init(self: Arc<Self>, failure: Failure, phase: Phase, took: Duration) -> InitFailure {
-        self.retire();
+    /// Whoever waits for INIT, an answer or an invocation's end gets this instead; `false` if nobody does.
+    fn fail(&self, failure: &Failure) -> bool {
+        let mut runtime = self.runtime();
+        let mut is_waited_for = false;
+        if let Some(ready) = runtime.ready.take() {
+            is_waited_for |= ready.send(Err(failure.clone())).is_ok();
+        }
+        if let Some(reply) = runtime.reply.take() {
+            is_waited_for |= reply.send(Err(failure.clone())).is_ok();
+        } else if let Some(done) = runtime.done.take() {
+            is_waited_for |= done.send(Err(failure.clone())).is_ok();
+        }
+        is_waited_for
+    }
+
+    fn fail_init(self: Arc<Self>, failure: Failure, took: Duration) -> InitFailure {
+        let (phase, never_asked) = (self.phase, self.runtime().state != State::Ready);
         let mut output = self.output();
         output.drain();
         output.flush();
-        let phase = if phase == Phase::Init { "init" } else { "invoke" };
-        output.say(report::init_report(took, phase, &failure));
+        if never_asked {
+            output.tell(&PlatformEvent::InitRuntimeDone { phase, failure: Some(&failure) });
+        }
+        output.tell(&PlatformEvent::InitReport { phase, duration: took, failure: Some(&failure) });
+        output.telemetry.close();
         drop(output);
+        self.retire_because(Reason::after(&failure));
         InitFailure { failure, output: Some(Arc::clone(&self.output)) }
     }
 
@@ -258,16 +397,35 @@ impl Environment {
         !self.runtime().ended
     }
 
-    /// Kills everything in it.
-    pub(crate) fn retire(&self) {
-        let was_expected = {
+    /// Ends it because it is not needed any more.
+    pub(crate) fn retire(self: &Arc<Self>) {
+        self.retire_because(Reason::Spindown);
+    }
+
+    /// Ends it: at once, or with notice when it has extensions.
+    pub(crate) fn retire_because(self: &Arc<Self>, reason: Reason) {
+        let (was_expected, has_extensions) = {
             let mut runtime = self.runtime();
+            if std::mem::replace(&mut runtime.leaving, true) {
+                return;
+            }
             runtime.ended = true;
-            std::mem::take(&mut runtime.is_expected)
+            let has_external = runtime.extensions.has_external();
+            let goes_on = has_external || (!runtime.extensions.is_empty() && !runtime.program_ended);
+            (std::mem::take(&mut runtime.is_expected), goes_on)
         };
         if let Some(pool) = self.pool().filter(|_| was_expected) {
             pool.not_expected();
         }
+        if has_extensions {
+            self.alarms.endings.spawn(Arc::clone(self).take_leave(reason));
+        } else {
+            self.end();
+        }
+    }
+
+    /// Kills everything in it.
+    fn end(&self) {
         self.stop.cancel();
         self.sandbox.kill();
         self.tasks.lock().expect("no panic while held").abort_all();
@@ -334,26 +492,27 @@ impl Environment {
     }
 
     fn time_out(&self) {
-        let seconds = self.version.timeout.as_secs_f64();
-        if let Some(reply) = self.runtime().reply.take() {
-            let _ = reply.send(Err(Failure::TimedOut { seconds }));
-        }
+        self.fail(&Failure::TimedOut { seconds: self.version.timeout.as_secs_f64() });
     }
 
     /// Stops it from using the processor while it waits.
     pub(crate) fn freeze(&self) {
         match self.sandbox.freeze() {
-            Ok(()) => self.frozen.store(true, Ordering::Release),
+            Ok(()) => {
+                self.frozen.send_replace(true);
+            }
             Err(error) => tracing::debug!(%error, "freeze an environment"),
         }
     }
 
     fn thaw(&self) {
-        if self.frozen.swap(false, Ordering::AcqRel)
-            && let Err(error) = self.sandbox.thaw()
-        {
+        if !*self.frozen.borrow() {
+            return;
+        }
+        if let Err(error) = self.sandbox.thaw() {
             tracing::warn!(%error, "thaw an environment");
         }
+        self.frozen.send_replace(false);
     }
 
     /// Gives it its share of the processor, once, shortly after its first invocation began: what that runs for the
@@ -381,56 +540,75 @@ impl Environment {
         let rest = timeout.saturating_sub(spent);
         self.thaw();
         self.share_cpu_soon();
-        let request_id = Arc::clone(&invocation.request_id);
+        let request = (Arc::clone(&invocation.request_id), invocation.trace_id.clone());
         {
             let mut output = self.output();
             output.drain();
             output.begin();
-            output.say(report::start(&request_id, &self.version.version));
+            output.tell(&PlatformEvent::Start {
+                request_id: &request.0,
+                version: &self.version.version,
+                trace_id: request.1.as_deref(),
+            });
         }
         let began = self.env.monotonic();
         let deadline = self.env.now().after(rest);
         self.expect(Doing::Working { until: began + rest });
-        let reply = match self.dispatch(Work { invocation, deadline }) {
-            Some(reply) => reply.await.unwrap_or(Err(Failure::Exited(Exit::Signal(9)))),
-            None => Err(Failure::Exited(Exit::Signal(9))),
+        let mut open = Open { environment: self, is_closed: false };
+        let (reply, done) = match self.dispatch(Work { invocation, deadline }, began) {
+            Some((reply, done)) => (reply.await.unwrap_or(Err(GONE)), done),
+            None => (Err(GONE), None),
         };
-        let duration = self.env.monotonic() - began + spent;
-        self.finish(&request_id, duration.min(timeout), reply)
-    }
-
-    fn finish(&self, request_id: &str, duration: Duration, reply: Reply) -> Outcome {
-        let failure = reply.as_ref().err();
-        let memory_used_bytes = match failure {
-            Some(Failure::Exited(Exit::OutOfMemory)) => Some(u64::from(self.version.memory_mb) << 20),
-            _ => self.sandbox.memory_peak_bytes(),
-        };
-        if matches!(failure, Some(Failure::TimedOut { .. })) {
-            self.retire();
+        // No more waiting: from here on it is closed, now or later.
+        open.is_closed = true;
+        let mut failure = reply.as_ref().err().cloned();
+        let error_type = failure.as_ref().map(|failure| failure.error_type().to_owned());
+        let failed = error_type.is_some();
+        let payload = reply.unwrap_or_else(|failure| failure.payload(&request.0));
+        if let Some(mut done) = done.filter(|_| !failure.as_ref().is_some_and(Failure::is_fatal)) {
+            match done.try_recv() {
+                Ok(ended) => failure = failure.or(ended.err()),
+                Err(_) => {
+                    let log_tail = self.log_tail();
+                    self.close_later((request, began, spent), failure, done);
+                    return Outcome { payload, failed, error_type, log_tail };
+                }
+            }
         }
-        let mut output = self.output();
-        output.drain();
-        output.flush();
-        let report = Report {
-            request_id,
-            duration,
-            init: self.init.lock().expect("no panic while held").take(),
-            memory_mb: self.version.memory_mb,
-            memory_used_bytes,
-            failure,
-        };
-        close(&mut output, &report, self.env.now())
-            .with_payload(reply.unwrap_or_else(|failure| failure.payload(request_id)))
+        let log_tail = self.close_invocation(&request, began, spent, failure.as_ref());
+        Outcome { payload, failed, error_type, log_tail }
     }
 
-    /// Hands `work` to the runtime; `None` when it has ended.
-    fn dispatch(&self, work: Work) -> Option<oneshot::Receiver<Reply>> {
+    /// Hands `work` to the runtime and to extensions; `None` when it has ended. What comes second is there if the
+    /// invocation's end is not the runtime's answer alone.
+    fn dispatch(
+        &self,
+        work: Work,
+        began: Duration,
+    ) -> Option<(oneshot::Receiver<Reply>, Option<oneshot::Receiver<Ended>>)> {
         let mut runtime = self.runtime();
         if runtime.ended {
             return None;
         }
         let id = Arc::clone(&work.invocation.request_id);
-        runtime.state = runtime.state.step(Event::Dispatch(id)).ok()?;
+        runtime.state = runtime.state.step(Event::Dispatch(Arc::clone(&id))).ok()?;
+        runtime.is_out = true;
+        runtime.is_closing = true;
+        runtime.current = Some(Current {
+            request_id: id,
+            trace_id: work.invocation.trace_id.clone(),
+            began,
+            began_at: self.env.now(),
+            answered: None,
+        });
+        let mut done = None;
+        if runtime.extensions.want(Occasion::Invoke) {
+            let (sender, ended) = oneshot::channel();
+            runtime.done = Some(sender);
+            done = Some(ended);
+            let event = self.invoke_event(&work);
+            runtime.extensions.tell(Occasion::Invoke, &event);
+        }
         let (sender, reply) = oneshot::channel();
         runtime.reply = Some(sender);
         runtime.sink = work.invocation.sink.clone();
@@ -438,7 +616,7 @@ impl Environment {
             Some(waiting) => runtime.undelivered = waiting.send(work).err(),
             None => runtime.undelivered = Some(work),
         }
-        Some(reply)
+        Some((reply, done))
     }
 
     /// The runtime asks for work.
@@ -450,22 +628,47 @@ impl Environment {
             let _ = sender.send(undelivered);
             return Ok(work);
         }
-        let was_busy = matches!(runtime.state, State::Responded(_));
-        runtime.is_expected = false;
-        runtime.state = runtime.state.step(Event::Next)?;
+        let before = runtime.state.clone();
+        runtime.state = before.step(Event::Next)?;
         runtime.waiting = Some(sender);
-        if let Some(ready) = runtime.ready.take() {
-            let _ = ready.send(Ok(()));
-        }
         drop(runtime);
-        if was_busy {
-            match self.pool() {
-                Some(pool) => pool.take_back(self),
-                // Its version was retired while it worked, and nobody else holds the pool.
-                None => self.retire(),
+        match before {
+            State::Init => {
+                let event = PlatformEvent::InitRuntimeDone { phase: self.phase, failure: None };
+                self.output().tell(&event);
             }
+            State::Responded(_) => self.tell_runtime_done(None),
+            _ => {}
         }
+        self.settle();
         Ok(work)
+    }
+
+    /// Sees whether INIT or an invocation is over, for everybody who has a part in it.
+    fn settle(self: &Arc<Self>) {
+        {
+            let mut runtime = self.runtime();
+            if runtime.ended || runtime.state != State::Ready || !runtime.extensions.are_ready() {
+                return;
+            }
+            if let Some(ready) = runtime.ready.take() {
+                runtime.extensions.close();
+                let _ = ready.send(Ok(()));
+            }
+            if let Some(done) = runtime.done.take() {
+                let _ = done.send(Ok(()));
+            }
+            if !runtime.is_out || runtime.is_closing {
+                return;
+            }
+            runtime.is_out = false;
+            runtime.is_expected = false;
+        }
+        match self.pool() {
+            Some(pool) => pool.take_back(self),
+            // Its version was retired while it worked, and nobody else holds the pool.
+            None => self.retire(),
+        }
     }
 
     /// The runtime answers request `id`.
@@ -498,6 +701,14 @@ impl Environment {
         if let Some(pool) = self.pool().filter(|_| !runtime.ended) {
             runtime.is_expected = true;
             pool.expect_back();
+        }
+        if let Some(current) = &mut runtime.current {
+            current.answered = Some(Answered {
+                after: self.env.monotonic() - current.began,
+                at: self.env.now(),
+                produced_bytes: reply.as_ref().map_or(0, Bytes::len),
+                failure: reply.as_ref().err().cloned(),
+            });
         }
         if let Some(waiting) = runtime.reply.take() {
             let _ = waiting.send(reply);
@@ -535,128 +746,13 @@ impl Drop for Environment {
     }
 }
 
-/// The outcome of an invocation whose INIT failed twice.
-pub(crate) fn failed_in_init(
-    version: &Version,
-    failed: &InitFailure,
-    invocation: &Invocation,
-    duration: Duration,
-    now: Timestamp,
-) -> Outcome {
-    let request_id = &*invocation.request_id;
-    let payload = failed.failure.payload(request_id);
-    let Some(output) = &failed.output else {
-        let error_type = Some(failed.failure.error_type().to_owned());
-        return Outcome { payload, failed: true, error_type, log_tail: Vec::new() };
-    };
-    let mut output = output.lock().expect("no panic while held");
-    output.say(report::start(request_id, &version.version));
-    let failure = Some(&failed.failure);
-    let report = Report {
-        request_id,
-        duration,
-        init: None,
-        memory_mb: version.memory_mb,
-        memory_used_bytes: None,
-        failure,
-    };
-    close(&mut output, &report, now).with_payload(payload)
-}
+/// An invocation's request identifier and trace.
+type Request = (Arc<str>, Option<String>);
 
-/// Writes an invocation's last lines.
-fn close(output: &mut Output, report: &Report<'_>, now: Timestamp) -> Closed {
-    let request_id = report.request_id;
-    match report.failure {
-        Some(failure @ Failure::TimedOut { .. }) => {
-            let at = iso8601(now);
-            output.say(format!("{at} {request_id} {}", failure.message().unwrap_or_default()));
-        }
-        Some(failure) => {
-            if let Some(message) = failure.message() {
-                output.say(format!("RequestId: {request_id} Error: {message}"));
-                output.say(failure.error_type().to_owned());
-            }
-        }
-        None => {}
-    }
-    output.say(report::end(request_id));
-    output.say(report::report(report));
-    let error_type = report.failure.map(|failure| failure.error_type().to_owned());
-    Closed { error_type, log_tail: output.tail() }
-}
-
-struct Closed {
-    error_type: Option<String>,
-    log_tail: Vec<u8>,
-}
-
-impl Closed {
-    fn with_payload(self, payload: Bytes) -> Outcome {
-        let failed = self.error_type.is_some();
-        Outcome { payload, failed, error_type: self.error_type, log_tail: self.log_tail }
-    }
-}
-
-async fn read_output(pipe: Arc<pipe::Receiver>, output: Arc<Mutex<Output>>) {
+async fn read_output(pipe: Arc<pipe::Receiver>, source: usize, output: Arc<Mutex<Output>>) {
     while pipe.readable().await.is_ok() {
-        if !output.lock().expect("no panic while held").drain_and_wait() {
+        if !output.lock().expect("no panic while held").drain_and_wait(source) {
             return;
         }
     }
-}
-
-fn start_failure(error: &sandbox::Error) -> Failure {
-    match error {
-        // The package's own bootstrap can't be run: the function's fault.
-        sandbox::Error::Execute { program, source } => {
-            tracing::debug!(program, %source, "execute a bootstrap");
-            Failure::NoBootstrap
-        }
-        other => Failure::Sandbox(other.to_string()),
-    }
-}
-
-fn spec(options: &Options, version: &Version, id: &str, log_stream: &str) -> Spec {
-    let credentials = (options.credentials)(version);
-    let launch = version.interpreter.launch();
-    Spec {
-        id: id.to_owned(),
-        code_dir: version.code_dir.clone(),
-        opt_dirs: Vec::new(),
-        binds: launch.binds,
-        program: launch.program,
-        args: launch.arguments,
-        env: variables(version, log_stream, &credentials),
-        doors: doors(),
-        cwd: "/var/task".into(),
-        memory_bytes: u64::from(version.memory_mb) << 20,
-        cpu_millis: sandbox::cpu_millis_for_memory(version.memory_mb),
-        ephemeral_bytes: u64::from(version.ephemeral_mb) << 20,
-        limits: sandbox::Limits::default(),
-        network: options.network,
-    }
-}
-
-fn log_stream(version: &Version, now: Timestamp, id: &str) -> LogStream {
-    let date = utc(now).date();
-    let (year, month, day) = (date.year(), u8::from(date.month()), date.day());
-    LogStream {
-        account: Arc::clone(&version.account),
-        region: Arc::clone(&version.region),
-        function_name: version.function_name.clone(),
-        role: version.role.clone(),
-        group: version.log_group.clone(),
-        name: format!("{year}/{month:02}/{day:02}/[{}]{id}", version.version),
-    }
-}
-
-fn utc(at: Timestamp) -> time::OffsetDateTime {
-    time::OffsetDateTime::from_unix_timestamp(at.as_secs()).unwrap_or(time::OffsetDateTime::UNIX_EPOCH)
-}
-
-/// `2026-11-23T10:11:12.345Z`
-fn iso8601(at: Timestamp) -> String {
-    let format = time::macros::format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]");
-    let seconds = utc(at).format(format).expect("every component exists");
-    format!("{seconds}.{:03}Z", at.as_millis().rem_euclid(1000))
 }

@@ -58,6 +58,12 @@ pub enum Failure {
     Truncated,
     /// `provided.*` without a `bootstrap`.
     NoBootstrap,
+    /// An extension gave up or ended; the invocation, or INIT, with it.
+    Extension {
+        /// `Extension.Crash` and the like.
+        error_type: &'static str,
+        message: String,
+    },
     /// Ours: no sandbox could be made.
     Sandbox(String),
 }
@@ -73,8 +79,14 @@ impl Failure {
             Self::ResponseTooLarge | Self::StreamTooLarge { .. } => "Function.ResponseSizeTooLarge",
             Self::Truncated => "Runtime.TruncatedResponse",
             Self::NoBootstrap => "Runtime.InvalidEntrypoint",
+            Self::Extension { error_type, .. } => error_type,
             Self::Sandbox(_) => "Sandbox.Failure",
         }
+    }
+
+    /// Whether the environment can't go on after it.
+    pub(crate) fn is_fatal(&self) -> bool {
+        !matches!(self, Self::Reported { .. } | Self::ResponseTooLarge)
     }
 
     /// AWS's words for the failure; `None` when the function gave its own.
@@ -100,6 +112,7 @@ impl Failure {
             Self::NoBootstrap => {
                 "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]".to_owned()
             }
+            Self::Extension { message, .. } => message.clone(),
             Self::Sandbox(_) => "The execution environment could not be started".to_owned(),
         })
     }
@@ -116,7 +129,7 @@ impl Failure {
 }
 
 /// As Go's runtime, in which AWS's supervisor is written, prints a signal.
-fn signal_name(signal: i32) -> String {
+pub(crate) fn signal_name(signal: i32) -> String {
     match signal {
         1 => "hangup",
         2 => "interrupt",

@@ -3,10 +3,19 @@
 //! Start with `pool.rs`: an invocation takes an idle environment or waits for the first that is free or ready.
 
 mod alarms;
+mod closing;
+mod dates;
+mod delivery;
 mod environment;
+mod extension_state;
+mod extensions;
+mod extensions_api;
 mod invocation;
+mod launch;
 mod limits;
+mod logging;
 mod output;
+mod platform_event;
 mod pool;
 mod report;
 mod runtime_api;
@@ -14,6 +23,8 @@ mod runtimes;
 mod state;
 mod stream;
 mod stream_api;
+mod subscription;
+mod telemetry;
 mod variables;
 mod version;
 
@@ -22,6 +33,7 @@ pub use limits::{
     INIT_TIMEOUT, LIFETIME_MAX, LOG_TAIL_BYTES, PAYLOAD_BYTES_MAX, RESPONSE_BYTES_MAX, ThrottleReason,
     Throttled,
 };
+pub use logging::{Level, Logging};
 pub use output::{LogSink, LogStream, Record};
 pub use pool::{Options, Pools, Refused};
 pub use runtimes::{Hosted, Interpreter, Language, MissingRuntime, Runtimes, Substitution};

@@ -18,6 +18,15 @@ pub const LOG_TAIL_BYTES: usize = 4096;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Throttled(pub ThrottleReason);
 
+impl Throttled {
+    /// Whether trying again is of no use until somebody changes the function's settings.
+    pub const fn is_for_good(self) -> bool {
+        match self.0 {
+            ThrottleReason::ConcurrentInvocationLimitExceeded => false,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ThrottleReason {
     /// The account's concurrency is used up.

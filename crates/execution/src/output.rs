@@ -1,4 +1,4 @@
-//! What a function writes: one pipe of lines and framed records, cut into log records.
+//! What is written in an environment: pipes of lines and framed records, cut into log records.
 //!
 //! A frame is what AWS's own runtime clients write to `_LAMBDA_TELEMETRY_LOG_FD`: type, length (4 bytes each),
 //! microseconds since the epoch (8), all big-endian, then the record. Its type begins with a byte that no UTF-8
@@ -8,9 +8,15 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use env::{Env, Timestamp};
+use serde_json::json;
 use tokio::net::unix::pipe;
 
+use crate::dates::iso8601;
 use crate::limits::LOG_TAIL_BYTES;
+use crate::logging::{Level, Logging, json_object};
+use crate::platform_event::PlatformEvent;
+use crate::subscription::Category;
+use crate::telemetry::{Event, Telemetry};
 
 /// A line that is longer is cut here: CloudWatch Logs' bound of an event of before 2025.
 const LINE_BYTES_MAX: usize = 256 * 1024;
@@ -44,11 +50,12 @@ pub trait LogSink: Send + Sync {
     fn write(&self, stream: &Arc<LogStream>, record: Record);
 }
 
-/// The log of one environment: its pipe, and the invocation's tail.
+/// The log of one environment: its pipes, its telemetry, and the invocation's tail.
 pub(crate) struct Output {
-    /// Absent until there is a sandbox.
-    pipe: Option<Arc<pipe::Receiver>>,
-    parser: Parser,
+    /// None until there is a sandbox.
+    sources: Vec<Source>,
+    logging: Logging,
+    pub(crate) telemetry: Telemetry,
     /// The last of the current invocation's log.
     tail: VecDeque<u8>,
     /// When the invocation, or INIT before it, began.
@@ -58,30 +65,47 @@ pub(crate) struct Output {
     env: Env,
 }
 
+/// One pipe, and who writes to it.
+struct Source {
+    pipe: Arc<pipe::Receiver>,
+    category: Category,
+    parser: Parser,
+}
+
 impl Output {
-    pub(crate) fn new(stream: LogStream, sink: Arc<dyn LogSink>, env: Env) -> Self {
+    pub(crate) fn new(stream: LogStream, logging: Logging, sink: Arc<dyn LogSink>, env: Env) -> Self {
         let (stream, began) = (Arc::new(stream), env.now());
-        Self { pipe: None, parser: Parser::default(), tail: VecDeque::new(), began, stream, sink, env }
+        let telemetry = Telemetry::default();
+        Self { sources: Vec::new(), logging, telemetry, tail: VecDeque::new(), began, stream, sink, env }
     }
 
-    /// Reads from `pipe` from now on.
-    pub(crate) fn attach(&mut self, pipe: Arc<pipe::Receiver>) {
-        self.pipe = Some(pipe);
+    /// Reads from `pipe` too from now on; the number it is known by.
+    pub(crate) fn attach(&mut self, pipe: Arc<pipe::Receiver>, category: Category) -> usize {
+        self.sources.push(Source { pipe, category, parser: Parser::default() });
+        self.sources.len() - 1
     }
 
-    /// Reads what the pipe holds now, past the reactor: it may not have been told yet. `false` once nobody can write to it any more.
-    pub(crate) fn drain(&mut self) -> bool {
-        let Some(pipe) = self.pipe.clone() else { return true };
+    /// Reads what the pipes hold now, past the reactor: it may not have been told yet.
+    pub(crate) fn drain(&mut self) {
+        for source in 0..self.sources.len() {
+            self.drain_one(source);
+        }
+    }
+
+    /// `false` once nobody can write to it any more.
+    fn drain_one(&mut self, source: usize) -> bool {
+        let pipe = Arc::clone(&self.sources[source].pipe);
         let mut buffer = [0; 16 * 1024];
         loop {
             match rustix::io::read(&*pipe, &mut buffer) {
                 Ok(0) => {
-                    self.flush();
+                    self.sources[source].parser.flush();
+                    self.emit(source);
                     return false;
                 }
                 Ok(count) => {
-                    self.parser.push(&buffer[..count]);
-                    self.emit();
+                    self.sources[source].parser.push(&buffer[..count]);
+                    self.emit(source);
                 }
                 Err(rustix::io::Errno::INTR) => {}
                 Err(rustix::io::Errno::AGAIN) => return true,
@@ -90,15 +114,19 @@ impl Output {
         }
     }
 
-    /// Like `drain`, and lets the reactor know that the pipe was empty, so that it tells of the next bytes.
-    pub(crate) fn drain_and_wait(&mut self) -> bool {
-        let Some(pipe) = self.pipe.clone().filter(|_| self.drain()) else { return false };
+    /// Drains one pipe and lets the reactor know that it was empty, so that it tells of the next bytes. `false` once
+    /// nobody can write to it any more.
+    pub(crate) fn drain_and_wait(&mut self, source: usize) -> bool {
+        if !self.drain_one(source) {
+            return false;
+        }
+        let pipe = Arc::clone(&self.sources[source].pipe);
         let mut buffer = [0; 1024];
         match pipe.try_read(&mut buffer) {
             Ok(0) => false,
             Ok(count) => {
-                self.parser.push(&buffer[..count]);
-                self.emit();
+                self.sources[source].parser.push(&buffer[..count]);
+                self.emit(source);
                 true
             }
             Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
@@ -107,22 +135,61 @@ impl Output {
 
     /// Ends a line that has no line break yet: nothing more of this invocation comes.
     pub(crate) fn flush(&mut self) {
-        self.parser.flush();
-        self.emit();
-    }
-
-    fn emit(&mut self) {
-        let now = self.env.now();
-        while let Some((at, message)) = self.parser.records.pop_front() {
-            // A frame's time is the function's word: it counts within the invocation, not before and not ahead.
-            let at = at.map_or(now, |at| at.max(self.began).min(now));
-            self.write(Record { at, message });
+        for source in 0..self.sources.len() {
+            self.sources[source].parser.flush();
+            self.emit(source);
         }
     }
 
-    /// Adds a line of the platform's own.
+    fn emit(&mut self, source: usize) {
+        let now = self.env.now();
+        while let Some((at, level, message)) = self.sources[source].parser.records.pop_front() {
+            // A frame's time is the function's word: it counts within the invocation, not before and not ahead.
+            let at = at.map_or(now, |at| at.max(self.began).min(now));
+            let category = self.sources[source].category;
+            if self.telemetry.wants(category) && !message.is_empty() {
+                let object = self.logging.is_json().then(|| json_object(&message)).flatten();
+                let record = object.unwrap_or_else(|| message.as_str().into());
+                let event = Event { category, at, kind: category.name(), record };
+                self.telemetry.publish(event, self.env.monotonic());
+            }
+            if category == Category::Extension || self.logging.keeps(level, &message) {
+                self.write(Record { at, message });
+            }
+        }
+    }
+
+    /// Whether anybody would notice an event that a text log has no line for.
+    pub(crate) fn notices(&self, level: Level) -> bool {
+        let is_logged = matches!(self.logging, Logging::Json { system, .. } if level >= system);
+        is_logged || self.telemetry.wants(Category::Platform)
+    }
+
+    /// Tells of something that the platform did: to the log as its format and level have it, and to whoever subscribed.
+    pub(crate) fn tell(&mut self, event: &PlatformEvent<'_>) {
+        let at = self.env.now();
+        match self.logging {
+            Logging::Text => {
+                event.lines().into_iter().for_each(|message| self.write(Record { at, message }));
+            }
+            Logging::Json { system, .. } if event.level() >= system => {
+                let whole = json!({ "time": iso8601(at), "type": event.kind(), "record": event.record() });
+                self.write(Record { at, message: whole.to_string() });
+            }
+            Logging::Json { .. } => {}
+        }
+        let category = Category::Platform;
+        if self.telemetry.wants(category) {
+            let event = Event { category, at, kind: event.kind(), record: event.record() };
+            self.telemetry.publish(event, self.env.monotonic());
+        }
+    }
+
+    /// Adds a line of the platform's own to a log of text; a JSON log says it in its records.
     pub(crate) fn say(&mut self, message: String) {
-        self.write(Record { at: self.env.now(), message });
+        if !self.logging.is_json() {
+            self.write(Record { at: self.env.now(), message });
+        }
     }
 
     fn write(&mut self, record: Record) {
@@ -149,7 +216,7 @@ impl Output {
 #[derive(Default)]
 struct Parser {
     pending: Vec<u8>,
-    records: VecDeque<(Option<Timestamp>, String)>,
+    records: VecDeque<(Option<Timestamp>, Option<Level>, String)>,
 }
 
 impl Parser {
@@ -169,8 +236,8 @@ impl Parser {
             return None;
         }
         if let Some(frame) = frame(rest) {
-            let (used, micros, text) = frame?;
-            let record = (Some(Timestamp::from_micros(micros)), text);
+            let (used, micros, level, text) = frame?;
+            let record = (Some(Timestamp::from_micros(micros)), level, text);
             self.records.push_back(record);
             return Some(used);
         }
@@ -184,7 +251,7 @@ impl Parser {
             _ if rest.len() >= LINE_BYTES_MAX => (&rest[..LINE_BYTES_MAX], LINE_BYTES_MAX),
             _ => return None,
         };
-        let record = (None, line(text));
+        let record = (None, None, line(text));
         self.records.push_back(record);
         Some(used)
     }
@@ -192,7 +259,7 @@ impl Parser {
     fn flush(&mut self) {
         let rest = std::mem::take(&mut self.pending);
         if !rest.is_empty() {
-            self.records.push_back((None, line(&rest)));
+            self.records.push_back((None, None, line(&rest)));
         }
     }
 }
@@ -203,7 +270,7 @@ fn line(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).replace('\r', "\n")
 }
 
-type Frame = (usize, i64, String);
+type Frame = (usize, i64, Option<Level>, String);
 
 /// The frame that `bytes` begins with: `None` when there is none, `Some(None)` when more must come.
 fn frame(bytes: &[u8]) -> Option<Option<Frame>> {
@@ -219,7 +286,20 @@ fn frame(bytes: &[u8]) -> Option<Option<Frame>> {
     let micros = i64::from_be_bytes(header[8..].try_into().expect("eight bytes"));
     let Some(text) = rest.get(..length) else { return Some(None) };
     let text = String::from_utf8_lossy(text).trim_end_matches('\n').to_owned();
-    Some(Some((FRAME_HEADER_BYTES + length, micros, text)))
+    Some(Some((FRAME_HEADER_BYTES + length, micros, frame_level(header[3]), text)))
+}
+
+/// The last byte of a frame's type: two bits of format, above them the level.
+fn frame_level(kind: u8) -> Option<Level> {
+    Some(match kind >> 2 {
+        1 => Level::Trace,
+        2 => Level::Debug,
+        3 => Level::Info,
+        4 => Level::Warn,
+        5 => Level::Error,
+        6 => Level::Fatal,
+        _ => return None,
+    })
 }
 
 fn is_frame(bytes: &[u8]) -> bool {
@@ -238,7 +318,7 @@ mod tests {
         let mut parser = Parser::default();
         chunks.iter().for_each(|chunk| parser.push(chunk));
         parser.flush();
-        parser.records.into_iter().map(|(_, text)| text).collect()
+        parser.records.into_iter().map(|(_, _, text)| text).collect()
     }
 
     fn framed(text: &str) -> Vec<u8> {
@@ -260,6 +340,21 @@ mod tests {
         let bytes = framed("whole");
         for cut in 1..bytes.len() {
             assert_eq!(parse(&[&bytes[..cut], &bytes[cut..], b"next\n"]), ["whole", "next"], "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_frames_type_tells_its_level() {
+        for (kind, level) in [
+            (0x02, None),
+            (0x03, None),
+            (0x0a, Some(Level::Debug)),
+            (0x0f, Some(Level::Info)),
+            (0x12, Some(Level::Warn)),
+            (0x17, Some(Level::Error)),
+            (0x1b, Some(Level::Fatal)),
+        ] {
+            assert_eq!(frame_level(kind), level, "{kind:#x}");
         }
     }
 

@@ -16,7 +16,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::alarms::Alarms;
-use crate::environment::{Environment, InitFailure, Phase, failed_in_init};
+use crate::closing::failed_in_init;
+use crate::environment::{Environment, InitFailure, Phase};
 use crate::invocation::{Failure, Invocation, Outcome};
 use crate::limits::{INIT_TIMEOUT, ThrottleReason, Throttled};
 use crate::output::LogSink;
@@ -124,6 +125,11 @@ impl Pools {
         self.0.options.concurrency_max
     }
 
+    /// Whether everything is being ended.
+    pub fn is_closing(&self) -> bool {
+        self.0.starting.is_closed()
+    }
+
     /// Environments that wait for work.
     pub fn idle(&self) -> usize {
         let pools = self.0.pools.read().expect("no panic while held");
@@ -193,6 +199,9 @@ impl Pools {
         self.0.starting.close();
         let pools = std::mem::take(&mut *self.0.pools.write().expect("no panic while held"));
         pools.values().for_each(|pool| pool.retire());
+        // Extensions have a little time to send what they gathered.
+        self.0.alarms.endings.close();
+        self.0.alarms.endings.wait().await;
         self.0.options.sandboxes.shutdown().await;
     }
 

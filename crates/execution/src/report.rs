@@ -8,12 +8,26 @@ use crate::{Failure, Version};
 /// What REPORT tells of an invocation.
 pub(crate) struct Report<'a> {
     pub request_id: &'a str,
+    pub trace_id: Option<&'a str>,
     pub duration: Duration,
     /// Set on a cold start.
     pub init: Option<Duration>,
     pub memory_mb: u32,
     pub memory_used_bytes: Option<u64>,
     pub failure: Option<&'a Failure>,
+}
+
+impl Report<'_> {
+    /// INIT is billed since August 2025: a cold start's bill is the sum, rounded up once.
+    pub(crate) fn billed_ms(&self) -> u64 {
+        let whole = self.duration + self.init.unwrap_or_default();
+        u64::try_from(whole.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+    }
+
+    pub(crate) fn memory_used_mb(&self) -> Option<u64> {
+        let used = self.memory_used_bytes?.div_ceil(1024 * 1024);
+        Some(used.min(u64::from(self.memory_mb)))
+    }
 }
 
 pub(crate) fn init_start(version: &Version) -> String {
@@ -52,15 +66,13 @@ pub(crate) fn init_report(duration: Duration, phase: &str, failure: &Failure) ->
 
 pub(crate) fn report(report: &Report<'_>) -> String {
     let Report { request_id, duration, init, memory_mb, .. } = report;
-    // Init is billed since August 2025: a cold start's bill is the sum, rounded up once.
-    let billed = millis(*duration + init.unwrap_or_default()).ceil();
+    let billed = report.billed_ms();
     let duration = millis(*duration);
     let mut line = format!(
-        "REPORT RequestId: {request_id}\tDuration: {duration:.2} ms\tBilled Duration: {billed:.0} ms\tMemory Size: {memory_mb} MB\t"
+        "REPORT RequestId: {request_id}\tDuration: {duration:.2} ms\tBilled Duration: {billed} ms\tMemory Size: {memory_mb} MB\t"
     );
-    if let Some(bytes) = report.memory_used_bytes {
-        let _ =
-            write!(line, "Max Memory Used: {} MB\t", bytes.div_ceil(1024 * 1024).min(u64::from(*memory_mb)));
+    if let Some(used) = report.memory_used_mb() {
+        let _ = write!(line, "Max Memory Used: {used} MB\t");
     }
     if let Some(init) = init {
         let _ = write!(line, "Init Duration: {:.2} ms\t", millis(*init));
@@ -75,7 +87,7 @@ pub(crate) fn report(report: &Report<'_>) -> String {
     line
 }
 
-fn millis(duration: Duration) -> f64 {
+pub(crate) fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
@@ -87,6 +99,7 @@ mod tests {
     fn lines_are_awss_to_the_letter() {
         let mut told = Report {
             request_id: "id-1",
+            trace_id: None,
             duration: Duration::from_micros(3010),
             init: Some(Duration::from_micros(110_100)),
             memory_mb: 128,

@@ -13,12 +13,13 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
 use crate::environment::{Environment, Work};
+use crate::extensions_api;
 use crate::invocation::Failure;
 use crate::limits::RESPONSE_BYTES_MAX;
 use crate::state::Refusal;
 use crate::stream_api::{self, Taken};
 
-type Answer = Response<Full<Bytes>>;
+pub(crate) type Answer = Response<Full<Bytes>>;
 
 /// Serves `environment`'s runtime until the task is dropped.
 pub(crate) async fn serve(environment: Arc<Environment>, listener: TcpListener) {
@@ -44,8 +45,10 @@ const CONNECTIONS_MAX: usize = 64;
 async fn answer(environment: &Arc<Environment>, request: Request<Incoming>) -> Result<Answer, Infallible> {
     let path = request.uri().path().to_owned();
     let Some(call) = path.strip_prefix("/2018-06-01/runtime/") else {
-        let known = path == "/ping" && request.method() == Method::GET;
-        return Ok(if known { Response::new(Full::from("pong")) } else { not_found() });
+        if path == "/ping" && request.method() == Method::GET {
+            return Ok(Response::new(Full::from("pong")));
+        }
+        return Ok(extensions_api::answer(environment, &path, request).await.unwrap_or_else(not_found));
     };
     let parts = call.split('/').collect::<Vec<_>>();
     Ok(match (request.method(), parts.as_slice()) {
@@ -198,11 +201,11 @@ fn truncated() -> Answer {
     refuse(StatusCode::BAD_REQUEST, "TruncatedHTTPRequest", "The request's body ended early")
 }
 
-fn not_found() -> Answer {
+pub(crate) fn not_found() -> Answer {
     refuse(StatusCode::NOT_FOUND, "NotFound", "404 page not found")
 }
 
-fn refuse(status: StatusCode, error_type: &str, message: &str) -> Answer {
+pub(crate) fn refuse(status: StatusCode, error_type: &str, message: &str) -> Answer {
     let body = serde_json::json!({ "errorMessage": message, "errorType": error_type }).to_string();
     let mut response = Response::new(Full::from(body));
     *response.status_mut() = status;

@@ -1,7 +1,16 @@
 //! From a runtime's identifier to an interpreter on this host.
 //!
-//! Looked for, in this order: the configured runtimes folder, the host's own programs, pyenv and nvm. The release
-//! asked for is taken where it is there, else the nearest of the same language, and everybody is told.
+//! Looked for, in this order: the configured runtimes folder, the host's own programs, version managers. The release
+//! asked for is taken where it is there, else the nearest of the same language, and everybody is told. What tells one
+//! language from another is in a file of its own, as `language::Facts`.
+
+mod dotnet;
+mod find;
+mod java;
+mod language;
+mod node;
+mod python;
+mod ruby;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,44 +20,11 @@ use std::path::{Path, PathBuf};
 
 use sandbox::Bind;
 
+use crate::Version;
 use crate::invocation::Failure;
-
-/// A language that Lambent has a bootstrap for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Language {
-    Python,
-    Node,
-}
-
-impl Language {
-    pub const ALL: [Self; 2] = [Self::Python, Self::Node];
-
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Python => "python",
-            Self::Node => "nodejs",
-        }
-    }
-
-    /// The oldest release that the bootstrap runs on.
-    const fn oldest(self) -> Release {
-        match self {
-            Self::Python => (3, 8),
-            Self::Node => (16, 0),
-        }
-    }
-
-    /// How to install it on a Debian host.
-    pub const fn install(self) -> &'static str {
-        match self {
-            Self::Python => "apt-get install python3",
-            Self::Node => "apt-get install nodejs",
-        }
-    }
-}
-
-/// A release: `(3, 13)` of Python, `(22, 0)` of Node.js.
-type Release = (u32, u32);
+use language::Client;
+pub use language::Language;
+use language::Release;
 
 /// What runs a function's handler.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,8 +65,13 @@ impl fmt::Display for Substitution {
 /// A runtime that can't be run here.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MissingRuntime {
-    #[error("{runtime}: there is no {} on this host; install one ({}) or put one into {folder}", .language.name(), .language.install())]
+    #[error("{runtime}: there is no {language} on this host; install one ({}) or put one into {folder}", .language.install())]
     NotInstalled { runtime: String, language: Language, folder: String },
+    #[error(
+        "{runtime}: AWS's runtime interface client for {language} is not here yet; fetch it: \
+         lambent runtimes install {language} --runtimes {folder}"
+    )]
+    NoClient { runtime: String, language: Language, folder: String },
     #[error("{0}: Lambent has no bootstrap for this language yet; package it with one as provided.al2023")]
     NoBootstrap(String),
 }
@@ -105,22 +86,9 @@ pub struct Runtimes {
 impl Runtimes {
     /// Looks for interpreters; `folder` is the configured one, `bootstraps` holds ours, one folder a language.
     pub fn find(folder: &Path, home: Option<&Path>, bootstraps: &Path) -> Self {
-        let mut found = BTreeMap::new();
-        for language in Language::ALL {
-            let mut hosted = Vec::<Hosted>::new();
-            for (program, prefix) in candidates(language, folder, home) {
-                let bootstrap = bootstraps.join(if language == Language::Python { "python" } else { "node" });
-                let Some(release) = release_of(language, &program) else { continue };
-                if release < language.oldest() {
-                    continue;
-                }
-                if !hosted.iter().any(|known| known.release == release) {
-                    hosted.push(Hosted { language, release, program, prefix, bootstrap });
-                }
-            }
-            found.insert(language, hosted);
-        }
-        Self { folder: folder.to_owned(), found }
+        let places = find::Places { folder, home, bootstraps };
+        let found = Language::ALL.map(|language| (language, find::find(language, &places)));
+        Self { folder: folder.to_owned(), found: found.into() }
     }
 
     /// These interpreters and no others, whatever the host has.
@@ -146,108 +114,41 @@ impl Runtimes {
         if runtime.starts_with("provided") {
             return Ok((Interpreter::Custom { runtime: runtime.to_owned() }, None));
         }
-        let language = Language::ALL.into_iter().find(|language| runtime.starts_with(language.name()));
-        let language = language.ok_or_else(|| MissingRuntime::NoBootstrap(runtime.to_owned()))?;
-        let wanted = parse_release(&runtime[language.name().len()..]);
-        let wanted = wanted.ok_or_else(|| MissingRuntime::NoBootstrap(runtime.to_owned()))?;
-        let distance = |release: Release| {
-            let of = |(major, minor): Release| i64::from(major) * 1000 + i64::from(minor);
-            // Of two equally near, the newer: it more likely has what the function uses.
-            ((of(release) - of(wanted)).abs(), of(release) < of(wanted))
+        let (language, wanted) =
+            Language::of(runtime).ok_or_else(|| MissingRuntime::NoBootstrap(runtime.to_owned()))?;
+        let folder = self.folder.display().to_string();
+        let nearest = self.found[&language].iter().min_by_key(|hosted| distance(hosted, wanted));
+        let Some(hosted) = nearest else {
+            return Err(MissingRuntime::NotInstalled { runtime: runtime.to_owned(), language, folder });
         };
-        let nearest = self.found[&language].iter().min_by_key(|hosted| distance(hosted.release));
-        let hosted = nearest.ok_or_else(|| MissingRuntime::NotInstalled {
-            runtime: runtime.to_owned(),
-            language,
-            folder: self.folder.display().to_string(),
-        })?;
-        let interpreter = Interpreter::Hosted(hosted.clone());
-        let running = interpreter.version_text().replace(':', " ");
-        let same =
-            if language == Language::Node { hosted.release.0 == wanted.0 } else { hosted.release == wanted };
-        Ok((interpreter, (!same).then(|| Substitution { asked: runtime.to_owned(), running })))
-    }
-}
-
-/// `3.13`, `22.x`
-fn parse_release(text: &str) -> Option<Release> {
-    let (major, minor) = text.split_once('.').unwrap_or((text, "x"));
-    let minor = if minor == "x" { 0 } else { minor.parse().ok()? };
-    Some((major.parse().ok()?, minor))
-}
-
-type Candidate = (PathBuf, Option<PathBuf>);
-
-fn candidates(language: Language, folder: &Path, home: Option<&Path>) -> Vec<Candidate> {
-    let mut candidates = Vec::new();
-    let mut add_installations = |parent: PathBuf, wanted: &dyn Fn(&str) -> bool| {
-        let Ok(entries) = fs::read_dir(parent) else { return };
-        let mut folders = entries.flatten().map(|entry| entry.path()).collect::<Vec<_>>();
-        folders.sort();
-        for prefix in folders.into_iter().rev() {
-            let name = prefix.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            if !wanted(name) {
-                continue;
-            }
-            let program = if language == Language::Python { "bin/python3" } else { "bin/node" };
-            if let Ok(program) = prefix.join(program).canonicalize()
-                && program.starts_with(&prefix)
-            {
-                candidates.push((program, Some(prefix)));
-            }
+        if !hosted.has_client() {
+            return Err(MissingRuntime::NoClient { runtime: runtime.to_owned(), language, folder });
         }
-    };
-    add_installations(folder.to_owned(), &|name| name.starts_with(language.name()));
-    if let Some(home) = home {
-        match language {
-            Language::Python => {
-                add_installations(home.join(".pyenv/versions"), &|name| name.starts_with('3'))
-            }
-            Language::Node => {
-                add_installations(home.join(".nvm/versions/node"), &|name| name.starts_with('v'))
-            }
-        }
+        Ok(hosted.runs(runtime, wanted))
     }
-    let names: &[&str] = if language == Language::Python { &["python3"] } else { &["node", "nodejs"] };
-    let mut hosts = Vec::new();
-    for folder in ["/usr/bin", "/usr/local/bin"] {
-        for name in names {
-            if let Ok(program) = Path::new(folder).join(name).canonicalize()
-                && program.starts_with("/usr")
-            {
-                hosts.push((program, None));
-            }
-        }
+
+    /// What runs `runtime` when it must be that interpreter of its language, near or not.
+    pub fn pinned(
+        &self,
+        runtime: &str,
+        is_it: impl Fn(&Interpreter) -> bool,
+    ) -> Option<(Interpreter, Option<Substitution>)> {
+        let Some((language, wanted)) = Language::of(runtime) else {
+            return self.resolve(runtime).ok().filter(|(interpreter, _)| is_it(interpreter));
+        };
+        let mut all = self.found[&language].iter().map(|hosted| hosted.runs(runtime, wanted));
+        all.find(|(interpreter, _)| is_it(interpreter))
     }
-    // The host's own come after the configured folder but before version managers: they need no mount.
-    let configured = candidates.iter().take_while(|(program, _)| program.starts_with(folder)).count();
-    candidates.splice(configured..configured, hosts);
-    candidates
 }
 
-/// The release of a program, from its name where that tells, else by asking it.
-fn release_of(language: Language, program: &Path) -> Option<Release> {
-    let name = program.file_name()?.to_str()?;
-    if let Some(release) = name.strip_prefix("python").and_then(parse_release).filter(|(_, minor)| *minor > 0)
-    {
-        return Some(release);
-    }
-    let in_path = program.components().filter_map(|part| part.as_os_str().to_str()).find_map(|part| {
-        let version = part.strip_prefix('v').unwrap_or(part);
-        let mut numbers = version.split('.').map(str::parse::<u32>);
-        let (major, minor) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
-        Some((major, if language == Language::Node { 0 } else { minor }))
-    });
-    in_path.or_else(|| ask(program))
-}
-
-fn ask(program: &Path) -> Option<Release> {
-    let output = std::process::Command::new(program).arg("--version").env_clear().output().ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    let version = text.trim().trim_start_matches(|c: char| !c.is_ascii_digit());
-    let mut numbers = version.split('.').map(str::parse::<u32>);
-    let (major, minor) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
-    Some((major, if text.starts_with('v') { 0 } else { minor }))
+/// How far a release is from the one wanted; the least is taken.
+fn distance(hosted: &Hosted, wanted: Release) -> (bool, i64, bool) {
+    let of = |(major, minor): Release| i64::from(major) * 1000 + i64::from(minor);
+    let (here, wanted) = (of(hosted.release), of(wanted));
+    let is_older = here < wanted;
+    let refuses = is_older && hosted.language.facts().newer_runs_older;
+    // Of two equally near, the newer: it more likely has what the function uses.
+    (refuses, (here - wanted).abs(), is_older)
 }
 
 /// How a sandbox starts an interpreter.
@@ -259,20 +160,47 @@ pub(crate) struct Launch {
 }
 
 impl Hosted {
+    /// As what runs `runtime`, of which `wanted` is the release.
+    fn runs(&self, runtime: &str, wanted: Release) -> (Interpreter, Option<Substitution>) {
+        let interpreter = Interpreter::Hosted(self.clone());
+        let running = interpreter.version_text().replace(':', " ");
+        let same = self.release == wanted;
+        (interpreter, (!same).then(|| Substitution { asked: runtime.to_owned(), running }))
+    }
+
     /// Where the bootstrap lies compiled for this very interpreter, once somebody compiled it.
     pub fn compiled_bootstrap(&self) -> PathBuf {
         let (major, minor) = self.release;
         self.bootstrap.with_file_name(format!("{}{major}.{minor}", self.language.name()))
     }
+
+    fn compiled(&self) -> Option<PathBuf> {
+        let is_ours = matches!(self.language.facts().client, Client::Bootstrap(_));
+        is_ours.then(|| self.compiled_bootstrap()).filter(|folder| folder.is_dir())
+    }
+
+    /// Whether what speaks to the Runtime API is here. Looked at each time: it may be fetched while we run.
+    pub fn has_client(&self) -> bool {
+        !matches!(self.language.facts().client, Client::Fetched(_)) || self.bootstrap.join("lib").is_dir()
+    }
+
+    /// What has to be mounted to run it.
+    fn binds(&self) -> Vec<Bind> {
+        let mut binds = (self.language.facts().binds)(self);
+        if !matches!(self.language.facts().client, Client::InPackage) {
+            let host = self.compiled().unwrap_or_else(|| self.bootstrap.clone());
+            binds.push(Bind { host, inside: "/var/runtime".into() });
+        }
+        if let Some(prefix) = &self.prefix {
+            binds.push(Bind { host: prefix.clone(), inside: "/var/lang".into() });
+        }
+        binds
+    }
 }
 
 impl fmt::Display for Hosted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (major, minor) = self.release;
-        match self.language {
-            Language::Python => write!(f, "python {major}.{minor}"),
-            Language::Node => write!(f, "nodejs {major}"),
-        }
+        write!(f, "{} {}", self.language, self.language.release_text(self.release))
     }
 }
 
@@ -286,11 +214,8 @@ impl Interpreter {
     pub fn version_text(&self) -> String {
         match self {
             Self::Custom { runtime } => runtime.replacen('.', ":", 1),
-            Self::Hosted(Hosted { language: Language::Python, release: (major, minor), .. }) => {
-                format!("python:{major}.{minor}")
-            }
-            Self::Hosted(Hosted { language: Language::Node, release: (major, _), .. }) => {
-                format!("nodejs:{major}")
+            Self::Hosted(Hosted { language, release, .. }) => {
+                format!("{language}:{}", language.release_text(*release))
             }
         }
     }
@@ -305,7 +230,7 @@ impl Interpreter {
     }
 
     /// What a sandbox needs to run it. The command lines are those of `runtimes/README.md`.
-    pub(crate) fn launch(&self) -> Launch {
+    pub(crate) fn launch(&self, version: &Version) -> Launch {
         let Self::Hosted(hosted) = self else {
             return Launch {
                 binds: Vec::new(),
@@ -313,43 +238,21 @@ impl Interpreter {
                 arguments: Vec::new(),
             };
         };
-        let compiled = Some(hosted.compiled_bootstrap()).filter(|folder| folder.is_dir());
-        let arguments: &[&str] = match (hosted.language, &compiled) {
-            // No `-I`: the user's own `PYTHON*` variables count.
-            (Language::Python, Some(_)) => &["-S", "-s", "-X", "utf8", "/var/runtime/bootstrap.pyc"],
-            (Language::Python, None) => &["-S", "-s", "-X", "utf8", "/var/runtime/bootstrap.py"],
-            (Language::Node, _) => &["/var/runtime/bootstrap.cjs"],
-        };
-        let bootstrap = compiled.unwrap_or_else(|| hosted.bootstrap.clone());
-        let mut binds = vec![Bind { host: bootstrap, inside: "/var/runtime".into() }];
         let program = match &hosted.prefix {
             Some(prefix) => {
-                binds.push(Bind { host: prefix.clone(), inside: "/var/lang".into() });
                 Path::new("/var/lang").join(hosted.program.strip_prefix(prefix).unwrap_or(&hosted.program))
             }
             None => hosted.program.clone(),
         };
-        Launch {
-            binds,
-            program,
-            arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
-        }
+        let arguments = (hosted.language.facts().arguments)(hosted, version);
+        Launch { binds: hosted.binds(), program, arguments }
     }
 
     /// The language's own variables.
-    pub(crate) fn variables(&self) -> Vec<(String, String)> {
+    pub(crate) fn variables(&self, version: &Version) -> Vec<(String, String)> {
         let Self::Hosted(hosted) = self else { return Vec::new() };
-        let (name, value) = match hosted.language {
-            Language::Python => ("PYTHONPATH", "/var/runtime".to_owned()),
-            Language::Node => {
-                let major = hosted.release.0;
-                let path = format!(
-                    "/opt/nodejs/node{major}/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task"
-                );
-                ("NODE_PATH", path)
-            }
-        };
-        vec![(name.to_owned(), value)]
+        let variables = (hosted.language.facts().variables)(hosted, version);
+        variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }
 
@@ -390,10 +293,39 @@ mod tests {
     }
 
     #[test]
+    fn a_newer_java_runs_what_an_older_one_was_asked_for() {
+        let javas = [11, 17, 21].map(|major| hosted(Language::Dotnet, (major, 0)));
+        let here = Runtimes::of(Path::new("/runtimes"), javas.to_vec());
+        for (runtime, running) in
+            [("dotnet12", "dotnet:17"), ("dotnet21", "dotnet:21"), ("dotnet25", "dotnet:21")]
+        {
+            let (interpreter, _) = here.resolve(runtime).expect("the language is here");
+            assert_eq!(interpreter.version_text(), running, "{runtime}");
+        }
+    }
+
+    #[test]
+    fn identifiers_name_a_language_and_a_release() {
+        let check = |runtime: &str, expected: Option<(Language, Release)>| {
+            assert_eq!(Language::of(runtime), expected, "{runtime}");
+        };
+        check("java17", Some((Language::Java, (17, 0))));
+        check("java17.al2023", Some((Language::Java, (17, 0))));
+        check("java8.al2", Some((Language::Java, (8, 0))));
+        check("ruby3.4", Some((Language::Ruby, (3, 4))));
+        check("dotnet8", Some((Language::Dotnet, (8, 0))));
+        check("dotnetcore3.1", None);
+        check("go1.x", None);
+    }
+
+    #[test]
     fn a_missing_language_says_what_to_install() {
         let none = runtimes(&[], &[]);
         let message = none.resolve("python3.13").expect_err("there is none").to_string();
         assert!(message.contains("apt-get install python3") && message.contains("/runtimes"), "{message}");
-        assert!(matches!(none.resolve("ruby3.3"), Err(MissingRuntime::NoBootstrap(_))));
+        assert!(matches!(none.resolve("go1.x"), Err(MissingRuntime::NoBootstrap(_))));
+        let only_java = Runtimes::of(Path::new("/runtimes"), vec![hosted(Language::Java, (17, 0))]);
+        let message = only_java.resolve("java21").expect_err("its client is not there").to_string();
+        assert!(message.contains("lambent runtimes install java --runtimes /runtimes"), "{message}");
     }
 }

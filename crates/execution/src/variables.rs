@@ -4,7 +4,7 @@
 
 use sandbox::{Door, DoorVar};
 
-use crate::Version;
+use crate::{Logging, Version};
 
 /// The execution role's keys, as the SDKs inside read them.
 #[derive(Clone, Debug)]
@@ -22,6 +22,25 @@ pub(crate) fn doors() -> Vec<DoorVar> {
     ]
 }
 
+/// What an extension sees of the function's variables: not what is the runtime's own.
+pub(crate) fn of_extensions(variables: &[(String, String)]) -> Vec<(String, String)> {
+    let is_hidden = |name: &str| {
+        name.starts_with('_') || name.starts_with("AWS_XRAY_") || HIDDEN_FROM_EXTENSIONS.contains(&name)
+    };
+    variables.iter().filter(|(name, _)| !is_hidden(name)).cloned().collect()
+}
+
+const HIDDEN_FROM_EXTENSIONS: [&str; 5] = [
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "LAMBDA_RUNTIME_DIR",
+    "LAMBDA_TASK_ROOT",
+];
+
+/// The user's variable that names a script to start in place of the runtime.
+pub(crate) const EXEC_WRAPPER: &str = "AWS_LAMBDA_EXEC_WRAPPER";
+
 /// Every other variable. Later entries of the user's win over ours where AWS lets them.
 pub(crate) fn variables(
     version: &Version,
@@ -37,7 +56,7 @@ pub(crate) fn variables(
         ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
         ("AWS_LAMBDA_LOG_GROUP_NAME", &version.log_group),
         ("AWS_LAMBDA_LOG_STREAM_NAME", log_stream),
-        ("AWS_LAMBDA_LOG_FORMAT", if version.json_logs { "JSON" } else { "Text" }),
+        ("AWS_LAMBDA_LOG_FORMAT", if version.logging.is_json() { "JSON" } else { "Text" }),
         ("AWS_ACCESS_KEY_ID", &credentials.access_key_id),
         ("AWS_SECRET_ACCESS_KEY", &credentials.secret_access_key),
         ("AWS_SESSION_TOKEN", &credentials.session_token),
@@ -64,10 +83,10 @@ pub(crate) fn variables(
     if !version.interpreter.is_custom() {
         variables.push(("AWS_EXECUTION_ENV".to_owned(), format!("AWS_Lambda_{}", version.runtime)));
     }
-    if let Some(level) = version.application_log_level.as_ref().filter(|_| version.json_logs) {
-        variables.push(("AWS_LAMBDA_LOG_LEVEL".to_owned(), level.clone()));
+    if let Logging::Json { application, .. } = version.logging {
+        variables.push(("AWS_LAMBDA_LOG_LEVEL".to_owned(), application.as_str().to_owned()));
     }
-    variables.extend(version.interpreter.variables());
+    variables.extend(version.interpreter.variables(version));
     for (name, value) in &version.variables {
         variables.retain(|(own, _)| own != name);
         variables.push((name.clone(), value.clone()));

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Interpreter, Substitution};
+use crate::{Interpreter, Logging, Substitution};
 
 /// Everything that all environments of one version of one function have in common. Never changes: new code or
 /// configuration makes a new value with a higher `generation`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Version {
     pub account: Arc<str>,
     pub region: Arc<str>,
@@ -36,9 +36,9 @@ pub struct Version {
     /// The execution role's ARN.
     pub role: String,
     pub log_group: String,
-    pub json_logs: bool,
-    /// The least severe level of the function's own JSON records that is kept.
-    pub application_log_level: Option<String>,
+    pub logging: Logging,
+    /// Unpacked layers on the host, merged at `/opt`; a later one wins.
+    pub opt_dirs: Vec<PathBuf>,
 }
 
 impl Version {

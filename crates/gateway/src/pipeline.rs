@@ -109,11 +109,12 @@ impl Gateway {
         let routed = protocol::route(api, request)?;
         let operation = routed.operation;
         let io = operation.io.ok_or_else(|| AwsError::not_implemented(api.name, operation.name))?;
+        let trace = request.header("x-amzn-trace-id").map(Arc::from);
         let mut input = routed.decode(io, request)?;
         if let (Value::Structure(slots), Some(body), Some(at)) = (&mut input, body, routed.streamed()) {
             slots[at] = Some(Value::Stream(body));
         }
-        let cx = self.0.platform.ctx(caller, Arc::clone(request_id));
+        let cx = self.0.platform.ctx(caller, Arc::clone(request_id)).with_trace(trace);
         let output = self.0.platform.dispatch(api, operation, cx, input).await?;
         Ok(routed.encode(api, io, output, request_id))
     }

@@ -103,6 +103,7 @@ fn python(code: &Path, work: &str) -> Spec {
         env: vec![],
         doors: Vec::new(),
         cwd: "/var/task".into(),
+        companions: sandbox::Companions::default(),
         memory_bytes: 128 << 20,
         cpu_millis: 72,
         ephemeral_bytes: 512 << 20,

@@ -95,6 +95,7 @@ fn echo(code: &std::path::Path) -> Spec {
         env: vec![],
         doors: Vec::new(),
         cwd: "/var/task".into(),
+        companions: sandbox::Companions::default(),
         memory_bytes: 128 << 20,
         cpu_millis: 72,
         ephemeral_bytes: 512 << 20,

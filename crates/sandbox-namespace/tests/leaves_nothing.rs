@@ -96,6 +96,7 @@ fn sleeper(folder: &Folder) -> Spec {
         env: vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())],
         doors: Vec::new(),
         cwd: "/var/task".into(),
+        companions: sandbox::Companions::default(),
         memory_bytes: 128 << 20,
         cpu_millis: 72,
         ephemeral_bytes: 512 << 20,

@@ -7,6 +7,7 @@
 
 mod paths;
 
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -137,6 +138,14 @@ impl Sandbox for WithTmp {
 
     fn signal(&self, signal: Signal) -> Result<()> {
         self.sandbox.signal(signal)
+    }
+
+    fn begin(&self) -> Result<()> {
+        self.sandbox.begin()
+    }
+
+    fn socket(&self) -> Pending<'_, Result<OwnedFd>> {
+        self.sandbox.socket()
     }
 
     fn kill(&self) {

@@ -19,15 +19,27 @@ pub(crate) fn outside(mut spec: Spec, tmp: &Path) -> Result<Spec> {
     spec.program = PathBuf::from(path_outside(&spec.program.to_string_lossy(), &replaced));
     spec.cwd = PathBuf::from(path_outside(&spec.cwd.to_string_lossy(), &replaced));
     for arg in &mut spec.args {
-        *arg = path_outside(arg, &replaced);
+        *arg = path_outside(&from_task(arg), &replaced);
     }
-    for (_, value) in &mut spec.env {
+    let companions = &mut spec.companions;
+    companions.cwd = PathBuf::from(path_outside(&companions.cwd.to_string_lossy(), &replaced));
+    for program in &mut companions.programs {
+        *program = PathBuf::from(path_outside(&program.to_string_lossy(), &replaced));
+    }
+    for (_, value) in spec.env.iter_mut().chain(&mut companions.env) {
         let parts: Vec<_> = value.split(':').map(|part| path_outside(part, &replaced)).collect();
         *value = parts.join(":");
     }
-    spec.env.retain(|(name, _)| name != "TMPDIR");
-    spec.env.push(("TMPDIR".to_owned(), tmp.to_string_lossy().into_owned()));
+    for env in [&mut spec.env, &mut spec.companions.env] {
+        env.retain(|(name, _)| name != "TMPDIR");
+        env.push(("TMPDIR".to_owned(), tmp.to_string_lossy().into_owned()));
+    }
     Ok(spec)
+}
+
+/// A path that is relative to the task's folder, and outside of it, as an absolute one: out here it leads elsewhere.
+fn from_task(text: &str) -> String {
+    text.strip_prefix("../").map_or_else(|| text.to_owned(), |rest| format!("/var/{rest}"))
 }
 
 fn path_outside(text: &str, replaced: &[(PathBuf, PathBuf)]) -> String {

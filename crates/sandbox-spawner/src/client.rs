@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::net::{RecvFlags, Shutdown};
-use sandbox::{Cpu, Error, Exit, Network, Result, Sandbox, Signal, Spec, Started, Usage};
+use sandbox::{
+    COMPANIONS_MAX, Cpu, Error, Exit, Network, Pending, Result, Sandbox, Signal, Spec, Started, Usage,
+};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{Notify, oneshot};
 
@@ -19,7 +21,7 @@ use crate::cgroup::{Group, Layout};
 use crate::channel::{self, Receiver};
 use crate::launch;
 use crate::role::ROLE;
-use crate::wire::{Abilities, Ended, Reply, Request, Settings};
+use crate::wire::{Abilities, Ended, Reply, Request, Settings, Task};
 
 /// The program that can become the spawner. `run_spawner_if_asked` must be the first thing its `main` does.
 #[derive(Debug, Clone)]
@@ -33,6 +35,9 @@ impl Command {
         std::env::current_exe().map(|program| Self { program })
     }
 }
+
+/// Sockets of one sandbox that may be waited for: a frozen one answers nobody.
+const SOCKETS_WAITING_MAX: usize = 32;
 
 /// A running spawner. Dropping it ends the spawner and every sandbox it made.
 pub struct Spawner {
@@ -100,7 +105,13 @@ impl Spawner {
         check(&spec, &self.abilities)?;
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (answer, answered) = oneshot::channel();
-        let expected = Expected { answer: Some(answer), exit: None, cpu_millis: spec.cpu_millis };
+        let expected = Expected {
+            answer: Some(answer),
+            exit: None,
+            companions: spec.companions.programs.iter().map(|_| None).collect(),
+            sockets: VecDeque::new(),
+            cpu_millis: spec.cpu_millis,
+        };
         match guard(&self.link.expected).as_mut() {
             Some(all) => all.insert(id, expected),
             None => return Err(gone()),
@@ -158,6 +169,9 @@ impl Drop for KillUnlessStarted<'_> {
 struct Expected {
     answer: Option<oneshot::Sender<Result<Started>>>,
     exit: Option<oneshot::Sender<Exit>>,
+    companions: Vec<Option<oneshot::Sender<Exit>>>,
+    /// Who waits for a socket, in their order.
+    sockets: VecDeque<oneshot::Sender<Option<OwnedFd>>>,
     cpu_millis: u32,
 }
 
@@ -243,6 +257,23 @@ impl Link {
                         let _ = answer.send(Err(error));
                     }
                 }
+                Reply::ProgramEnded { id, exit } => {
+                    let sender = self.expect(id, |expected| expected.exit.take());
+                    if let Some(sender) = sender {
+                        let _ = sender.send(exit.into());
+                    }
+                }
+                Reply::CompanionEnded { id, index, exit } => {
+                    let sender = self.expect(id, |expected| expected.companions.get_mut(index)?.take());
+                    if let Some(sender) = sender {
+                        let _ = sender.send(exit.into());
+                    }
+                }
+                Reply::Socket { id } => {
+                    if let Some(sender) = self.expect(id, |expected| expected.sockets.pop_front()) {
+                        let _ = sender.send(fds.into_iter().next());
+                    }
+                }
                 Reply::Exited { id, exit } => {
                     let expected = guard(&self.expected).as_mut().and_then(|all| all.remove(&id));
                     if let Some(sender) = expected.and_then(|expected| expected.exit) {
@@ -256,16 +287,26 @@ impl Link {
         self.posted.notify_one();
     }
 
+    fn expect<T>(&self, id: u64, take: impl FnOnce(&mut Expected) -> Option<T>) -> Option<T> {
+        take(guard(&self.expected).as_mut()?.get_mut(&id)?)
+    }
+
     fn started(self: &Arc<Self>, id: u64, group: Option<String>, fds: Vec<OwnedFd>, layout: &Arc<Layout>) {
         let (exit, exited) = oneshot::channel();
+        let mut companions = Vec::new();
         let (answer, cpu_millis) = {
             let mut all = guard(&self.expected);
             let Some(expected) = all.as_mut().and_then(|all| all.get_mut(&id)) else { return };
             expected.exit = Some(exit);
+            for companion in &mut expected.companions {
+                let (sender, ended) = oneshot::channel();
+                *companion = Some(sender);
+                companions.push(ended);
+            }
             (expected.answer.take(), expected.cpu_millis)
         };
         let running = Running { link: self.clone(), id, group, layout: layout.clone(), cpu_millis };
-        let started = gather(running, fds, exited);
+        let started = gather(running, fds, exited, companions);
         if let Some(answer) = answer {
             // If nobody waits any more, dropping what was started kills it.
             let _ = answer.send(started);
@@ -278,7 +319,13 @@ impl Link {
     }
 }
 
-fn gather(running: Running, fds: Vec<OwnedFd>, exited: oneshot::Receiver<Exit>) -> Result<Started> {
+fn gather(
+    running: Running,
+    mut fds: Vec<OwnedFd>,
+    exited: oneshot::Receiver<Exit>,
+    companions: Vec<oneshot::Receiver<Exit>>,
+) -> Result<Started> {
+    let companion_output = if companions.is_empty() { None } else { fds.pop() };
     let [runtime_api, platform, output] = <[OwnedFd; 3]>::try_from(fds)
         .map_err(|_| Error::Spawner("it sent too few descriptors".to_owned()))?;
     let port = |listener: &OwnedFd| {
@@ -286,7 +333,7 @@ fn gather(running: Running, fds: Vec<OwnedFd>, exited: oneshot::Receiver<Exit>) 
     };
     let address = |port: u16| format!("127.0.0.1:{port}");
     let (runtime_api_address, platform_address) = (address(port(&runtime_api)?), address(port(&platform)?));
-    for fd in [&runtime_api, &platform, &output] {
+    for fd in [&runtime_api, &platform, &output].into_iter().chain(&companion_output) {
         rustix::io::ioctl_fionbio(fd.as_fd(), true)
             .map_err(|source| broken("make descriptors non-blocking", source.into()))?;
     }
@@ -296,10 +343,16 @@ fn gather(running: Running, fds: Vec<OwnedFd>, exited: oneshot::Receiver<Exit>) 
         platform: TcpListener::from(platform),
         platform_address,
         output,
-        // The spawner takes every sandbox with it.
-        exit: Box::pin(async { exited.await.unwrap_or(Exit::Signal(libc::SIGKILL)) }),
+        exit: until(exited),
+        companion_output,
+        companions: companions.into_iter().map(until).collect(),
         sandbox: Box::new(running),
     })
+}
+
+/// The spawner takes every sandbox with it.
+fn until(exited: oneshot::Receiver<Exit>) -> Pending<'static, Exit> {
+    Box::pin(async { exited.await.unwrap_or(Exit::Signal(libc::SIGKILL)) })
 }
 
 /// Steers one sandbox: through its cgroup's files where it has one, else through the spawner.
@@ -372,8 +425,27 @@ impl Sandbox for Running {
         let signal = match signal {
             Signal::Terminate => libc::SIGTERM,
             Signal::Interrupt => libc::SIGINT,
+            Signal::Kill => return self.link.post(&Request::Tell { id: self.id, task: Task::Kill }),
         };
         self.link.post(&Request::Signal { id: self.id, signal })
+    }
+
+    fn begin(&self) -> Result<()> {
+        self.link.post(&Request::Tell { id: self.id, task: Task::Begin })
+    }
+
+    fn socket(&self) -> Pending<'_, Result<OwnedFd>> {
+        Box::pin(async move {
+            let (sender, opened) = oneshot::channel();
+            let asked = self.link.expect(self.id, |expected| {
+                let has_room = expected.sockets.len() < SOCKETS_WAITING_MAX;
+                has_room.then(|| expected.sockets.push_back(sender))
+            });
+            let failed = |kind: io::ErrorKind| broken("open a socket in the sandbox", kind.into());
+            asked.ok_or_else(|| failed(io::ErrorKind::WouldBlock))?;
+            self.link.post(&Request::Tell { id: self.id, task: Task::Socket })?;
+            opened.await.ok().flatten().ok_or_else(|| failed(io::ErrorKind::NotConnected))
+        })
     }
 
     fn kill(&self) {
@@ -404,11 +476,16 @@ fn check(spec: &Spec, abilities: &Abilities) -> Result<()> {
     if !spec.program.is_absolute() || !spec.cwd.is_absolute() {
         return invalid("program and cwd must be absolute paths".to_owned());
     }
-    let texts = spec.env.iter().flat_map(|(name, value)| [name, value]).chain(&spec.args);
+    let companions = &spec.companions;
+    if companions.programs.len() > COMPANIONS_MAX {
+        return invalid(format!("more than {COMPANIONS_MAX} companions"));
+    }
+    let names = || spec.env.iter().chain(&companions.env);
+    let texts = names().flat_map(|(name, value)| [name, value]).chain(&spec.args);
     if let Some(text) = texts.into_iter().find(|text| text.contains('\0')) {
         return invalid(format!("zero byte in {text:?}"));
     }
-    if let Some((name, _)) = spec.env.iter().find(|(name, _)| name.is_empty() || name.contains('=')) {
+    if let Some((name, _)) = names().find(|(name, _)| name.is_empty() || name.contains('=')) {
         return invalid(format!("environment variable name {name:?}"));
     }
     if spec.network == Network::Outbound && !abilities.outbound {

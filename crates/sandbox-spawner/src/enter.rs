@@ -32,6 +32,10 @@ pub(crate) struct Entry {
     /// Program name included.
     pub arguments: Vec<String>,
     pub environment: Vec<String>,
+    /// Programs to start first; if there are any, their output pipe follows the program's.
+    pub companions: Vec<String>,
+    pub companion_environment: Vec<String>,
+    pub companion_cwd: PathBuf,
     /// Where the mounts go, in the order of their descriptors.
     pub mounts: Vec<PathBuf>,
     /// Size of a `/tmp` in memory, where there is no disk for it among the mounts.
@@ -67,8 +71,12 @@ pub(crate) fn enter(
     walls: Option<Walls<'_>>,
     keep: BorrowedFd<'_>,
 ) -> Result<()> {
-    let [output, mounts @ ..] = fds else {
-        return Err(Failure::new("take the output pipe", libc::EBADF));
+    let missing = || Failure::new("take the output pipe", libc::EBADF);
+    let [output, mounts @ ..] = fds else { return Err(missing()) };
+    let (companion_output, mounts) = if entry.companions.is_empty() {
+        (None, mounts)
+    } else {
+        mounts.split_first().map(|(first, rest)| (Some(first), rest)).ok_or_else(missing)?
     };
     if let Some(size) = entry.tmpfs_bytes {
         let size = size.to_string();
@@ -81,7 +89,10 @@ pub(crate) fn enter(
     }
     set_standard_streams(output)?;
     // Everything was used that came through a descriptor; what is left would only leak.
-    sys::close_all_but(4, &[keep.as_raw_fd()]);
+    let mut kept = vec![keep.as_raw_fd()];
+    kept.extend(companion_output.map(AsRawFd::as_raw_fd));
+    kept.sort_unstable();
+    sys::close_all_but(4, &kept);
     set_limits(&entry.limits)?;
     if walls.is_some() {
         become_nobody(entry.uid)?;

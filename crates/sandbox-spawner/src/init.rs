@@ -1,21 +1,22 @@
 //! The first process of a sandbox: starts the program, collects orphans, tells how the program ended.
 //!
+//! A program with companions waits until it is told to begin, and does not end the sandbox by ending.
+//!
 //! In a pid namespace its own end is the end of everything in it; the kernel sees to that. Without one it
 //! finds its descendants itself: they cannot leave, because orphans become its children.
 
 use std::ffi::{CStr, CString};
 use std::fs;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use rustix::net::RecvFlags;
-
+use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType};
 use serde::{Deserialize, Serialize};
 
 use crate::channel::{self, Receiver};
 use crate::enter::{self, Entry, Walls};
 use crate::failure::{Failure, Step};
 use crate::sys::{self, Forked};
-use crate::wire::Ended;
+use crate::wire::{Ended, Task};
 
 /// First process to spawner.
 #[derive(Debug, Serialize, Deserialize)]
@@ -26,12 +27,22 @@ pub(crate) enum Report {
     /// The program runs, or `ExecuteFailed` came before this.
     Running,
     Ended(Ended),
+    /// The program has ended and its companions go on.
+    ProgramEnded(Ended),
+    CompanionEnded {
+        index: usize,
+        ended: Ended,
+    },
+    /// Comes with a socket, if one could be opened.
+    Socket,
 }
 
 /// Signals with which the spawner steers a first process that has no cgroup.
 pub(crate) const FREEZE: i32 = libc::SIGUSR1;
 pub(crate) const THAW: i32 = libc::SIGUSR2;
 pub(crate) const END: i32 = libc::SIGQUIT;
+/// Says that there are [`Task`]s to be read.
+pub(crate) const TOLD: i32 = libc::SIGURG;
 
 /// A first process, ready and waiting to be told what to run.
 pub(crate) struct Parked {
@@ -77,7 +88,8 @@ fn run(status: &OwnedFd, walls: Option<Walls<'_>>) -> Result<(), Failure> {
     sys::close_all_but(4, &keep);
     enter::prepare(walls)?;
 
-    let told = Receiver::new().receive::<Entry>(status, RecvFlags::empty()).step("hear what to run")?;
+    let mut receiver = Receiver::new();
+    let told = receiver.receive::<Entry>(status, RecvFlags::empty()).step("hear what to run")?;
     // The spawner does not need this one any more.
     let Some((entry, fds)) = told else { return Ok(()) };
     enter::enter(&entry, &fds, walls, status.as_fd())?;
@@ -88,12 +100,22 @@ fn run(status: &OwnedFd, walls: Option<Walls<'_>>) -> Result<(), Failure> {
     // This process is a copy of the spawner: nothing in the sandbox may look into it. Executing the program
     // gives the program its own answer to that.
     sys::prctl(libc::PR_SET_DUMPABLE, 0).step("close the first process to the sandbox")?;
-    let program = start(&entry, status)?;
-    // The output ends when the last writer is gone, and that must not wait for us.
-    sys::close_all_but(0, &[status.as_raw_fd()]);
+    let mut watch = Watch {
+        status,
+        entry: &entry,
+        receiver,
+        parent,
+        contained: walls.is_some(),
+        companions: Vec::new(),
+        program: None,
+    };
+    match fds.get(1).filter(|_| !entry.companions.is_empty()) {
+        Some(output) => watch.start_companions(output.as_fd())?,
+        None => watch.start_program()?,
+    }
     report(status, &Report::Running);
 
-    let ended = watch(program, parent, walls.is_some());
+    let ended = watch.until_the_end();
     if walls.is_none() {
         end_descendants();
     }
@@ -103,11 +125,17 @@ fn run(status: &OwnedFd, walls: Option<Walls<'_>>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Starts the program; returns once it executes or has failed to.
-fn start(entry: &Entry, status: &OwnedFd) -> Result<i32, Failure> {
-    let program = text(&entry.program)?;
-    let arguments = entry.arguments.iter().map(|one| text(one)).collect::<Result<Vec<_>, _>>()?;
-    let environment = entry.environment.iter().map(|one| text(one)).collect::<Result<Vec<_>, _>>()?;
+/// Starts a program; returns once it executes or has failed to. `before` is run in it first.
+fn start(
+    status: &OwnedFd,
+    path: &str,
+    arguments: &[String],
+    environment: &[String],
+    before: impl FnOnce() -> std::io::Result<()>,
+) -> Result<i32, Failure> {
+    let program = text(path)?;
+    let arguments = arguments.iter().map(|one| text(one)).collect::<Result<Vec<_>, _>>()?;
+    let environment = environment.iter().map(|one| text(one)).collect::<Result<Vec<_>, _>>()?;
     let (arguments, environment) = (pointers(&arguments), pointers(&environment));
     match sys::fork(libc::CLONE_VFORK).step("fork the program")? {
         Forked::Parent { pid, .. } => Ok(pid),
@@ -116,8 +144,11 @@ fn start(entry: &Entry, status: &OwnedFd) -> Result<i32, Failure> {
             let _ = rustix::process::setsid();
             sys::reset_signals();
             let _ = sys::block_signals(false);
-            let error = sys::execute(&program, &arguments, &environment);
-            let step = format!("execute {}", entry.program);
+            let error = match before() {
+                Ok(()) => sys::execute(&program, &arguments, &environment),
+                Err(error) => error,
+            };
+            let step = format!("execute {path}");
             let failure = Failure::new(step, error.raw_os_error().unwrap_or(libc::EIO));
             report(status, &Report::ExecuteFailed(failure));
             sys::exit_now(127)
@@ -133,36 +164,118 @@ fn pointers(strings: &[impl AsRef<CStr>]) -> Vec<*const libc::c_char> {
     strings.iter().map(|string| string.as_ref().as_ptr()).chain([std::ptr::null()]).collect()
 }
 
-/// Waits for the program's end, collecting every other process that ends.
-fn watch(program: i32, parent: Option<rustix::process::Pid>, contained: bool) -> Ended {
-    loop {
-        let Some((signal, sender)) = sys::wait_signal() else { continue };
-        if signal == libc::SIGCHLD {
-            while let Some((pid, status)) = sys::reap(-1, false) {
-                if pid == program {
-                    return decode(status);
+/// The programs of one sandbox, and who watches over them.
+struct Watch<'a> {
+    status: &'a OwnedFd,
+    entry: &'a Entry,
+    receiver: Receiver,
+    parent: Option<rustix::process::Pid>,
+    contained: bool,
+    /// Their pids, in the order of the entry; 0 once one has ended.
+    companions: Vec<i32>,
+    program: Option<i32>,
+}
+
+impl Watch<'_> {
+    fn start_companions(&mut self, output: BorrowedFd<'_>) -> Result<(), Failure> {
+        let entry = self.entry;
+        for path in &entry.companions {
+            let before = || {
+                for number in [1, 2] {
+                    sys::duplicate(output, number)?;
+                }
+                sys::close_all_but(3, &[self.status.as_raw_fd()]);
+                Ok(rustix::process::chdir(&entry.companion_cwd)?)
+            };
+            let arguments = std::slice::from_ref(path);
+            let pid = start(self.status, path, arguments, &entry.companion_environment, before)?;
+            self.companions.push(pid);
+        }
+        // The output ends when the last writer is gone, and that must not wait for us; the program's is still needed.
+        sys::close_all_but(4, &[self.status.as_raw_fd()]);
+        Ok(())
+    }
+
+    fn start_program(&mut self) -> Result<(), Failure> {
+        let entry = self.entry;
+        let pid = start(self.status, &entry.program, &entry.arguments, &entry.environment, || Ok(()))?;
+        self.program = Some(pid);
+        sys::close_all_but(0, &[self.status.as_raw_fd()]);
+        Ok(())
+    }
+
+    /// Waits until the sandbox is to end, collecting every process that ends.
+    fn until_the_end(&mut self) -> Ended {
+        loop {
+            let Some((signal, sender)) = sys::wait_signal() else { continue };
+            match signal {
+                libc::SIGCHLD => {
+                    while let Some((pid, status)) = sys::reap(-1, false) {
+                        if let Some(ended) = self.collected(pid, decode(status)) {
+                            return ended;
+                        }
+                    }
+                }
+                // Whoever says so: tasks come from the spawner alone.
+                TOLD => self.hear(),
+                // Only what comes from outside the namespace is an order; the function may not pose as the platform.
+                _ if self.contained && sender != 0 => {}
+                libc::SIGTERM | libc::SIGINT if self.contained => self.signal(signal),
+                _ if self.contained => {}
+                // The spawner is gone.
+                _ if rustix::process::getppid() != self.parent => return Ended::Signal(libc::SIGKILL),
+                END => return Ended::Signal(libc::SIGKILL),
+                FREEZE => descendants().into_iter().for_each(|pid| sys::kill(pid, libc::SIGSTOP)),
+                THAW => descendants().into_iter().for_each(|pid| sys::kill(pid, libc::SIGCONT)),
+                libc::SIGTERM | libc::SIGINT => self.signal(signal),
+                _ => {}
+            }
+        }
+    }
+
+    /// A process has ended: how everything ends, if it was the only program.
+    fn collected(&mut self, pid: i32, ended: Ended) -> Option<Ended> {
+        if let Some(index) = self.companions.iter().position(|companion| *companion == pid) {
+            self.companions[index] = 0;
+            report(self.status, &Report::CompanionEnded { index, ended });
+        } else if self.program == Some(pid) {
+            if self.companions.is_empty() {
+                return Some(ended);
+            }
+            // Nothing that gets its number later is to be signalled.
+            self.program = Some(0);
+            report(self.status, &Report::ProgramEnded(ended));
+        }
+        None
+    }
+
+    fn signal(&self, signal: i32) {
+        if let Some(pid) = self.program.filter(|pid| *pid > 0) {
+            sys::kill(pid, signal);
+        }
+    }
+
+    fn hear(&mut self) {
+        while let Ok(Some((task, _))) = self.receiver.receive::<Task>(self.status, RecvFlags::DONTWAIT) {
+            match task {
+                Task::Begin if self.program.is_none() => {
+                    if self.start_program().is_err() {
+                        // No process could be made: as if it had failed at once.
+                        report(self.status, &Report::ProgramEnded(Ended::Code(127)));
+                        self.program = Some(0);
+                    }
+                }
+                Task::Begin => {}
+                Task::Kill => self.signal(libc::SIGKILL),
+                Task::Socket => {
+                    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+                    let kind = SocketType::STREAM;
+                    let socket = rustix::net::socket_with(AddressFamily::INET, kind, flags, None);
+                    let fds: Vec<_> = socket.iter().map(AsFd::as_fd).collect();
+                    // Fails only when the spawner is gone, and then so are we.
+                    let _ = channel::send(self.status, &Report::Socket, &fds);
                 }
             }
-            continue;
-        }
-        if contained {
-            // Only what comes from outside the namespace is an order; the function may not pose as the
-            // platform.
-            if sender == 0 && [libc::SIGTERM, libc::SIGINT].contains(&signal) {
-                sys::kill(program, signal);
-            }
-            continue;
-        }
-        if rustix::process::getppid() != parent {
-            // The spawner is gone.
-            return Ended::Signal(libc::SIGKILL);
-        }
-        match signal {
-            END => return Ended::Signal(libc::SIGKILL),
-            FREEZE => descendants().into_iter().for_each(|pid| sys::kill(pid, libc::SIGSTOP)),
-            THAW => descendants().into_iter().for_each(|pid| sys::kill(pid, libc::SIGCONT)),
-            libc::SIGTERM | libc::SIGINT => sys::kill(program, signal),
-            _ => {}
         }
     }
 }

@@ -42,6 +42,8 @@ pub(crate) struct Launched {
     pub parked: Parked,
     /// Read end.
     pub output: OwnedFd,
+    /// Read end.
+    pub companion_output: Option<OwnedFd>,
     pub doors: Doors,
     pub memory: Option<OwnedFd>,
 }
@@ -78,35 +80,50 @@ pub(crate) fn plain(spec: &Spec) -> Result<Launched> {
 }
 
 fn tell(kit: Kit, entry: &Entry, mounts: &[OwnedFd]) -> Result<Launched> {
-    let (output, theirs) =
+    let (output, theirs) = output_pipe(entry.uid)?;
+    let companions = (!entry.companions.is_empty()).then(|| output_pipe(entry.uid)).transpose()?;
+    let (companion_output, companions_theirs) = companions.unzip();
+    let fds: Vec<_> =
+        std::iter::once(&theirs).chain(&companions_theirs).chain(mounts).map(AsFd::as_fd).collect();
+    channel::send(&kit.parked.status, entry, &fds).step("tell the sandbox what to run")?;
+    Ok(Launched { parked: kit.parked, output, companion_output, doors: kit.doors, memory: kit.memory })
+}
+
+/// A pipe for programs of the user `uid` to write to: the read end, then the write end.
+fn output_pipe(uid: Option<u32>) -> Result<(OwnedFd, OwnedFd)> {
+    let (ours, theirs) =
         rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).step("make output pipe")?;
-    if let Some(uid) = entry.uid {
+    if let Some(uid) = uid {
         // Opening `/dev/stdout` by name asks for permission on the pipe itself.
         let (owner, group) = (Uid::from_raw(uid), Gid::from_raw(uid));
         rustix::fs::fchown(&theirs, Some(owner), Some(group)).step("give away output pipe")?;
     }
-    let fds: Vec<_> = std::iter::once(&theirs).chain(mounts).map(AsFd::as_fd).collect();
-    channel::send(&kit.parked.status, entry, &fds).step("tell the sandbox what to run")?;
-    Ok(Launched { parked: kit.parked, output, doors: kit.doors, memory: kit.memory })
+    Ok((ours, theirs))
 }
 
 /// What every kind of sandbox is told.
 fn entry(spec: &Spec, [runtime_api, platform]: [u16; 2]) -> Entry {
     let program = spec.program.to_string_lossy().into_owned();
-    let mut environment: Vec<_> = spec.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    for var in &spec.doors {
+    let doors = spec.doors.iter().map(|var| {
         let port = match var.door {
             Door::RuntimeApi => runtime_api,
             Door::Platform => platform,
         };
-        environment.push(format!("{}={}127.0.0.1:{port}", var.name, var.prefix));
-    }
+        format!("{}={}127.0.0.1:{port}", var.name, var.prefix)
+    });
+    let environment = |own: &[(String, String)]| {
+        own.iter().map(|(name, value)| format!("{name}={value}")).chain(doors.clone()).collect::<Vec<_>>()
+    };
+    let companions = &spec.companions;
     Entry {
         limits: spec.limits,
         cwd: spec.cwd.clone(),
         arguments: std::iter::once(&program).chain(&spec.args).cloned().collect(),
         program,
-        environment,
+        environment: environment(&spec.env),
+        companions: companions.programs.iter().map(|path| path.to_string_lossy().into_owned()).collect(),
+        companion_environment: environment(&companions.env),
+        companion_cwd: companions.cwd.clone(),
         mounts: Vec::new(),
         tmpfs_bytes: None,
         uid: None,

@@ -181,6 +181,7 @@ fn smallest() -> Spec {
         env: Vec::new(),
         doors: Vec::new(),
         cwd: PathBuf::new(),
+        companions: sandbox::Companions::default(),
         memory_bytes: 128 << 20,
         cpu_millis: 72,
         ephemeral_bytes: DISK_BYTES,

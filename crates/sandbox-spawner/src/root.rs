@@ -292,7 +292,7 @@ fn write_etc(etc: &Path, copied: Vec<(PathBuf, Entry)>, resolvers: &[Ipv4Addr]) 
             ),
         ),
         ("group", format!("root:x:0:\n{USER_NAME}:x:{id}:\nnogroup:x:65534:\n")),
-        ("hosts", "127.0.0.1 localhost lambda\n::1 localhost\n".to_owned()),
+        ("hosts", "127.0.0.1 localhost lambda sandbox.localdomain sandbox\n::1 localhost\n".to_owned()),
         ("hostname", "lambda\n".to_owned()),
         ("resolv.conf", resolvers::file(resolvers)),
         ("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n".to_owned()),

@@ -43,6 +43,9 @@ struct Waiting {
     spec: Box<Spec>,
 }
 
+/// Doors, and the read ends of the pipes of program and companions.
+type Gifts = (Doors, OwnedFd, Option<OwnedFd>);
+
 /// A sandbox that has a process.
 struct Live {
     pid: i32,
@@ -54,7 +57,9 @@ struct Live {
     /// Number of the user it runs as.
     slot: u32,
     /// What the daemon gets once the program runs.
-    gifts: Option<(Doors, OwnedFd)>,
+    gifts: Option<Gifts>,
+    /// Once it runs, [`init::TOLD`] is understood.
+    has_companions: bool,
     failed: bool,
     ended: Option<Ended>,
     out_of_memory: bool,
@@ -167,6 +172,13 @@ impl Serving {
             Request::Freeze { id, frozen } => {
                 let signal = if frozen { init::FREEZE } else { init::THAW };
                 self.live.get(&id).inspect(|live| sys::kill(live.pid, signal));
+            }
+            Request::Tell { id, task } => {
+                if let Some(live) = self.live.get(&id) {
+                    // Fails only when the sandbox is ending.
+                    let _ = channel::send(&live.status, &task, &[]);
+                    sys::kill(live.pid, init::TOLD);
+                }
             }
             Request::Kill { id } => {
                 self.waiting.retain(|waiting| waiting.id != id);
@@ -293,7 +305,8 @@ impl Serving {
     }
 
     fn live(launched: Launched, group: Option<String>, disk: Option<u64>, slot: u32) -> Live {
-        let Launched { parked: Parked { pid, pidfd, status }, output, doors, memory } = launched;
+        let Launched { parked: Parked { pid, pidfd, status }, output, companion_output, doors, memory } =
+            launched;
         Live {
             pid,
             pidfd,
@@ -302,7 +315,8 @@ impl Serving {
             group,
             disk,
             slot,
-            gifts: Some((doors, output)),
+            has_companions: companion_output.is_some(),
+            gifts: Some((doors, output, companion_output)),
             failed: false,
             ended: None,
             out_of_memory: false,
@@ -324,25 +338,54 @@ impl Serving {
             self.kill(id);
             return Ok(());
         }
-        while let Ok(Some((report, _))) = receiver.receive::<Report>(&live.status, RecvFlags::DONTWAIT) {
+        let mut is_hopeless = false;
+        while let Ok(Some((report, fds))) = receiver.receive::<Report>(&live.status, RecvFlags::DONTWAIT) {
             match report {
-                Report::Failed(failure) | Report::ExecuteFailed(failure) if live.failed => drop(failure),
+                // A program that had to wait tells of it by its end.
+                Report::Failed(_) | Report::ExecuteFailed(_) if live.failed || live.gifts.is_none() => {}
                 Report::Failed(failure) => {
                     live.failed = true;
                     channel::send(daemon, &Reply::StartFailed { id, failure, executing: false }, &[])?;
                 }
                 Report::ExecuteFailed(failure) => {
                     live.failed = true;
+                    // Nothing else would end the other companions.
+                    is_hopeless = live.has_companions;
                     channel::send(daemon, &Reply::StartFailed { id, failure, executing: true }, &[])?;
                 }
                 Report::Running if live.failed => {}
                 Report::Running => {
-                    let Some((doors, output)) = live.gifts.take() else { continue };
-                    let fds = [doors.runtime_api.as_fd(), doors.platform.as_fd(), output.as_fd()];
+                    let Some((doors, output, companion_output)) = live.gifts.take() else { continue };
+                    let mut fds = vec![doors.runtime_api.as_fd(), doors.platform.as_fd(), output.as_fd()];
+                    fds.extend(companion_output.as_ref().map(AsFd::as_fd));
                     channel::send(daemon, &Reply::Started { id, group: live.group.clone() }, &fds)?;
                 }
-                Report::Ended(ended) => live.ended = Some(ended),
+                Report::Ended(ended) => live.ended = live.ended.or(Some(ended)),
+                Report::ProgramEnded(ended) => {
+                    let exit = if ran_out_of_memory(self.workshop.as_ref(), live) {
+                        Ended::OutOfMemory
+                    } else {
+                        ended
+                    };
+                    live.ended = Some(exit);
+                    channel::send(daemon, &Reply::ProgramEnded { id, exit }, &[])?;
+                }
+                Report::CompanionEnded { index, ended } => {
+                    let exit = if ran_out_of_memory(self.workshop.as_ref(), live) {
+                        Ended::OutOfMemory
+                    } else {
+                        ended
+                    };
+                    channel::send(daemon, &Reply::CompanionEnded { id, index, exit }, &[])?;
+                }
+                Report::Socket => {
+                    let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
+                    channel::send(daemon, &Reply::Socket { id }, &fds)?;
+                }
             }
+        }
+        if is_hopeless {
+            self.kill(id);
         }
         if what == PIDFD {
             self.collect(daemon, id)?;
@@ -357,13 +400,8 @@ impl Serving {
         if self.workshop.is_none() {
             self.end_strays();
         }
-        let kills = self
-            .workshop
-            .as_ref()
-            .zip(live.group.as_ref())
-            .map_or(0, |(workshop, name)| workshop.layout.group(name).out_of_memory_kills());
         let exit = match live.ended {
-            _ if live.out_of_memory || kills > 0 => Ended::OutOfMemory,
+            _ if ran_out_of_memory(self.workshop.as_ref(), &live) => Ended::OutOfMemory,
             Some(ended) => ended,
             None => Ended::Signal(libc::SIGKILL),
         };
@@ -445,6 +483,11 @@ impl Serving {
             }
         }
     }
+}
+
+fn ran_out_of_memory(workshop: Option<&Workshop>, live: &Live) -> bool {
+    let kills = |(workshop, name): (&Workshop, &String)| workshop.layout.group(name).out_of_memory_kills();
+    live.out_of_memory || workshop.zip(live.group.as_ref()).map_or(0, kills) > 0
 }
 
 fn watch(epoll: &OwnedFd, fd: BorrowedFd<'_>, token: u64) -> std::io::Result<()> {

@@ -81,6 +81,22 @@ pub(crate) enum Request {
     Kill {
         id: u64,
     },
+    /// For the sandbox's first process.
+    Tell {
+        id: u64,
+        task: Task,
+    },
+}
+
+/// What a first process can be told once its programs run.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) enum Task {
+    /// Start the program that waits.
+    Begin,
+    /// Kill the program alone.
+    Kill,
+    /// Open a socket and send it.
+    Socket,
 }
 
 /// Spawner to daemon.
@@ -88,7 +104,8 @@ pub(crate) enum Request {
 pub(crate) enum Reply {
     Ready(Abilities),
     SetupFailed(Failure),
-    /// Comes with three descriptors: Runtime API listener, platform listener, output pipe.
+    /// Comes with three descriptors: Runtime API listener, platform listener, output pipe; with companions a fourth,
+    /// their output pipe.
     Started {
         id: u64,
         group: Option<String>,
@@ -97,6 +114,20 @@ pub(crate) enum Reply {
         id: u64,
         failure: Failure,
         executing: bool,
+    },
+    /// The program has ended; its companions have not.
+    ProgramEnded {
+        id: u64,
+        exit: Ended,
+    },
+    CompanionEnded {
+        id: u64,
+        index: usize,
+        exit: Ended,
+    },
+    /// Answers `Task::Socket`, in their order: comes with a descriptor if there is a socket.
+    Socket {
+        id: u64,
     },
     /// Every process of the sandbox is gone.
     Exited {

@@ -3,6 +3,7 @@
 //! A case for a guarantee the implementation does not give here says so by name and checks nothing else.
 
 mod basics;
+mod companions;
 mod resources;
 mod walls;
 
@@ -12,11 +13,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use basics::*;
+pub use companions::*;
 pub use resources::*;
 pub use walls::*;
 
 use crate::{
-    Door, DoorVar, Exit, Guarantee, Limits, Network, Sandboxes, Spec, Started, cpu_millis_for_memory,
+    Companions, Door, DoorVar, Exit, Guarantee, Limits, Network, Sandboxes, Spec, Started,
+    cpu_millis_for_memory,
 };
 
 /// Nothing here waits this long unless it is broken.
@@ -75,6 +78,7 @@ impl Bench {
             env: vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())],
             doors: Vec::new(),
             cwd: "/var/task".into(),
+            companions: Companions::default(),
             memory_bytes: 128 * MB,
             cpu_millis: cpu_millis_for_memory(128),
             ephemeral_bytes: 512 * MB,
@@ -126,7 +130,16 @@ fn pipe(started: &mut Started) -> tokio::net::unix::pipe::Receiver {
 
 /// Everything written until the last writer is gone.
 pub async fn read_all(started: &mut Started) -> String {
-    let pipe = pipe(started);
+    read_pipe(pipe(started)).await
+}
+
+/// Everything that companions wrote.
+pub async fn read_companions(started: &mut Started) -> String {
+    let output = started.companion_output.take().expect("there are companions");
+    read_pipe(tokio::net::unix::pipe::Receiver::from_owned_fd(output).expect("watch output")).await
+}
+
+async fn read_pipe(pipe: tokio::net::unix::pipe::Receiver) -> String {
     let mut bytes = Vec::new();
     within(async {
         let mut buffer = [0; 4096];
@@ -200,6 +213,9 @@ macro_rules! sandbox_conformance {
             others_loopback_is_out_of_reach, no_way_out, dangerous_calls_are_refused, dangerous_sockets_are_refused,
             namespaces_are_refused, proc_is_protected, devices_are_few, first_process_is_out_of_reach,
             memory_limit_ends_it, memory_limit_spares_neighbours, memory_limit_counts_children,
+            companions_run_beside, a_companions_end_is_told, the_program_waits_for_its_companions,
+            companions_outlive_the_program, a_killed_program_leaves_its_companions, missing_companion_is_an_error,
+            a_program_that_waited_and_is_missing_ends, sockets_lead_inside, the_sandbox_has_a_name,
             fork_bomb_is_contained, freeze_stops_it, frozen_can_be_killed, cpu_share_limits, usage_is_told
         );
     };

@@ -15,7 +15,9 @@ use std::pin::Pin;
 
 pub use finding::{Finding, Status};
 pub use isolation::{Guarantee, Isolation};
-pub use spec::{Bind, Door, DoorVar, Limits, Network, Spec, cpu_millis_for_memory};
+pub use spec::{
+    Bind, COMPANIONS_MAX, Companions, Door, DoorVar, Limits, Network, Spec, cpu_millis_for_memory,
+};
 pub use started::{Cpu, Exit, Sandbox, Signal, Started, Usage};
 
 /// A future an implementation hands out; boxed so that [`Sandboxes`] can be used behind `dyn`.

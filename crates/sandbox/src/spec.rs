@@ -25,6 +25,8 @@ pub struct Spec {
     pub doors: Vec<DoorVar>,
     /// Working directory, as a path inside the sandbox.
     pub cwd: PathBuf,
+    /// Programs that run beside; most sandboxes have none.
+    pub companions: Companions,
     /// Memory the sandbox may use, in bytes.
     pub memory_bytes: u64,
     /// Thousandths of one core the sandbox gets while it serves invocations.
@@ -34,6 +36,23 @@ pub struct Spec {
     pub limits: Limits,
     pub network: Network,
 }
+
+/// Programs that are started before the sandbox's own, each told of on its own.
+///
+/// A sandbox that has some behaves otherwise in two points: its own program waits for [`crate::Sandbox::begin`], and
+/// its end is not the sandbox's, which lives until it is killed.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Companions {
+    /// Paths inside the sandbox, started in this order; at most [`COMPANIONS_MAX`].
+    pub programs: Vec<PathBuf>,
+    /// The complete environment of each, apart from what `doors` adds.
+    pub env: Vec<(String, String)>,
+    /// Working directory, as a path inside the sandbox.
+    pub cwd: PathBuf,
+}
+
+/// Lambda's bound of extensions.
+pub const COMPANIONS_MAX: usize = 10;
 
 /// One directory or file of the host, seen read-only inside the sandbox.
 #[derive(Debug, Clone, Serialize, Deserialize)]

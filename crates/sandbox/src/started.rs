@@ -20,8 +20,13 @@ pub struct Started {
     /// Read end of the one pipe behind the runtime's descriptors 1, 2 and 3. Ends when nobody is left who
     /// could write to it. Non-blocking.
     pub output: OwnedFd,
-    /// Resolves once the program has ended and nothing of the sandbox runs any more. May be dropped.
+    /// Resolves once the program has ended and, unless it has companions, nothing of the sandbox runs any more. May be
+    /// dropped.
     pub exit: Pending<'static, Exit>,
+    /// Read end of the one pipe behind the companions' descriptors 1 and 2, if there are any. Non-blocking.
+    pub companion_output: Option<OwnedFd>,
+    /// Resolve once each of the companions has ended, in the order of the spec. May be dropped.
+    pub companions: Vec<Pending<'static, Exit>>,
     /// Steers the sandbox. Dropping it kills the sandbox.
     pub sandbox: Box<dyn Sandbox>,
 }
@@ -51,6 +56,8 @@ pub enum Cpu {
 pub enum Signal {
     Terminate,
     Interrupt,
+    /// Ends the program alone, where [`Sandbox::kill`] ends everything.
+    Kill,
 }
 
 /// What a sandbox has used so far. `None` where the implementation or the host cannot tell.
@@ -79,6 +86,14 @@ pub trait Sandbox: Send + Sync {
     fn reset_memory_peak(&self) -> Result<bool>;
     /// Sends `signal` to the program alone; its children see it only if it passes it on.
     fn signal(&self, signal: Signal) -> Result<()>;
+    /// Starts the program that has waited for this since the start, because it has companions. If it cannot be
+    /// executed it ends with code 127, as in a shell.
+    fn begin(&self) -> Result<()> {
+        Ok(())
+    }
+    /// A TCP socket in the sandbox's own network, neither bound nor connected. Non-blocking. A frozen sandbox gives
+    /// none until it is thawed.
+    fn socket(&self) -> Pending<'_, Result<OwnedFd>>;
     /// Kills every process of the sandbox. `Started::exit` tells when it is done.
     fn kill(&self);
 }

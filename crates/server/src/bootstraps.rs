@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 use execution::{Hosted, Language};
 use sha2::{Digest as _, Sha256};
 
+use crate::java_archive;
+
 macro_rules! embedded {
     ($($path:literal),* $(,)?) => { &[$(($path, include_bytes!(concat!("../../../runtimes/", $path)))),*] };
 }
@@ -26,6 +28,13 @@ const FILES: &[(&str, &[u8])] = embedded![
     "python/lambent_json.py",
     "python/lambent_logging.py",
     "python/precompile.py",
+    "ruby/bootstrap.rb",
+    "ruby/lambent_api.rb",
+    "ruby/lambent_context.rb",
+    "ruby/lambent_errors.rb",
+    "ruby/lambent_gems.rb",
+    "ruby/lambent_handler.rb",
+    "ruby/lambent_log.rb",
 ];
 
 /// Lays the bootstraps out under `folder`, in a folder named for their content; says which.
@@ -56,20 +65,25 @@ pub fn lay_out(folder: &Path) -> io::Result<PathBuf> {
     Ok(target)
 }
 
-/// Compiles the Python bootstrap for each interpreter that has none compiled yet. Slow once, so not for the way to
-/// ready: until it is done, environments start from the sources.
+/// Compiles the Python bootstrap, and archives the classes of Java's client, for each interpreter that has none yet.
+/// Slow once, so not for the way to ready: until it is done, environments start from the sources.
 pub fn precompile(interpreters: &[Hosted]) {
-    for hosted in interpreters.iter().filter(|hosted| hosted.language == Language::Python) {
-        let target = hosted.compiled_bootstrap();
-        if !target.is_dir()
-            && let Err(error) = precompile_one(hosted, &target)
-        {
-            tracing::warn!(%error, program = %hosted.program.display(), "compile the Python bootstrap");
+    for hosted in interpreters {
+        let prepared = match hosted.language {
+            Language::Python => precompile_one(hosted, &hosted.compiled_bootstrap()),
+            Language::Java => java_archive::write(hosted),
+            Language::Node | Language::Ruby | Language::Dotnet => Ok(()),
+        };
+        if let Err(error) = prepared {
+            tracing::warn!(%error, program = %hosted.program.display(), "prepare a language's bootstrap");
         }
     }
 }
 
 fn precompile_one(hosted: &Hosted, target: &Path) -> io::Result<()> {
+    if target.is_dir() {
+        return Ok(());
+    }
     let staging = target.with_extension(format!("staging-{}", std::process::id()));
     let status = Command::new(&hosted.program)
         .arg("-I")
@@ -93,7 +107,7 @@ mod tests {
     #[test]
     fn every_file_of_the_runtimes_is_carried() {
         let runtimes = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../runtimes");
-        for language in ["node", "python"] {
+        for language in ["node", "python", "ruby"] {
             for entry in fs::read_dir(runtimes.join(language)).expect("the folder is there") {
                 let path = entry.expect("an entry can be read").path();
                 let name = path.file_name().and_then(|name| name.to_str()).expect("UTF-8").to_owned();

@@ -6,7 +6,7 @@ use clap::Args;
 use execution::{Language, Runtimes};
 use sandbox::{Finding, Status};
 
-use crate::Error;
+use crate::{Error, settings};
 
 /// Prints a line, if anybody still reads.
 macro_rules! say {
@@ -21,6 +21,9 @@ pub struct Flags {
     /// Folder for what is tried [default: the system's temporary folder]
     #[arg(long, value_name = "FOLDER")]
     scratch: Option<PathBuf>,
+    /// The platform's folder of interpreters and clients [default: ~/.local/share/lambent/runtimes]
+    #[arg(long, env = "LAMBENT_RUNTIMES", value_name = "FOLDER")]
+    runtimes: Option<PathBuf>,
     /// Print JSON, one finding a line
     #[arg(long)]
     json: bool,
@@ -38,7 +41,7 @@ pub fn run(flags: &Flags) -> Result<(), Error> {
         let _ = std::fs::remove_dir_all(&own);
     }
     let mut findings = probed.map_err(|error| Error::failed("try what this machine can do", error))?;
-    findings.extend(languages());
+    findings.extend(languages(flags.runtimes.clone()));
     for finding in &findings {
         if flags.json {
             say!("{}", serde_json::to_string(finding).map_err(|error| Error::failed("write JSON", error))?);
@@ -49,22 +52,23 @@ pub fn run(flags: &Flags) -> Result<(), Error> {
     Ok(())
 }
 
-fn languages() -> Vec<Finding> {
+fn languages(folder: Option<PathBuf>) -> Vec<Finding> {
     let home = std::env::var_os("HOME").map(PathBuf::from);
-    let runtimes = Runtimes::find(&PathBuf::from("/nonexistent"), home.as_deref(), &PathBuf::new());
+    // Without a home there is no default, and nothing is found there.
+    let folder = settings::runtimes_folder(None, folder).unwrap_or_default();
+    let runtimes = Runtimes::find(&folder, home.as_deref(), &PathBuf::new());
     let finding = |language: Language| {
-        let found = runtimes
-            .list()
-            .filter(|hosted| hosted.language == language)
-            .map(ToString::to_string)
-            .collect::<Vec<_>>();
-        let missing = found.is_empty();
-        Finding {
-            name: format!("language {}", language.name()),
-            status: if missing { Status::Missing } else { Status::Ok },
-            detail: if missing { "no interpreter found".to_owned() } else { found.join(", ") },
-            fix: if missing { language.install().to_owned() } else { String::new() },
-        }
+        let hosted = runtimes.list().filter(|hosted| hosted.language == language).collect::<Vec<_>>();
+        let found = hosted.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let (status, detail, fix) = if hosted.is_empty() {
+            (Status::Missing, "no interpreter found".to_owned(), language.install())
+        } else if hosted.iter().all(|hosted| hosted.has_client()) {
+            (Status::Ok, found, "")
+        } else {
+            let detail = format!("{found}; AWS's runtime interface client is not here yet");
+            (Status::Limited, detail, "lambent runtimes install java")
+        };
+        Finding { name: format!("language {language}"), status, detail, fix: fix.to_owned() }
     };
     Language::ALL.map(finding).to_vec()
 }

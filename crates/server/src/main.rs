@@ -2,6 +2,8 @@
 
 mod bootstraps;
 mod doctor;
+mod java_archive;
+mod runtimes;
 mod secrets;
 mod services;
 mod settings;
@@ -25,6 +27,8 @@ enum Command {
     Up(settings::Flags),
     /// Tell what this machine can do, line by line, with the fix
     Doctor(doctor::Flags),
+    /// List the languages found here, or fetch what one needs
+    Runtimes(runtimes::Flags),
     #[command(flatten)]
     Client(cli::Command),
 }
@@ -35,6 +39,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Up(flags) => settings::Settings::read(flags).and_then(up::run),
         Command::Doctor(flags) => doctor::run(&flags),
+        Command::Runtimes(flags) => runtimes::run(flags),
         Command::Client(command) => return cli::run(command),
     };
     match done {

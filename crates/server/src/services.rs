@@ -2,8 +2,8 @@
 
 use service::Service;
 
-pub fn all(lambda: svc_lambda::Config) -> Vec<Service> {
-    vec![svc_lambda::service(lambda), svc_logs::service(), svc_sts::service()]
+pub fn all(lambda: svc_lambda::Config, collector: Option<svc_xray::Collector>) -> Vec<Service> {
+    vec![svc_lambda::service(lambda), svc_logs::service(), svc_sts::service(), svc_xray::service(collector)]
 }
 
 #[cfg(test)]
@@ -23,5 +23,6 @@ mod tests {
     fn every_listed_operation_has_a_handler_and_no_other() {
         check(&svc_logs::service());
         check(&svc_sts::service());
+        check(&svc_xray::service(None));
     }
 }

@@ -8,6 +8,8 @@ use clap::{Args, ValueEnum};
 use sandbox_namespace::{Outbound, Subnet};
 use serde::Deserialize;
 
+use svc_xray::Collector;
+
 use crate::Error;
 
 /// Every setting is a flag, a variable `LAMBENT_<NAME>` and a key of the configuration file.
@@ -48,6 +50,9 @@ pub struct Flags {
     /// Where functions with a way out may not go, such as 10.0.0.0/8, besides this machine; may be given again
     #[arg(long = "refuse", env = "LAMBENT_REFUSE", value_name = "SUBNET", value_delimiter = ',')]
     refuse: Vec<String>,
+    /// Also sends traces to this OpenTelemetry collector, such as http://127.0.0.1:4318
+    #[arg(long, env = "LAMBENT_OTLP", value_name = "URL")]
+    otlp: Option<String>,
     /// Invocations that may run at once in an account and region [default: 1000]
     #[arg(long, env = "LAMBENT_CONCURRENCY", value_name = "COUNT")]
     concurrency: Option<usize>,
@@ -98,6 +103,7 @@ pub struct Settings {
     pub home: Option<PathBuf>,
     pub network: Network,
     pub outbound: Outbound,
+    pub collector: Option<Collector>,
     pub concurrency: usize,
     pub environments: usize,
     pub keep_alive: Duration,
@@ -120,12 +126,7 @@ impl Settings {
                  (or --insecure, if the network is yours alone)"
             )));
         }
-        let data =
-            flags.data.or(file.data).or_else(|| home.as_ref().map(|home| home.join(".local/share/lambent")));
-        let data =
-            data.ok_or_else(|| Error::Said("there is no HOME; name a folder with --data".to_owned()))?;
-        let data =
-            std::path::absolute(&data).map_err(|error| Error::failed("find the data folder", error))?;
+        let data = data_folder(flags.data.or(file.data))?;
         let log = flags.log.or(file.log).unwrap_or_else(|| "info".to_owned());
         let log = log.parse().map_err(|_| {
             Error::Said(format!("--log {log:?} is no level: error, warn, info, debug, trace"))
@@ -135,6 +136,7 @@ impl Settings {
             resolvers: if flags.resolver.is_empty() { file.resolver } else { flags.resolver },
             refused: refused.iter().map(|text| subnet(text)).collect::<Result<_, _>>()?,
         };
+        let otlp = flags.otlp.or(file.otlp);
         let environments = flags.environments.or(file.environments).unwrap_or(1000);
         if environments == 0 {
             return Err(Error::Said("--environments 0 would run nothing; give at least 1".to_owned()));
@@ -144,9 +146,13 @@ impl Settings {
             auth,
             log,
             sandbox: flags.sandbox.or(file.sandbox).unwrap_or(Kind::Auto),
-            runtimes: flags.runtimes.or(file.runtimes).unwrap_or_else(|| data.join("runtimes")),
+            runtimes: runtimes_folder(Some(data.clone()), flags.runtimes.or(file.runtimes))?,
             network: flags.network.or(file.network).unwrap_or(Network::Isolated),
             outbound,
+            collector: otlp
+                .map(|url| Collector::parse(&url))
+                .transpose()
+                .map_err(|error| Error::Said(format!("--otlp {error}")))?,
             concurrency: flags.concurrency.or(file.concurrency).unwrap_or(1000),
             environments,
             keep_alive: Duration::from_secs(flags.keep_alive.or(file.keep_alive).unwrap_or(600)),
@@ -154,6 +160,23 @@ impl Settings {
             home,
         })
     }
+}
+
+/// The data folder: the one named, else the default.
+fn data_folder(named: Option<PathBuf>) -> Result<PathBuf, Error> {
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share/lambent"));
+    let data = named.or_else(home);
+    let data = data.ok_or_else(|| Error::Said("there is no HOME; name a folder with --data".to_owned()))?;
+    std::path::absolute(&data).map_err(|error| Error::failed("find the data folder", error))
+}
+
+/// The runtimes folder, by the same flags as the platform's.
+///
+/// # Errors
+/// When neither folder is named and there is no home.
+pub fn runtimes_folder(data: Option<PathBuf>, named: Option<PathBuf>) -> Result<PathBuf, Error> {
+    let Some(named) = named else { return Ok(data_folder(data)?.join("runtimes")) };
+    std::path::absolute(&named).map_err(|error| Error::failed("find the runtimes folder", error))
 }
 
 /// `10.0.0.0/8`, or a single address.

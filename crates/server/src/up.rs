@@ -20,7 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::secrets::{RootKey, Secrets};
 use crate::settings::{Auth, Kind, Network, Settings};
-use crate::{Error, bootstraps, services};
+use crate::{Error, bootstraps, runtimes, services};
 
 /// How long requests under way may take after Ctrl-C.
 const DRAIN_MAX: Duration = Duration::from_secs(20);
@@ -83,9 +83,10 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
         trees: settings.data.join("trees"),
         env: env.clone(),
         shipment,
+        event_sources: Arc::new(svc_lambda::NoEventSources),
         port: address.port(),
     };
-    let platform = Platform::new(kv, env.clone(), services::all(lambda));
+    let platform = Platform::new(kv, env.clone(), services::all(lambda, settings.collector.clone()));
     let mode = if settings.auth == Auth::Open { Mode::Open } else { Mode::Signed };
     let gateway =
         Gateway::new(platform.clone(), Authenticator::new(mode, Arc::new(RootKey(secrets)), sessions));
@@ -241,7 +242,8 @@ fn print_banner(settings: &Settings, address: &str, isolation: &Isolation, hoste
         (name, true) => format!("{name}: every guarantee"),
         (name, false) => format!("{name}, without {}", missing.join(", ")),
     };
-    let languages = hosted.iter().map(Hosted::to_string).collect::<Vec<_>>();
+    let shown = |hosted: &Hosted| format!("{hosted}{}", runtimes::note(hosted));
+    let languages = hosted.iter().map(shown).collect::<Vec<_>>();
     let languages = if languages.is_empty() {
         "none found (only provided.* runs; see: lambent doctor)".to_owned()
     } else {

@@ -4,6 +4,7 @@
 
 mod caller;
 mod ctx;
+mod delivery;
 mod edge;
 mod platform;
 mod register;
@@ -11,6 +12,7 @@ mod site;
 
 pub use caller::{Caller, Principal};
 pub use ctx::Ctx;
+pub use delivery::{Attribute, BusEvent, Delivery, Sender, TargetArn, Undelivered};
 pub use edge::{Edge, Head};
 pub use platform::Platform;
 pub use register::{Pending, Service};

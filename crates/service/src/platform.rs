@@ -9,7 +9,8 @@ use env::Env;
 use kv::Kv;
 use tokio::task::JoinSet;
 
-use crate::{Caller, Ctx, Edge, Service, Site};
+use crate::register::Target;
+use crate::{Caller, Ctx, Delivery, Edge, Service, Site, TargetArn, Undelivered};
 
 /// The services of this process. Cheap to clone.
 #[derive(Clone)]
@@ -68,6 +69,7 @@ impl Platform {
         Ctx {
             caller,
             request_id,
+            trace: None,
             kv: kv.clone(),
             env: env.clone(),
             state: Arc::new(()),
@@ -85,6 +87,23 @@ impl Platform {
             Some(handler) => handler(cx, input).await,
             None => Err(AwsError::not_implemented(api.name, operation.name)),
         }
+    }
+
+    pub(crate) async fn check_target(&self, target: &TargetArn, cx: Ctx) -> Result<(), Undelivered> {
+        let receiver = self.receiver(target)?;
+        (receiver.check)(cx, target.clone()).await
+    }
+
+    pub(crate) async fn deliver(&self, delivery: Delivery, cx: Ctx) -> Result<(), Undelivered> {
+        let receiver = self.receiver(&delivery.target)?;
+        (receiver.deliver)(cx, delivery).await
+    }
+
+    /// The service that has targets of this kind.
+    fn receiver(&self, target: &TargetArn) -> Result<&Target, Undelivered> {
+        let kind = target.service();
+        let receiver = self.0.services.values().find_map(|service| service.targets.get(kind));
+        receiver.ok_or_else(|| Undelivered::NotServed { service: kind.to_owned() })
     }
 
     /// Starts every service's background jobs; they end when the set is dropped.

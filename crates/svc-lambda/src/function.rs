@@ -9,6 +9,9 @@ use env::Timestamp;
 use execution::{Interpreter, Runtimes, Substitution};
 use serde::{Deserialize, Serialize};
 
+use crate::logging;
+use crate::runtime_management::RuntimeManagement;
+
 /// A function as it is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Function {
@@ -34,6 +37,8 @@ pub(crate) struct Function {
     /// Versions that were published but are not settled yet.
     #[serde(default)]
     pub settling_versions: Vec<u64>,
+    #[serde(default)]
+    pub runtime_management: RuntimeManagement,
 }
 
 /// This layout's number.
@@ -54,6 +59,11 @@ pub(crate) struct Settings {
     pub variables: Option<BTreeMap<String, String>>,
     pub architecture: String,
     pub log_group: String,
+    #[serde(default)]
+    pub log_format: logging::Format,
+    /// Where events go that the function failed: a queue or a topic.
+    #[serde(default)]
+    pub dead_letter_arn: Option<String>,
 }
 
 /// A package in the blob store.
@@ -174,12 +184,30 @@ impl Settings {
     ///
     /// # Errors
     /// 502 `InvalidRuntimeException` naming what to install, when nothing here runs its runtime.
-    pub(crate) fn interpreter(&self, runtimes: &Runtimes) -> Result<(Interpreter, Option<Substitution>)> {
-        let resolved = runtimes.resolve(&self.runtime);
-        resolved.map_err(|missing| errors::invalid_runtime_exception(missing.to_string()))
+    pub(crate) fn interpreter(
+        &self,
+        runtimes: &Runtimes,
+        management: &RuntimeManagement,
+    ) -> Result<(Interpreter, Option<Substitution>)> {
+        let resolved = management.resolve(runtimes, &self.runtime);
+        resolved.map_err(errors::invalid_runtime_exception)
     }
 
     pub(crate) fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout_s.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_stored_before_there_were_formats_are_text() {
+        let stored = r#"{"code":{"sha256":"00","sha256_base64":"AA==","size_bytes":1},"runtime":"python3.13",
+            "handler":"h","role":"r","description":"","timeout_s":3,"memory_mb":128,"ephemeral_mb":512,
+            "variables":null,"architecture":"x86_64","log_group":"/aws/lambda/f"}"#;
+        let settings = serde_json::from_str::<Settings>(stored).expect("still readable");
+        assert_eq!(settings.log_format, logging::Format::Text);
     }
 }

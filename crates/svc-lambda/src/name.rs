@@ -11,7 +11,7 @@ pub(crate) const LATEST: &str = "$LATEST";
 /// A bare name's length; the model allows for a whole ARN.
 pub(crate) const NAME_LENGTH_MAX: usize = 64;
 
-/// A function that a caller named, in their own account and region.
+/// A function that a caller named, in their region.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FunctionName {
     account: String,
@@ -26,6 +26,22 @@ impl FunctionName {
     /// # Errors
     /// 404 for another region's function, 403 for another account's, 400 when the two qualifiers differ.
     pub(crate) fn parse(caller: &Caller, text: &str, qualifier: Option<&str>) -> Result<Self> {
+        let name = Self::parse_any(caller, text, qualifier)?;
+        if name.is_of(caller) {
+            return Ok(name);
+        }
+        let message = format!(
+            "User: {} is not authorized to perform: lambda on resource: {text} because no resource-based policy allows it",
+            caller.principal.arn
+        );
+        Err(AwsError::common("AccessDeniedException", 403, message))
+    }
+
+    /// As [`FunctionName::parse`], but of any account: who reads it so asks the function's policy.
+    ///
+    /// # Errors
+    /// 404 for another region's function, 400 when the two qualifiers differ.
+    pub(crate) fn parse_any(caller: &Caller, text: &str, qualifier: Option<&str>) -> Result<Self> {
         let mut parts = text.split(':').collect::<Vec<_>>();
         let mut region = caller.region.to_string();
         let mut account = caller.account.to_string();
@@ -61,13 +77,6 @@ impl FunctionName {
                 caller.region
             )));
         }
-        if account != *caller.account {
-            let message = format!(
-                "User: {} is not authorized to perform: lambda on resource: {text} because no resource-based policy allows it",
-                caller.principal.arn
-            );
-            return Err(AwsError::common("AccessDeniedException", 403, message));
-        }
         Ok(Self { account, region, name, qualifier })
     }
 
@@ -76,11 +85,21 @@ impl FunctionName {
     /// # Errors
     /// 404 when a version or an alias is named.
     pub(crate) fn parse_latest(caller: &Caller, text: &str, qualifier: Option<&str>) -> Result<Self> {
-        let name = Self::parse(caller, text, qualifier)?;
-        match name.qualifier.as_deref() {
-            None | Some(LATEST) => Ok(name),
-            Some(_) => Err(name.not_found()),
+        Self::parse(caller, text, qualifier)?.latest()
+    }
+
+    /// # Errors
+    /// 404 when it names a version or an alias.
+    pub(crate) fn latest(self) -> Result<Self> {
+        match self.qualifier.as_deref() {
+            None | Some(LATEST) => Ok(self),
+            Some(_) => Err(self.not_found()),
         }
+    }
+
+    /// Whether it is the caller's own.
+    pub(crate) fn is_of(&self, caller: &Caller) -> bool {
+        self.account == *caller.account
     }
 
     pub(crate) fn key(&self) -> FunctionKey {

@@ -10,9 +10,10 @@ use crate::alias::Alias;
 use crate::function::{FORMAT, Function, Settings, State};
 use crate::keys::{ALIASES, FUNCTIONS, FunctionKey, VERSIONS};
 use crate::name::{FunctionName, LATEST};
+use crate::runtime_management::RuntimeManagement;
 use crate::shown::Shown;
 
-/// A version as it is stored. Of it only `state` changes.
+/// A version as it is stored. Of it only `state` and `runtime_management` change, with its revision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Published {
     /// Of this layout; readers of a later one still read it.
@@ -27,6 +28,8 @@ pub(crate) struct Published {
     pub revision_id: String,
     /// Microseconds since the epoch.
     pub last_modified_us: i64,
+    #[serde(default)]
+    pub runtime_management: RuntimeManagement,
 }
 
 impl Published {
@@ -69,6 +72,7 @@ impl Publication {
             state: if function.is_settling() { State::Pending } else { State::Active },
             revision_id: self.revision_id.clone(),
             last_modified_us: self.now.as_micros(),
+            runtime_management: RuntimeManagement::default(),
         };
         if published.state == State::Pending {
             function.settling_versions.push(published.number);

@@ -6,6 +6,9 @@ use api_lambda as api;
 use api_lambda::errors;
 use aws_wire::{AwsError, Result};
 
+use crate::Ctx;
+use crate::asynchronous::destination;
+
 /// Names and values of a function's variables as JSON.
 const VARIABLES_BYTES_MAX: usize = 4096;
 const TAGS_MAX: usize = 50;
@@ -166,28 +169,26 @@ pub(crate) fn architecture(architectures: Option<&[api::Architecture]>) -> Resul
     }
 }
 
+/// The dead-letter queue that is asked for; `Some(None)` takes it away.
+///
 /// # Errors
-/// 501 for what only JSON logs have.
-pub(crate) fn log_group(logging: Option<&api::LoggingConfig>) -> Result<Option<String>> {
-    let Some(logging) = logging else { return Ok(None) };
-    let has_levels = logging.application_log_level.is_some() || logging.system_log_level.is_some();
-    if has_levels && logging.log_format != Some(api::LogFormat::Json) {
-        return Err(errors::invalid_parameter_value_exception(
-            "Log level is not supported when LogFormat is set to Text. Remove log level from your request or change the \
-             LogFormat to JSON and try again.",
-        ));
+/// 400 for what can be none, 501 when its service is not served.
+pub(crate) async fn dead_letter_arn(
+    cx: &Ctx,
+    config: Option<&api::DeadLetterConfig>,
+) -> Result<Option<Option<String>>> {
+    let Some(arn) = config.and_then(|config| config.target_arn.as_deref()) else { return Ok(None) };
+    if arn.is_empty() {
+        return Ok(Some(None));
     }
-    if logging.log_format == Some(api::LogFormat::Json) {
-        return Err(AwsError::parameter_not_implemented("LoggingConfig", "LogFormat JSON"));
-    }
-    Ok(logging.log_group.clone())
+    destination::check_dead_letter(cx, arn).await?;
+    Ok(Some(Some(arn.to_owned())))
 }
 
 /// The parameters that create and update have in common and that Lambent can't honour yet. What asks for the default
 /// is no request for the feature and passes.
 pub(crate) struct Unhonoured<'a> {
     pub vpc: Option<&'a api::VpcConfig>,
-    pub dead_letter: Option<&'a api::DeadLetterConfig>,
     pub kms_key_arn: Option<&'a str>,
     pub tracing: Option<&'a api::TracingConfig>,
     pub layers: Option<&'a [String]>,
@@ -208,10 +209,8 @@ impl Unhonoured<'_> {
             let some = |list: &Option<Vec<String>>| list.as_ref().is_some_and(|list| !list.is_empty());
             some(&vpc.subnet_ids) || some(&vpc.security_group_ids)
         });
-        let dead_letters = self.dead_letter.and_then(|config| config.target_arn.as_deref());
         let asked = [
             ("VpcConfig", in_vpc),
-            ("DeadLetterConfig", dead_letters.is_some_and(|arn| !arn.is_empty())),
             ("KMSKeyArn", self.kms_key_arn.is_some_and(|arn| !arn.is_empty())),
             (
                 "TracingConfig Active",

@@ -3,11 +3,11 @@
 use api_lambda as api;
 use env::Timestamp;
 use execution::Runtimes;
-use sha2::{Digest as _, Sha256};
 
 use crate::function::{Function, LastUpdate, Settings, State};
 use crate::name::{FunctionName, LATEST};
 use crate::published::Published;
+use crate::runtime_management::{RuntimeManagement, version_arn, version_hash};
 
 /// One version of a function, `$LATEST` or a published one.
 pub(crate) struct Shown<'a> {
@@ -20,6 +20,7 @@ pub(crate) struct Shown<'a> {
     last_update: Option<LastUpdate>,
     revision_id: &'a str,
     last_modified_us: i64,
+    runtime_management: &'a RuntimeManagement,
 }
 
 impl<'a> From<&'a Function> for Shown<'a> {
@@ -33,6 +34,7 @@ impl<'a> From<&'a Function> for Shown<'a> {
             last_update: function.last_update,
             revision_id: &function.revision_id,
             last_modified_us: function.last_modified_us,
+            runtime_management: &function.runtime_management,
         }
     }
 }
@@ -53,6 +55,7 @@ impl<'a> Shown<'a> {
             },
             revision_id: &published.revision_id,
             last_modified_us: published.last_modified_us,
+            runtime_management: &published.runtime_management,
         }
     }
 
@@ -101,9 +104,29 @@ impl<'a> Shown<'a> {
                 Some(LastUpdate::Failed) => Some("InvalidZipFileException".to_owned()),
                 Some(LastUpdate::Successful) | None => None,
             },
-            runtime_version_config: Some(runtime_version(&self.settings.runtime, region, runtimes)),
+            runtime_version_config: Some(self.runtime_version(region, runtimes)),
             function_arn: Some(name.qualified_arn()),
             ..self.listed()
+        }
+    }
+
+    /// What runs its runtime here. When that is another release than asked for, `Error` says so.
+    fn runtime_version(&self, region: &str, runtimes: &Runtimes) -> api::RuntimeVersionConfig {
+        let runtime = &self.settings.runtime;
+        let resolved = self.runtime_management.resolve(runtimes, runtime);
+        let running =
+            resolved.as_ref().map_or_else(|_| runtime.clone(), |(interpreter, _)| interpreter.version_text());
+        let error = match resolved {
+            Ok((_, None)) => None,
+            Ok((_, Some(substitution))) => Some(("RuntimeSubstituted", substitution.to_string())),
+            Err(missing) => Some(("RuntimeMissing", missing)),
+        };
+        api::RuntimeVersionConfig {
+            runtime_version_arn: Some(version_arn(region, &version_hash(&running))),
+            error: error.map(|(code, message)| api::RuntimeVersionError {
+                error_code: Some(code.to_owned()),
+                message: Some(message),
+            }),
         }
     }
 
@@ -131,6 +154,10 @@ impl<'a> Shown<'a> {
                 .variables
                 .clone()
                 .map(|variables| api::EnvironmentResponse { variables: Some(variables), error: None }),
+            dead_letter_config: settings
+                .dead_letter_arn
+                .clone()
+                .map(|arn| api::DeadLetterConfig { target_arn: Some(arn) }),
             tracing_config: Some(api::TracingConfigResponse { mode: Some(api::TracingMode::PassThrough) }),
             revision_id: Some(self.revision_id.to_owned()),
             package_type: Some(api::PackageType::Zip),
@@ -142,11 +169,7 @@ impl<'a> Shown<'a> {
                 apply_on: Some(api::SnapStartApplyOn::None),
                 optimization_status: Some(api::SnapStartOptimizationStatus::Off),
             }),
-            logging_config: Some(api::LoggingConfig {
-                log_format: Some(api::LogFormat::Text),
-                log_group: Some(settings.log_group.clone()),
-                ..api::LoggingConfig::default()
-            }),
+            logging_config: Some(settings.log_format.shown(&settings.log_group)),
             ..api::FunctionConfiguration::default()
         }
     }
@@ -159,26 +182,7 @@ fn reason(creating: bool, failed: bool) -> Option<String> {
         .or_else(|| failed.then(|| "The package could not be prepared.".to_owned()))
 }
 
-/// What runs a runtime here. When that is another release than asked for, `Error` says so.
-fn runtime_version(runtime: &str, region: &str, runtimes: &Runtimes) -> api::RuntimeVersionConfig {
-    let resolved = runtimes.resolve(runtime);
-    let running = resolved.as_ref().map_or(runtime.to_owned(), |(interpreter, _)| interpreter.version_text());
-    let error = match resolved {
-        Ok((_, None)) => None,
-        Ok((_, Some(substitution))) => Some(("RuntimeSubstituted", substitution.to_string())),
-        Err(missing) => Some(("RuntimeMissing", missing.to_string())),
-    };
-    let hash = Sha256::digest(&running).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    api::RuntimeVersionConfig {
-        runtime_version_arn: Some(format!("arn:aws:lambda:{region}::runtime:{hash}")),
-        error: error.map(|(code, message)| api::RuntimeVersionError {
-            error_code: Some(code.to_owned()),
-            message: Some(message),
-        }),
-    }
-}
-
-/// `2026-11-23T10:11:12.345+0000`
+/// `2026-11-23T10:11:12.345+0000`, as Lambda shows most times.
 pub(crate) fn last_modified(at: Timestamp) -> String {
     let moment =
         time::OffsetDateTime::from_unix_timestamp(at.as_secs()).unwrap_or(time::OffsetDateTime::UNIX_EPOCH);

@@ -13,6 +13,7 @@ use crate::function::{Function, Settings};
 use crate::keys::{FUNCTIONS, FunctionKey};
 use crate::name::{FunctionName, LATEST};
 use crate::published::{Found, Published, find_qualified, get};
+use crate::runtime_management::RuntimeManagement;
 
 /// Targets kept; above it all are dropped and read again as they are invoked.
 const TARGETS_MAX: usize = 100_000;
@@ -110,7 +111,8 @@ async fn target(cx: &Ctx, name: &FunctionName, found: &Found) -> Result<Target> 
         None => {
             function.check_invocable()?;
             let Some(live) = &function.live else { return Err(name.not_found()) };
-            ready(cx, function, live, LATEST.to_owned(), &function.revision_id).await?
+            ready(cx, function, live, LATEST.to_owned(), &function.revision_id, &function.runtime_management)
+                .await?
         }
     };
     let additional = match alias.as_ref().and_then(|alias| alias.additional) {
@@ -126,7 +128,9 @@ async fn target(cx: &Ctx, name: &FunctionName, found: &Found) -> Result<Target> 
 async fn ready_published(cx: &Ctx, function: &Function, published: &Published) -> Result<Arc<Version>> {
     published.state.check_invocable()?;
     // Its revision tells it from a version of the same number of a function that was deleted.
-    ready(cx, function, &published.settings, published.number.to_string(), &published.revision_id).await
+    let management = &published.runtime_management;
+    let number = published.number.to_string();
+    ready(cx, function, &published.settings, number, &published.revision_id, management).await
 }
 
 async fn ready(
@@ -135,11 +139,14 @@ async fn ready(
     live: &Settings,
     version: String,
     generation: &str,
+    management: &RuntimeManagement,
 ) -> Result<Arc<Version>> {
-    let (interpreter, substitution) = live.interpreter(&cx.state.runtimes)?;
+    let (interpreter, substitution) = live.interpreter(&cx.state.runtimes, management)?;
+    // Whoever calls: a policy may let in callers of other accounts.
+    let account = function.arn.split(':').nth(4).unwrap_or_default().into();
     let code_dir = cx.state.packages.tree(&live.code).await?;
     Ok(Arc::new(Version {
-        account: Arc::clone(&cx.caller.account),
+        account,
         region: Arc::clone(&cx.caller.region),
         function_name: function.name.clone(),
         function_arn: function.arn.clone(),
@@ -156,7 +163,7 @@ async fn ready(
         code_dir,
         role: live.role.clone(),
         log_group: live.log_group.clone(),
-        json_logs: false,
-        application_log_level: None,
+        logging: live.log_format.honoured(),
+        opt_dirs: Vec::new(),
     }))
 }

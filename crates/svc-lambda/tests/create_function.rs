@@ -214,10 +214,6 @@ async fn what_is_not_honoured_is_refused_by_name() {
     let arn = "arn:aws:lambda:us-east-1:000000000000";
     for (name, more) in [
         ("VpcConfig", json!({ "VpcConfig": { "SubnetIds": ["subnet-1"] } })),
-        (
-            "DeadLetterConfig",
-            json!({ "DeadLetterConfig": { "TargetArn": "arn:aws:sqs:us-east-1:000000000000:q" } }),
-        ),
         ("KMSKeyArn", json!({ "KMSKeyArn": "arn:aws:kms:us-east-1:000000000000:key/k" })),
         ("TracingConfig Active", json!({ "TracingConfig": { "Mode": "Active" } })),
         ("Layers", json!({ "Layers": [format!("{arn}:layer:l:1")] })),
@@ -234,10 +230,6 @@ async fn what_is_not_honoured_is_refused_by_name() {
         ("DurableConfig", json!({ "DurableConfig": { "ExecutionTimeout": 60 } })),
         ("PublishTo", json!({ "PublishTo": "LATEST_PUBLISHED" })),
         ("TenancyConfig", json!({ "TenancyConfig": { "TenantIsolationMode": "PER_TENANT" } })),
-        (
-            "CodeSigningConfigArn",
-            json!({ "CodeSigningConfigArn": format!("{arn}:code-signing-config:csc-0123456789abcdef0") }),
-        ),
         ("Code.S3Bucket", json!({ "Code": { "S3Bucket": "bucket", "S3Key": "key" } })),
         (
             "Code.ImageUri",
@@ -251,16 +243,10 @@ async fn what_is_not_honoured_is_refused_by_name() {
             &message,
         );
     }
-    for (more, message) in [
-        (
-            json!({ "Architectures": ["arm64"] }),
-            "Lambent's host does not honour Architectures [arm64] yet, so it refuses it.",
-        ),
-        (
-            json!({ "LoggingConfig": { "LogFormat": "JSON" } }),
-            "Lambent's LoggingConfig does not honour LogFormat JSON yet, so it refuses it.",
-        ),
-    ] {
+    for (more, message) in [(
+        json!({ "Architectures": ["arm64"] }),
+        "Lambent's host does not honour Architectures [arm64] yet, so it refuses it.",
+    )] {
         lambda.create(&Lambda::creation_with("f", more)).await.refuses(
             501,
             "NotImplementedException",
@@ -401,4 +387,39 @@ async fn a_function_whose_package_is_lost_fails() {
     assert_eq!((&shown["State"], &shown["LastUpdateStatus"]), (&json!("Failed"), &json!("Failed")));
     let message = "The operation cannot be performed at this time. The function is currently in the following state: Failed";
     lambda.invoke("f", "{}").await.refuses(409, "ResourceConflictException", message);
+}
+
+#[tokio::test]
+async fn logs_are_text_or_json_with_levels() {
+    let lambda = Lambda::new().await;
+    for (name, asked, shown) in [
+        (
+            "json",
+            json!({ "LogFormat": "JSON" }),
+            json!({ "LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO", "LogGroup": "/aws/lambda/json" }),
+        ),
+        (
+            "levels",
+            json!({ "LogFormat": "JSON", "ApplicationLogLevel": "TRACE", "SystemLogLevel": "WARN", "LogGroup": "own" }),
+            json!({ "LogFormat": "JSON", "ApplicationLogLevel": "TRACE", "SystemLogLevel": "WARN", "LogGroup": "own" }),
+        ),
+    ] {
+        let body = Lambda::creation_with(name, json!({ "LoggingConfig": asked }));
+        assert_eq!(lambda.create(&body).await.ok()["LoggingConfig"], shown);
+        lambda.settled(name).await;
+        assert_eq!(lambda.configuration(name).await["LoggingConfig"], shown);
+    }
+    let message = "Log level is not supported when LogFormat is set to Text. Remove log level from your request or change \
+                   the LogFormat to JSON and try again.";
+    for asked in
+        [json!({ "SystemLogLevel": "INFO" }), json!({ "LogFormat": "Text", "ApplicationLogLevel": "INFO" })]
+    {
+        let body = Lambda::creation_with("f", json!({ "LoggingConfig": asked }));
+        lambda.create(&body).await.refuses(400, "InvalidParameterValueException", message);
+    }
+    lambda.get("/2015-03-31/functions/f/configuration").await.refuses(
+        404,
+        "ResourceNotFoundException",
+        "Function not found: arn:aws:lambda:us-east-1:000000000000:function:f",
+    );
 }

@@ -78,3 +78,21 @@ async fn a_function_takes_its_versions_and_aliases_along() {
     assert_eq!(lambda.invoke("f:live", "1").await.status, 404);
     lambda.invoke("f2:1", "1").await.is(200, "1");
 }
+
+#[tokio::test]
+async fn its_policies_and_its_runtime_management_go_with_it() {
+    let lambda = Lambda::new().await;
+    lambda.function("f", "echo").await;
+    lambda.call("POST", "/2015-03-31/functions/f/versions", &json!({})).await.ok();
+    let permission = json!({ "StatementId": "a", "Action": "lambda:InvokeFunction", "Principal": "*" });
+    for query in ["", "?Qualifier=1"] {
+        lambda.call("POST", &format!("/2015-03-31/functions/f/policy{query}"), &permission).await.ok();
+    }
+    let path = "/2021-07-20/functions/f/runtime-management-config";
+    lambda.call("PUT", path, &json!({ "UpdateRuntimeOn": "FunctionUpdate" })).await.ok();
+    delete(&lambda, "f").await.is(204, "");
+    assert_eq!(lambda.rows(150).await, 0);
+    lambda.function("f", "echo").await;
+    assert_eq!(lambda.get("/2015-03-31/functions/f/policy").await.status, 404);
+    assert_eq!(lambda.get(path).await.ok()["UpdateRuntimeOn"], json!("Auto"));
+}

@@ -84,11 +84,9 @@ async fn bad_requests_reach_no_function() {
     let context = [("x-amz-client-context", "no base64")];
     let message = "Client context must be a valid Base64-encoded JSON object.";
     lambda.invoke_with("f", &context, "1").await.refuses(400, "InvalidRequestContentException", message);
-    for (name, value, parameter) in [
-        ("x-amz-invocation-type", "Event", "InvocationType Event"),
-        ("x-amz-durable-execution-name", "d", "DurableExecutionName"),
-        ("x-amz-tenant-id", "t", "TenantId"),
-    ] {
+    for (name, value, parameter) in
+        [("x-amz-durable-execution-name", "d", "DurableExecutionName"), ("x-amz-tenant-id", "t", "TenantId")]
+    {
         let message = format!("Lambent's Invoke does not honour {parameter} yet, so it refuses it.");
         lambda.invoke_with("f", &[(name, value)], "1").await.refuses(
             501,

@@ -66,3 +66,51 @@ async fn a_tag_that_comes_while_the_function_is_being_created_holds_nothing_up()
     assert_eq!(lambda.configuration("f").await["State"], "Active");
     lambda.get(ARN).await.is(200, r#"{"Tags":{"a":"1"}}"#);
 }
+
+#[tokio::test]
+async fn mappings_and_code_signing_configurations_have_tags_too() {
+    let lambda = Lambda::new().await;
+    lambda.function("f", "echo").await;
+    let body = json!({
+        "FunctionName": "f",
+        "EventSourceArn": "arn:aws:sqs:us-east-1:000000000000:q",
+        "Enabled": false,
+        "Tags": { "a": "1" },
+    });
+    let mapping = lambda.call("POST", "/2015-03-31/event-source-mappings", &body).await.ok();
+    let profile = "arn:aws:signer:us-east-1:000000000000:/signing-profiles/p/abcdefghij";
+    let body =
+        json!({ "AllowedPublishers": { "SigningProfileVersionArns": [profile] }, "Tags": { "a": "1" } });
+    let config = lambda.call("POST", "/2020-04-22/code-signing-configs", &body).await.ok();
+    for arn in [&mapping["EventSourceMappingArn"], &config["CodeSigningConfig"]["CodeSigningConfigArn"]] {
+        let path = format!("/2017-03-31/tags/{}", arn.as_str().expect("text").replace(':', "%3A"));
+        lambda.get(&path).await.is(200, r#"{"Tags":{"a":"1"}}"#);
+        lambda.call("POST", &path, &json!({ "Tags": { "b": "2" } })).await.is(204, "");
+        lambda.call("DELETE", &format!("{path}?tagKeys=a"), &Value::Null).await.is(204, "");
+        lambda.get(&path).await.is(200, r#"{"Tags":{"b":"2"}}"#);
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_has_no_tags() {
+    let lambda = Lambda::new().await;
+    let of = |account: &str, rest: &str| format!("arn:aws:lambda:us-east-1:{account}:{rest}");
+    let mapping = "event-source-mapping:00000000-0000-0000-0000-000000000000";
+    let config = "code-signing-config:csc-00000000000000000";
+    for account in ["000000000000", "111111111111"] {
+        for (arn, message) in [
+            (of(account, mapping), "Event source mapping not found: ARN"),
+            (of(account, config), "The Lambda code signing configuration ARN can not be found."),
+        ] {
+            let path = format!("/2017-03-31/tags/{}", arn.replace(':', "%3A"));
+            let message = message.replace("ARN", &arn);
+            lambda.get(&path).await.refuses(404, "ResourceNotFoundException", &message);
+            let answer = lambda.call("POST", &path, &json!({ "Tags": { "a": "1" } })).await;
+            answer.refuses(404, "ResourceNotFoundException", &message);
+        }
+    }
+    let provider = of("000000000000", "capacity-provider:p").replace(':', "%3A");
+    let message = "Lambent's ListTags does not honour Resource of a capacity-provider yet, so it refuses it.";
+    let answer = lambda.get(&format!("/2017-03-31/tags/{provider}")).await;
+    answer.refuses(501, "NotImplementedException", message);
+}

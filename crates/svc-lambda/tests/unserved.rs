@@ -7,8 +7,8 @@ use testkit::Lambda;
 async fn operations_that_aws_has_are_refused_by_name() {
     let lambda = Lambda::new().await;
     for (method, path, operation) in [
-        ("GET", "/2015-03-31/functions/f/policy", "GetPolicy"),
-        ("GET", "/2015-03-31/event-source-mappings/", "ListEventSourceMappings"),
+        ("GET", "/2025-11-30/capacity-providers", "ListCapacityProviders"),
+        ("GET", "/2025-12-01/functions/f/durable-executions", "ListDurableExecutionsByFunction"),
         ("GET", "/2018-10-31/layers", "ListLayers"),
         ("PUT", "/2017-10-31/functions/f/concurrency", "PutFunctionConcurrency"),
     ] {

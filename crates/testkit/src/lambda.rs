@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use blob::{Blob, BlobReader, Blobs, BoxFuture, Digest, DiskBlobs, Stored};
-use execution::{Options, Pools, Runtimes};
+use execution::{Hosted, Options, Pools, Runtimes};
 use serde_json::{Value as Json, json};
-use svc_lambda::LogShipper;
+use svc_lambda::{EventSources, LogShipper, NoEventSources};
 use tokio::io::AsyncRead;
 use tokio::sync::{Semaphore, watch};
 
@@ -46,10 +46,32 @@ impl Lambda {
     }
 
     /// With other options of the pools.
-    ///
-    /// # Panics
-    /// When there is no temporary folder.
     pub async fn with(change: impl FnOnce(Options) -> Options) -> Self {
+        Self::beside(change, Vec::new()).await
+    }
+
+    /// With other services beside.
+    pub async fn beside(change: impl FnOnce(Options) -> Options, others: Vec<service::Service>) -> Self {
+        Self::of(change, vec![python()], Arc::new(NoEventSources), others).await
+    }
+
+    /// With somebody who polls event sources.
+    pub async fn with_sources(sources: Arc<dyn EventSources>) -> Self {
+        Self::of(|options| options, vec![python()], sources, Vec::new()).await
+    }
+
+    /// On a host with these releases of Python.
+    pub async fn with_pythons(releases: &[(u32, u32)]) -> Self {
+        let pythons = releases.iter().map(|release| Hosted { release: *release, ..python() }).collect();
+        Self::of(|options| options, pythons, Arc::new(NoEventSources), Vec::new()).await
+    }
+
+    async fn of(
+        change: impl FnOnce(Options) -> Options,
+        interpreters: Vec<Hosted>,
+        event_sources: Arc<dyn EventSources>,
+        others: Vec<service::Service>,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let trees = folder.path().join("trees");
         std::fs::create_dir(&trees).expect("a folder can be made");
@@ -66,14 +88,17 @@ impl Lambda {
         let pools = Pools::new(change(options(&ground.env, &sandboxes, Arc::new(shipper.clone()))));
         let lambda = svc_lambda::service(svc_lambda::Config {
             pools: pools.clone(),
-            runtimes: Arc::new(Runtimes::of(Path::new("/runtimes"), vec![python()])),
+            runtimes: Arc::new(Runtimes::of(Path::new("/runtimes"), interpreters)),
             blobs: Arc::clone(&packages) as Arc<dyn Blobs>,
             trees,
             env: ground.env.clone(),
             shipment,
+            event_sources,
             port: 4566,
         });
-        let wire = ground.serve(vec![lambda, svc_logs::service()]);
+        let mut services = vec![lambda, svc_logs::service()];
+        services.extend(others);
+        let wire = ground.serve(services);
         wire.start_jobs();
         Self { wire, sandboxes, pools, shipper, packages, folder }
     }

@@ -6,11 +6,14 @@
 
 mod http1;
 mod lambda;
+mod layer;
 mod logs;
+mod mailbox;
 mod package;
 mod pools;
 mod runtime;
 mod scripted;
+mod sources;
 mod streaming;
 mod wire;
 
@@ -19,11 +22,14 @@ use std::time::Duration;
 
 pub use http1::{Connection, Reply};
 pub use lambda::Lambda;
+pub use layer::Layer;
 pub use logs::Logs;
+pub use mailbox::Mailbox;
 pub use package::{package, package_of};
 pub use pools::{Records, invocation, options, version};
 pub use runtime::{Runtime, Work};
 pub use scripted::{Event, Scripted};
+pub use sources::Sources;
 pub use streaming::Answering;
 pub use wire::{Answer, EPOCH_MS, Ground, Wire, request};
 

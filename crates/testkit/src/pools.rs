@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use env::Env;
 use execution::{
-    Credentials, Hosted, Interpreter, Invocation, Language, LogSink, LogStream, Options, Record, Streaming,
-    Version,
+    Credentials, Hosted, Interpreter, Invocation, Language, LogSink, LogStream, Logging, Options, Record,
+    Streaming, Version,
 };
 use sandbox::Network;
 
@@ -83,8 +83,8 @@ pub fn version(handler: &str) -> Version {
         code_dir: "/nowhere".into(),
         role: "arn:aws:iam::000000000000:role/r".to_owned(),
         log_group: "/aws/lambda/f".to_owned(),
-        json_logs: false,
-        application_log_level: None,
+        logging: Logging::Text,
+        opt_dirs: Vec::new(),
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use execution::RESPONSE_BYTES_MAX;
 use sandbox::{Exit, Spec};
+use tokio_util::sync::CancellationToken;
 
 use crate::http1::{Connection, Reply};
 use crate::scripted::{Event, Inner};
@@ -20,6 +21,8 @@ pub struct Runtime {
     connection: Option<Connection>,
     output: Arc<OwnedFd>,
     sandboxes: Arc<Inner>,
+    /// Cancelled when the platform asks the program to end.
+    pub terminated: CancellationToken,
 }
 
 /// What `next` gave.
@@ -38,7 +41,8 @@ impl Runtime {
         output: Arc<OwnedFd>,
         sandboxes: Arc<Inner>,
     ) -> Self {
-        Self { number, spec, address, connection: None, output, sandboxes }
+        let terminated = CancellationToken::new();
+        Self { number, spec, address, connection: None, output, sandboxes, terminated }
     }
 
     /// A variable of the environment that it was started with.
@@ -56,12 +60,22 @@ impl Runtime {
 
     /// Calls the Runtime API. An environment that goes down meanwhile kills its program: then this never returns.
     pub async fn call(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+        self.request(method, &format!("/2018-06-01/runtime/{path}"), headers, body).await
+    }
+
+    /// Like [`Runtime::call`], of any API at the same place.
+    pub async fn request(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Reply {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => self.connect().await,
         };
-        let path = format!("/2018-06-01/runtime/{path}");
-        match connection.send(method, &path, headers, body).await {
+        match connection.send(method, path, headers, body).await {
             Ok(reply) => {
                 self.connection = Some(connection);
                 reply

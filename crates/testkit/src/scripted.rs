@@ -4,10 +4,12 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::future::Future;
 use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::pipe::{PipeFlags, pipe_with};
 use sandbox::{
     Cpu, Error, Exit, Isolation, Pending, Result, Sandbox, Sandboxes, Signal, Spec, Started, Usage,
@@ -27,6 +29,10 @@ pub enum Event {
     SharesCpu(usize),
     Frozen(usize),
     Thawed(usize),
+    /// Its program was asked to end.
+    Terminated(usize),
+    /// Its program alone was killed.
+    ProgramKilled(usize),
     Killed(usize),
 }
 
@@ -89,6 +95,15 @@ impl Scripted {
     ) {
         let program: Program = Arc::new(move |runtime| Box::pin(program(runtime)));
         self.0.programs.lock().expect("no panic while held").insert(handler.to_owned(), program);
+    }
+
+    /// What the external extension of this name does; it needs a file in a layer too.
+    pub fn on_extension<F: Future<Output = Exit> + Send + 'static>(
+        &self,
+        name: &str,
+        program: impl Fn(Runtime) -> F + Send + Sync + 'static,
+    ) {
+        self.on(&format!("/opt/extensions/{name}"), program);
     }
 
     /// Starts wait from now on, until they are let through one by one.
@@ -162,10 +177,32 @@ impl Scripted {
         let spec = Arc::new(spec);
         let runtime = Runtime::new(number, Arc::clone(&spec), address, Arc::new(writer), Arc::clone(&self.0));
         let handler = runtime.variable("_HANDLER").unwrap_or_default().to_owned();
-        let program = self.0.programs.lock().expect("no panic while held").get(&handler).cloned();
-        let program = program.unwrap_or_else(|| panic!("no program for the handler {handler:?}"));
-        let killed = CancellationToken::new();
-        let exit = run(program(runtime), killed.clone());
+        let program = |name: &str| {
+            let program = self.0.programs.lock().expect("no panic while held").get(name).cloned();
+            program.unwrap_or_else(|| panic!("no program for {name:?}"))
+        };
+        let (killed, begun, terminated) =
+            (CancellationToken::new(), CancellationToken::new(), runtime.terminated.clone());
+        let (companion_reader, companion_writer) =
+            pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).map_err(|errno| failed(errno.into()))?;
+        let companion_writer = Arc::new(companion_writer);
+        let start_companion = |path: &std::path::PathBuf| {
+            let (spec, sandboxes) = (Arc::clone(&spec), Arc::clone(&self.0));
+            let runtime = Runtime::new(number, spec, address, Arc::clone(&companion_writer), sandboxes);
+            run(program(&path.to_string_lossy())(runtime), killed.clone())
+        };
+        let companions = spec.companions.programs.iter().map(start_companion).collect::<Vec<_>>();
+        let program_killed = killed.child_token();
+        let (waits, own) = (begun.clone(), program(&handler));
+        let whole = async move {
+            waits.cancelled().await;
+            own(runtime).await
+        };
+        let exit = run(Box::pin(whole), program_killed.clone());
+        let has_companions = !companions.is_empty();
+        if !has_companions {
+            begun.cancel();
+        }
         self.0.tell(Event::Started(number));
         Ok(Started {
             runtime_api_address: address.to_string(),
@@ -174,7 +211,16 @@ impl Scripted {
             platform,
             output: reader,
             exit,
-            sandbox: Box::new(One { number, killed, sandboxes: Arc::clone(&self.0) }),
+            companion_output: has_companions.then_some(companion_reader),
+            companions,
+            sandbox: Box::new(One {
+                number,
+                killed,
+                program_killed,
+                begun,
+                terminated,
+                sandboxes: Arc::clone(&self.0),
+            }),
         })
     }
 }
@@ -220,6 +266,9 @@ impl Sandboxes for Scripted {
 struct One {
     number: usize,
     killed: CancellationToken,
+    program_killed: CancellationToken,
+    begun: CancellationToken,
+    terminated: CancellationToken,
     sandboxes: Arc<Inner>,
 }
 
@@ -249,8 +298,32 @@ impl Sandbox for One {
         Ok(false)
     }
 
-    fn signal(&self, _: Signal) -> Result<()> {
+    fn signal(&self, signal: Signal) -> Result<()> {
+        match signal {
+            Signal::Terminate => {
+                self.terminated.cancel();
+                self.sandboxes.tell(Event::Terminated(self.number));
+            }
+            Signal::Kill => {
+                self.program_killed.cancel();
+                self.sandboxes.tell(Event::ProgramKilled(self.number));
+            }
+            Signal::Interrupt => {}
+        }
         Ok(())
+    }
+
+    fn begin(&self) -> Result<()> {
+        self.begun.cancel();
+        Ok(())
+    }
+
+    fn socket(&self) -> Pending<'_, Result<OwnedFd>> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None);
+        let socket =
+            socket.map_err(|errno| Error::Build { step: "script a socket".to_owned(), source: errno.into() });
+        Box::pin(std::future::ready(socket))
     }
 
     fn kill(&self) {

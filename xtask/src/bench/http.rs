@@ -93,6 +93,7 @@ pub fn throughput(
     time: Duration,
     method: &str,
     path: &str,
+    body: &[u8],
 ) -> Result<f64, Error> {
     let stop = AtomicBool::new(false);
     let began = Instant::now();
@@ -102,7 +103,7 @@ pub fn throughput(
                 let mut connection = Connection::open(address).map_err(|error| error.to_string())?;
                 let mut count = 0;
                 while !stop.load(Ordering::Relaxed) {
-                    connection.expect(method, path, b"{}").map_err(|error| error.to_string())?;
+                    connection.expect(method, path, body).map_err(|error| error.to_string())?;
                     count += 1;
                 }
                 Ok(count)

@@ -2,6 +2,7 @@
 //!
 //! The method is told in `docs/benchmarks.md`; the table goes to standard output and `target/bench.md`.
 
+mod events;
 mod http;
 mod stream;
 
@@ -18,6 +19,10 @@ use crate::Error;
 use http::Connection;
 
 const COLD_SAMPLES: usize = 30;
+/// What cannot be beaten without other means: bare process starts.
+const PROCESS_FLOOR: &[&str] = &["/bin/true"];
+const PYTHON_FLOOR: &[&str] = &["/usr/bin/python3", "-I", "-S", "-c", "pass"];
+const NODE_FLOOR: &[&str] = &["/usr/bin/node", "-e", "0"];
 const WARM_SAMPLES: usize = 2000;
 const THROUGHPUT_TIME: Duration = Duration::from_secs(3);
 
@@ -59,21 +64,23 @@ pub fn run(root: &Path) -> Result<(), Error> {
     drop(start(&lambent, &data, true, false)?);
     let platform = start(&lambent, &data, false, false)?;
     let idle_kib = resident_kib(platform.child.id())?;
-
     let mut table = String::from(
         "| | p50 ms | p99 ms | floor | p50 ÷ floor's p50 | to reach |\n|---|---|---|---|---|---|\n",
     );
-    let floors = Floors::measure()?;
+    let custom = "provided.al2023".to_owned();
     for (name, source, runtime, floor, cold_goal) in [
-        ("hello-python", root.join("examples/hello-python"), python_runtime()?, &floors.python, 2.5),
-        ("hello-node", root.join("examples/hello-node"), node_runtime()?, &floors.node, 1.5),
-        ("rust-bootstrap", work.join("bootstrap"), "provided.al2023".to_owned(), &floors.process, f64::NAN),
+        ("hello-python", root.join("examples/hello-python"), python_runtime()?, PYTHON_FLOOR, 2.5),
+        ("hello-node", root.join("examples/hello-node"), node_runtime()?, NODE_FLOOR, 1.5),
+        ("rust-bootstrap", work.join("bootstrap"), custom, PROCESS_FLOOR, f64::NAN),
     ] {
         deploy(&lambent, &platform, name, &source, &runtime)?;
-        let cold = cold_starts(&platform, name)?;
-        row(&mut table, &format!("cold start, {name}"), &cold, floor, cold_goal);
+        let (cold, bare) = cold_starts(&platform, name, floor)?;
+        let floor = (format!("`{}`", floor.join(" ")), bare);
+        row(&mut table, &format!("cold start, {name}"), &cold, &floor, cold_goal);
     }
     drop(platform);
+    // While clients and platform still have all cores, as the store's floor has.
+    let intake = events::intake(root, &lambent, &work)?;
     // From here on the clients have the first core for themselves, and the platform and its functions the others:
     // where two processes that wake each other happen to run would otherwise decide the figures.
     pin_clients()?;
@@ -93,12 +100,13 @@ pub fn run(root: &Path) -> Result<(), Error> {
     row(&mut table, "its end, written 50 ms later", &end, &echo, f64::NAN);
     table.push_str("\n| throughput | environments | requests/s | ÷ echo's |\n|---|---|---|---|\n");
     for clients in [1, 16, 64] {
-        let echo = http::throughput(&platform.address, clients, THROUGHPUT_TIME, "GET", "/_lambent/health")?;
+        let echo =
+            http::throughput(&platform.address, clients, THROUGHPUT_TIME, "GET", "/_lambent/health", b"{}")?;
         for name in ["hello-python", "hello-node", "rust-bootstrap"] {
             let path = invoke_path(name);
             // The first round makes the environments.
-            http::throughput(&platform.address, clients, Duration::from_secs(1), "POST", &path)?;
-            let rate = http::throughput(&platform.address, clients, THROUGHPUT_TIME, "POST", &path)?;
+            http::throughput(&platform.address, clients, Duration::from_secs(1), "POST", &path, b"{}")?;
+            let rate = http::throughput(&platform.address, clients, THROUGHPUT_TIME, "POST", &path, b"{}")?;
             let _ = writeln!(table, "| {name} | {clients} | {rate:.0} | {:.3} |", rate / echo);
         }
         let _ = writeln!(table, "| echo (floor) | {clients} | {echo:.0} | 1 |");
@@ -106,6 +114,7 @@ pub fn run(root: &Path) -> Result<(), Error> {
     let _ = writeln!(table, "\n| | measured | to reach |\n|---|---|---|");
     let _ = writeln!(table, "| `lambent up` to ready | {} ms | 200 ms |", platform.ready_in.as_millis());
     let _ = writeln!(table, "| resident when idle | {:.1} MiB | 40 MiB |", idle_kib as f64 / 1024.0);
+    table.push_str(&intake);
     print!("{table}");
     fs::write(root.join("target/bench.md"), &table)?;
     Ok(())
@@ -186,31 +195,6 @@ impl Samples {
     }
 }
 
-/// What cannot be beaten without other means: bare process starts.
-struct Floors {
-    process: (String, Samples),
-    python: (String, Samples),
-    node: (String, Samples),
-}
-
-impl Floors {
-    fn measure() -> Result<Self, Error> {
-        let process = |program: &str, arguments: &[&str]| -> Result<(String, Samples), Error> {
-            let samples = Samples::take(COLD_SAMPLES, || {
-                let began = Instant::now();
-                run_to_end(Command::new(program).args(arguments).env_clear())?;
-                Ok(began.elapsed())
-            })?;
-            Ok((format!("`{program} {}`", arguments.join(" ")), samples))
-        };
-        Ok(Self {
-            process: process("/bin/true", &[])?,
-            python: process("/usr/bin/python3", &["-I", "-S", "-c", "pass"])?,
-            node: process("/usr/bin/node", &["-e", "0"])?,
-        })
-    }
-}
-
 fn row(table: &mut String, name: &str, samples: &Samples, floor: &(String, Samples), goal: f64) {
     let (floor_name, floor) = floor;
     let (p50, p99, floor_p50) = (samples.quantile(0.5), samples.quantile(0.99), floor.quantile(0.5));
@@ -249,9 +233,9 @@ fn deploy(
             .args(["--name", name, "--runtime", runtime, "--endpoint", &endpoint])
             // One whole core: what is measured is the platform, not the share of the processor that memory buys.
             .args(["--memory", "1769"])
-            .args(match name {
-                "hello-python" => ["--handler", "lambda_function.lambda_handler"],
-                _ => ["--handler", "index.handler"],
+            .args(match name.ends_with("-python") {
+                true => ["--handler", "lambda_function.lambda_handler"],
+                false => ["--handler", "index.handler"],
             }),
     )
 }
@@ -265,11 +249,17 @@ fn invoke_path(name: &str) -> String {
     format!("/2015-03-31/functions/{name}/invocations")
 }
 
-/// Each sample is the first call after a change of configuration, which ends all environments.
-fn cold_starts(platform: &Platform, name: &str) -> Result<Samples, Error> {
+/// Each sample is the first call after a change of configuration, which ends all environments. A start of the bare
+/// `floor` comes before each, so that both see the same machine whatever else it does; the second samples are those.
+fn cold_starts(platform: &Platform, name: &str, floor: &[&str]) -> Result<(Samples, Samples), Error> {
     let mut connection = Connection::open(&platform.address)?;
+    let (program, arguments) = floor.split_first().ok_or("a floor has a program")?;
+    let mut bare = Vec::new();
     let mut count = 0;
-    Samples::take(COLD_SAMPLES, || {
+    let cold = Samples::take(COLD_SAMPLES, || {
+        let began = Instant::now();
+        run_to_end(Command::new(program).args(arguments).env_clear())?;
+        bare.push(began.elapsed());
         count += 1;
         let path = format!("/2015-03-31/functions/{name}/configuration");
         let change = json!({ "Description": format!("cold start {count}") }).to_string();
@@ -278,7 +268,9 @@ fn cold_starts(platform: &Platform, name: &str) -> Result<Samples, Error> {
         // A cold start on an idle platform: the last environment's end is not to be measured with it.
         std::thread::park_timeout(Duration::from_millis(150));
         connection.timed("POST", &invoke_path(name), b"{}")
-    })
+    })?;
+    let mut bare = bare.into_iter();
+    Ok((cold, Samples::take(COLD_SAMPLES, || bare.next().ok_or_else(|| "one floor a sample".into()))?))
 }
 
 fn is_settled(body: &[u8]) -> bool {

@@ -5,10 +5,13 @@ use api_lambda::{CreateFunctionInput, FunctionCode, FunctionConfiguration, Packa
 use aws_wire::{AwsError, Result};
 
 use crate::Ctx;
+use crate::code_signing;
 use crate::function::{FORMAT, Function, Settings, State};
 use crate::keys::FUNCTIONS;
+use crate::logging;
 use crate::name::{FunctionName, NAME_LENGTH_MAX};
 use crate::published::Publication;
+use crate::runtime_management::RuntimeManagement;
 use crate::settings::{self, Unhonoured};
 use crate::shown::Shown;
 
@@ -25,13 +28,17 @@ pub(crate) async fn create_function(cx: Ctx, input: CreateFunctionInput) -> Resu
     let tags = input.tags.unwrap_or_default();
     settings::check_tags(&tags)?;
     let architecture = settings::architecture(input.architectures.as_deref())?;
-    let log_group = settings::log_group(input.logging_config.as_ref())?;
+    let log_format = logging::Format::default().with(input.logging_config.as_ref())?;
+    let log_group = input.logging_config.and_then(|logging| logging.log_group);
+    let dead_letter_arn = settings::dead_letter_arn(&cx, input.dead_letter_config.as_ref()).await?;
     let exists = || errors::resource_conflict_exception(format!("Function already exist: {}", name.name));
     let key = name.key();
     // Before the package is unpacked: a deploy script that runs twice should learn so at once.
     if FUNCTIONS.get(&cx.kv.snapshot().await?, &key)?.is_some() {
         return Err(exists());
     }
+    let signing = input.code_signing_config_arn.as_deref();
+    code_signing::of_creation(&cx.kv.snapshot().await?, &cx.caller, signing, &name.name)?;
     let code = cx.state.packages.store(zip(input.code)?).await?;
     let unsigned = |value: Option<i32>, default| value.and_then(|v| u32::try_from(v).ok()).unwrap_or(default);
 
@@ -51,6 +58,8 @@ pub(crate) async fn create_function(cx: Ctx, input: CreateFunctionInput) -> Resu
             variables,
             architecture: architecture.unwrap_or_else(|| "x86_64".to_owned()),
             log_group: log_group.unwrap_or_else(|| format!("/aws/lambda/{}", name.name)),
+            log_format,
+            dead_letter_arn: dead_letter_arn.flatten(),
         },
         live: None,
         state: State::Pending,
@@ -60,6 +69,7 @@ pub(crate) async fn create_function(cx: Ctx, input: CreateFunctionInput) -> Resu
         tags,
         last_version: 0,
         settling_versions: Vec::new(),
+        runtime_management: RuntimeManagement::default(),
     };
     let publication = (input.publish == Some(true)).then(|| Publication::new(&cx, None));
     let (function, published) = cx
@@ -71,6 +81,9 @@ pub(crate) async fn create_function(cx: Ctx, input: CreateFunctionInput) -> Resu
             let mut function = created.clone();
             let published =
                 publication.as_ref().map(|publication| publication.publish(tx, &key, &mut function));
+            if let Some(id) = code_signing::of_creation(tx, &cx.caller, signing, &name.name)? {
+                code_signing::link(tx, &key, &id)?;
+            }
             FUNCTIONS.put(tx, &key, &function)?;
             Ok((function, published.transpose()?))
         })
@@ -105,7 +118,6 @@ fn check_name(name: &FunctionName) -> Result<()> {
 fn check_honoured(input: &CreateFunctionInput) -> Result<()> {
     Unhonoured {
         vpc: input.vpc_config.as_ref(),
-        dead_letter: input.dead_letter_config.as_ref(),
         kms_key_arn: input.kms_key_arn.as_deref(),
         tracing: input.tracing_config.as_ref(),
         layers: input.layers.as_deref(),
@@ -120,11 +132,7 @@ fn check_honoured(input: &CreateFunctionInput) -> Result<()> {
     .check(OPERATION)?;
     settings::refuse_asked(
         OPERATION,
-        &[
-            ("PublishTo", input.publish_to.is_some()),
-            ("TenancyConfig", input.tenancy_config.is_some()),
-            ("CodeSigningConfigArn", input.code_signing_config_arn.is_some()),
-        ],
+        &[("PublishTo", input.publish_to.is_some()), ("TenancyConfig", input.tenancy_config.is_some())],
     )
 }
 

@@ -5,8 +5,9 @@ use aws_wire::{AwsError, Result};
 
 use crate::Ctx;
 use crate::alias;
-use crate::keys::{ALIASES, FUNCTIONS};
+use crate::keys::{ALIASES, EVENT_INVOKE_CONFIGS, FUNCTIONS, POLICIES};
 use crate::name::FunctionName;
+use crate::policy;
 use crate::url;
 
 pub(crate) async fn delete_alias(cx: Ctx, input: DeleteAliasInput) -> Result<()> {
@@ -15,7 +16,10 @@ pub(crate) async fn delete_alias(cx: Ctx, input: DeleteAliasInput) -> Result<()>
         .transact(|tx| {
             FUNCTIONS.get(tx, &name.key())?.ok_or_else(|| name.not_found())?;
             url::delete(tx, &url::key(&name, &input.name))?;
-            Ok::<_, AwsError>(ALIASES.delete(tx, &alias::key(&name, &input.name))?)
+            POLICIES.delete(tx, &policy::key(&name.with_qualifier(&input.name)))?;
+            let key = alias::key(&name, &input.name);
+            EVENT_INVOKE_CONFIGS.delete(tx, &key)?;
+            Ok::<_, AwsError>(ALIASES.delete(tx, &key)?)
         })
         .await?;
     cx.state.versions.forget(&name.key());

@@ -5,8 +5,11 @@ use aws_wire::{AwsError, Result};
 
 use crate::Ctx;
 use crate::alias;
-use crate::keys::{ALIASES, FUNCTIONS, VERSIONS};
+use crate::asynchronous::config;
+use crate::code_signing;
+use crate::keys::{ALIASES, EVENT_INVOKE_CONFIGS, FUNCTIONS, POLICIES, RECURSION_CONFIGS, VERSIONS};
 use crate::name::{FunctionName, LATEST};
+use crate::policy;
 use crate::published::{self, of_function};
 use crate::url;
 
@@ -27,6 +30,10 @@ pub(crate) async fn delete_function(cx: Ctx, input: DeleteFunctionInput) -> Resu
             FUNCTIONS.get(tx, &key)?.ok_or_else(|| name.not_found())?;
             VERSIONS.delete_all(tx, &of_function(&key))?;
             ALIASES.delete_all(tx, &of_function(&key))?;
+            POLICIES.delete_all(tx, &of_function(&key))?;
+            code_signing::unlink(tx, &key)?;
+            EVENT_INVOKE_CONFIGS.delete_all(tx, &of_function(&key))?;
+            RECURSION_CONFIGS.delete(tx, &key)?;
             url::delete_all(tx, &key)?;
             Ok::<_, AwsError>(FUNCTIONS.delete(tx, &key)?)
         })
@@ -55,6 +62,8 @@ async fn delete_version(cx: &Ctx, name: &FunctionName, qualifier: &str) -> Resul
                     leading.join(", ")
                 )));
             }
+            POLICIES.delete(tx, &policy::key(name))?;
+            EVENT_INVOKE_CONFIGS.delete(tx, &config::key(name))?;
             let (account, region, function) = key.clone();
             Ok::<_, AwsError>(VERSIONS.delete(tx, &(account, region, function, number))?)
         })

@@ -6,10 +6,10 @@ use aws_wire::Result;
 use crate::Ctx;
 use crate::alias;
 use crate::keys::ALIASES;
-use crate::name::FunctionName;
+use crate::policy;
 
 pub(crate) async fn get_alias(cx: Ctx, input: GetAliasInput) -> Result<AliasConfiguration> {
-    let name = FunctionName::parse_latest(&cx.caller, &input.function_name, None)?;
+    let name = policy::named(&cx, "GetAlias", &input.function_name, None).await?.latest()?;
     let alias = ALIASES.get(&cx.kv.snapshot().await?, &alias::key(&name, &input.name))?;
     let alias = alias.ok_or_else(|| {
         let arn = name.with_qualifier(&input.name).qualified_arn();

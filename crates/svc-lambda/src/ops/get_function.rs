@@ -4,11 +4,11 @@ use api_lambda::{FunctionCodeLocation, FunctionCodeLocationError, GetFunctionInp
 use aws_wire::Result;
 
 use crate::Ctx;
-use crate::name::FunctionName;
+use crate::policy;
 use crate::published::find_qualified;
 
 pub(crate) async fn get_function(cx: Ctx, input: GetFunctionInput) -> Result<GetFunctionOutput> {
-    let name = FunctionName::parse(&cx.caller, &input.function_name, input.qualifier.as_deref())?;
+    let name = policy::named(&cx, "GetFunction", &input.function_name, input.qualifier.as_deref()).await?;
     let found = find_qualified(&cx, &name).await?;
     Ok(GetFunctionOutput {
         configuration: Some(found.shown().configuration(&name, &cx.state.runtimes)),

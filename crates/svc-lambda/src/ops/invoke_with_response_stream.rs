@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use api_lambda::{
-    InvokeResponseStreamUpdate, InvokeWithResponseStreamCompleteEvent, InvokeWithResponseStreamInput,
-    InvokeWithResponseStreamOutput, InvokeWithResponseStreamResponseEvent, LogType,
-    ResponseStreamingInvocationType,
+    InvocationType, InvokeResponseStreamUpdate, InvokeWithResponseStreamCompleteEvent,
+    InvokeWithResponseStreamInput, InvokeWithResponseStreamOutput, InvokeWithResponseStreamResponseEvent,
+    LogType, ResponseStreamingInvocationType,
 };
 use aws_wire::{EventStream, Result};
 use base64::Engine as _;
@@ -16,8 +16,9 @@ use futures_util::stream;
 
 use crate::Ctx;
 use crate::name::FunctionName;
-use crate::ops::invoke::{check_payload, decode_client_context, not_found_of_latest, refused, trace_id};
+use crate::ops::invoke::{check_payload, decode_client_context, not_found_of_latest, refuse_loop, refused};
 use crate::settings;
+use crate::trace::Trace;
 
 pub(crate) async fn invoke_with_response_stream(
     cx: Ctx,
@@ -25,7 +26,7 @@ pub(crate) async fn invoke_with_response_stream(
 ) -> Result<InvokeWithResponseStreamOutput> {
     let name = FunctionName::parse(&cx.caller, &input.function_name, input.qualifier.as_deref())?;
     settings::refuse_asked("InvokeWithResponseStream", &[("TenantId", input.tenant_id.is_some())])?;
-    let payload = check_payload(input.payload.unwrap_or_default())?;
+    let payload = check_payload(input.payload.unwrap_or_default(), InvocationType::RequestResponse)?;
     let client_context = input.client_context.as_deref().map(decode_client_context).transpose()?;
     let target =
         cx.state.versions.get(&cx, &name).await.map_err(|error| not_found_of_latest(error, &name))?;
@@ -36,12 +37,14 @@ pub(crate) async fn invoke_with_response_stream(
             ..InvokeWithResponseStreamOutput::default()
         });
     }
+    let trace = Trace::of(&cx);
+    refuse_loop(&cx, &name, &trace).await?;
     let invocation = Invocation {
         request_id: Arc::clone(&cx.request_id),
         invoked_function_arn: name.qualified_arn(),
         payload,
         client_context,
-        trace_id: Some(trace_id(&cx)),
+        trace_id: Some(trace.through(&name.arn())),
         sink: None,
     };
 

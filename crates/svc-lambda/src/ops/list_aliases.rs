@@ -5,12 +5,12 @@ use aws_wire::Result;
 
 use crate::Ctx;
 use crate::alias;
-use crate::name::FunctionName;
 use crate::page;
+use crate::policy;
 use crate::versions::find;
 
 pub(crate) async fn list_aliases(cx: Ctx, input: ListAliasesInput) -> Result<ListAliasesOutput> {
-    let name = FunctionName::parse_latest(&cx.caller, &input.function_name, None)?;
+    let name = policy::named(&cx, "ListAliases", &input.function_name, None).await?.latest()?;
     find(&cx, &name).await?;
     let after = input.marker.as_deref().map(page::after).transpose()?;
     let wanted = input.function_version.as_deref();

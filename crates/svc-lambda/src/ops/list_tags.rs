@@ -1,27 +1,12 @@
-//! `ListTags`: a function's tags.
+//! `ListTags`: a resource's tags.
 
-use api_lambda::{ListTagsInput, ListTagsOutput, errors};
+use api_lambda::{ListTagsInput, ListTagsOutput};
 use aws_wire::Result;
 
 use crate::Ctx;
-use crate::name::FunctionName;
-use crate::versions::find;
+use crate::tagged::Tagged;
 
 pub(crate) async fn list_tags(cx: Ctx, input: ListTagsInput) -> Result<ListTagsOutput> {
-    let name = tagged(&cx, &input.resource)?;
-    Ok(ListTagsOutput { tags: Some(find(&cx, &name).await?.tags) })
-}
-
-/// The function that a tag operation is for.
-///
-/// # Errors
-/// 400 for versions and aliases, which have no tags.
-pub(super) fn tagged(cx: &Ctx, resource: &str) -> Result<FunctionName> {
-    let name = FunctionName::parse(&cx.caller, resource, None)?;
-    if name.qualifier.is_some() {
-        return Err(errors::invalid_parameter_value_exception(
-            "Tags on function aliases and versions are not supported. Please specify a function ARN.",
-        ));
-    }
-    Ok(name)
+    let tagged = Tagged::parse(&cx, "ListTags", &input.resource).await?;
+    Ok(ListTagsOutput { tags: Some(tagged.tags(&cx, &cx.kv.snapshot().await?)?) })
 }

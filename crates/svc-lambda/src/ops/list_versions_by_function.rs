@@ -6,8 +6,9 @@ use kv::Direction;
 
 use crate::Ctx;
 use crate::keys::{FUNCTIONS, VERSIONS};
-use crate::name::{FunctionName, LATEST};
+use crate::name::LATEST;
 use crate::page;
+use crate::policy;
 use crate::published::{number, of_function};
 use crate::shown::Shown;
 
@@ -15,7 +16,7 @@ pub(crate) async fn list_versions_by_function(
     cx: Ctx,
     input: ListVersionsByFunctionInput,
 ) -> Result<ListVersionsByFunctionOutput> {
-    let name = FunctionName::parse_latest(&cx.caller, &input.function_name, None)?;
+    let name = policy::named(&cx, "ListVersionsByFunction", &input.function_name, None).await?.latest()?;
     let marker = input.marker.as_deref().map(page::after).transpose()?;
     let snapshot = cx.kv.snapshot().await?;
     let function = FUNCTIONS.get(&snapshot, &name.key())?.ok_or_else(|| name.not_found())?;

@@ -5,6 +5,7 @@ use aws_wire::Result;
 
 use super::update_function_configuration::update;
 use crate::Ctx;
+use crate::code_signing;
 use crate::name::FunctionName;
 use crate::published::Publication;
 use crate::settings;
@@ -38,6 +39,8 @@ pub(crate) async fn update_function_code(
     let function = find(&cx, &name).await?;
     function.check_settled()?;
     function.check_revision(input.revision_id.as_deref())?;
+    let signing = code_signing::of_function(&cx.kv.snapshot().await?, &name.key())?;
+    code_signing::check_package(signing.as_ref(), &name.name)?;
     let code = cx.state.packages.store(zip).await?;
     if input.dry_run == Some(true) {
         return Ok(Shown::from(&function).configuration(&name, &cx.state.runtimes));
@@ -46,6 +49,7 @@ pub(crate) async fn update_function_code(
     update(&cx, &name, input.revision_id.as_deref(), publication.as_ref(), |wanted| {
         wanted.code = code.clone();
         wanted.architecture = architecture.clone().unwrap_or_else(|| wanted.architecture.clone());
+        Ok(())
     })
     .await
 }

@@ -20,15 +20,20 @@ pub(crate) async fn update_function_configuration(
     input.runtime.as_deref().map(settings::check_runtime).transpose()?;
     let variables = input.environment.as_ref().and_then(|environment| environment.variables.as_ref());
     variables.map(settings::check_variables).transpose()?;
-    let log_group = settings::log_group(input.logging_config.as_ref())?;
+    let dead_letter_arn = settings::dead_letter_arn(&cx, input.dead_letter_config.as_ref()).await?;
     let revision_id = input.revision_id.as_deref();
-    update(&cx, &name, revision_id, None, |wanted| apply(wanted, &input, log_group.as_deref())).await
+    update(&cx, &name, revision_id, None, |wanted| {
+        if let Some(arn) = &dead_letter_arn {
+            wanted.dead_letter_arn.clone_from(arn);
+        }
+        apply(wanted, &input)
+    })
+    .await
 }
 
 fn check_honoured(input: &UpdateFunctionConfigurationInput) -> Result<()> {
     Unhonoured {
         vpc: input.vpc_config.as_ref(),
-        dead_letter: input.dead_letter_config.as_ref(),
         kms_key_arn: input.kms_key_arn.as_deref(),
         tracing: input.tracing_config.as_ref(),
         layers: input.layers.as_deref(),
@@ -43,7 +48,10 @@ fn check_honoured(input: &UpdateFunctionConfigurationInput) -> Result<()> {
     .check("UpdateFunctionConfiguration")
 }
 
-fn apply(wanted: &mut Settings, input: &UpdateFunctionConfigurationInput, log_group: Option<&str>) {
+fn apply(wanted: &mut Settings, input: &UpdateFunctionConfigurationInput) -> Result<()> {
+    let logging = input.logging_config.as_ref();
+    // What it was decides whether levels are allowed.
+    wanted.log_format = wanted.log_format.with(logging)?;
     let set = |target: &mut String, value: Option<&str>| {
         if let Some(value) = value {
             value.clone_into(target);
@@ -53,7 +61,7 @@ fn apply(wanted: &mut Settings, input: &UpdateFunctionConfigurationInput, log_gr
     set(&mut wanted.handler, input.handler.as_deref());
     set(&mut wanted.runtime, input.runtime.as_deref());
     set(&mut wanted.description, input.description.as_deref());
-    set(&mut wanted.log_group, log_group);
+    set(&mut wanted.log_group, logging.and_then(|logging| logging.log_group.as_deref()));
     let set = |target: &mut u32, value: Option<i32>| {
         if let Some(value) = value.and_then(|value| u32::try_from(value).ok()) {
             *target = value;
@@ -66,6 +74,7 @@ fn apply(wanted: &mut Settings, input: &UpdateFunctionConfigurationInput, log_gr
     {
         wanted.variables = Some(variables.clone()).filter(|variables| !variables.is_empty());
     }
+    Ok(())
 }
 
 /// Changes what a function wants, in one transaction, and has it made live; also publishes it where `publication` says
@@ -78,7 +87,7 @@ pub(super) async fn update(
     name: &FunctionName,
     revision_id: Option<&str>,
     publication: Option<&Publication>,
-    change: impl Fn(&mut Settings),
+    change: impl Fn(&mut Settings) -> Result<()>,
 ) -> Result<FunctionConfiguration> {
     let key = name.key();
     let (now, new_revision_id) = (cx.env.now(), cx.env.uuid().to_string());
@@ -88,7 +97,8 @@ pub(super) async fn update(
             let mut function = FUNCTIONS.get(tx, &key)?.ok_or_else(|| name.not_found())?;
             function.check_settled()?;
             function.check_revision(revision_id)?;
-            change(&mut function.wanted);
+            change(&mut function.wanted)?;
+            function.runtime_management.refresh(&cx.state.runtimes, &function.wanted.runtime);
             function.touch(&new_revision_id, now);
             let published = publication.map(|publication| publication.publish(tx, &key, &mut function));
             FUNCTIONS.put(tx, &key, &function)?;

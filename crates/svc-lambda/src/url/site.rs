@@ -19,7 +19,8 @@ use super::event::{self, Surroundings};
 use super::{Auth, FunctionUrl, Mode, UrlOwner, cors, host};
 use crate::keys::{URL_OWNERS, URLS};
 use crate::name::{FunctionName, LATEST};
-use crate::ops::invoke::{self, refused};
+use crate::ops::invoke::{refuse_loop, refused};
+use crate::trace::Trace;
 use crate::{Ctx, Lambda};
 
 /// Where URLs are for clients that do not resolve names below `localhost`.
@@ -90,8 +91,8 @@ async fn serve(cx: Ctx, visit: Visit) -> Result<Response> {
         (Auth::Iam, Err(error), Some(_)) if error.status != 403 => return Ok(unreadable_signature(error)),
         (Auth::Iam, ..) => return Ok(forbidden()),
     };
-    let trace_id = visit.request.header("x-amzn-trace-id").filter(|id| id.starts_with("Root="));
-    let trace_id = trace_id.map_or_else(|| invoke::trace_id(&cx), str::to_owned);
+    let trace = Trace::begin(visit.request.header("x-amzn-trace-id"), &cx.env);
+    let trace_id = trace.to_string();
     let event = event::event(
         &visit.request,
         &Surroundings {
@@ -106,7 +107,7 @@ async fn serve(cx: Ctx, visit: Visit) -> Result<Response> {
             signer,
         },
     );
-    let (version, invocation) = invocation(&cx, &owner, event.to_string().into(), &trace_id).await?;
+    let (version, invocation) = invocation(&cx, &owner, event.to_string().into(), &trace).await?;
     let mut response = invoke(&cx, url.mode, &version, invocation).await?;
     insert_header(&mut response.headers, "x-amzn-trace-id", &trace_id);
     if let Some(cors) = &url.cors {
@@ -126,7 +127,7 @@ async fn invocation(
     cx: &Ctx,
     owner: &UrlOwner,
     payload: Bytes,
-    trace_id: &str,
+    trace: &Trace,
 ) -> Result<(Arc<Version>, Invocation)> {
     if payload.len() > PAYLOAD_BYTES_MAX {
         // The body was in bounds, but not what became of it in JSON.
@@ -135,12 +136,13 @@ async fn invocation(
     let qualifier = Some(owner.qualifier.as_str()).filter(|qualifier| *qualifier != LATEST);
     let name = FunctionName::parse(&cx.caller, &owner.function, qualifier)?;
     let target = cx.state.versions.get(cx, &name).await?;
+    refuse_loop(cx, &name, trace).await?;
     let invocation = Invocation {
         request_id: Arc::clone(&cx.request_id),
         invoked_function_arn: name.qualified_arn(),
         payload,
         client_context: None,
-        trace_id: Some(trace_id.to_owned()),
+        trace_id: Some(trace.through(&name.arn())),
         sink: None,
     };
     Ok((Arc::clone(target.pick(&cx.env)), invocation))

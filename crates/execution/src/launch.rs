@@ -1,0 +1,114 @@
+//! What an environment's sandbox is made from, and where its log goes.
+
+use std::sync::Arc;
+
+use env::Timestamp;
+use sandbox::{COMPANIONS_MAX, Companions, Exit, Spec};
+
+use crate::dates::utc;
+use crate::extensions;
+use crate::invocation::Failure;
+use crate::output::LogStream;
+use crate::pool::Options;
+use crate::variables::{EXEC_WRAPPER, doors, of_extensions, variables};
+use crate::version::Version;
+
+/// Why a start failed, and the extension that could not be executed, if it was one.
+pub(crate) fn start_failure<'a>(
+    error: &sandbox::Error,
+    version: &Version,
+    extensions: &'a [String],
+) -> (Failure, Option<&'a str>) {
+    if let sandbox::Error::Execute { program, source } = error
+        && let Some(name) = extensions.iter().find(|name| program.ends_with(&format!("/extensions/{name}")))
+    {
+        let message = format!("fork/exec /opt/extensions/{name}: {source}");
+        return (Failure::Extension { error_type: "Extension.LaunchError", message }, Some(name));
+    }
+    let failure = match error {
+        // A wrapper script that isn't there: the shell that AWS starts it with ends so.
+        sandbox::Error::Execute { .. } if wrapper(version).is_some() => Failure::Exited(Exit::Code(127)),
+        // The package's own bootstrap can't be run: the function's fault.
+        sandbox::Error::Execute { program, source } => {
+            tracing::debug!(program, %source, "execute a bootstrap");
+            Failure::NoBootstrap
+        }
+        other => Failure::Sandbox(other.to_string()),
+    };
+    (failure, None)
+}
+
+/// The script to start in place of the runtime. A package's own bootstrap looks for it itself, as on AWS.
+fn wrapper(version: &Version) -> Option<&String> {
+    let wrapper = version.variables.get(EXEC_WRAPPER).filter(|_| !version.interpreter.is_custom());
+    wrapper.filter(|path| path.starts_with('/'))
+}
+
+/// The external extensions of a version.
+///
+/// # Errors
+/// When there are more than AWS allows.
+pub(crate) fn external_extensions(version: &Version) -> Result<Vec<String>, Failure> {
+    let names = extensions::in_layers(&version.opt_dirs);
+    if names.len() > COMPANIONS_MAX {
+        return Err(Failure::Extension {
+            error_type: "Extension.LaunchError",
+            message: format!("more than {COMPANIONS_MAX} extensions"),
+        });
+    }
+    Ok(names)
+}
+
+pub(crate) fn spec(
+    options: &Options,
+    version: &Version,
+    id: &str,
+    log_stream: &str,
+    extensions: &[String],
+) -> Spec {
+    let credentials = (options.credentials)(version);
+    let mut launch = version.interpreter.launch(version);
+    let env = variables(version, log_stream, &credentials);
+    if let Some(wrapper) = wrapper(version) {
+        launch.arguments.insert(0, launch.program.to_string_lossy().into_owned());
+        launch.program = wrapper.into();
+    }
+    let companions = Companions {
+        programs: extensions.iter().map(|name| extensions::program(name)).collect(),
+        env: if extensions.is_empty() { Vec::new() } else { of_extensions(&env) },
+        cwd: "/".into(),
+    };
+    Spec {
+        id: id.to_owned(),
+        code_dir: version.code_dir.clone(),
+        opt_dirs: version.opt_dirs.clone(),
+        binds: launch.binds,
+        program: launch.program,
+        args: launch.arguments,
+        env,
+        doors: doors(),
+        cwd: "/var/task".into(),
+        companions,
+        memory_bytes: u64::from(version.memory_mb) << 20,
+        cpu_millis: sandbox::cpu_millis_for_memory(version.memory_mb),
+        ephemeral_bytes: u64::from(version.ephemeral_mb) << 20,
+        limits: sandbox::Limits::default(),
+        network: options.network,
+    }
+}
+
+pub(crate) fn log_stream(version: &Version, now: Timestamp, id: &str) -> LogStream {
+    let date = utc(now).date();
+    let (year, month, day) = (date.year(), u8::from(date.month()), date.day());
+    // In a group of other functions too, the stream says whose it is.
+    let is_own = version.log_group == format!("/aws/lambda/{}", version.function_name);
+    let shared = if is_own { "" } else { &version.function_name };
+    LogStream {
+        account: Arc::clone(&version.account),
+        region: Arc::clone(&version.region),
+        function_name: version.function_name.clone(),
+        role: version.role.clone(),
+        group: version.log_group.clone(),
+        name: format!("{year}/{month:02}/{day:02}/{shared}[{}]{id}", version.version),
+    }
+}

@@ -1,0 +1,28 @@
+//! Python, on our own bootstrap.
+
+use super::language::{Client, Facts, in_name, in_path};
+
+pub(super) const FACTS: Facts = Facts {
+    name: "python",
+    client: Client::Bootstrap("python"),
+    oldest: (3, 8),
+    install: "apt-get install python3",
+    programs: &["python3"],
+    in_prefix: "bin/python3",
+    version_managers: &[(".pyenv/versions", '3')],
+    system_folder: None,
+    by_major: false,
+    newer_runs_older: false,
+    releases: |program| in_name(program, "python").or_else(|| in_path(program)).into_iter().collect(),
+    arguments: |hosted, _| {
+        let main = if hosted.compiled().is_some() { "bootstrap.pyc" } else { "bootstrap.py" };
+        // No `-I`: the user's own `PYTHON*` variables count.
+        ["-S", "-s", "-X", "utf8"]
+            .map(str::to_owned)
+            .into_iter()
+            .chain([format!("/var/runtime/{main}")])
+            .collect()
+    },
+    variables: |_, _| vec![("PYTHONPATH", "/var/runtime".to_owned())],
+    binds: |_| Vec::new(),
+};
