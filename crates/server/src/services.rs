@@ -2,8 +2,18 @@
 
 use service::Service;
 
-pub fn all(lambda: svc_lambda::Config, collector: Option<svc_xray::Collector>) -> Vec<Service> {
-    vec![svc_lambda::service(lambda), svc_logs::service(), svc_sts::service(), svc_xray::service(collector)]
+pub fn all(
+    lambda: svc_lambda::Config,
+    s3: svc_s3::Config,
+    collector: Option<svc_xray::Collector>,
+) -> Vec<Service> {
+    vec![
+        svc_lambda::service(lambda),
+        svc_logs::service(),
+        svc_sts::service(),
+        svc_xray::service(collector),
+        svc_s3::service(s3),
+    ]
 }
 
 #[cfg(test)]
