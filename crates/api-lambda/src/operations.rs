@@ -113,7 +113,20 @@ pub static ADD_LAYER_VERSION_PERMISSION: Operation = Operation {
     method: "POST",
     uri: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy",
     status: 201,
-    io: None,
+    io: Some(Io {
+        input: &schema::ADD_LAYER_VERSION_PERMISSION_REQUEST,
+        output: &schema::ADD_LAYER_VERSION_PERMISSION_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::POLICY_LENGTH_EXCEEDED_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::PRECONDITION_FAILED_EXCEPTION,
+        ],
+    }),
 };
 pub static ADD_PERMISSION: Operation = Operation {
     name: "AddPermission",
@@ -350,7 +363,18 @@ pub static DELETE_FUNCTION_CONCURRENCY: Operation = Operation {
     method: "DELETE",
     uri: "/2017-10-31/functions/{FunctionName}/concurrency",
     status: 204,
-    io: None,
+    io: Some(Io {
+        input: &schema::DELETE_FUNCTION_CONCURRENCY_REQUEST,
+        output: &aws_wire::schema::UNIT,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static DELETE_FUNCTION_EVENT_INVOKE_CONFIG: Operation = Operation {
     name: "DeleteFunctionEventInvokeConfig",
@@ -393,14 +417,35 @@ pub static DELETE_LAYER_VERSION: Operation = Operation {
     method: "DELETE",
     uri: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}",
     status: 204,
-    io: None,
+    io: Some(Io {
+        input: &schema::DELETE_LAYER_VERSION_REQUEST,
+        output: &aws_wire::schema::UNIT,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static DELETE_PROVISIONED_CONCURRENCY_CONFIG: Operation = Operation {
     name: "DeleteProvisionedConcurrencyConfig",
     method: "DELETE",
     uri: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
     status: 204,
-    io: None,
+    io: Some(Io {
+        input: &schema::DELETE_PROVISIONED_CONCURRENCY_CONFIG_REQUEST,
+        output: &aws_wire::schema::UNIT,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static DELETE_RESOURCE_POLICY: Operation = Operation {
     name: "DeleteResourcePolicy",
@@ -551,7 +596,17 @@ pub static GET_FUNCTION_CONCURRENCY: Operation = Operation {
     method: "GET",
     uri: "/2019-09-30/functions/{FunctionName}/concurrency",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_FUNCTION_CONCURRENCY_REQUEST,
+        output: &schema::GET_FUNCTION_CONCURRENCY_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_FUNCTION_CONFIGURATION: Operation = Operation {
     name: "GetFunctionConfiguration",
@@ -633,21 +688,51 @@ pub static GET_LAYER_VERSION: Operation = Operation {
     method: "GET",
     uri: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_LAYER_VERSION_REQUEST,
+        output: &schema::GET_LAYER_VERSION_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_LAYER_VERSION_BY_ARN: Operation = Operation {
     name: "GetLayerVersionByArn",
     method: "GET",
     uri: "/2018-10-31/layers?find=LayerVersion",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_LAYER_VERSION_BY_ARN_REQUEST,
+        output: &schema::GET_LAYER_VERSION_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_LAYER_VERSION_POLICY: Operation = Operation {
     name: "GetLayerVersionPolicy",
     method: "GET",
     uri: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_LAYER_VERSION_POLICY_REQUEST,
+        output: &schema::GET_LAYER_VERSION_POLICY_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_POLICY: Operation = Operation {
     name: "GetPolicy",
@@ -671,7 +756,18 @@ pub static GET_PROVISIONED_CONCURRENCY_CONFIG: Operation = Operation {
     method: "GET",
     uri: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_PROVISIONED_CONCURRENCY_CONFIG_REQUEST,
+        output: &schema::GET_PROVISIONED_CONCURRENCY_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::PROVISIONED_CONCURRENCY_CONFIG_NOT_FOUND_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_RESOURCE_POLICY: Operation = Operation {
     name: "GetResourcePolicy",
@@ -1000,16 +1096,50 @@ pub static LIST_LAYER_VERSIONS: Operation = Operation {
     method: "GET",
     uri: "/2018-10-31/layers/{LayerName}/versions",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::LIST_LAYER_VERSIONS_REQUEST,
+        output: &schema::LIST_LAYER_VERSIONS_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
-pub static LIST_LAYERS: Operation =
-    Operation { name: "ListLayers", method: "GET", uri: "/2018-10-31/layers", status: 200, io: None };
+pub static LIST_LAYERS: Operation = Operation {
+    name: "ListLayers",
+    method: "GET",
+    uri: "/2018-10-31/layers",
+    status: 200,
+    io: Some(Io {
+        input: &schema::LIST_LAYERS_REQUEST,
+        output: &schema::LIST_LAYERS_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+        ],
+    }),
+};
 pub static LIST_PROVISIONED_CONCURRENCY_CONFIGS: Operation = Operation {
     name: "ListProvisionedConcurrencyConfigs",
     method: "GET",
     uri: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency?List=ALL",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::LIST_PROVISIONED_CONCURRENCY_CONFIGS_REQUEST,
+        output: &schema::LIST_PROVISIONED_CONCURRENCY_CONFIGS_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static LIST_TAGS: Operation = Operation {
     name: "ListTags",
@@ -1057,7 +1187,18 @@ pub static PUBLISH_LAYER_VERSION: Operation = Operation {
     method: "POST",
     uri: "/2018-10-31/layers/{LayerName}/versions",
     status: 201,
-    io: None,
+    io: Some(Io {
+        input: &schema::PUBLISH_LAYER_VERSION_REQUEST,
+        output: &schema::PUBLISH_LAYER_VERSION_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::CODE_STORAGE_EXCEEDED_EXCEPTION,
+        ],
+    }),
 };
 pub static PUBLISH_VERSION: Operation = Operation {
     name: "PublishVersion",
@@ -1104,7 +1245,18 @@ pub static PUT_FUNCTION_CONCURRENCY: Operation = Operation {
     method: "PUT",
     uri: "/2017-10-31/functions/{FunctionName}/concurrency",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::PUT_FUNCTION_CONCURRENCY_REQUEST,
+        output: &schema::CONCURRENCY,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static PUT_FUNCTION_EVENT_INVOKE_CONFIG: Operation = Operation {
     name: "PutFunctionEventInvokeConfig",
@@ -1154,7 +1306,18 @@ pub static PUT_PROVISIONED_CONCURRENCY_CONFIG: Operation = Operation {
     method: "PUT",
     uri: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
     status: 202,
-    io: None,
+    io: Some(Io {
+        input: &schema::PUT_PROVISIONED_CONCURRENCY_CONFIG_REQUEST,
+        output: &schema::PUT_PROVISIONED_CONCURRENCY_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static PUT_RESOURCE_POLICY: Operation = Operation {
     name: "PutResourcePolicy",
@@ -1200,7 +1363,19 @@ pub static REMOVE_LAYER_VERSION_PERMISSION: Operation = Operation {
     method: "DELETE",
     uri: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy/{StatementId}",
     status: 204,
-    io: None,
+    io: Some(Io {
+        input: &schema::REMOVE_LAYER_VERSION_PERMISSION_REQUEST,
+        output: &aws_wire::schema::UNIT,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::PRECONDITION_FAILED_EXCEPTION,
+        ],
+    }),
 };
 pub static REMOVE_PERMISSION: Operation = Operation {
     name: "RemovePermission",
@@ -1436,6 +1611,7 @@ pub static UPDATE_FUNCTION_URL_CONFIG: Operation = Operation {
 };
 
 aws_wire::operations! { SERVICE;
+    ADD_LAYER_VERSION_PERMISSION: types::AddLayerVersionPermissionInput => types::AddLayerVersionPermissionOutput,
     ADD_PERMISSION: types::AddPermissionInput => types::AddPermissionOutput,
     CREATE_ALIAS: types::CreateAliasInput => types::AliasConfiguration,
     CREATE_CODE_SIGNING_CONFIG: types::CreateCodeSigningConfigInput => types::CreateCodeSigningConfigOutput,
@@ -1447,8 +1623,11 @@ aws_wire::operations! { SERVICE;
     DELETE_EVENT_SOURCE_MAPPING: types::DeleteEventSourceMappingInput => types::EventSourceMappingConfiguration,
     DELETE_FUNCTION: types::DeleteFunctionInput => types::DeleteFunctionOutput,
     DELETE_FUNCTION_CODE_SIGNING_CONFIG: types::DeleteFunctionCodeSigningConfigInput => (),
+    DELETE_FUNCTION_CONCURRENCY: types::DeleteFunctionConcurrencyInput => (),
     DELETE_FUNCTION_EVENT_INVOKE_CONFIG: types::DeleteFunctionEventInvokeConfigInput => (),
     DELETE_FUNCTION_URL_CONFIG: types::DeleteFunctionUrlConfigInput => (),
+    DELETE_LAYER_VERSION: types::DeleteLayerVersionInput => (),
+    DELETE_PROVISIONED_CONCURRENCY_CONFIG: types::DeleteProvisionedConcurrencyConfigInput => (),
     DELETE_RESOURCE_POLICY: types::DeleteResourcePolicyInput => (),
     GET_ACCOUNT_SETTINGS: types::GetAccountSettingsInput => types::GetAccountSettingsOutput,
     GET_ALIAS: types::GetAliasInput => types::AliasConfiguration,
@@ -1456,11 +1635,16 @@ aws_wire::operations! { SERVICE;
     GET_EVENT_SOURCE_MAPPING: types::GetEventSourceMappingInput => types::EventSourceMappingConfiguration,
     GET_FUNCTION: types::GetFunctionInput => types::GetFunctionOutput,
     GET_FUNCTION_CODE_SIGNING_CONFIG: types::GetFunctionCodeSigningConfigInput => types::GetFunctionCodeSigningConfigOutput,
+    GET_FUNCTION_CONCURRENCY: types::GetFunctionConcurrencyInput => types::GetFunctionConcurrencyOutput,
     GET_FUNCTION_CONFIGURATION: types::GetFunctionConfigurationInput => types::FunctionConfiguration,
     GET_FUNCTION_EVENT_INVOKE_CONFIG: types::GetFunctionEventInvokeConfigInput => types::FunctionEventInvokeConfig,
     GET_FUNCTION_RECURSION_CONFIG: types::GetFunctionRecursionConfigInput => types::GetFunctionRecursionConfigOutput,
     GET_FUNCTION_URL_CONFIG: types::GetFunctionUrlConfigInput => types::GetFunctionUrlConfigOutput,
+    GET_LAYER_VERSION: types::GetLayerVersionInput => types::GetLayerVersionResponse,
+    GET_LAYER_VERSION_BY_ARN: types::GetLayerVersionByArnInput => types::GetLayerVersionResponse,
+    GET_LAYER_VERSION_POLICY: types::GetLayerVersionPolicyInput => types::GetLayerVersionPolicyOutput,
     GET_POLICY: types::GetPolicyInput => types::GetPolicyOutput,
+    GET_PROVISIONED_CONCURRENCY_CONFIG: types::GetProvisionedConcurrencyConfigInput => types::GetProvisionedConcurrencyConfigOutput,
     GET_RESOURCE_POLICY: types::GetResourcePolicyInput => types::GetResourcePolicyOutput,
     GET_RUNTIME_MANAGEMENT_CONFIG: types::GetRuntimeManagementConfigInput => types::GetRuntimeManagementConfigOutput,
     INVOKE: types::InvokeInput => types::InvokeOutput,
@@ -1473,14 +1657,21 @@ aws_wire::operations! { SERVICE;
     LIST_FUNCTION_URL_CONFIGS: types::ListFunctionUrlConfigsInput => types::ListFunctionUrlConfigsOutput,
     LIST_FUNCTIONS: types::ListFunctionsInput => types::ListFunctionsOutput,
     LIST_FUNCTIONS_BY_CODE_SIGNING_CONFIG: types::ListFunctionsByCodeSigningConfigInput => types::ListFunctionsByCodeSigningConfigOutput,
+    LIST_LAYER_VERSIONS: types::ListLayerVersionsInput => types::ListLayerVersionsOutput,
+    LIST_LAYERS: types::ListLayersInput => types::ListLayersOutput,
+    LIST_PROVISIONED_CONCURRENCY_CONFIGS: types::ListProvisionedConcurrencyConfigsInput => types::ListProvisionedConcurrencyConfigsOutput,
     LIST_TAGS: types::ListTagsInput => types::ListTagsOutput,
     LIST_VERSIONS_BY_FUNCTION: types::ListVersionsByFunctionInput => types::ListVersionsByFunctionOutput,
+    PUBLISH_LAYER_VERSION: types::PublishLayerVersionInput => types::PublishLayerVersionOutput,
     PUBLISH_VERSION: types::PublishVersionInput => types::FunctionConfiguration,
     PUT_FUNCTION_CODE_SIGNING_CONFIG: types::PutFunctionCodeSigningConfigInput => types::PutFunctionCodeSigningConfigOutput,
+    PUT_FUNCTION_CONCURRENCY: types::PutFunctionConcurrencyInput => types::Concurrency,
     PUT_FUNCTION_EVENT_INVOKE_CONFIG: types::PutFunctionEventInvokeConfigInput => types::FunctionEventInvokeConfig,
     PUT_FUNCTION_RECURSION_CONFIG: types::PutFunctionRecursionConfigInput => types::PutFunctionRecursionConfigOutput,
+    PUT_PROVISIONED_CONCURRENCY_CONFIG: types::PutProvisionedConcurrencyConfigInput => types::PutProvisionedConcurrencyConfigOutput,
     PUT_RESOURCE_POLICY: types::PutResourcePolicyInput => types::PutResourcePolicyOutput,
     PUT_RUNTIME_MANAGEMENT_CONFIG: types::PutRuntimeManagementConfigInput => types::PutRuntimeManagementConfigOutput,
+    REMOVE_LAYER_VERSION_PERMISSION: types::RemoveLayerVersionPermissionInput => (),
     REMOVE_PERMISSION: types::RemovePermissionInput => (),
     TAG_RESOURCE: types::TagResourceInput => (),
     UNTAG_RESOURCE: types::UntagResourceInput => (),

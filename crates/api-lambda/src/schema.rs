@@ -38,6 +38,25 @@ pub(crate) static ACTION: Shape = Shape {
     pattern: Some(&REGEX_OF_ACTION),
     ..Shape::plain("Action", Kind::String)
 };
+pub(crate) static ADD_LAYER_VERSION_PERMISSION_REQUEST: Shape = Shape::plain(
+    "AddLayerVersionPermissionRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("LayerName", &LAYER_NAME_OR_ARN) },
+        Member { required: true, place: Place::Uri, ..Member::body("VersionNumber", &LAYER_VERSION_NUMBER) },
+        Member { required: true, ..Member::body("StatementId", &STATEMENT_ID) },
+        Member { required: true, ..Member::body("Action", &LAYER_PERMISSION_ALLOWED_ACTION) },
+        Member { required: true, ..Member::body("Principal", &LAYER_PERMISSION_ALLOWED_PRINCIPAL) },
+        Member::body("OrganizationId", &ORGANIZATION_ID),
+        Member { place: Place::Query, ..Member::body("RevisionId", &STRING) },
+    ])),
+);
+pub(crate) static ADD_LAYER_VERSION_PERMISSION_RESPONSE: Shape = Shape::plain(
+    "AddLayerVersionPermissionResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("Statement", &STRING),
+        Member::body("RevisionId", &STRING),
+    ])),
+);
 pub(crate) static ADD_PERMISSION_REQUEST: Shape = Shape::plain(
     "AddPermissionRequest",
     Kind::Structure(&Structure::of(&[
@@ -288,6 +307,34 @@ pub(crate) static COLLECTION_NAME: Shape = Shape {
     pattern: Some(&REGEX_OF_COLLECTION_NAME),
     ..Shape::plain("CollectionName", Kind::String)
 };
+pub(crate) static COMPATIBLE_ARCHITECTURES: Shape = Shape {
+    min: Some(0),
+    max: Some(2),
+    ..Shape::plain(
+        "CompatibleArchitectures",
+        Kind::List(&List {
+            member: &ARCHITECTURE,
+            element: "member",
+            element_namespace: None,
+            timestamp_format: None,
+            flattened: false,
+        }),
+    )
+};
+pub(crate) static COMPATIBLE_RUNTIMES: Shape = Shape {
+    min: Some(0),
+    max: Some(15),
+    ..Shape::plain(
+        "CompatibleRuntimes",
+        Kind::List(&List {
+            member: &RUNTIME,
+            element: "member",
+            element_namespace: None,
+            timestamp_format: None,
+            flattened: false,
+        }),
+    )
+};
 pub(crate) static CONCURRENCY: Shape = Shape::plain(
     "Concurrency",
     Kind::Structure(&Structure::of(&[Member::body(
@@ -470,6 +517,14 @@ pub(crate) static DELETE_FUNCTION_CODE_SIGNING_CONFIG_REQUEST: Shape = Shape::pl
         ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
     }])),
 );
+pub(crate) static DELETE_FUNCTION_CONCURRENCY_REQUEST: Shape = Shape::plain(
+    "DeleteFunctionConcurrencyRequest",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        place: Place::Uri,
+        ..Member::body("FunctionName", &FUNCTION_NAME)
+    }])),
+);
 pub(crate) static DELETE_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: Shape = Shape::plain(
     "DeleteFunctionEventInvokeConfigRequest",
     Kind::Structure(&Structure::of(&[
@@ -514,6 +569,20 @@ pub(crate) static DELETE_FUNCTION_URL_CONFIG_REQUEST: Shape = Shape::plain(
             ..Member::body("FunctionName", &FUNCTION_URL_FUNCTION_NAME)
         },
         Member { place: Place::Query, ..Member::body("Qualifier", &FUNCTION_URL_QUALIFIER) },
+    ])),
+);
+pub(crate) static DELETE_LAYER_VERSION_REQUEST: Shape = Shape::plain(
+    "DeleteLayerVersionRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("LayerName", &LAYER_NAME_OR_ARN) },
+        Member { required: true, place: Place::Uri, ..Member::body("VersionNumber", &LAYER_VERSION_NUMBER) },
+    ])),
+);
+pub(crate) static DELETE_PROVISIONED_CONCURRENCY_CONFIG_REQUEST: Shape = Shape::plain(
+    "DeleteProvisionedConcurrencyConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("FunctionName", &FUNCTION_NAME) },
+        Member { required: true, place: Place::Query, ..Member::body("Qualifier", &QUALIFIER) },
     ])),
 );
 pub(crate) static DELETE_RESOURCE_POLICY_REQUEST: Shape = Shape::plain(
@@ -1153,6 +1222,21 @@ pub(crate) static GET_FUNCTION_CODE_SIGNING_CONFIG_RESPONSE: Shape = Shape::plai
         Member { required: true, ..Member::body("FunctionName", &FUNCTION_NAME) },
     ])),
 );
+pub(crate) static GET_FUNCTION_CONCURRENCY_REQUEST: Shape = Shape::plain(
+    "GetFunctionConcurrencyRequest",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        place: Place::Uri,
+        ..Member::body("FunctionName", &FUNCTION_NAME)
+    }])),
+);
+pub(crate) static GET_FUNCTION_CONCURRENCY_RESPONSE: Shape = Shape::plain(
+    "GetFunctionConcurrencyResponse",
+    Kind::Structure(&Structure::of(&[Member::body(
+        "ReservedConcurrentExecutions",
+        &RESERVED_CONCURRENT_EXECUTIONS,
+    )])),
+);
 pub(crate) static GET_FUNCTION_CONFIGURATION_REQUEST: Shape = Shape::plain(
     "GetFunctionConfigurationRequest",
     Kind::Structure(&Structure::of(&[
@@ -1240,6 +1324,46 @@ pub(crate) static GET_FUNCTION_URL_CONFIG_RESPONSE: Shape = Shape::plain(
         Member::body("InvokeMode", &INVOKE_MODE),
     ])),
 );
+pub(crate) static GET_LAYER_VERSION_BY_ARN_REQUEST: Shape = Shape::plain(
+    "GetLayerVersionByArnRequest",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        place: Place::Query,
+        ..Member::body("Arn", &LAYER_VERSION_ARN)
+    }])),
+);
+pub(crate) static GET_LAYER_VERSION_POLICY_REQUEST: Shape = Shape::plain(
+    "GetLayerVersionPolicyRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("LayerName", &LAYER_NAME_OR_ARN) },
+        Member { required: true, place: Place::Uri, ..Member::body("VersionNumber", &LAYER_VERSION_NUMBER) },
+    ])),
+);
+pub(crate) static GET_LAYER_VERSION_POLICY_RESPONSE: Shape = Shape::plain(
+    "GetLayerVersionPolicyResponse",
+    Kind::Structure(&Structure::of(&[Member::body("Policy", &STRING), Member::body("RevisionId", &STRING)])),
+);
+pub(crate) static GET_LAYER_VERSION_REQUEST: Shape = Shape::plain(
+    "GetLayerVersionRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("LayerName", &LAYER_NAME_OR_ARN) },
+        Member { required: true, place: Place::Uri, ..Member::body("VersionNumber", &LAYER_VERSION_NUMBER) },
+    ])),
+);
+pub(crate) static GET_LAYER_VERSION_RESPONSE: Shape = Shape::plain(
+    "GetLayerVersionResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("Content", &LAYER_VERSION_CONTENT_OUTPUT),
+        Member::body("LayerArn", &LAYER_ARN),
+        Member::body("LayerVersionArn", &LAYER_VERSION_ARN),
+        Member::body("Description", &DESCRIPTION),
+        Member::body("CreatedDate", &TIMESTAMP),
+        Member::body("Version", &LAYER_VERSION_NUMBER),
+        Member::body("CompatibleArchitectures", &COMPATIBLE_ARCHITECTURES),
+        Member::body("CompatibleRuntimes", &COMPATIBLE_RUNTIMES),
+        Member::body("LicenseInfo", &LICENSE_INFO),
+    ])),
+);
 pub(crate) static GET_POLICY_REQUEST: Shape = Shape::plain(
     "GetPolicyRequest",
     Kind::Structure(&Structure::of(&[
@@ -1257,6 +1381,24 @@ pub(crate) static GET_POLICY_REQUEST: Shape = Shape::plain(
 pub(crate) static GET_POLICY_RESPONSE: Shape = Shape::plain(
     "GetPolicyResponse",
     Kind::Structure(&Structure::of(&[Member::body("Policy", &STRING), Member::body("RevisionId", &STRING)])),
+);
+pub(crate) static GET_PROVISIONED_CONCURRENCY_CONFIG_REQUEST: Shape = Shape::plain(
+    "GetProvisionedConcurrencyConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("FunctionName", &FUNCTION_NAME) },
+        Member { required: true, place: Place::Query, ..Member::body("Qualifier", &QUALIFIER) },
+    ])),
+);
+pub(crate) static GET_PROVISIONED_CONCURRENCY_CONFIG_RESPONSE: Shape = Shape::plain(
+    "GetProvisionedConcurrencyConfigResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("RequestedProvisionedConcurrentExecutions", &POSITIVE_INTEGER),
+        Member::body("AvailableProvisionedConcurrentExecutions", &NON_NEGATIVE_INTEGER),
+        Member::body("AllocatedProvisionedConcurrentExecutions", &NON_NEGATIVE_INTEGER),
+        Member::body("Status", &PROVISIONED_CONCURRENCY_STATUS_ENUM),
+        Member::body("StatusReason", &STRING),
+        Member::body("LastModified", &TIMESTAMP),
+    ])),
 );
 pub(crate) static GET_RESOURCE_POLICY_REQUEST: Shape = Shape::plain(
     "GetResourcePolicyRequest",
@@ -1656,6 +1798,15 @@ pub(crate) static LAYER: Shape = Shape::plain(
         Member::body("SigningJobArn", &ARN),
     ])),
 );
+static REGEX_OF_LAYER_ARN: Pattern = Pattern::new(
+    "arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:layer:[a-zA-Z0-9-_]+",
+);
+pub(crate) static LAYER_ARN: Shape = Shape {
+    min: Some(1),
+    max: Some(2048),
+    pattern: Some(&REGEX_OF_LAYER_ARN),
+    ..Shape::plain("LayerArn", Kind::String)
+};
 pub(crate) static LAYER_LIST: Shape = Shape::plain(
     "LayerList",
     Kind::List(&List {
@@ -1666,6 +1817,39 @@ pub(crate) static LAYER_LIST: Shape = Shape::plain(
         flattened: false,
     }),
 );
+static REGEX_OF_LAYER_NAME: Pattern = Pattern::new(
+    "(arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:layer:[a-zA-Z0-9-_]+)|[a-zA-Z0-9-_]+",
+);
+pub(crate) static LAYER_NAME: Shape = Shape {
+    min: Some(1),
+    max: Some(140),
+    pattern: Some(&REGEX_OF_LAYER_NAME),
+    ..Shape::plain("LayerName", Kind::String)
+};
+static REGEX_OF_LAYER_NAME_OR_ARN: Pattern = Pattern::new(
+    "(arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:layer:[a-zA-Z0-9-_]{1,140}|[a-zA-Z0-9-_]{1,140})",
+);
+pub(crate) static LAYER_NAME_OR_ARN: Shape = Shape {
+    min: Some(1),
+    max: Some(2048),
+    pattern: Some(&REGEX_OF_LAYER_NAME_OR_ARN),
+    ..Shape::plain("LayerNameOrArn", Kind::String)
+};
+static REGEX_OF_LAYER_PERMISSION_ALLOWED_ACTION: Pattern = Pattern::new("lambda:GetLayerVersion");
+pub(crate) static LAYER_PERMISSION_ALLOWED_ACTION: Shape = Shape {
+    min: Some(0),
+    max: Some(22),
+    pattern: Some(&REGEX_OF_LAYER_PERMISSION_ALLOWED_ACTION),
+    ..Shape::plain("LayerPermissionAllowedAction", Kind::String)
+};
+static REGEX_OF_LAYER_PERMISSION_ALLOWED_PRINCIPAL: Pattern =
+    Pattern::new("\\d{12}|\\*|arn:(aws[a-zA-Z-]*):iam::\\d{12}:root");
+pub(crate) static LAYER_PERMISSION_ALLOWED_PRINCIPAL: Shape = Shape {
+    min: Some(0),
+    max: Some(10000),
+    pattern: Some(&REGEX_OF_LAYER_PERMISSION_ALLOWED_PRINCIPAL),
+    ..Shape::plain("LayerPermissionAllowedPrincipal", Kind::String)
+};
 static REGEX_OF_LAYER_VERSION_ARN: Pattern = Pattern::new(
     "((arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+))",
 );
@@ -1675,6 +1859,68 @@ pub(crate) static LAYER_VERSION_ARN: Shape = Shape {
     pattern: Some(&REGEX_OF_LAYER_VERSION_ARN),
     ..Shape::plain("LayerVersionArn", Kind::String)
 };
+pub(crate) static LAYER_VERSION_CONTENT_INPUT: Shape = Shape::plain(
+    "LayerVersionContentInput",
+    Kind::Structure(&Structure::of(&[
+        Member::body("S3Bucket", &S3_BUCKET),
+        Member::body("S3Key", &S3_KEY),
+        Member::body("S3ObjectVersion", &S3_OBJECT_VERSION),
+        Member::body("S3ObjectStorageMode", &S3_OBJECT_STORAGE_MODE),
+        Member::body("ZipFile", &BLOB),
+    ])),
+);
+pub(crate) static LAYER_VERSION_CONTENT_OUTPUT: Shape = Shape::plain(
+    "LayerVersionContentOutput",
+    Kind::Structure(&Structure::of(&[
+        Member::body("Location", &SENSITIVE_STRING_ON_SERVER_ONLY),
+        Member::body("CodeSha256", &STRING),
+        Member::body("CodeSize", &LONG),
+        Member::body("SigningProfileVersionArn", &ARN),
+        Member::body("SigningJobArn", &ARN),
+        Member::body("ResolvedS3Object", &RESOLVED_S3_OBJECT),
+    ])),
+);
+pub(crate) static LAYER_VERSION_NUMBER: Shape = Shape::plain("LayerVersionNumber", Kind::Long);
+pub(crate) static LAYER_VERSIONS_LIST: Shape = Shape::plain(
+    "LayerVersionsList",
+    Kind::List(&List {
+        member: &LAYER_VERSIONS_LIST_ITEM,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+pub(crate) static LAYER_VERSIONS_LIST_ITEM: Shape = Shape::plain(
+    "LayerVersionsListItem",
+    Kind::Structure(&Structure::of(&[
+        Member::body("LayerVersionArn", &LAYER_VERSION_ARN),
+        Member::body("Version", &LAYER_VERSION_NUMBER),
+        Member::body("Description", &DESCRIPTION),
+        Member::body("CreatedDate", &TIMESTAMP),
+        Member::body("CompatibleArchitectures", &COMPATIBLE_ARCHITECTURES),
+        Member::body("CompatibleRuntimes", &COMPATIBLE_RUNTIMES),
+        Member::body("LicenseInfo", &LICENSE_INFO),
+    ])),
+);
+pub(crate) static LAYERS_LIST: Shape = Shape::plain(
+    "LayersList",
+    Kind::List(&List {
+        member: &LAYERS_LIST_ITEM,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+pub(crate) static LAYERS_LIST_ITEM: Shape = Shape::plain(
+    "LayersListItem",
+    Kind::Structure(&Structure::of(&[
+        Member::body("LayerName", &LAYER_NAME),
+        Member::body("LayerArn", &LAYER_ARN),
+        Member::body("LatestMatchingVersion", &LAYER_VERSIONS_LIST_ITEM),
+    ])),
+);
 pub(crate) static LAYERS_REFERENCE_LIST: Shape = Shape::plain(
     "LayersReferenceList",
     Kind::List(&List {
@@ -1685,6 +1931,13 @@ pub(crate) static LAYERS_REFERENCE_LIST: Shape = Shape::plain(
         flattened: false,
     }),
 );
+static REGEX_OF_LICENSE_INFO: Pattern = Pattern::new(".*");
+pub(crate) static LICENSE_INFO: Shape = Shape {
+    min: Some(0),
+    max: Some(512),
+    pattern: Some(&REGEX_OF_LICENSE_INFO),
+    ..Shape::plain("LicenseInfo", Kind::String)
+};
 pub(crate) static LIST_ALIASES_REQUEST: Shape = Shape::plain(
     "ListAliasesRequest",
     Kind::Structure(&Structure::of(&[
@@ -1807,6 +2060,57 @@ pub(crate) static LIST_FUNCTIONS_RESPONSE: Shape = Shape::plain(
         Member::body("Functions", &FUNCTION_LIST),
     ])),
 );
+pub(crate) static LIST_LAYER_VERSIONS_REQUEST: Shape = Shape::plain(
+    "ListLayerVersionsRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { place: Place::Query, ..Member::body("CompatibleArchitecture", &ARCHITECTURE) },
+        Member { place: Place::Query, ..Member::body("CompatibleRuntime", &RUNTIME) },
+        Member { required: true, place: Place::Uri, ..Member::body("LayerName", &LAYER_NAME_OR_ARN) },
+        Member { place: Place::Query, ..Member::body("Marker", &STRING) },
+        Member { place: Place::Query, ..Member::body("MaxItems", &MAX_LAYER_LIST_ITEMS) },
+    ])),
+);
+pub(crate) static LIST_LAYER_VERSIONS_RESPONSE: Shape = Shape::plain(
+    "ListLayerVersionsResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("NextMarker", &STRING),
+        Member::body("LayerVersions", &LAYER_VERSIONS_LIST),
+    ])),
+);
+pub(crate) static LIST_LAYERS_REQUEST: Shape = Shape::plain(
+    "ListLayersRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { place: Place::Query, ..Member::body("CompatibleArchitecture", &ARCHITECTURE) },
+        Member { place: Place::Query, ..Member::body("CompatibleRuntime", &RUNTIME) },
+        Member { place: Place::Query, ..Member::body("Marker", &STRING) },
+        Member { place: Place::Query, ..Member::body("MaxItems", &MAX_LAYER_LIST_ITEMS) },
+    ])),
+);
+pub(crate) static LIST_LAYERS_RESPONSE: Shape = Shape::plain(
+    "ListLayersResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("NextMarker", &STRING),
+        Member::body("Layers", &LAYERS_LIST),
+    ])),
+);
+pub(crate) static LIST_PROVISIONED_CONCURRENCY_CONFIGS_REQUEST: Shape = Shape::plain(
+    "ListProvisionedConcurrencyConfigsRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("FunctionName", &FUNCTION_NAME) },
+        Member { place: Place::Query, ..Member::body("Marker", &STRING) },
+        Member {
+            place: Place::Query,
+            ..Member::body("MaxItems", &MAX_PROVISIONED_CONCURRENCY_CONFIG_LIST_ITEMS)
+        },
+    ])),
+);
+pub(crate) static LIST_PROVISIONED_CONCURRENCY_CONFIGS_RESPONSE: Shape = Shape::plain(
+    "ListProvisionedConcurrencyConfigsResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ProvisionedConcurrencyConfigs", &PROVISIONED_CONCURRENCY_CONFIG_LIST),
+        Member::body("NextMarker", &STRING),
+    ])),
+);
 pub(crate) static LIST_TAGS_REQUEST: Shape = Shape::plain(
     "ListTagsRequest",
     Kind::Structure(&Structure::of(&[Member {
@@ -1879,8 +2183,15 @@ pub(crate) static MAX_FUNCTION_EVENT_INVOKE_CONFIG_LIST_ITEMS: Shape = Shape {
 };
 pub(crate) static MAX_ITEMS: Shape =
     Shape { min: Some(1), max: Some(50), ..Shape::plain("MaxItems", Kind::Integer) };
+pub(crate) static MAX_LAYER_LIST_ITEMS: Shape =
+    Shape { min: Some(1), max: Some(50), ..Shape::plain("MaxLayerListItems", Kind::Integer) };
 pub(crate) static MAX_LIST_ITEMS: Shape =
     Shape { min: Some(1), max: Some(10000), ..Shape::plain("MaxListItems", Kind::Integer) };
+pub(crate) static MAX_PROVISIONED_CONCURRENCY_CONFIG_LIST_ITEMS: Shape = Shape {
+    min: Some(1),
+    max: Some(50),
+    ..Shape::plain("MaxProvisionedConcurrencyConfigListItems", Kind::Integer)
+};
 pub(crate) static MAXIMUM_BATCHING_WINDOW_IN_SECONDS: Shape =
     Shape { min: Some(0), max: Some(300), ..Shape::plain("MaximumBatchingWindowInSeconds", Kind::Integer) };
 pub(crate) static MAXIMUM_CONCURRENCY: Shape =
@@ -1942,6 +2253,8 @@ pub(crate) static NO_PUBLISHED_VERSION_EXCEPTION: Shape = Shape::plain(
     "NoPublishedVersionException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("Message", &STRING)])),
 );
+pub(crate) static NON_NEGATIVE_INTEGER: Shape =
+    Shape { min: Some(0), ..Shape::plain("NonNegativeInteger", Kind::Integer) };
 pub(crate) static NULLABLE_BOOLEAN: Shape = Shape::plain("NullableBoolean", Kind::Boolean);
 static REGEX_OF_NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER: Pattern =
     Pattern::new("\\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+");
@@ -1959,6 +2272,13 @@ pub(crate) static ON_SUCCESS: Shape = Shape::plain(
     "OnSuccess",
     Kind::Structure(&Structure::of(&[Member::body("Destination", &DESTINATION_ARN)])),
 );
+static REGEX_OF_ORGANIZATION_ID: Pattern = Pattern::new("o-[a-z0-9]{10,32}");
+pub(crate) static ORGANIZATION_ID: Shape = Shape {
+    min: Some(0),
+    max: Some(34),
+    pattern: Some(&REGEX_OF_ORGANIZATION_ID),
+    ..Shape::plain("OrganizationId", Kind::String)
+};
 static REGEX_OF_ORIGIN: Pattern = Pattern::new(".*");
 pub(crate) static ORIGIN: Shape = Shape {
     min: Some(1),
@@ -1994,6 +2314,8 @@ pub(crate) static POLICY_RESOURCE_ARN: Shape = Shape {
     pattern: Some(&REGEX_OF_POLICY_RESOURCE_ARN),
     ..Shape::plain("PolicyResourceArn", Kind::String)
 };
+pub(crate) static POSITIVE_INTEGER: Shape =
+    Shape { min: Some(1), ..Shape::plain("PositiveInteger", Kind::Integer) };
 pub(crate) static PRECONDITION_FAILED_EXCEPTION: Shape = Shape::plain(
     "PreconditionFailedException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("message", &STRING)])),
@@ -2012,6 +2334,34 @@ pub(crate) static PRINCIPAL_ORG_ID: Shape = Shape {
     pattern: Some(&REGEX_OF_PRINCIPAL_ORG_ID),
     ..Shape::plain("PrincipalOrgID", Kind::String)
 };
+pub(crate) static PROVISIONED_CONCURRENCY_CONFIG_LIST: Shape = Shape::plain(
+    "ProvisionedConcurrencyConfigList",
+    Kind::List(&List {
+        member: &PROVISIONED_CONCURRENCY_CONFIG_LIST_ITEM,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+pub(crate) static PROVISIONED_CONCURRENCY_CONFIG_LIST_ITEM: Shape = Shape::plain(
+    "ProvisionedConcurrencyConfigListItem",
+    Kind::Structure(&Structure::of(&[
+        Member::body("FunctionArn", &FUNCTION_ARN),
+        Member::body("RequestedProvisionedConcurrentExecutions", &POSITIVE_INTEGER),
+        Member::body("AvailableProvisionedConcurrentExecutions", &NON_NEGATIVE_INTEGER),
+        Member::body("AllocatedProvisionedConcurrentExecutions", &NON_NEGATIVE_INTEGER),
+        Member::body("Status", &PROVISIONED_CONCURRENCY_STATUS_ENUM),
+        Member::body("StatusReason", &STRING),
+        Member::body("LastModified", &TIMESTAMP),
+    ])),
+);
+pub(crate) static PROVISIONED_CONCURRENCY_CONFIG_NOT_FOUND_EXCEPTION: Shape = Shape::plain(
+    "ProvisionedConcurrencyConfigNotFoundException",
+    Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("message", &STRING)])),
+);
+pub(crate) static PROVISIONED_CONCURRENCY_STATUS_ENUM: Shape =
+    Shape::plain("ProvisionedConcurrencyStatusEnum", Kind::Enum(&["IN_PROGRESS", "READY", "FAILED"]));
 pub(crate) static PROVISIONED_POLLER_CONFIG: Shape = Shape::plain(
     "ProvisionedPollerConfig",
     Kind::Structure(&Structure::of(&[
@@ -2030,6 +2380,31 @@ pub(crate) static PROVISIONED_POLLER_GROUP_NAME: Shape = Shape {
 pub(crate) static PUBLIC_POLICY_EXCEPTION: Shape = Shape::plain(
     "PublicPolicyException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("Message", &STRING)])),
+);
+pub(crate) static PUBLISH_LAYER_VERSION_REQUEST: Shape = Shape::plain(
+    "PublishLayerVersionRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("LayerName", &LAYER_NAME_OR_ARN) },
+        Member::body("Description", &DESCRIPTION),
+        Member { required: true, ..Member::body("Content", &LAYER_VERSION_CONTENT_INPUT) },
+        Member::body("CompatibleArchitectures", &COMPATIBLE_ARCHITECTURES),
+        Member::body("CompatibleRuntimes", &COMPATIBLE_RUNTIMES),
+        Member::body("LicenseInfo", &LICENSE_INFO),
+    ])),
+);
+pub(crate) static PUBLISH_LAYER_VERSION_RESPONSE: Shape = Shape::plain(
+    "PublishLayerVersionResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("Content", &LAYER_VERSION_CONTENT_OUTPUT),
+        Member::body("LayerArn", &LAYER_ARN),
+        Member::body("LayerVersionArn", &LAYER_VERSION_ARN),
+        Member::body("Description", &DESCRIPTION),
+        Member::body("CreatedDate", &TIMESTAMP),
+        Member::body("Version", &LAYER_VERSION_NUMBER),
+        Member::body("CompatibleArchitectures", &COMPATIBLE_ARCHITECTURES),
+        Member::body("CompatibleRuntimes", &COMPATIBLE_RUNTIMES),
+        Member::body("LicenseInfo", &LICENSE_INFO),
+    ])),
 );
 pub(crate) static PUBLISH_VERSION_REQUEST: Shape = Shape::plain(
     "PublishVersionRequest",
@@ -2057,6 +2432,16 @@ pub(crate) static PUT_FUNCTION_CODE_SIGNING_CONFIG_RESPONSE: Shape = Shape::plai
     Kind::Structure(&Structure::of(&[
         Member { required: true, ..Member::body("CodeSigningConfigArn", &CODE_SIGNING_CONFIG_ARN) },
         Member { required: true, ..Member::body("FunctionName", &FUNCTION_NAME) },
+    ])),
+);
+pub(crate) static PUT_FUNCTION_CONCURRENCY_REQUEST: Shape = Shape::plain(
+    "PutFunctionConcurrencyRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("FunctionName", &FUNCTION_NAME) },
+        Member {
+            required: true,
+            ..Member::body("ReservedConcurrentExecutions", &RESERVED_CONCURRENT_EXECUTIONS)
+        },
     ])),
 );
 pub(crate) static PUT_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: Shape = Shape::plain(
@@ -2090,6 +2475,25 @@ pub(crate) static PUT_FUNCTION_RECURSION_CONFIG_REQUEST: Shape = Shape::plain(
 pub(crate) static PUT_FUNCTION_RECURSION_CONFIG_RESPONSE: Shape = Shape::plain(
     "PutFunctionRecursionConfigResponse",
     Kind::Structure(&Structure::of(&[Member::body("RecursiveLoop", &RECURSIVE_LOOP)])),
+);
+pub(crate) static PUT_PROVISIONED_CONCURRENCY_CONFIG_REQUEST: Shape = Shape::plain(
+    "PutProvisionedConcurrencyConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("FunctionName", &FUNCTION_NAME) },
+        Member { required: true, place: Place::Query, ..Member::body("Qualifier", &QUALIFIER) },
+        Member { required: true, ..Member::body("ProvisionedConcurrentExecutions", &POSITIVE_INTEGER) },
+    ])),
+);
+pub(crate) static PUT_PROVISIONED_CONCURRENCY_CONFIG_RESPONSE: Shape = Shape::plain(
+    "PutProvisionedConcurrencyConfigResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("RequestedProvisionedConcurrentExecutions", &POSITIVE_INTEGER),
+        Member::body("AllocatedProvisionedConcurrentExecutions", &NON_NEGATIVE_INTEGER),
+        Member::body("AvailableProvisionedConcurrentExecutions", &NON_NEGATIVE_INTEGER),
+        Member::body("Status", &PROVISIONED_CONCURRENCY_STATUS_ENUM),
+        Member::body("StatusReason", &STRING),
+        Member::body("LastModified", &TIMESTAMP),
+    ])),
 );
 pub(crate) static PUT_RESOURCE_POLICY_REQUEST: Shape = Shape::plain(
     "PutResourcePolicyRequest",
@@ -2130,6 +2534,13 @@ pub(crate) static PUT_RUNTIME_MANAGEMENT_CONFIG_RESPONSE: Shape = Shape::plain(
         Member::body("RuntimeVersionArn", &RUNTIME_VERSION_ARN),
     ])),
 );
+static REGEX_OF_QUALIFIER: Pattern = Pattern::new("(|[a-zA-Z0-9$_-]+)");
+pub(crate) static QUALIFIER: Shape = Shape {
+    min: Some(1),
+    max: Some(128),
+    pattern: Some(&REGEX_OF_QUALIFIER),
+    ..Shape::plain("Qualifier", Kind::String)
+};
 static REGEX_OF_QUEUE: Pattern = Pattern::new("[\\s\\S]*");
 pub(crate) static QUEUE: Shape = Shape {
     min: Some(1),
@@ -2156,6 +2567,15 @@ pub(crate) static RECURSIVE_INVOCATION_EXCEPTION: Shape = Shape::plain(
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("Message", &STRING)])),
 );
 pub(crate) static RECURSIVE_LOOP: Shape = Shape::plain("RecursiveLoop", Kind::Enum(&["Allow", "Terminate"]));
+pub(crate) static REMOVE_LAYER_VERSION_PERMISSION_REQUEST: Shape = Shape::plain(
+    "RemoveLayerVersionPermissionRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("LayerName", &LAYER_NAME_OR_ARN) },
+        Member { required: true, place: Place::Uri, ..Member::body("VersionNumber", &LAYER_VERSION_NUMBER) },
+        Member { required: true, place: Place::Uri, ..Member::body("StatementId", &STATEMENT_ID) },
+        Member { place: Place::Query, ..Member::body("RevisionId", &STRING) },
+    ])),
+);
 pub(crate) static REMOVE_PERMISSION_REQUEST: Shape = Shape::plain(
     "RemovePermissionRequest",
     Kind::Structure(&Structure::of(&[

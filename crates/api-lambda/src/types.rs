@@ -18,6 +18,21 @@ aws_wire::structure! {
         total_code_size: Option<i64>,
         function_count: Option<i64>,
     }
+    /// Shape `AddLayerVersionPermissionRequest`.
+    AddLayerVersionPermissionInput {
+        layer_name: String,
+        version_number: i64,
+        statement_id: String,
+        action: String,
+        principal: String,
+        organization_id: Option<String>,
+        revision_id: Option<String>,
+    }
+    /// Shape `AddLayerVersionPermissionResponse`.
+    AddLayerVersionPermissionOutput {
+        statement: Option<String>,
+        revision_id: Option<String>,
+    }
     /// Shape `AddPermissionRequest`.
     AddPermissionInput {
         function_name: String,
@@ -213,6 +228,10 @@ aws_wire::structure! {
     DeleteFunctionCodeSigningConfigInput {
         function_name: String,
     }
+    /// Shape `DeleteFunctionConcurrencyRequest`.
+    DeleteFunctionConcurrencyInput {
+        function_name: String,
+    }
     /// Shape `DeleteFunctionEventInvokeConfigRequest`.
     DeleteFunctionEventInvokeConfigInput {
         function_name: String,
@@ -231,6 +250,16 @@ aws_wire::structure! {
     DeleteFunctionUrlConfigInput {
         function_name: String,
         qualifier: Option<String>,
+    }
+    /// Shape `DeleteLayerVersionRequest`.
+    DeleteLayerVersionInput {
+        layer_name: String,
+        version_number: i64,
+    }
+    /// Shape `DeleteProvisionedConcurrencyConfigRequest`.
+    DeleteProvisionedConcurrencyConfigInput {
+        function_name: String,
+        qualifier: String,
     }
     /// Shape `DeleteResourcePolicyRequest`.
     DeleteResourcePolicyInput {
@@ -462,6 +491,14 @@ aws_wire::structure! {
         code_signing_config_arn: Option<String>,
         function_name: String,
     }
+    /// Shape `GetFunctionConcurrencyRequest`.
+    GetFunctionConcurrencyInput {
+        function_name: String,
+    }
+    /// Shape `GetFunctionConcurrencyResponse`.
+    GetFunctionConcurrencyOutput {
+        reserved_concurrent_executions: Option<i32>,
+    }
     /// Shape `GetFunctionConfigurationRequest`.
     GetFunctionConfigurationInput {
         function_name: String,
@@ -508,6 +545,37 @@ aws_wire::structure! {
         last_modified_time: String,
         invoke_mode: Option<InvokeMode>,
     }
+    /// Shape `GetLayerVersionByArnRequest`.
+    GetLayerVersionByArnInput {
+        arn: String,
+    }
+    /// Shape `GetLayerVersionPolicyRequest`.
+    GetLayerVersionPolicyInput {
+        layer_name: String,
+        version_number: i64,
+    }
+    /// Shape `GetLayerVersionPolicyResponse`.
+    GetLayerVersionPolicyOutput {
+        policy: Option<String>,
+        revision_id: Option<String>,
+    }
+    /// Shape `GetLayerVersionRequest`.
+    GetLayerVersionInput {
+        layer_name: String,
+        version_number: i64,
+    }
+    /// Shape `GetLayerVersionResponse`.
+    GetLayerVersionResponse {
+        content: Option<LayerVersionContentOutput>,
+        layer_arn: Option<String>,
+        layer_version_arn: Option<String>,
+        description: Option<String>,
+        created_date: Option<String>,
+        version: Option<i64>,
+        compatible_architectures: Option<Vec<Architecture>>,
+        compatible_runtimes: Option<Vec<String>>,
+        license_info: Option<String>,
+    }
     /// Shape `GetPolicyRequest`.
     GetPolicyInput {
         function_name: String,
@@ -517,6 +585,20 @@ aws_wire::structure! {
     GetPolicyOutput {
         policy: Option<String>,
         revision_id: Option<String>,
+    }
+    /// Shape `GetProvisionedConcurrencyConfigRequest`.
+    GetProvisionedConcurrencyConfigInput {
+        function_name: String,
+        qualifier: String,
+    }
+    /// Shape `GetProvisionedConcurrencyConfigResponse`.
+    GetProvisionedConcurrencyConfigOutput {
+        requested_provisioned_concurrent_executions: Option<i32>,
+        available_provisioned_concurrent_executions: Option<i32>,
+        allocated_provisioned_concurrent_executions: Option<i32>,
+        status: Option<ProvisionedConcurrencyStatusEnum>,
+        status_reason: Option<String>,
+        last_modified: Option<String>,
     }
     /// Shape `GetResourcePolicyRequest`.
     GetResourcePolicyInput {
@@ -644,6 +726,39 @@ aws_wire::structure! {
         signing_profile_version_arn: Option<String>,
         signing_job_arn: Option<String>,
     }
+    /// Shape `LayerVersionContentInput`.
+    LayerVersionContentInput {
+        s3_bucket: Option<String>,
+        s3_key: Option<String>,
+        s3_object_version: Option<String>,
+        s3_object_storage_mode: Option<S3ObjectStorageMode>,
+        zip_file: Option<bytes::Bytes>,
+    }
+    /// Shape `LayerVersionContentOutput`.
+    LayerVersionContentOutput {
+        location: Option<String>,
+        code_sha256: Option<String>,
+        code_size: Option<i64>,
+        signing_profile_version_arn: Option<String>,
+        signing_job_arn: Option<String>,
+        resolved_s3_object: Option<ResolvedS3Object>,
+    }
+    /// Shape `LayerVersionsListItem`.
+    LayerVersionsListItem {
+        layer_version_arn: Option<String>,
+        version: Option<i64>,
+        description: Option<String>,
+        created_date: Option<String>,
+        compatible_architectures: Option<Vec<Architecture>>,
+        compatible_runtimes: Option<Vec<String>>,
+        license_info: Option<String>,
+    }
+    /// Shape `LayersListItem`.
+    LayersListItem {
+        layer_name: Option<String>,
+        layer_arn: Option<String>,
+        latest_matching_version: Option<LayerVersionsListItem>,
+    }
     /// Shape `ListAliasesRequest`.
     ListAliasesInput {
         function_name: String,
@@ -723,6 +838,42 @@ aws_wire::structure! {
         next_marker: Option<String>,
         functions: Option<Vec<FunctionConfiguration>>,
     }
+    /// Shape `ListLayerVersionsRequest`.
+    ListLayerVersionsInput {
+        compatible_architecture: Option<Architecture>,
+        compatible_runtime: Option<String>,
+        layer_name: String,
+        marker: Option<String>,
+        max_items: Option<i32>,
+    }
+    /// Shape `ListLayerVersionsResponse`.
+    ListLayerVersionsOutput {
+        next_marker: Option<String>,
+        layer_versions: Option<Vec<LayerVersionsListItem>>,
+    }
+    /// Shape `ListLayersRequest`.
+    ListLayersInput {
+        compatible_architecture: Option<Architecture>,
+        compatible_runtime: Option<String>,
+        marker: Option<String>,
+        max_items: Option<i32>,
+    }
+    /// Shape `ListLayersResponse`.
+    ListLayersOutput {
+        next_marker: Option<String>,
+        layers: Option<Vec<LayersListItem>>,
+    }
+    /// Shape `ListProvisionedConcurrencyConfigsRequest`.
+    ListProvisionedConcurrencyConfigsInput {
+        function_name: String,
+        marker: Option<String>,
+        max_items: Option<i32>,
+    }
+    /// Shape `ListProvisionedConcurrencyConfigsResponse`.
+    ListProvisionedConcurrencyConfigsOutput {
+        provisioned_concurrency_configs: Option<Vec<ProvisionedConcurrencyConfigListItem>>,
+        next_marker: Option<String>,
+    }
     /// Shape `ListTagsRequest`.
     ListTagsInput {
         resource: String,
@@ -757,11 +908,42 @@ aws_wire::structure! {
     OnSuccess {
         destination: Option<String>,
     }
+    /// Shape `ProvisionedConcurrencyConfigListItem`.
+    ProvisionedConcurrencyConfigListItem {
+        function_arn: Option<String>,
+        requested_provisioned_concurrent_executions: Option<i32>,
+        available_provisioned_concurrent_executions: Option<i32>,
+        allocated_provisioned_concurrent_executions: Option<i32>,
+        status: Option<ProvisionedConcurrencyStatusEnum>,
+        status_reason: Option<String>,
+        last_modified: Option<String>,
+    }
     /// Shape `ProvisionedPollerConfig`.
     ProvisionedPollerConfig {
         minimum_pollers: Option<i32>,
         maximum_pollers: Option<i32>,
         poller_group_name: Option<String>,
+    }
+    /// Shape `PublishLayerVersionRequest`.
+    PublishLayerVersionInput {
+        layer_name: String,
+        description: Option<String>,
+        content: LayerVersionContentInput,
+        compatible_architectures: Option<Vec<Architecture>>,
+        compatible_runtimes: Option<Vec<String>>,
+        license_info: Option<String>,
+    }
+    /// Shape `PublishLayerVersionResponse`.
+    PublishLayerVersionOutput {
+        content: Option<LayerVersionContentOutput>,
+        layer_arn: Option<String>,
+        layer_version_arn: Option<String>,
+        description: Option<String>,
+        created_date: Option<String>,
+        version: Option<i64>,
+        compatible_architectures: Option<Vec<Architecture>>,
+        compatible_runtimes: Option<Vec<String>>,
+        license_info: Option<String>,
     }
     /// Shape `PublishVersionRequest`.
     PublishVersionInput {
@@ -781,6 +963,11 @@ aws_wire::structure! {
         code_signing_config_arn: String,
         function_name: String,
     }
+    /// Shape `PutFunctionConcurrencyRequest`.
+    PutFunctionConcurrencyInput {
+        function_name: String,
+        reserved_concurrent_executions: i32,
+    }
     /// Shape `PutFunctionEventInvokeConfigRequest`.
     PutFunctionEventInvokeConfigInput {
         function_name: String,
@@ -797,6 +984,21 @@ aws_wire::structure! {
     /// Shape `PutFunctionRecursionConfigResponse`.
     PutFunctionRecursionConfigOutput {
         recursive_loop: Option<RecursiveLoop>,
+    }
+    /// Shape `PutProvisionedConcurrencyConfigRequest`.
+    PutProvisionedConcurrencyConfigInput {
+        function_name: String,
+        qualifier: String,
+        provisioned_concurrent_executions: i32,
+    }
+    /// Shape `PutProvisionedConcurrencyConfigResponse`.
+    PutProvisionedConcurrencyConfigOutput {
+        requested_provisioned_concurrent_executions: Option<i32>,
+        allocated_provisioned_concurrent_executions: Option<i32>,
+        available_provisioned_concurrent_executions: Option<i32>,
+        status: Option<ProvisionedConcurrencyStatusEnum>,
+        status_reason: Option<String>,
+        last_modified: Option<String>,
     }
     /// Shape `PutResourcePolicyRequest`.
     PutResourcePolicyInput {
@@ -821,6 +1023,13 @@ aws_wire::structure! {
         update_runtime_on: UpdateRuntimeOn,
         function_arn: String,
         runtime_version_arn: Option<String>,
+    }
+    /// Shape `RemoveLayerVersionPermissionRequest`.
+    RemoveLayerVersionPermissionInput {
+        layer_name: String,
+        version_number: i64,
+        statement_id: String,
+        revision_id: Option<String>,
     }
     /// Shape `RemovePermissionRequest`.
     RemovePermissionInput {
@@ -1150,6 +1359,12 @@ aws_wire::enumeration! {
     PackageType {
         Zip = "Zip",
         Image = "Image",
+    }
+    /// Shape `ProvisionedConcurrencyStatusEnum`.
+    ProvisionedConcurrencyStatusEnum {
+        InProgress = "IN_PROGRESS",
+        Ready = "READY",
+        Failed = "FAILED",
     }
     /// Shape `RecursiveLoop`.
     RecursiveLoop {

@@ -8,6 +8,7 @@ mod claim;
 mod keys;
 pub mod policy;
 mod post_policy;
+mod presign;
 mod refusal;
 mod scope;
 mod session;
@@ -32,6 +33,7 @@ use sigv4::{PathForm, Signing};
 
 pub use keys::{Found, Key, Keys, NoKeys, Secret};
 pub use post_policy::SignedForm;
+pub use presign::{Fetch, Presigner};
 pub use scope::Scope;
 pub use streamed::Seal;
 pub use session::{Session, SessionCredentials, SessionKeys, role_id};
@@ -115,6 +117,14 @@ impl Authenticator {
             Mode::Open => self.believe(rules, request, now).map_err(|refusal| refusal.into_error(rules.s3)),
             Mode::Signed => self.verify(service, rules, request, now).await,
         }
+    }
+
+    /// As in [`Mode::Signed`], whatever the mode: for what a signature alone opens, such as a presigned URL of ours.
+    ///
+    /// # Errors
+    /// As [`Authenticator::authenticate`].
+    pub async fn demand(&self, service: &str, request: &mut Request, now: Timestamp) -> Result<Identity> {
+        self.verify(service, Rules::of(service), request, now).await
     }
 
     fn believe(&self, rules: Rules, request: &mut Request, now: Timestamp) -> Result<Identity, Refusal> {

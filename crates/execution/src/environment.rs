@@ -3,6 +3,7 @@
 mod ending;
 mod extensions;
 mod farewell;
+mod segments;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
@@ -13,12 +14,12 @@ use env::{Env, Timestamp};
 use sandbox::{Cpu, Exit, Pending, Sandbox, Started};
 use tokio::net::TcpListener;
 use tokio::net::unix::pipe;
-use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::alarms::Alarms;
-use crate::environment::ending::Open;
+use crate::environment::ending::{Answered, Current, Open};
 pub(crate) use crate::environment::farewell::Reason;
 use crate::extensions::{Extensions, Occasion};
 use crate::invocation::{Failure, Invocation, Outcome};
@@ -27,7 +28,10 @@ use crate::limits::LIFETIME_MAX;
 use crate::output::Output;
 use crate::platform_event::PlatformEvent;
 use crate::pool::{Options, Pool};
+use crate::provisioned::Slot;
 use crate::runtime_api;
+use crate::segments::SegmentSink;
+use crate::starts::Room;
 use crate::state::{Event, Refusal, State};
 use crate::stream::{Sink, Streaming, Writer};
 use crate::subscription::Category;
@@ -59,6 +63,9 @@ pub(crate) struct Environment {
     freeze_after: Duration,
     keep_alive: Duration,
     streaming: Streaming,
+    segments: Option<Arc<dyn SegmentSink>>,
+    /// Whether the X-Ray daemon's port is open inside.
+    hears_segments: AtomicBool,
     frozen: watch::Sender<bool>,
     /// Whether it has had an invocation, and so runs with its share of the processor.
     shares_cpu: AtomicBool,
@@ -79,7 +86,11 @@ pub(crate) struct Environment {
     runtime_api_port: u16,
     /// The runtime or an extension has ended.
     changed: Notify,
-    _permit: OwnedSemaphorePermit,
+    /// Of provisioned ones: kept in any case until it has lived long enough, which is then.
+    provisioned_until: Option<Duration>,
+    /// Of provisioned ones: its place among them.
+    slot: Mutex<Option<Slot>>,
+    _room: Room,
 }
 
 #[derive(Default)]
@@ -111,22 +122,6 @@ struct Runtime {
     program_ended: bool,
     /// Its end has begun.
     leaving: bool,
-}
-
-/// What is told of the runtime's part in an invocation.
-struct Current {
-    request_id: Arc<str>,
-    trace_id: Option<String>,
-    began: Duration,
-    began_at: Timestamp,
-    answered: Option<Answered>,
-}
-
-struct Answered {
-    after: Duration,
-    at: Timestamp,
-    produced_bytes: usize,
-    failure: Option<Failure>,
 }
 
 /// What somebody waits for during INIT.
@@ -171,17 +166,26 @@ impl From<Failure> for InitFailure {
     }
 }
 
-/// In which phase an INIT runs: before an invocation, or again within one.
+/// In which phase an INIT runs: before an invocation, again within one, or ahead of all.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
     Init,
     Invoke,
+    Provisioned,
 }
 
 impl Phase {
+    /// As `AWS_LAMBDA_INITIALIZATION_TYPE` says it.
+    pub(crate) const fn initialization_type(self) -> &'static str {
+        match self {
+            Self::Init | Self::Invoke => "on-demand",
+            Self::Provisioned => "provisioned-concurrency",
+        }
+    }
+
     pub(crate) const fn name(self) -> &'static str {
         match self {
-            Self::Init => "init",
+            Self::Init | Self::Provisioned => "init",
             Self::Invoke => "invoke",
         }
     }
@@ -192,7 +196,7 @@ impl Environment {
     pub(crate) async fn start(
         (options, alarms): (&Options, &Arc<Alarms>),
         version: &Arc<Version>,
-        permit: OwnedSemaphorePermit,
+        room: Room,
         phase: Phase,
         budget: Duration,
     ) -> Result<Arc<Self>, InitFailure> {
@@ -200,11 +204,11 @@ impl Environment {
         let id = env.uuid().simple().to_string();
         let stream = log_stream(version, env.now(), &id);
         let extensions = external_extensions(version)?;
-        let made_from = spec(options, version, &id, &stream.name, &extensions);
+        let made_from = spec(options, version, (&id, phase), &stream.name, &extensions);
         let output = Output::new(stream, version.logging, Arc::clone(&options.sink), env.clone());
         let output = Arc::new(Mutex::new(output));
         let failed = |failure| InitFailure { failure, output: Some(Arc::clone(&output)) };
-        version.interpreter.check(&version.code_dir).map_err(failed)?;
+        version.interpreter.check(version.bootstrap()).map_err(failed)?;
         let began = env.monotonic();
         let started = options.sandboxes.start(made_from).await;
         let started = started.map_err(|error| {
@@ -222,7 +226,7 @@ impl Environment {
         })?;
         let identity = (id, phase, extensions);
         let (this, initialising) =
-            Self::assemble((options, alarms), version, permit, &output, identity, started).map_err(failed)?;
+            Self::assemble((options, alarms), version, room, &output, identity, started).map_err(failed)?;
         this.output().tell(&PlatformEvent::InitStart { version, phase, instance: &this.id });
         this.watch_exit(initialising.exit);
         let outcome = tokio::select! {
@@ -265,7 +269,7 @@ impl Environment {
     fn assemble(
         (options, alarms): (&Options, &Arc<Alarms>),
         version: &Arc<Version>,
-        permit: OwnedSemaphorePermit,
+        room: Room,
         output: &Arc<Mutex<Output>>,
         (id, phase, extensions): (String, Phase, Vec<String>),
         started: Started,
@@ -288,6 +292,8 @@ impl Environment {
             freeze_after: options.freeze_after,
             keep_alive: options.keep_alive,
             streaming: options.streaming,
+            segments: options.segments.clone(),
+            hears_segments: AtomicBool::new(false),
             frozen: watch::Sender::new(false),
             shares_cpu: AtomicBool::new(false),
             sandbox: started.sandbox,
@@ -302,7 +308,9 @@ impl Environment {
             phase,
             runtime_api_port: listener.local_addr().map_err(ours)?.port(),
             changed: Notify::new(),
-            _permit: permit,
+            provisioned_until: (phase == Phase::Provisioned).then(|| provisioned_until(&options.env)),
+            slot: Mutex::default(),
+            _room: room,
         });
         {
             let mut tasks = this.tasks.lock().expect("no panic while held");
@@ -389,7 +397,24 @@ impl Environment {
 
     /// Whether it has lived long enough.
     pub(crate) fn is_old(&self) -> bool {
-        self.env.monotonic() - self.born > LIFETIME_MAX
+        match self.provisioned_until {
+            Some(until) => self.env.monotonic() >= until,
+            None => self.env.monotonic() - self.born > LIFETIME_MAX,
+        }
+    }
+
+    pub(crate) fn is_provisioned(&self) -> bool {
+        self.provisioned_until.is_some()
+    }
+
+    /// It has this place until it ends.
+    pub(crate) fn take_slot(&self, slot: Slot) {
+        *self.slot.lock().expect("no panic while held") = Some(slot);
+    }
+
+    /// When one that is idle since then ends.
+    fn idle_until(&self, since: Duration) -> Duration {
+        self.provisioned_until.unwrap_or(since + self.keep_alive)
     }
 
     /// Whether its runtime can take work.
@@ -417,6 +442,9 @@ impl Environment {
         if let Some(pool) = self.pool().filter(|_| was_expected) {
             pool.not_expected();
         }
+        // Another takes its place now, however long its extensions take their leave.
+        let slot = self.slot.lock().expect("no panic while held").take();
+        drop(slot);
         if has_extensions {
             self.alarms.endings.spawn(Arc::clone(self).take_leave(reason));
         } else {
@@ -442,7 +470,7 @@ impl Environment {
             // Long timeouts are looked at now and then, so that few alarms that came to nothing wait with them.
             Doing::Working { until } => until.min(self.env.monotonic() + REVIEW_AFTER),
             Doing::Resting { since } => since + self.freeze_after,
-            Doing::Frozen { since } => since + self.keep_alive,
+            Doing::Frozen { since } => self.idle_until(since),
             Doing::Nothing => return,
         };
         let mut due = self.due.lock().expect("no panic while held");
@@ -471,7 +499,7 @@ impl Environment {
                     self.expect_if(doing, Doing::Frozen { since });
                 }
             }
-            Doing::Frozen { since } if now >= since + self.keep_alive => {
+            Doing::Frozen { since } if now >= self.idle_until(since) => {
                 if self.pool().is_some_and(|pool| pool.take_idle(self)) {
                     self.retire();
                 }
@@ -535,7 +563,7 @@ impl Environment {
 
     /// Runs one invocation to its end, whoever still waits for it, for at most the function's timeout, of which
     /// `spent` is over.
-    pub(crate) async fn run(self: &Arc<Self>, invocation: Invocation, spent: Duration) -> Outcome {
+    pub(crate) async fn run(self: &Arc<Self>, mut invocation: Invocation, spent: Duration) -> Outcome {
         let timeout = self.version.timeout;
         let rest = timeout.saturating_sub(spent);
         self.thaw();
@@ -551,6 +579,8 @@ impl Environment {
                 trace_id: request.1.as_deref(),
             });
         }
+        let mut under = self.trace(invocation.sampled.take(), &request.0).await;
+        let init = *self.init.lock().expect("no panic while held");
         let began = self.env.monotonic();
         let deadline = self.env.now().after(rest);
         self.expect(Doing::Working { until: began + rest });
@@ -559,6 +589,9 @@ impl Environment {
             Some((reply, done)) => (reply.await.unwrap_or(Err(GONE)), done),
             None => (Err(GONE), None),
         };
+        if let Some(under) = &mut under {
+            under.answered(self.env.now());
+        }
         // No more waiting: from here on it is closed, now or later.
         open.is_closed = true;
         let mut failure = reply.as_ref().err().cloned();
@@ -571,12 +604,16 @@ impl Environment {
                 Err(_) => {
                     let log_tail = self.log_tail();
                     self.close_later((request, began, spent), failure, done);
-                    return Outcome { payload, failed, error_type, log_tail };
+                    let outcome = Outcome { payload, failed, error_type, log_tail };
+                    self.traced(under, &outcome, init);
+                    return outcome;
                 }
             }
         }
         let log_tail = self.close_invocation(&request, began, spent, failure.as_ref());
-        Outcome { payload, failed, error_type, log_tail }
+        let outcome = Outcome { payload, failed, error_type, log_tail };
+        self.traced(under, &outcome, init);
+        outcome
     }
 
     /// Hands `work` to the runtime and to extensions; `None` when it has ended. What comes second is there if the
@@ -755,4 +792,12 @@ async fn read_output(pipe: Arc<pipe::Receiver>, source: usize, output: Arc<Mutex
             return;
         }
     }
+}
+
+/// When a provisioned environment that starts now has lived long enough: somewhat before others, and not together
+/// with all those that started with it.
+fn provisioned_until(env: &Env) -> Duration {
+    let mut random = [0; 1];
+    env.fill(&mut random);
+    env.monotonic() + LIFETIME_MAX - LIFETIME_MAX / 2560 * u32::from(random[0])
 }

@@ -7,6 +7,7 @@ use sandbox::Exit;
 use serde_json::json;
 
 use crate::limits::RESPONSE_BYTES_MAX;
+use crate::segments::Sampled;
 use crate::stream::Sink;
 
 /// What a function is called with.
@@ -23,6 +24,8 @@ pub struct Invocation {
     ///
     /// [`Pools::stream`]: crate::Pools::stream
     pub sink: Option<Sink>,
+    /// Set where the trace is kept.
+    pub sampled: Option<Sampled>,
 }
 
 /// What became of an invocation that reached its function.
@@ -64,6 +67,9 @@ pub enum Failure {
         error_type: &'static str,
         message: String,
     },
+    /// An image without the program that it is to be started with.
+    InvalidEntrypoint(String),
+    InvalidWorkingDir(String),
     /// Ours: no sandbox could be made.
     Sandbox(String),
 }
@@ -78,8 +84,9 @@ impl Failure {
             Self::Exited(_) => "Runtime.ExitError",
             Self::ResponseTooLarge | Self::StreamTooLarge { .. } => "Function.ResponseSizeTooLarge",
             Self::Truncated => "Runtime.TruncatedResponse",
-            Self::NoBootstrap => "Runtime.InvalidEntrypoint",
+            Self::NoBootstrap | Self::InvalidEntrypoint(_) => "Runtime.InvalidEntrypoint",
             Self::Extension { error_type, .. } => error_type,
+            Self::InvalidWorkingDir(_) => "Runtime.InvalidWorkingDir",
             Self::Sandbox(_) => "Sandbox.Failure",
         }
     }
@@ -113,6 +120,7 @@ impl Failure {
                 "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]".to_owned()
             }
             Self::Extension { message, .. } => message.clone(),
+            Self::InvalidEntrypoint(why) | Self::InvalidWorkingDir(why) => why.clone(),
             Self::Sandbox(_) => "The execution environment could not be started".to_owned(),
         })
     }

@@ -50,18 +50,16 @@ pub(crate) fn end(request_id: &str) -> String {
     format!("END RequestId: {request_id}")
 }
 
-/// The line of an INIT that failed; `phase` is `init`, or `invoke` when it was repeated for an invocation.
-pub(crate) fn init_report(duration: Duration, phase: &str, failure: &Failure) -> String {
+/// The line of an INIT that failed, or ran ahead; `phase` is `init`, or `invoke` when it was repeated for an
+/// invocation.
+pub(crate) fn init_report(duration: Duration, phase: &str, failure: Option<&Failure>) -> String {
     let duration = millis(duration);
-    match failure {
-        Failure::TimedOut { .. } => {
-            format!("INIT_REPORT Init Duration: {duration:.2} ms\tPhase: {phase}\tStatus: timeout")
-        }
-        other => format!(
-            "INIT_REPORT Init Duration: {duration:.2} ms\tPhase: {phase}\tStatus: error\tError Type: {}",
-            other.error_type()
-        ),
-    }
+    let status = match failure {
+        None => "success".to_owned(),
+        Some(Failure::TimedOut { .. }) => "timeout".to_owned(),
+        Some(other) => format!("error\tError Type: {}", other.error_type()),
+    };
+    format!("INIT_REPORT Init Duration: {duration:.2} ms\tPhase: {phase}\tStatus: {status}")
 }
 
 pub(crate) fn report(report: &Report<'_>) -> String {
@@ -84,7 +82,17 @@ pub(crate) fn report(report: &Report<'_>) -> String {
         }
         None => {}
     }
+    if let Some((root, segment)) = report.trace_id.and_then(kept_trace) {
+        let _ = write!(line, "\nXRAY TraceId: {root}\tSegmentId: {segment}\tSampled: true\t");
+    }
     line
+}
+
+/// The trace and the segment that a header names, if the trace is kept.
+fn kept_trace(header: &str) -> Option<(&str, &str)> {
+    let field = |name: &str| header.split(';').find_map(|field| field.strip_prefix(name));
+    field("Sampled=").filter(|sampled| *sampled == "1")?;
+    field("Root=").zip(field("Parent="))
 }
 
 pub(crate) fn millis(duration: Duration) -> f64 {
@@ -120,8 +128,12 @@ mod tests {
              Max Memory Used: 36 MB\tStatus: timeout"
         );
         assert_eq!(
-            init_report(Duration::from_micros(10_008_640), "init", &failure),
+            init_report(Duration::from_micros(10_008_640), "init", Some(&failure)),
             "INIT_REPORT Init Duration: 10008.64 ms\tPhase: init\tStatus: timeout"
+        );
+        assert_eq!(
+            init_report(Duration::from_micros(110_100), "init", None),
+            "INIT_REPORT Init Duration: 110.10 ms\tPhase: init\tStatus: success"
         );
     }
 }

@@ -6,6 +6,9 @@ use sandbox::{Door, DoorVar};
 
 use crate::{Logging, Version};
 
+/// Of the X-Ray daemon, which functions send segments to.
+pub(crate) const DAEMON_PORT: u16 = 2000;
+
 /// The execution role's keys, as the SDKs inside read them.
 #[derive(Clone, Debug)]
 pub struct Credentials {
@@ -13,6 +16,9 @@ pub struct Credentials {
     pub secret_access_key: String,
     pub session_token: String,
 }
+
+/// What an image may not set: it would be believed to come from the platform.
+const PLATFORMS: [&str; 4] = ["AWS_", "_AWS_", "_X_AMZN_", "_LAMBDA_"];
 
 /// The variables that name a listener, of which only the sandbox knows the address.
 pub(crate) fn doors() -> Vec<DoorVar> {
@@ -46,6 +52,7 @@ pub(crate) fn variables(
     version: &Version,
     log_stream: &str,
     credentials: &Credentials,
+    initialization_type: &str,
 ) -> Vec<(String, String)> {
     let mut variables = [
         ("_HANDLER", version.handler.as_str()),
@@ -53,7 +60,7 @@ pub(crate) fn variables(
         ("AWS_DEFAULT_REGION", &version.region),
         ("AWS_LAMBDA_FUNCTION_NAME", &version.function_name),
         ("AWS_LAMBDA_FUNCTION_VERSION", &version.version),
-        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", initialization_type),
         ("AWS_LAMBDA_LOG_GROUP_NAME", &version.log_group),
         ("AWS_LAMBDA_LOG_STREAM_NAME", log_stream),
         ("AWS_LAMBDA_LOG_FORMAT", if version.logging.is_json() { "JSON" } else { "Text" }),
@@ -69,11 +76,11 @@ pub(crate) fn variables(
             "LD_LIBRARY_PATH",
             "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
         ),
-        // Nobody listens there yet: traces that an SDK sends are lost without an error.
+        // Somebody listens there from the first sampled invocation on; what is sent before is lost without an error.
         ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR"),
-        ("AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1:2000"),
+        ("AWS_XRAY_DAEMON_ADDRESS", &format!("127.0.0.1:{DAEMON_PORT}")),
         ("_AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1"),
-        ("_AWS_XRAY_DAEMON_PORT", "2000"),
+        ("_AWS_XRAY_DAEMON_PORT", &DAEMON_PORT.to_string()),
         // Framed records go down the same pipe as the standard output, so that both keep their order.
         ("_LAMBDA_TELEMETRY_LOG_FD", "3"),
     ]
@@ -87,6 +94,17 @@ pub(crate) fn variables(
         variables.push(("AWS_LAMBDA_LOG_LEVEL".to_owned(), application.as_str().to_owned()));
     }
     variables.extend(version.interpreter.variables(version));
+    if let Some(image) = version.interpreter.image() {
+        // The image knows its own libraries; with the function in it, the handler is in its command.
+        variables.retain(|(name, _)| name != "LD_LIBRARY_PATH" && !(image.has_code() && name == "_HANDLER"));
+        for (name, value) in &image.variables {
+            if PLATFORMS.iter().any(|prefix| name.starts_with(prefix)) {
+                continue;
+            }
+            variables.retain(|(own, _)| own != name);
+            variables.push((name.clone(), value.clone()));
+        }
+    }
     for (name, value) in &version.variables {
         variables.retain(|(own, _)| own != name);
         variables.push((name.clone(), value.clone()));

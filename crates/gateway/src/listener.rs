@@ -18,13 +18,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::TaskTracker;
 
 use crate::body::BODY_BYTES_MAX;
+use crate::download::{self, Content};
 use crate::{Gateway, body};
 
 /// Where a load balancer or a script asks whether the platform is up.
 const HEALTH_PATH: &str = "/_lambent/health";
 
-type Frames = Pin<Box<dyn Stream<Item = io::Result<Frame<Bytes>>> + Send>>;
-type Outgoing = http::Response<Either<Full<Bytes>, StreamBody<Frames>>>;
+pub(crate) type Frames = Pin<Box<dyn Stream<Item = io::Result<Frame<Bytes>>> + Send>>;
 
 impl Gateway {
     /// Serves connections of `listener` until `stop` resolves, then finishes the requests under way, but waits no
@@ -89,7 +89,7 @@ impl Gateway {
     async fn respond(&self, request: http::Request<Incoming>, peer: IpAddr) -> Result<Outgoing, Infallible> {
         let (parts, incoming) = request.into_parts();
         if parts.uri.path() == HEALTH_PATH {
-            return Ok(http::Response::new(Either::Left(Full::from("{\"status\":\"ready\"}"))));
+            return Ok(http::Response::new(Either::Left(Either::Left(Full::from("{\"status\":\"ready\"}")))));
         }
         let mut request = aws_wire::Request {
             method: parts.method,
@@ -98,6 +98,9 @@ impl Gateway {
             headers: parts.headers,
             body: Bytes::new(),
         };
+        if let Some(digest) = download::wanted(&request.path) {
+            return Ok(self.download(request, digest).await);
+        }
         if self.streams(&request) {
             let size_bytes = incoming.size_hint().exact();
             let answer = self.answer_streamed(request, body::pieces(incoming), size_bytes);
@@ -112,7 +115,7 @@ impl Gateway {
                 tracing::debug!(%error, "read a body");
                 return Ok(http::Response::builder()
                     .status(400)
-                    .body(Either::Left(Full::default()))
+                    .body(Either::Left(Either::Left(Full::default())))
                     .expect("a status is valid"));
             }
         }
@@ -120,13 +123,16 @@ impl Gateway {
     }
 }
 
-fn into_http(response: Response) -> Outgoing {
-    let mut http = http::Response::new(match response.body {
+/// An answer in one piece or in many, or a package.
+pub(crate) type Outgoing = http::Response<Either<Either<Full<Bytes>, StreamBody<Frames>>, Content>>;
+
+pub(crate) fn into_http(response: Response) -> Outgoing {
+    let mut http = http::Response::new(Either::Left(match response.body {
         Body::Whole(bytes) => Either::Left(Full::from(bytes)),
         Body::Pieces(pieces) => {
             Either::Right(StreamBody::new(Box::pin(pieces.map_ok(Frame::data)) as Frames))
         }
-    });
+    }));
     *http.status_mut() =
         http::StatusCode::from_u16(response.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
     *http.headers_mut() = response.headers;

@@ -114,7 +114,10 @@ impl Gateway {
         if let (Value::Structure(slots), Some(body), Some(at)) = (&mut input, body, routed.streamed()) {
             slots[at] = Some(Value::Stream(body));
         }
-        let cx = self.0.platform.ctx(caller, Arc::clone(request_id)).with_trace(trace);
+        let mut cx = self.0.platform.ctx(caller, Arc::clone(request_id)).with_trace(trace);
+        if let Some(host) = request.header("host") {
+            cx = cx.reached_by(host);
+        }
         let output = self.0.platform.dispatch(api, operation, cx, input).await?;
         Ok(routed.encode(api, io, output, request_id))
     }

@@ -379,6 +379,22 @@ impl Running {
     }
 }
 
+impl Running {
+    fn open(&self, datagrams: Option<u16>) -> Pending<'_, Result<OwnedFd>> {
+        Box::pin(async move {
+            let (sender, opened) = oneshot::channel();
+            let asked = self.link.expect(self.id, |expected| {
+                let has_room = expected.sockets.len() < SOCKETS_WAITING_MAX;
+                has_room.then(|| expected.sockets.push_back(sender))
+            });
+            let failed = |kind: io::ErrorKind| broken("open a socket in the sandbox", kind.into());
+            asked.ok_or_else(|| failed(io::ErrorKind::WouldBlock))?;
+            self.link.post(&Request::Tell { id: self.id, task: Task::Socket { datagrams } })?;
+            opened.await.ok().flatten().ok_or_else(|| failed(io::ErrorKind::NotConnected))
+        })
+    }
+}
+
 impl Sandbox for Running {
     fn freeze(&self) -> Result<()> {
         self.set_frozen(true)
@@ -435,17 +451,11 @@ impl Sandbox for Running {
     }
 
     fn socket(&self) -> Pending<'_, Result<OwnedFd>> {
-        Box::pin(async move {
-            let (sender, opened) = oneshot::channel();
-            let asked = self.link.expect(self.id, |expected| {
-                let has_room = expected.sockets.len() < SOCKETS_WAITING_MAX;
-                has_room.then(|| expected.sockets.push_back(sender))
-            });
-            let failed = |kind: io::ErrorKind| broken("open a socket in the sandbox", kind.into());
-            asked.ok_or_else(|| failed(io::ErrorKind::WouldBlock))?;
-            self.link.post(&Request::Tell { id: self.id, task: Task::Socket })?;
-            opened.await.ok().flatten().ok_or_else(|| failed(io::ErrorKind::NotConnected))
-        })
+        self.open(None)
+    }
+
+    fn datagrams(&self, port: u16) -> Pending<'_, Result<OwnedFd>> {
+        self.open(Some(port))
     }
 
     fn kill(&self) {

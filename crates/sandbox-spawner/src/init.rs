@@ -267,10 +267,8 @@ impl Watch<'_> {
                 }
                 Task::Begin => {}
                 Task::Kill => self.signal(libc::SIGKILL),
-                Task::Socket => {
-                    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-                    let kind = SocketType::STREAM;
-                    let socket = rustix::net::socket_with(AddressFamily::INET, kind, flags, None);
+                Task::Socket { datagrams } => {
+                    let socket = open_socket(datagrams);
                     let fds: Vec<_> = socket.iter().map(AsFd::as_fd).collect();
                     // Fails only when the spawner is gone, and then so are we.
                     let _ = channel::send(self.status, &Report::Socket, &fds);
@@ -278,6 +276,16 @@ impl Watch<'_> {
             }
         }
     }
+}
+
+fn open_socket(datagrams: Option<u16>) -> rustix::io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let kind = if datagrams.is_some() { SocketType::DGRAM } else { SocketType::STREAM };
+    let socket = rustix::net::socket_with(AddressFamily::INET, kind, flags, None)?;
+    if let Some(port) = datagrams {
+        rustix::net::bind(&socket, &std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, port))?;
+    }
+    Ok(socket)
 }
 
 fn decode(status: i32) -> Ended {

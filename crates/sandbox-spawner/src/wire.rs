@@ -95,8 +95,8 @@ pub(crate) enum Task {
     Begin,
     /// Kill the program alone.
     Kill,
-    /// Open a socket and send it.
-    Socket,
+    /// Open a socket and send it: one for streams, or one that receives datagrams at this port.
+    Socket { datagrams: Option<u16> },
 }
 
 /// Spawner to daemon.

@@ -94,6 +94,9 @@ pub trait Sandbox: Send + Sync {
     /// A TCP socket in the sandbox's own network, neither bound nor connected. Non-blocking. A frozen sandbox gives
     /// none until it is thawed.
     fn socket(&self) -> Pending<'_, Result<OwnedFd>>;
+    /// A UDP socket that receives at this port of the sandbox's own loopback. Non-blocking; otherwise as
+    /// [`Sandbox::socket`].
+    fn datagrams(&self, port: u16) -> Pending<'_, Result<OwnedFd>>;
     /// Kills every process of the sandbox. `Started::exit` tells when it is done.
     fn kill(&self);
 }

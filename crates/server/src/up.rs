@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_auth::{Authenticator, DEFAULT_ACCOUNT, DEFAULT_REGION, Mode, SessionKeys};
+use aws_auth::{Authenticator, DEFAULT_ACCOUNT, DEFAULT_REGION, Mode, Presigner, SessionKeys};
 use blob::DiskBlobs;
 use env::Env;
 use execution::{Credentials, Hosted, Options, Pools, Runtimes, Version};
@@ -14,10 +14,11 @@ use kv::Kv;
 use kv_disk::DiskEngine;
 use sandbox::{Isolation, Sandboxes};
 use service::{Caller, Platform};
-use svc_lambda::LogShipper;
+use svc_lambda::{LogShipper, SegmentShipper};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::bucket_objects::BucketObjects;
 use crate::secrets::{RootKey, Secrets};
 use crate::settings::{Auth, Kind, Network, Settings};
 use crate::{Error, bootstraps, runtimes, services};
@@ -35,7 +36,7 @@ pub fn run(settings: Settings) -> Result<(), Error> {
         .with_writer(std::io::stderr)
         .with_target(false)
         .init();
-    for folder in ["trees", "blobs", "scratch", "bootstraps"] {
+    for folder in ["trees", "blobs", "objects", "scratch", "bootstraps", "images"] {
         fs::create_dir_all(settings.data.join(folder)).map_err(|error| {
             Error::failed(format!("make the data folder {}", settings.data.display()), error)
         })?;
@@ -59,6 +60,8 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
     sweep_trees(&settings.data)?;
     let blobs = DiskBlobs::open(settings.data.join("blobs"), env.clone()).await;
     let blobs = blobs.map_err(|error| Error::failed("open the blobs", error))?;
+    let objects = DiskBlobs::open(settings.data.join("objects"), env.clone()).await;
+    let objects = objects.map_err(|error| Error::failed("open the objects", error))?;
     let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
         Error::failed(
             format!("listen on {} (another lambent? choose one with --listen)", settings.listen),
@@ -69,27 +72,38 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
     let (sandboxes, isolation) = open_sandboxes(&settings).await?;
 
     let (shipper, shipment) = LogShipper::new();
+    let (told, segments) = SegmentShipper::new(env.clone());
     let door = Arc::new(std::sync::OnceLock::<Gateway>::new());
     let secrets = Secrets::open(&secrets_file(&settings.data), &env)
         .map_err(|error| Error::failed("read the platform's own secrets", error))?;
     let master = secrets.master().map_err(|error| Error::failed("read the platform's own secrets", error))?;
     let sessions = SessionKeys::new(master);
     let credentials = credentials(SessionKeys::new(master), env.clone());
-    let pools = Pools::new(options(&settings, &env, sandboxes, &shipper, &door, credentials));
+    let pools = Pools::new(options(&settings, &env, sandboxes, (&shipper, told), &door, credentials));
+    let blobs = Arc::new(blobs);
+    let bucket_objects = Arc::new(BucketObjects::default());
     let lambda = svc_lambda::Config {
         pools: pools.clone(),
         runtimes: Arc::clone(&runtimes),
-        blobs: Arc::new(blobs),
+        blobs: Arc::clone(&blobs) as Arc<dyn blob::Blobs>,
         trees: settings.data.join("trees"),
         env: env.clone(),
         shipment,
+        segments,
         event_sources: Arc::new(svc_lambda::NoEventSources),
         port: address.port(),
+        presigner: Presigner::new(SessionKeys::new(master)),
+        objects: Some(Arc::clone(&bucket_objects) as Arc<dyn svc_lambda::Objects>),
+        images: settings.images.clone(),
+        registries: settings.registries.clone(),
     };
-    let platform = Platform::new(kv, env.clone(), services::all(lambda, settings.collector.clone()));
+    let s3 = svc_s3::Config { blobs: Arc::new(objects) };
+    let services = services::all(lambda, s3, settings.collector.clone());
+    let platform = Platform::new(kv, env.clone(), services);
+    bucket_objects.connect(platform.clone());
     let mode = if settings.auth == Auth::Open { Mode::Open } else { Mode::Signed };
-    let gateway =
-        Gateway::new(platform.clone(), Authenticator::new(mode, Arc::new(RootKey(secrets)), sessions));
+    let authenticator = Authenticator::new(mode, Arc::new(RootKey(secrets)), sessions);
+    let gateway = Gateway::with_packages(platform.clone(), authenticator, blobs);
     let _ = door.set(gateway.clone());
     let mut jobs = platform.start_jobs(&Caller::root(DEFAULT_ACCOUNT, DEFAULT_REGION));
     let hosted = runtimes.list().cloned().collect::<Vec<_>>();
@@ -112,7 +126,7 @@ fn options(
     settings: &Settings,
     env: &Env,
     sandboxes: Arc<dyn Sandboxes>,
-    shipper: &LogShipper,
+    (shipper, told): (&LogShipper, SegmentShipper),
     door: &Arc<std::sync::OnceLock<Gateway>>,
     credentials: CredentialsOf,
 ) -> Options {
@@ -121,6 +135,7 @@ fn options(
     Options {
         sandboxes,
         sink: Arc::new(shipper.clone()),
+        segments: Some(Arc::new(told)),
         env: env.clone(),
         credentials,
         platform_door: Box::new(move |listener, stop| {
@@ -135,6 +150,7 @@ fn options(
         freeze_after: FREEZE_AFTER,
         keep_alive: settings.keep_alive,
         concurrency_max: settings.concurrency,
+        rates: settings.rates,
         starting_max: 2 * cores,
         environments_max: settings.environments,
         streaming: execution::Streaming::default(),

@@ -15,6 +15,8 @@ pub struct Ctx<S = ()> {
     pub request_id: Arc<str>,
     /// The request's `X-Amzn-Trace-Id`, as it came.
     pub trace: Option<Arc<str>>,
+    /// The authority that the client reached the platform by, for URLs that it is to follow.
+    pub host: Arc<str>,
     pub kv: Kv,
     pub env: Env,
     pub state: Arc<S>,
@@ -27,6 +29,7 @@ impl<S> Clone for Ctx<S> {
             caller: self.caller.clone(),
             request_id: Arc::clone(&self.request_id),
             trace: self.trace.clone(),
+            host: Arc::clone(&self.host),
             kv: self.kv.clone(),
             env: self.env.clone(),
             state: Arc::clone(&self.state),
@@ -44,6 +47,12 @@ impl<S> Ctx<S> {
         let cx = self.with_state(Arc::new(()));
         let output = self.platform.dispatch(I::SERVICE, I::OPERATION, cx, input.into_value()).await?;
         Ok(I::Output::from_value(output))
+    }
+
+    /// The same surroundings of a client that came by this authority.
+    #[must_use]
+    pub fn reached_by(&self, host: &str) -> Self {
+        Self { host: host.into(), ..self.clone() }
     }
 
     /// The same surroundings for another caller.
@@ -93,6 +102,7 @@ impl<S> Ctx<S> {
             caller: self.caller.clone(),
             request_id: Arc::clone(&self.request_id),
             trace: self.trace.clone(),
+            host: Arc::clone(&self.host),
             kv: self.kv.clone(),
             env: self.env.clone(),
             state,

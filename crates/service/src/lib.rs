@@ -17,3 +17,6 @@ pub use edge::{Edge, Head};
 pub use platform::Platform;
 pub use register::{Pending, Service};
 pub use site::{Site, Visit};
+
+/// Where packages can be had by presigned URL; the rest of the path is the package's SHA-256. No bucket is called so.
+pub const PACKAGES_PATH: &str = "/_lambent/packages/";

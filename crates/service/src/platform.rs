@@ -12,6 +12,9 @@ use tokio::task::JoinSet;
 use crate::register::Target;
 use crate::{Caller, Ctx, Delivery, Edge, Service, Site, TargetArn, Undelivered};
 
+/// Where the platform is for a client that does not say how it came.
+const DEFAULT_HOST: &str = "localhost:4566";
+
 /// The services of this process. Cheap to clone.
 #[derive(Clone)]
 pub struct Platform(Arc<Inner>);
@@ -70,6 +73,7 @@ impl Platform {
             caller,
             request_id,
             trace: None,
+            host: DEFAULT_HOST.into(),
             kv: kv.clone(),
             env: env.clone(),
             state: Arc::new(()),

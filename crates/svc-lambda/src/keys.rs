@@ -7,9 +7,12 @@ use crate::alias::Alias;
 use crate::asynchronous::config::{EventInvokeConfig, RecursionConfig};
 use crate::asynchronous::event::Work;
 use crate::code_signing::CodeSigningConfig;
+use crate::concurrency::Reserved;
 use crate::event_source_mapping::EventSourceMapping;
 use crate::function::Function;
+use crate::layer::{Layer, LayerVersion};
 use crate::policy::ResourcePolicy;
+use crate::provisioned::Config;
 use crate::published::Published;
 use crate::url::{FunctionUrl, UrlOwner};
 
@@ -19,11 +22,17 @@ pub(crate) type FunctionKey = (String, String, String);
 pub(crate) type VersionKey = (String, String, String, u64);
 /// A function's key and an alias' name.
 pub(crate) type AliasKey = (String, String, String, String);
+/// A function's key and a qualifier: a version's number or an alias' name.
+pub(crate) type ProvisionedKey = (String, String, String, String);
 
 /// A function's key, when the work is due, and an id of its own.
 pub(crate) type WorkKey = (String, String, String, Timestamp, String);
 /// A function's key, and `$LATEST` or an alias' name.
 pub(crate) type UrlKey = (String, String, String, String);
+/// Account, region, layer name.
+pub(crate) type LayerKey = (String, String, String);
+/// A layer's key and a version's number.
+pub(crate) type LayerVersionKey = (String, String, String, u64);
 
 /// Every function, until it is deleted.
 pub(crate) const FUNCTIONS: Table<FunctionKey, Function> = Table::new(100, "lambda functions");
@@ -31,6 +40,11 @@ pub(crate) const FUNCTIONS: Table<FunctionKey, Function> = Table::new(100, "lamb
 pub(crate) const VERSIONS: Table<VersionKey, Published> = Table::new(101, "lambda versions");
 /// Every alias, until it or its function is deleted.
 pub(crate) const ALIASES: Table<AliasKey, Alias> = Table::new(102, "lambda aliases");
+/// Reserved concurrency, until it is given back or its function is deleted.
+pub(crate) const RESERVED: Table<FunctionKey, Reserved> = Table::new(140, "lambda reserved concurrency");
+/// Provisioned concurrency, until it, its version, its alias or its function is deleted.
+pub(crate) const PROVISIONED: Table<ProvisionedKey, Config> =
+    Table::new(141, "lambda provisioned concurrency");
 
 /// A function's key and a qualifier; none is empty.
 pub(crate) type PolicyKey = (String, String, String, String);
@@ -69,3 +83,8 @@ pub(crate) const RECURSION_CONFIGS: Table<FunctionKey, RecursionConfig> =
 pub(crate) const URLS: Table<UrlKey, FunctionUrl> = Table::new(110, "lambda function urls");
 /// Whose URL it is, by the URL's id; as long as the URL.
 pub(crate) const URL_OWNERS: Table<String, UrlOwner> = Table::new(111, "lambda function url owners");
+/// Every layer that ever had a version.
+pub(crate) const LAYERS: Table<LayerKey, Layer> = Table::new(130, "lambda layers");
+/// Every version of a layer, until it is deleted.
+pub(crate) const LAYER_VERSIONS: Table<LayerVersionKey, LayerVersion> =
+    Table::new(131, "lambda layer versions");

@@ -120,6 +120,24 @@ pub(crate) fn check_runtime(runtime: &str) -> Result<()> {
     Err(errors::invalid_parameter_value_exception(message))
 }
 
+/// Layers say which runtimes they are for, also those past their end.
+///
+/// # Errors
+/// 400 for a runtime that AWS does not know.
+pub(crate) fn check_compatible_runtimes(runtimes: &[String]) -> Result<()> {
+    let is_known =
+        |runtime: &String| SUPPORTED.contains(&runtime.as_str()) || DEPRECATED.contains(&runtime.as_str());
+    if runtimes.iter().all(is_known) {
+        return Ok(());
+    }
+    Err(AwsError::validation(format!(
+        "1 validation error detected: Value '[{}]' at 'compatibleRuntimes' failed to satisfy constraint: Member must \
+         satisfy constraint: [Member must satisfy enum value set: [{}]]",
+        runtimes.join(", "),
+        [&SUPPORTED[..], &DEPRECATED[..]].concat().join(", ")
+    )))
+}
+
 /// # Errors
 /// 400 for reserved names, and above 4 KB.
 pub(crate) fn check_variables(variables: &BTreeMap<String, String>) -> Result<()> {
@@ -185,15 +203,17 @@ pub(crate) async fn dead_letter_arn(
     Ok(Some(Some(arn.to_owned())))
 }
 
+/// Whether invocations are to be sampled, if that is said.
+pub(crate) fn tracing_active(tracing: Option<&api::TracingConfig>) -> Option<bool> {
+    Some(tracing?.mode.as_ref()? == &api::TracingMode::Active)
+}
+
 /// The parameters that create and update have in common and that Lambent can't honour yet. What asks for the default
 /// is no request for the feature and passes.
 pub(crate) struct Unhonoured<'a> {
     pub vpc: Option<&'a api::VpcConfig>,
     pub kms_key_arn: Option<&'a str>,
-    pub tracing: Option<&'a api::TracingConfig>,
-    pub layers: Option<&'a [String]>,
     pub file_systems: bool,
-    pub image: bool,
     pub snap_start: Option<&'a api::SnapStart>,
     pub capacity_provider: bool,
     pub durable: bool,
@@ -212,13 +232,7 @@ impl Unhonoured<'_> {
         let asked = [
             ("VpcConfig", in_vpc),
             ("KMSKeyArn", self.kms_key_arn.is_some_and(|arn| !arn.is_empty())),
-            (
-                "TracingConfig Active",
-                self.tracing.is_some_and(|tracing| tracing.mode == Some(api::TracingMode::Active)),
-            ),
-            ("Layers", self.layers.is_some_and(|layers| !layers.is_empty())),
             ("FileSystemConfigs", self.file_systems),
-            ("ImageConfig", self.image),
             (
                 "SnapStart",
                 self.snap_start.is_some_and(|s| s.apply_on == Some(api::SnapStartApplyOn::PublishedVersions)),

@@ -43,8 +43,6 @@ async fn refusals_change_nothing() {
     for (name, more) in [
         ("VpcConfig", json!({ "VpcConfig": { "SecurityGroupIds": ["sg-1"] } })),
         ("TracingConfig Active", json!({ "TracingConfig": { "Mode": "Active" } })),
-        ("Layers", json!({ "Layers": ["arn:aws:lambda:us-east-1:000000000000:layer:l:1"] })),
-        ("ImageConfig", json!({ "ImageConfig": {} })),
         ("SnapStart", json!({ "SnapStart": { "ApplyOn": "PublishedVersions" } })),
         ("DurableConfig", json!({ "DurableConfig": { "ExecutionTimeout": 60 } })),
     ] {

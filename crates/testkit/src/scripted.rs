@@ -52,6 +52,8 @@ pub(crate) struct Inner {
     may_start: Semaphore,
     pub(crate) going_on: Semaphore,
     failures: Mutex<VecDeque<Error>>,
+    /// Where the last X-Ray daemon listens that was opened.
+    daemon: Mutex<Option<std::net::SocketAddr>>,
 }
 
 impl Inner {
@@ -73,6 +75,7 @@ impl Scripted {
             may_start: Semaphore::new(0),
             going_on: Semaphore::new(0),
             failures: Mutex::default(),
+            daemon: Mutex::default(),
         }));
         scripted.on("echo", runtime::echo);
         scripted.on("held", runtime::held);
@@ -144,6 +147,11 @@ impl Scripted {
     /// How often something happened.
     pub fn count(&self, wanted: impl Fn(&Event) -> bool) -> usize {
         self.0.events.borrow().iter().filter(|event| wanted(event)).count()
+    }
+
+    /// Where a function would send segments of traces to, once an invocation was sampled.
+    pub fn daemon(&self) -> Option<std::net::SocketAddr> {
+        *self.0.daemon.lock().expect("no panic while held")
     }
 
     /// Waits until something has happened.
@@ -323,6 +331,18 @@ impl Sandbox for One {
         let socket = rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None);
         let socket =
             socket.map_err(|errno| Error::Build { step: "script a socket".to_owned(), source: errno.into() });
+        Box::pin(std::future::ready(socket))
+    }
+
+    fn datagrams(&self, _port: u16) -> Pending<'_, Result<OwnedFd>> {
+        let socket = std::net::UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0)).and_then(|socket| {
+            socket.set_nonblocking(true)?;
+            if let Ok(address) = socket.local_addr() {
+                *self.sandboxes.daemon.lock().expect("no panic while held") = Some(address);
+            }
+            Ok(OwnedFd::from(socket))
+        });
+        let socket = socket.map_err(|source| Error::Build { step: "script a socket".to_owned(), source });
         Box::pin(std::future::ready(socket))
     }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use aws_auth::{Authenticator, DEFAULT_ACCOUNT, DEFAULT_REGION, Mode, NoKeys, SessionKeys};
 use aws_wire::{Request, Response};
+use blob::Blobs;
 use bytes::Bytes;
 use env::{Env, ManualClock, Timestamp};
 use gateway::Gateway;
@@ -40,13 +41,23 @@ impl Ground {
 
     /// The platform with these services; their jobs do not run yet.
     pub fn serve(self, services: Vec<Service>) -> Wire {
+        self.serve_with(services, None)
+    }
+
+    /// As [`Ground::serve`], with packages that can be downloaded.
+    pub fn serve_with(self, services: Vec<Service>, packages: Option<Arc<dyn Blobs>>) -> Wire {
         let platform = Platform::new(self.kv.clone(), self.env.clone(), services);
-        let gateway = Gateway::new(
-            platform.clone(),
-            Authenticator::new(Mode::Open, Arc::new(NoKeys), SessionKeys::new([0; 32])),
-        );
+        let authenticator = Authenticator::new(Mode::Open, Arc::new(NoKeys), sessions());
+        let gateway = match packages {
+            Some(packages) => Gateway::with_packages(platform.clone(), authenticator, packages),
+            None => Gateway::new(platform.clone(), authenticator),
+        };
         Wire { gateway, platform, clock: self.clock, env: self.env, kv: self.kv, jobs: Mutex::default() }
     }
+}
+
+pub(crate) fn sessions() -> SessionKeys {
+    SessionKeys::new([0; 32])
 }
 
 /// A platform and the way to it.
@@ -60,6 +71,11 @@ pub struct Wire {
 }
 
 impl Wire {
+    /// What makes the sessions that it believes.
+    pub fn sessions(&self) -> SessionKeys {
+        sessions()
+    }
+
     /// Starts the services' background jobs.
     pub fn start_jobs(&self) {
         *self.jobs.lock().expect("no panic while held") =

@@ -7,7 +7,10 @@ use crate::Ctx;
 use crate::alias;
 use crate::asynchronous::config;
 use crate::code_signing;
-use crate::keys::{ALIASES, EVENT_INVOKE_CONFIGS, FUNCTIONS, POLICIES, RECURSION_CONFIGS, VERSIONS};
+use crate::concurrency;
+use crate::keys::{
+    ALIASES, EVENT_INVOKE_CONFIGS, FUNCTIONS, POLICIES, PROVISIONED, RECURSION_CONFIGS, RESERVED, VERSIONS,
+};
 use crate::name::{FunctionName, LATEST};
 use crate::policy;
 use crate::published::{self, of_function};
@@ -30,6 +33,8 @@ pub(crate) async fn delete_function(cx: Ctx, input: DeleteFunctionInput) -> Resu
             FUNCTIONS.get(tx, &key)?.ok_or_else(|| name.not_found())?;
             VERSIONS.delete_all(tx, &of_function(&key))?;
             ALIASES.delete_all(tx, &of_function(&key))?;
+            RESERVED.delete(tx, &key)?;
+            PROVISIONED.delete_all(tx, &of_function(&key))?;
             POLICIES.delete_all(tx, &of_function(&key))?;
             code_signing::unlink(tx, &key)?;
             EVENT_INVOKE_CONFIGS.delete_all(tx, &of_function(&key))?;
@@ -40,6 +45,9 @@ pub(crate) async fn delete_function(cx: Ctx, input: DeleteFunctionInput) -> Resu
         .await?;
     cx.state.versions.forget(&key);
     cx.state.pools.retire(&name.arn(), None, None);
+    // A function of the same name may be there again already.
+    concurrency::apply(&cx, &key).await?;
+    cx.state.provisioned.insert(key);
     // The model says 200; AWS answers 204.
     Ok(DeleteFunctionOutput { status_code: Some(204) })
 }
@@ -62,6 +70,7 @@ async fn delete_version(cx: &Ctx, name: &FunctionName, qualifier: &str) -> Resul
                     leading.join(", ")
                 )));
             }
+            PROVISIONED.delete(tx, &alias::key(name, qualifier))?;
             POLICIES.delete(tx, &policy::key(name))?;
             EVENT_INVOKE_CONFIGS.delete(tx, &config::key(name))?;
             let (account, region, function) = key.clone();
@@ -70,5 +79,6 @@ async fn delete_version(cx: &Ctx, name: &FunctionName, qualifier: &str) -> Resul
         .await?;
     cx.state.versions.forget(&key);
     cx.state.pools.retire(&name.arn(), Some(qualifier), None);
+    cx.state.provisioned.insert(key);
     Ok(DeleteFunctionOutput { status_code: Some(204) })
 }

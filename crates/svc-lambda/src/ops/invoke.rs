@@ -13,6 +13,7 @@ use crate::Ctx;
 use crate::asynchronous::{self, EVENT_BYTES_MAX, config};
 use crate::name::{FunctionName, LATEST};
 use crate::policy;
+use crate::segments;
 use crate::settings;
 use crate::trace::Trace;
 
@@ -42,12 +43,14 @@ pub(crate) async fn invoke(cx: Ctx, input: InvokeInput) -> Result<InvokeOutput> 
         return Ok(InvokeOutput { status_code: Some(202), ..InvokeOutput::default() });
     }
     refuse_loop(&cx, &name, &trace).await?;
+    let (trace_id, sampled) = segments::enter(&cx.env, &trace, &target.sampler, &name.arn());
     let invocation = Invocation {
         request_id: Arc::clone(&cx.request_id),
         invoked_function_arn: name.qualified_arn(),
         payload,
         client_context,
-        trace_id: Some(trace.through(&name.arn())),
+        trace_id: Some(trace_id),
+        sampled,
         sink: None,
     };
 
