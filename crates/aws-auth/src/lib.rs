@@ -35,8 +35,8 @@ pub use keys::{Found, Key, Keys, NoKeys, Secret};
 pub use post_policy::SignedForm;
 pub use presign::{Fetch, Presigner};
 pub use scope::Scope;
-pub use streamed::Seal;
 pub use session::{Session, SessionCredentials, SessionKeys, role_id};
+pub use streamed::Seal;
 
 /// The account of whoever needs none of their own.
 pub const DEFAULT_ACCOUNT: &str = "000000000000";

@@ -101,13 +101,12 @@ impl Seal {
         let (s3, announced) = (self.s3, self.announced);
         match self.kind {
             Kind::None => ByteStream::new(pieces, size_bytes),
-            Kind::Sha256(stated) => {
-                ByteStream::new(Box::pin(hashed(pieces, stated, s3)), size_bytes)
-            }
+            Kind::Sha256(stated) => ByteStream::new(Box::pin(hashed(pieces, stated, s3)), size_bytes),
             Kind::Chunked { framing, length, chain } => {
                 let trailer = Trailer::default();
                 let decoder = ChunkDecoder::new(framing, length, chain);
-                let unframed = Unframed { pieces, decoder: Some(decoder), announced, trailer: trailer.clone() };
+                let unframed =
+                    Unframed { pieces, decoder: Some(decoder), announced, trailer: trailer.clone() };
                 let payload = futures_util::stream::try_unfold(unframed, move |mut unframed| async move {
                     let piece = unframed.next().await.map_err(|error| io_error(error, s3))?;
                     Ok(piece.map(|piece| (piece, unframed)))

@@ -44,11 +44,12 @@ pub fn is_named(service: &Service, request: &Request) -> bool {
 /// with a part's number is `UploadPart`, one with a source is `CopyObject`. The one that demands most, and has it all.
 fn fit(operation: &Operation, request: &Request) -> usize {
     let Some(structure) = operation.io.and_then(|io| io.input.structure()) else { return 0 };
-    let mut demanded = structure.members.iter().filter(|member| member.required).map(|member| match member.place {
-        Place::Query => Some(query_fields(&request.query).any(|(name, _)| name == member.wire_name)),
-        Place::Header => Some(request.headers.contains_key(member.wire_name)),
-        _ => None,
-    });
+    let mut demanded =
+        structure.members.iter().filter(|member| member.required).map(|member| match member.place {
+            Place::Query => Some(query_fields(&request.query).any(|(name, _)| name == member.wire_name)),
+            Place::Header => Some(request.headers.contains_key(member.wire_name)),
+            _ => None,
+        });
     let met = demanded.try_fold(0, |met, there| match there {
         Some(true) => Some(met + 1),
         Some(false) => None,

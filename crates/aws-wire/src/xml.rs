@@ -167,7 +167,8 @@ pub fn write_element(
 ) {
     out.push('<');
     out.push_str(name);
-    write_namespace(out, namespace);
+    // A structure that has one takes it wherever it stands.
+    write_namespace(out, namespace.or(shape.structure().and_then(|structure| structure.xml_namespace)));
     match (shape.kind, value) {
         (Kind::Structure(structure), Value::Structure(slots)) => {
             write_attributes(out, structure, slots);

@@ -32,9 +32,11 @@ pub fn service(
             .copied()
             .find(|api| api.api_version == version && api.protocols.contains(&Protocol::Query));
     }
-    let by_host = request.header("host").and_then(|host| named(host.split(['.', ':']).next().unwrap_or_default()));
+    let by_host =
+        request.header("host").and_then(|host| named(host.split(['.', ':']).next().unwrap_or_default()));
     // Last, for an API whose patterns fit any path; not where a signature says that another was meant.
-    let fits = |api: &&&'static Service| is_rest(api) && scope.is_none() && rest::route(api, request).is_some();
+    let fits =
+        |api: &&&'static Service| is_rest(api) && scope.is_none() && rest::route(api, request).is_some();
     by_host.or_else(|| apis.iter().find(fits).copied())
 }
 

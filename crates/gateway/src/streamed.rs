@@ -112,7 +112,12 @@ impl Asked {
         }
     }
 
-    pub(crate) async fn finish(self, gateway: &Gateway, request_id: Arc<str>, response: Response) -> Response {
+    pub(crate) async fn finish(
+        self,
+        gateway: &Gateway,
+        request_id: Arc<str>,
+        response: Response,
+    ) -> Response {
         match self.0 {
             Some((edge, head, caller)) => {
                 let cx = gateway.0.platform.ctx(caller, request_id);

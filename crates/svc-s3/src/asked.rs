@@ -44,7 +44,9 @@ macro_rules! refuse_unserved {
             ("ObjectLockEventHold", $input.object_lock_event_hold.is_some()),
             (
                 "ServerSideEncryption other than AES256",
-                $input.server_side_encryption.is_some_and(|kind| kind != api_s3::ServerSideEncryption::Aes256),
+                $input
+                    .server_side_encryption
+                    .is_some_and(|kind| kind != api_s3::ServerSideEncryption::Aes256),
             ),
         ];
         if let Some((parameter, _)) = unserved.iter().find(|(_, asked)| *asked) {
@@ -100,7 +102,8 @@ pub(crate) fn redirect(given: Option<String>) -> Result<Option<String>> {
     let is_good = |text: &str| ["/", "http://", "https://"].iter().any(|prefix| text.starts_with(prefix));
     match given {
         Some(text) if !is_good(&text) => {
-            let message = "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.";
+            let message =
+                "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.";
             Err(errors::other(400, "InvalidRedirectLocation", message))
         }
         given => Ok(given),

@@ -72,7 +72,9 @@ pub(crate) fn check_name(name: &str) -> Result<()> {
     };
     let is_address = name.parse::<std::net::Ipv4Addr>().is_ok();
     let reserved = ["xn--", "sthree-", "amzn-s3-demo-"].iter().any(|prefix| name.starts_with(prefix))
-        || ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"].iter().any(|suffix| name.ends_with(suffix));
+        || ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"]
+            .iter()
+            .any(|suffix| name.ends_with(suffix));
     let is_good = (3..=63).contains(&name.len()) && name.split('.').all(label) && !is_address && !reserved;
     if is_good { Ok(()) } else { Err(errors::invalid_bucket_name(name)) }
 }
@@ -86,7 +88,8 @@ mod tests {
         for good in ["abc", "my-bucket", "a.b.c", "123", &"a".repeat(63), "1.2.3"] {
             assert!(check_name(good).is_ok(), "{good}");
         }
-        for bad in ["ab", "Abc", "a_b", "-abc", "abc-", "a..b", "192.168.5.4", "a.-b", "xn--abc", "x-s3alias"] {
+        for bad in ["ab", "Abc", "a_b", "-abc", "abc-", "a..b", "192.168.5.4", "a.-b", "xn--abc", "x-s3alias"]
+        {
             assert!(check_name(bad).is_err(), "{bad}");
         }
         assert!(check_name(&"a".repeat(64)).is_err());

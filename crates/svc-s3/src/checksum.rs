@@ -167,7 +167,8 @@ impl Stated {
         let values = values.filter_map(|(algorithm, value)| Some((algorithm, value.clone()?)));
         let values = values.collect::<Vec<_>>();
         if values.len() > 1 {
-            let message = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.";
+            let message =
+                "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.";
             return Err(errors::invalid_request(message));
         }
         for (algorithm, value) in &values {
@@ -195,8 +196,7 @@ pub(crate) fn of_parts(algorithm: Algorithm, composite: bool, parts: &[(Vec<u8>,
     let number = |value: &[u8]| value.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
     let mut parts = parts.iter();
     let first = parts.next().map_or(0, |(value, _)| number(value));
-    let whole =
-        parts.fold(first, |whole, (value, size)| checksum_combine(crc, whole, number(value), *size));
+    let whole = parts.fold(first, |whole, (value, size)| checksum_combine(crc, whole, number(value), *size));
     let value = base64(&whole.to_be_bytes()[8 - size_bytes..]);
     Checksum { algorithm, value, composite: false }
 }
@@ -267,7 +267,8 @@ mod tests {
     #[test]
     fn checksums_are_those_of_their_catalogues() {
         let check = |algorithm, expected: &str| {
-            let found = of(algorithm, b"123456789").iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+            let found =
+                of(algorithm, b"123456789").iter().map(|byte| format!("{byte:02x}")).collect::<String>();
             assert_eq!(found, expected, "{algorithm:?}");
         };
         check(Algorithm::Crc32, "cbf43926");

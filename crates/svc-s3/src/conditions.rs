@@ -3,8 +3,8 @@
 use aws_wire::{Result, timestamp};
 use env::Timestamp;
 
-use crate::object::Object;
 use crate::errors;
+use crate::object::Object;
 
 /// What a reader demands of a version.
 #[derive(Default)]

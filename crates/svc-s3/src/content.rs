@@ -172,7 +172,8 @@ impl Received {
 
     async fn abandon(self, cx: &Ctx) -> Result<()> {
         drop(self.hold);
-        let doom = |tx: &mut Tx| self.content.digests().try_for_each(|digest| Ok(DOOMED.put(tx, &digest, &())?));
+        let doom =
+            |tx: &mut Tx| self.content.digests().try_for_each(|digest| Ok(DOOMED.put(tx, &digest, &())?));
         cx.kv.transact::<(), AwsError>(doom).await
     }
 }

@@ -51,7 +51,8 @@ impl CopySource {
             if error.code != "MethodNotAllowed" {
                 return error;
             }
-            let message = "The source of a copy request may not specifically refer to a delete marker by version id.";
+            let message =
+                "The source of a copy request may not specifically refer to a delete marker by version id.";
             errors::invalid_request(message)
         })?;
         conditions.check_source(&object)?;

@@ -23,7 +23,8 @@ pub(crate) fn check(rules: &[CORSRule]) -> Result<()> {
         }
         let unknown = rule.allowed_methods.iter().find(|method| !METHODS.contains(&method.as_str()));
         if let Some(method) = unknown {
-            let message = format!("Found unsupported HTTP method in CORS config. Unsupported method is {method}");
+            let message =
+                format!("Found unsupported HTTP method in CORS config. Unsupported method is {method}");
             return Err(errors::invalid_request(message));
         }
         let patterns = rule.allowed_origins.iter().chain(rule.allowed_headers.iter().flatten());
@@ -54,9 +55,10 @@ impl Wish<'_> {
         let allowed = rule.allowed_headers.as_deref().unwrap_or_default();
         rule.allowed_methods.iter().any(|method| method == self.method)
             && rule.allowed_origins.iter().any(|pattern| matches(pattern, self.origin))
-            && self.headers.iter().all(|header| {
-                allowed.iter().any(|pattern| matches(&pattern.to_ascii_lowercase(), header))
-            })
+            && self
+                .headers
+                .iter()
+                .all(|header| allowed.iter().any(|pattern| matches(&pattern.to_ascii_lowercase(), header)))
     }
 }
 

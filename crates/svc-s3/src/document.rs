@@ -4,8 +4,8 @@ use aws_wire::json::{self, Naming};
 use aws_wire::{AwsError, Input, Result, Wire as _};
 use kv::{Read, Tx};
 
-use crate::bucket::{self, Bucket};
 use crate::Ctx;
+use crate::bucket::{self, Bucket};
 use crate::keys::SETTINGS;
 
 /// The setting that `I`, the operation that reads it, answers.
@@ -37,11 +37,7 @@ fn shape<I: Input>() -> &'static aws_wire::schema::Shape {
 ///
 /// # Errors
 /// 404 without the bucket.
-pub(crate) async fn get<I: Input>(
-    cx: &Ctx,
-    name: &str,
-    owner: Option<&str>,
-) -> Result<Option<I::Output>> {
+pub(crate) async fn get<I: Input>(cx: &Ctx, name: &str, owner: Option<&str>) -> Result<Option<I::Output>> {
     let snapshot = cx.kv.snapshot().await?;
     let bucket = bucket::find(cx, &snapshot, name, owner)?;
     read::<I>(&snapshot, &bucket)
@@ -51,12 +47,7 @@ pub(crate) async fn get<I: Input>(
 ///
 /// # Errors
 /// 404 without the bucket.
-pub(crate) async fn put<I: Input>(
-    cx: &Ctx,
-    name: &str,
-    owner: Option<&str>,
-    setting: I::Output,
-) -> Result<()>
+pub(crate) async fn put<I: Input>(cx: &Ctx, name: &str, owner: Option<&str>, setting: I::Output) -> Result<()>
 where
     I::Output: Clone,
 {

@@ -14,14 +14,42 @@ use crate::errors;
 
 /// Other services' names, which as `NAME.localhost` are theirs.
 const SERVICES: [&str; 16] = [
-    "dynamodb", "events", "iam", "kinesis", "kms", "lambda", "logs", "monitoring", "scheduler", "ses", "sns",
-    "sqs", "ssm", "states", "sts", "xray",
+    "dynamodb",
+    "events",
+    "iam",
+    "kinesis",
+    "kms",
+    "lambda",
+    "logs",
+    "monitoring",
+    "scheduler",
+    "ses",
+    "sns",
+    "sqs",
+    "ssm",
+    "states",
+    "sts",
+    "xray",
 ];
 /// Parameters of operations whose body is a document.
 const DOCUMENTS: [&str; 17] = [
-    "accelerate", "acl", "cors", "delete", "encryption", "legal-hold", "lifecycle", "notification",
-    "object-lock", "ownershipControls", "publicAccessBlock", "retention", "tagging", "uploadId", "versioning",
-    "website", "policy",
+    "accelerate",
+    "acl",
+    "cors",
+    "delete",
+    "encryption",
+    "legal-hold",
+    "lifecycle",
+    "notification",
+    "object-lock",
+    "ownershipControls",
+    "publicAccessBlock",
+    "retention",
+    "tagging",
+    "uploadId",
+    "versioning",
+    "website",
+    "policy",
 ];
 
 pub(crate) struct S3Edge;
@@ -36,9 +64,11 @@ impl Edge for S3Edge {
     }
 
     fn refusal(&self, head: &Head, error: AwsError) -> AwsError {
-        let is_document = head.query.split('&').any(|field| {
-            DOCUMENTS.contains(&field.split('=').next().unwrap_or_default())
-        }) && !head.query.contains("partNumber");
+        let is_document = head
+            .query
+            .split('&')
+            .any(|field| DOCUMENTS.contains(&field.split('=').next().unwrap_or_default()))
+            && !head.query.contains("partNumber");
         match error.code.as_ref() {
             "ValidationException" | "SerializationException" if is_document => errors::malformed_xml(),
             "SerializationException" if head.method == Method::PUT && head.query.is_empty() => {
@@ -90,6 +120,15 @@ pub(crate) fn finish(request_id: &str, head: &Head, mut response: Response) -> R
     // The model has one status for `GetObject`; a range is another.
     if response.status == 200 && head.method != Method::PUT && response.headers.contains_key(CONTENT_RANGE) {
         response.status = 206;
+    }
+    let is_document = response.headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "application/xml");
+    // Objects never come whole: what does is a document of S3's own.
+    if let (true, Some(body)) = (is_document, response.body.whole())
+        && body.starts_with(b"<")
+        && !body.starts_with(b"<?")
+    {
+        let declared = [b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n", &body[..]].concat();
+        response.body = Body::Whole(declared.into());
     }
     let failed = response.status >= 300;
     if failed && let Some(body) = response.body.whole() {

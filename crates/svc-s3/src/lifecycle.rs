@@ -31,7 +31,11 @@ pub(crate) fn check(rules: &[LifecycleRule]) -> Result<()> {
             return Err(AwsError::parameter_not_implemented(operation, "Transition"));
         }
         if rule.id.is_some() && rules[..position].iter().any(|before| before.id == rule.id) {
-            return Err(errors::invalid_argument("ID", "", "Rule ID must be unique. Found same ID for more than one rule"));
+            return Err(errors::invalid_argument(
+                "ID",
+                "",
+                "Rule ID must be unique. Found same ID for more than one rule",
+            ));
         }
         if rule.prefix.is_some() == rule.filter.is_some() {
             return Err(errors::malformed_xml());
@@ -119,7 +123,8 @@ fn applies(rule: &LifecycleRule, key: &str, object: Option<&Object>) -> bool {
 
 fn is_expired(rule: &LifecycleRule, key: &str, object: &Object, now: Timestamp) -> bool {
     let Some(expiration) = &rule.expiration else { return false };
-    let by_days = expiration.days.is_some_and(|days| midnight_after(object.modified_ms, days) <= now.as_millis());
+    let by_days =
+        expiration.days.is_some_and(|days| midnight_after(object.modified_ms, days) <= now.as_millis());
     let by_date = expiration.date.is_some_and(|date| date <= now);
     (by_days || by_date) && applies(rule, key, Some(object))
 }
@@ -133,7 +138,9 @@ async fn expire_current(cx: &Ctx, bucket: &Bucket, rules: &[LifecycleRule]) -> R
         let now = cx.env.now();
         for ((_, key), object) in page {
             let marks = |rule: &LifecycleRule| {
-                let clears = |expiration: &api_s3::LifecycleExpiration| expiration.expired_object_delete_marker == Some(true);
+                let clears = |expiration: &api_s3::LifecycleExpiration| {
+                    expiration.expired_object_delete_marker == Some(true)
+                };
                 rule.expiration.as_ref().is_some_and(clears) && applies(rule, &key, Some(&object))
             };
             let due = if object.marker {
@@ -152,7 +159,8 @@ async fn expire_current(cx: &Ctx, bucket: &Bucket, rules: &[LifecycleRule]) -> R
 async fn expire(cx: &Ctx, bucket: &Bucket, key: &str, seen: &Object) -> Result<()> {
     let draw = Draw::new(cx);
     let expire = |tx: &mut Tx| {
-        let Some(current) = object::current(tx, bucket, key)?.filter(|current| current.rank == seen.rank) else {
+        let Some(current) = object::current(tx, bucket, key)?.filter(|current| current.rank == seen.rank)
+        else {
             return Ok(());
         };
         if current.marker {
@@ -185,7 +193,8 @@ async fn expire_older(cx: &Ctx, bucket: &Bucket, rules: &[LifecycleRule]) -> Res
         let now = cx.env.now();
         for ((_, key, _), object) in page {
             if key != at_key {
-                replaced_ms = object::current(&snapshot, bucket, &key)?.map_or(0, |current| current.modified_ms);
+                replaced_ms =
+                    object::current(&snapshot, bucket, &key)?.map_or(0, |current| current.modified_ms);
                 newer = 0;
                 at_key.clone_from(&key);
             }

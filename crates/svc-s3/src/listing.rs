@@ -14,8 +14,7 @@ use crate::object::Object;
 
 pub(crate) const PAGE_MAX: usize = 1000;
 /// What S3 leaves as it is in a list that is encoded for URLs.
-const KEPT: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*').remove(b'/');
+const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*').remove(b'/');
 
 /// What of a bucket's keys is asked for.
 pub(crate) struct Asked<'a> {

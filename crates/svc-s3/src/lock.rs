@@ -35,7 +35,11 @@ pub(crate) struct Retention {
 
 impl Retention {
     pub(crate) fn mode(self) -> ObjectLockRetentionMode {
-        if self.compliance { ObjectLockRetentionMode::Compliance } else { ObjectLockRetentionMode::Governance }
+        if self.compliance {
+            ObjectLockRetentionMode::Compliance
+        } else {
+            ObjectLockRetentionMode::Governance
+        }
     }
 
     pub(crate) fn until(self) -> Timestamp {
@@ -83,9 +87,8 @@ pub(crate) fn check_change(
     let Some(standing) = object.lock.retention.filter(|standing| standing.until_ms > now.as_millis()) else {
         return Ok(());
     };
-    let extends = next.is_some_and(|next| {
-        next.until_ms >= standing.until_ms && (next.compliance || !standing.compliance)
-    });
+    let extends = next
+        .is_some_and(|next| next.until_ms >= standing.until_ms && (next.compliance || !standing.compliance));
     if extends || (bypass && !standing.compliance) {
         return Ok(());
     }
@@ -123,7 +126,8 @@ pub(crate) fn of_new(
             Some(Retention { compliance, until_ms: until.as_millis() })
         }
         _ => {
-            let message = "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied";
+            let message =
+                "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied";
             return Err(errors::invalid_argument("x-amz-object-lock-mode", "", message));
         }
     };

@@ -184,7 +184,11 @@ async fn tell(cx: &Ctx, at: (i64, Id), mut notice: Notice) -> Result<bool> {
     };
     cx.kv
         .transact(|tx| {
-            if again { OUTBOX.put(tx, &at, &notice)? } else { OUTBOX.delete(tx, &at)? }
+            if again {
+                OUTBOX.put(tx, &at, &notice)?
+            } else {
+                OUTBOX.delete(tx, &at)?
+            }
             Ok::<_, AwsError>(())
         })
         .await?;

@@ -18,7 +18,7 @@ use crate::site::bucket_of;
 use crate::{Ctx, errors, ops};
 
 /// What a policy need not speak of.
-const FREE: [&str; 5] = ["policy", "x-amz-signature", "file", "bucket", "awsaccesskeyid"];
+const FREE: [&str; 6] = ["policy", "x-amz-signature", "file", "bucket", "awsaccesskeyid", "signature"];
 const FIELDS_MAX: usize = 100;
 
 /// The fields by lower-case name, and the file.
@@ -54,8 +54,7 @@ pub(crate) async fn answer(cx: Ctx, visit: Visit) -> Result<Response> {
     let (redirect, status) = (field("success_action_redirect"), field("success_action_status"));
     let input = input(&form, &bucket, &key)?;
     let principal = Principal { arn: identity.arn, user_id: identity.user_id };
-    let caller =
-        Caller { account: identity.account, region: identity.region, principal: principal.into() };
+    let caller = Caller { account: identity.account, region: identity.region, principal: principal.into() };
     let request_id = cx.request_id.clone();
     let stored = ops::put(cx.as_caller(caller), input, "ObjectCreated:Post").await?;
 
@@ -98,16 +97,19 @@ fn success(bucket: &str, key: &str, etag: &str, redirect: Option<&str>, status: 
 }
 
 fn missing(name: &str) -> AwsError {
-    let message = format!("Bucket POST must contain a field named '{name}'.  If it is specified, please check the order of the fields.");
+    let message = format!(
+        "Bucket POST must contain a field named '{name}'.  If it is specified, please check the order of the fields."
+    );
     errors::invalid_argument(name, "", message)
 }
 
 fn input(form: &Form, bucket: &str, key: &str) -> Result<PutObjectInput> {
     let field = |name: &str| form.fields.get(name).cloned();
     let prefix = "x-amz-meta-";
-    let metadata = form.fields.iter().filter_map(|(name, value)| {
-        Some((name.strip_prefix(prefix)?.to_owned(), value.clone()))
-    });
+    let metadata = form
+        .fields
+        .iter()
+        .filter_map(|(name, value)| Some((name.strip_prefix(prefix)?.to_owned(), value.clone())));
     let unserved = form.fields.keys().find(|name| {
         name.starts_with("x-amz-server-side-encryption-") || name.starts_with("x-amz-object-lock-")
     });
@@ -264,9 +266,9 @@ fn read(content_type: &str, body: &Bytes) -> Result<Form> {
 /// A part's name, its file's name and its type.
 fn part_head(head: &str) -> Option<(String, Option<String>, Option<String>)> {
     let header = |wanted: &str| {
-        head.split("\r\n").filter_map(|line| line.split_once(':')).find_map(|(name, value)| {
-            name.trim().eq_ignore_ascii_case(wanted).then_some(value.trim())
-        })
+        head.split("\r\n")
+            .filter_map(|line| line.split_once(':'))
+            .find_map(|(name, value)| name.trim().eq_ignore_ascii_case(wanted).then_some(value.trim()))
     };
     let disposition = header("content-disposition")?;
     let parameter = |wanted: &str| {

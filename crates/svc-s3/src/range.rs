@@ -23,7 +23,8 @@ impl Span {
 /// # Errors
 /// 416 for a range that begins behind the end.
 pub(crate) fn read(header: &str, whole: u64) -> Result<Option<Span>> {
-    let Some((first, last)) = header.trim().strip_prefix("bytes=").and_then(|range| range.split_once('-')) else {
+    let Some((first, last)) = header.trim().strip_prefix("bytes=").and_then(|range| range.split_once('-'))
+    else {
         return Ok(None);
     };
     let number = |text: &str| (!text.is_empty()).then(|| text.trim().parse::<u64>().ok());

@@ -69,13 +69,7 @@ pub(crate) fn check_number(number: i32) -> Result<u32> {
 }
 
 /// Forgets an upload. Its parts' contents go too, unless they are `kept` as those of an object.
-pub(crate) fn end(
-    tx: &mut Tx,
-    bucket: &Bucket,
-    key: &str,
-    name: &str,
-    upload: &Upload,
-) -> Result<()> {
+pub(crate) fn end(tx: &mut Tx, bucket: &Bucket, key: &str, name: &str, upload: &Upload) -> Result<()> {
     for ((id, number), part) in PARTS.all(tx, &Span::prefix(&(upload.id,)))? {
         content::release(tx, part.content)?;
         PARTS.delete(tx, &(id, number))?;
@@ -95,7 +89,9 @@ pub(crate) fn checksum_of(
     let named = algorithm.map(|asked| Algorithm::of(asked, operation)).transpose()?;
     let Some(named) = named else {
         if kind == Some(ChecksumType::Composite) {
-            return Err(errors::invalid_request("The COMPOSITE checksum type cannot be used without an algorithm."));
+            return Err(errors::invalid_request(
+                "The COMPOSITE checksum type cannot be used without an algorithm.",
+            ));
         }
         return Ok((Algorithm::Crc64Nvme, false));
     };

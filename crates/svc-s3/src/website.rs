@@ -1,6 +1,8 @@
 //! A bucket as a website: index and error documents, redirects. Errors are pages.
 
-use api_s3::{GetBucketPolicyInput, GetBucketWebsiteInput, GetBucketWebsiteOutput, Redirect, WebsiteConfiguration};
+use api_s3::{
+    GetBucketPolicyInput, GetBucketWebsiteInput, GetBucketWebsiteOutput, Redirect, WebsiteConfiguration,
+};
 use aws_auth::policy::{Asker, Decision, Keys, Policy, Question};
 use aws_wire::{AwsError, Body, Response, Result, rest, timestamp};
 use http::Method;
@@ -28,7 +30,8 @@ pub(crate) fn bucket_of_host(host: &str) -> Option<&str> {
 pub(crate) fn check(site: &WebsiteConfiguration) -> Result<()> {
     let invalid = |message: &str| errors::invalid_argument("WebsiteConfiguration", "", message);
     if site.redirect_all_requests_to.is_some() {
-        let others = site.index_document.is_some() || site.error_document.is_some() || site.routing_rules.is_some();
+        let others =
+            site.index_document.is_some() || site.error_document.is_some() || site.routing_rules.is_some();
         return if others {
             Err(invalid("RedirectAllRequestsTo cannot be provided in conjunction with other Routing Rules."))
         } else {
@@ -40,7 +43,11 @@ pub(crate) fn check(site: &WebsiteConfiguration) -> Result<()> {
         invalid("A value for IndexDocument Suffix must be provided if RedirectAllRequestsTo is empty")
     })?;
     if suffix.is_empty() || suffix.contains('/') {
-        return Err(errors::invalid_argument("IndexDocument", suffix, "The IndexDocument Suffix is not well formed"));
+        return Err(errors::invalid_argument(
+            "IndexDocument",
+            suffix,
+            "The IndexDocument Suffix is not well formed",
+        ));
     }
     if site.routing_rules.as_ref().is_some_and(|rules| rules.len() > RULES_MAX) {
         return Err(invalid("At most 50 routing rules are allowed."));
@@ -142,7 +149,12 @@ fn show(cx: &Ctx, reader: &impl Read, object: &Object, status: u16) -> Result<Re
 }
 
 /// The redirect of the first routing rule that fits.
-fn by_rule(site: &GetBucketWebsiteOutput, key: &str, status: Option<u16>, host: Option<&str>) -> Option<Response> {
+fn by_rule(
+    site: &GetBucketWebsiteOutput,
+    key: &str,
+    status: Option<u16>,
+    host: Option<&str>,
+) -> Option<Response> {
     let rule = site.routing_rules.iter().flatten().find(|rule| {
         let condition = rule.condition.as_ref();
         let prefix = condition.and_then(|condition| condition.key_prefix_equals.as_deref());
@@ -179,7 +191,11 @@ fn redirect_to(status: u16, location: &str) -> Response {
 /// An error as a page.
 fn page(error: &AwsError) -> Response {
     let mut message = String::new();
-    aws_wire::xml::write_text_element(&mut message, "li", &format!("Message: {}", error.message.as_deref().unwrap_or_default()));
+    aws_wire::xml::write_text_element(
+        &mut message,
+        "li",
+        &format!("Message: {}", error.message.as_deref().unwrap_or_default()),
+    );
     let (status, code) = (error.status, &error.code);
     let mut response = Response::empty(status);
     rest::insert_header(&mut response.headers, "content-type", "text/html; charset=utf-8");

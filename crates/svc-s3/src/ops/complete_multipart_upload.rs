@@ -79,13 +79,12 @@ fn same(claimed: &str, computed: &Checksum) -> bool {
 /// The parts that the client lists, in its order.
 fn check_parts(reader: &impl Read, upload: &Upload, listed: &[CompletedPart]) -> Result<Vec<(u32, Part)>> {
     let mut parts = Vec::with_capacity(listed.len());
-    let mut before = 0;
+    if !listed.is_sorted_by(|one, next| one.part_number < next.part_number) {
+        return Err(errors::invalid_part_order());
+    }
     for (position, one) in listed.iter().enumerate() {
         let number = one.part_number.ok_or_else(errors::malformed_xml)?;
-        if number <= before {
-            return Err(errors::invalid_part_order());
-        }
-        before = number;
+        let shown = number;
         let number = upload::check_number(number)?;
         let found = PARTS.get(reader, &(upload.id, number))?.ok_or_else(errors::invalid_part)?;
         let etag = one.e_tag.as_deref().ok_or_else(errors::malformed_xml)?;
@@ -97,7 +96,7 @@ fn check_parts(reader: &impl Read, upload: &Upload, listed: &[CompletedPart]) ->
             return Err(errors::invalid_part());
         }
         if position + 1 < listed.len() && found.size_bytes < PART_BYTES_MIN {
-            return Err(errors::entity_too_small(found.size_bytes, before));
+            return Err(errors::entity_too_small(found.size_bytes, shown));
         }
         parts.push((number, found));
     }

@@ -82,8 +82,7 @@ pub(crate) async fn copy_object(cx: Ctx, input: CopyObjectInput) -> Result<CopyO
         let (if_match, if_none_match) = (input.if_match.as_deref(), input.if_none_match.as_deref());
         conditions::check_write(current.as_ref(), &input.key, if_match, if_none_match)?;
         content::keep(tx, id, content)?;
-        let copied =
-            Object { lock: lock::of_new(tx, &bucket, asked_lock, draw.now)?, ..copied.clone() };
+        let copied = Object { lock: lock::of_new(tx, &bucket, asked_lock, draw.now)?, ..copied.clone() };
         let object = object::add(tx, &bucket, &input.key, copied, draw)?;
         notify::note(tx, &cx, &bucket, "ObjectCreated:Copy", (&input.key, &object), draw)?;
         Ok((bucket, object))
@@ -107,9 +106,5 @@ pub(crate) async fn copy_object(cx: Ctx, input: CopyObjectInput) -> Result<CopyO
 
 /// The source's headers, but for what each copy says anew.
 fn kept_headers(source: &Headers, asked: Headers) -> Headers {
-    Headers {
-        storage_class: asked.storage_class,
-        website_redirect: asked.website_redirect,
-        ..source.clone()
-    }
+    Headers { storage_class: asked.storage_class, website_redirect: asked.website_redirect, ..source.clone() }
 }

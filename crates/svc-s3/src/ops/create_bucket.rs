@@ -58,9 +58,8 @@ pub(crate) async fn create_bucket(cx: Ctx, input: CreateBucketInput) -> Result<C
         BUCKETS_OF.put(tx, &(bucket.account.clone(), bucket.name.clone()), &())?;
         if let Some(object_ownership) = input.object_ownership {
             let rules = vec![OwnershipControlsRule { object_ownership }];
-            let controls = GetBucketOwnershipControlsOutput {
-                ownership_controls: Some(OwnershipControls { rules }),
-            };
+            let controls =
+                GetBucketOwnershipControlsOutput { ownership_controls: Some(OwnershipControls { rules }) };
             document::write::<GetBucketOwnershipControlsInput>(tx, &bucket, controls)?;
         }
         if !tags.is_empty() {
@@ -73,10 +72,7 @@ pub(crate) async fn create_bucket(cx: Ctx, input: CreateBucketInput) -> Result<C
         Ok(())
     };
     cx.kv.transact(create).await?;
-    Ok(CreateBucketOutput {
-        bucket_arn: Some(bucket.arn()),
-        location: Some(format!("/{}", input.bucket)),
-    })
+    Ok(CreateBucketOutput { bucket_arn: Some(bucket.arn()), location: Some(format!("/{}", input.bucket)) })
 }
 
 fn enabled() -> GetObjectLockConfigurationOutput {

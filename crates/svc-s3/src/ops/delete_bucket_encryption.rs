@@ -6,5 +6,6 @@ use aws_wire::Result;
 use crate::{Ctx, document};
 
 pub(crate) async fn delete_bucket_encryption(cx: Ctx, input: DeleteBucketEncryptionInput) -> Result<()> {
-    document::delete::<GetBucketEncryptionInput>(&cx, &input.bucket, input.expected_bucket_owner.as_deref()).await
+    document::delete::<GetBucketEncryptionInput>(&cx, &input.bucket, input.expected_bucket_owner.as_deref())
+        .await
 }

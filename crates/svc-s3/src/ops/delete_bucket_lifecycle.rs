@@ -6,5 +6,10 @@ use aws_wire::Result;
 use crate::{Ctx, document};
 
 pub(crate) async fn delete_bucket_lifecycle(cx: Ctx, input: DeleteBucketLifecycleInput) -> Result<()> {
-    document::delete::<GetBucketLifecycleConfigurationInput>(&cx, &input.bucket, input.expected_bucket_owner.as_deref()).await
+    document::delete::<GetBucketLifecycleConfigurationInput>(
+        &cx,
+        &input.bucket,
+        input.expected_bucket_owner.as_deref(),
+    )
+    .await
 }

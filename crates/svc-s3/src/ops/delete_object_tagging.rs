@@ -6,7 +6,10 @@ use aws_wire::{AwsError, Result};
 use crate::object::Draw;
 use crate::{Ctx, bucket, notify, object};
 
-pub(crate) async fn delete_object_tagging(cx: Ctx, input: DeleteObjectTaggingInput) -> Result<DeleteObjectTaggingOutput> {
+pub(crate) async fn delete_object_tagging(
+    cx: Ctx,
+    input: DeleteObjectTaggingInput,
+) -> Result<DeleteObjectTaggingOutput> {
     let draw = Draw::new(&cx);
     let set = cx.kv.transact(|tx| {
         let bucket = bucket::find(&cx, tx, &input.bucket, input.expected_bucket_owner.as_deref())?;

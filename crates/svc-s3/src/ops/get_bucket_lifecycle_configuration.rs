@@ -5,7 +5,10 @@ use aws_wire::Result;
 
 use crate::{Ctx, document, errors};
 
-pub(crate) async fn get_bucket_lifecycle_configuration(cx: Ctx, input: GetBucketLifecycleConfigurationInput) -> Result<GetBucketLifecycleConfigurationOutput> {
+pub(crate) async fn get_bucket_lifecycle_configuration(
+    cx: Ctx,
+    input: GetBucketLifecycleConfigurationInput,
+) -> Result<GetBucketLifecycleConfigurationOutput> {
     let owner = input.expected_bucket_owner.as_deref();
     let found = document::get::<GetBucketLifecycleConfigurationInput>(&cx, &input.bucket, owner).await?;
     let message = "The lifecycle configuration does not exist";

@@ -10,7 +10,6 @@ pub(crate) async fn get_bucket_notification_configuration(
     input: GetBucketNotificationConfigurationInput,
 ) -> Result<NotificationConfiguration> {
     let owner = input.expected_bucket_owner.as_deref();
-    let found =
-        document::get::<GetBucketNotificationConfigurationInput>(&cx, &input.bucket, owner).await?;
+    let found = document::get::<GetBucketNotificationConfigurationInput>(&cx, &input.bucket, owner).await?;
     Ok(found.unwrap_or_default())
 }

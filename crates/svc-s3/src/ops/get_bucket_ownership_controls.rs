@@ -5,7 +5,10 @@ use aws_wire::Result;
 
 use crate::{Ctx, document, errors};
 
-pub(crate) async fn get_bucket_ownership_controls(cx: Ctx, input: GetBucketOwnershipControlsInput) -> Result<GetBucketOwnershipControlsOutput> {
+pub(crate) async fn get_bucket_ownership_controls(
+    cx: Ctx,
+    input: GetBucketOwnershipControlsInput,
+) -> Result<GetBucketOwnershipControlsOutput> {
     let owner = input.expected_bucket_owner.as_deref();
     let found = document::get::<GetBucketOwnershipControlsInput>(&cx, &input.bucket, owner).await?;
     let message = "The bucket ownership controls were not found";

@@ -3,8 +3,8 @@
 use api_s3::{BucketVersioningStatus, GetBucketVersioningInput, GetBucketVersioningOutput};
 use aws_wire::Result;
 
-use crate::bucket::{self, Versioning};
 use crate::Ctx;
+use crate::bucket::{self, Versioning};
 
 pub(crate) async fn get_bucket_versioning(
     cx: Ctx,

@@ -33,11 +33,7 @@ pub(crate) async fn get_object_attributes(
         version_id: object.shown_version(&bucket),
         // Without quotes here, unlike anywhere else.
         e_tag: asks(ObjectAttributes::ETag).then(|| object.etag.clone()),
-        checksum: object
-            .checksum
-            .as_ref()
-            .filter(|_| asks(ObjectAttributes::Checksum))
-            .map(shown_checksum),
+        checksum: object.checksum.as_ref().filter(|_| asks(ObjectAttributes::Checksum)).map(shown_checksum),
         object_parts: parts,
         storage_class: asks(ObjectAttributes::StorageClass).then(|| class.unwrap_or(StorageClass::Standard)),
         object_size: asks(ObjectAttributes::ObjectSize)
@@ -47,8 +43,7 @@ pub(crate) async fn get_object_attributes(
 }
 
 fn shown_checksum(checksum: &Checksum) -> ShownChecksum {
-    let mut shown =
-        ShownChecksum { checksum_type: Some(checksum.shown_type()), ..ShownChecksum::default() };
+    let mut shown = ShownChecksum { checksum_type: Some(checksum.shown_type()), ..ShownChecksum::default() };
     show_checksum!(shown, &Some(checksum));
     shown
 }

@@ -5,9 +5,13 @@ use aws_wire::Result;
 
 use crate::{Ctx, document, errors};
 
-pub(crate) async fn get_object_lock_configuration(cx: Ctx, input: GetObjectLockConfigurationInput) -> Result<GetObjectLockConfigurationOutput> {
+pub(crate) async fn get_object_lock_configuration(
+    cx: Ctx,
+    input: GetObjectLockConfigurationInput,
+) -> Result<GetObjectLockConfigurationOutput> {
     let owner = input.expected_bucket_owner.as_deref();
     let found = document::get::<GetObjectLockConfigurationInput>(&cx, &input.bucket, owner).await?;
     let message = "Object Lock configuration does not exist for this bucket";
-    found.ok_or_else(|| errors::not_configured("ObjectLockConfigurationNotFoundError", message, &input.bucket))
+    found
+        .ok_or_else(|| errors::not_configured("ObjectLockConfigurationNotFoundError", message, &input.bucket))
 }

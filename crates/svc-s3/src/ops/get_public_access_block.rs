@@ -5,9 +5,13 @@ use aws_wire::Result;
 
 use crate::{Ctx, document, errors};
 
-pub(crate) async fn get_public_access_block(cx: Ctx, input: GetPublicAccessBlockInput) -> Result<GetPublicAccessBlockOutput> {
+pub(crate) async fn get_public_access_block(
+    cx: Ctx,
+    input: GetPublicAccessBlockInput,
+) -> Result<GetPublicAccessBlockOutput> {
     let owner = input.expected_bucket_owner.as_deref();
     let found = document::get::<GetPublicAccessBlockInput>(&cx, &input.bucket, owner).await?;
     let message = "The public access block configuration was not found";
-    found.ok_or_else(|| errors::not_configured("NoSuchPublicAccessBlockConfiguration", message, &input.bucket))
+    found
+        .ok_or_else(|| errors::not_configured("NoSuchPublicAccessBlockConfiguration", message, &input.bucket))
 }

@@ -1,6 +1,8 @@
 //! `ListMultipartUploads`: uploads that were begun and not ended.
 
-use api_s3::{Initiator, ListMultipartUploadsInput, ListMultipartUploadsOutput, MultipartUpload, StorageClass};
+use api_s3::{
+    Initiator, ListMultipartUploadsInput, ListMultipartUploadsOutput, MultipartUpload, StorageClass,
+};
 use aws_wire::Result;
 use env::Timestamp;
 use kv::{Direction, Read, Span, StartsWith};
@@ -37,7 +39,8 @@ pub(crate) async fn list_multipart_uploads(
     let found = walk(&snapshot, &bucket, span, (prefix, delimiter), uploads_max)?;
     let encoding = Encoding(input.encoding_type);
     let next = found.last.filter(|_| found.more);
-    let uploads = found.uploads.into_iter().map(|(key, name, upload)| shown(&bucket, key, name, upload, encoding));
+    let uploads =
+        found.uploads.into_iter().map(|(key, name, upload)| shown(&bucket, key, name, upload, encoding));
     let uploads = uploads.collect::<Vec<_>>();
     Ok(ListMultipartUploadsOutput {
         bucket: Some(input.bucket),

@@ -40,7 +40,11 @@ pub(crate) async fn list_object_versions(
     let encoding = Encoding(input.encoding_type);
     let (mut versions, mut markers) = (Vec::new(), Vec::new());
     for row in rows {
-        if row.object.marker { markers.push(shown_marker(&bucket, row, encoding)) } else { versions.push(shown(&bucket, row, encoding)) }
+        if row.object.marker {
+            markers.push(shown_marker(&bucket, row, encoding))
+        } else {
+            versions.push(shown(&bucket, row, encoding))
+        }
     }
     Ok(ListObjectVersionsOutput {
         is_truncated: Some(next.is_some()),

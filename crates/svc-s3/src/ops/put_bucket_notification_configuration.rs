@@ -27,9 +27,9 @@ pub(crate) async fn put_bucket_notification_configuration(
         if events.is_empty() {
             return Err(errors::malformed_xml());
         }
-        let arn = TargetArn::parse(target).filter(|arn| arn.service() == service).ok_or_else(|| {
-            errors::invalid_argument(target, "null", "The ARN could not be parsed")
-        })?;
+        let arn = TargetArn::parse(target)
+            .filter(|arn| arn.service() == service)
+            .ok_or_else(|| errors::invalid_argument(target, "null", "The ARN could not be parsed"))?;
         if input.skip_destination_validation == Some(true) {
             continue;
         }

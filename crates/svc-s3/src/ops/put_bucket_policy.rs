@@ -1,8 +1,6 @@
 //! `PutBucketPolicy`: who else may use the bucket, as IAM's language has it.
 
-use api_s3::{
-    GetBucketPolicyInput, GetBucketPolicyOutput, GetPublicAccessBlockInput, PutBucketPolicyInput,
-};
+use api_s3::{GetBucketPolicyInput, GetBucketPolicyOutput, GetPublicAccessBlockInput, PutBucketPolicyInput};
 use aws_auth::policy::Policy;
 use aws_wire::Result;
 use kv::Tx;

@@ -38,7 +38,8 @@ pub(crate) async fn put_object_lock_configuration(
         .transact(|tx| {
             let mut bucket = bucket::find(&cx, tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
             if bucket.versioning != Versioning::Enabled {
-                let message = "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration";
+                let message =
+                    "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration";
                 return Err(errors::other(409, "InvalidBucketState", message));
             }
             bucket.locks = true;

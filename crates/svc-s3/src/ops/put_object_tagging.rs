@@ -6,7 +6,10 @@ use aws_wire::{AwsError, Result};
 use crate::object::Draw;
 use crate::{Ctx, bucket, notify, object, tags};
 
-pub(crate) async fn put_object_tagging(cx: Ctx, input: PutObjectTaggingInput) -> Result<PutObjectTaggingOutput> {
+pub(crate) async fn put_object_tagging(
+    cx: Ctx,
+    input: PutObjectTaggingInput,
+) -> Result<PutObjectTaggingOutput> {
     let tags = tags::of_document(Some(input.tagging), tags::OF_OBJECT_MAX)?;
     let draw = Draw::new(&cx);
     let set = cx.kv.transact(|tx| {

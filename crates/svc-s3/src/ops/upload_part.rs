@@ -31,13 +31,8 @@ pub(crate) async fn upload_part(cx: Ctx, input: UploadPartInput) -> Result<Uploa
         Some(_) => {}
     }
     let (now, id) = (cx.env.now(), *cx.env.uuid().as_bytes());
-    let received = content::receive(
-        &cx,
-        input.body,
-        input.content_md5.as_deref(),
-        &stated,
-        upload::PART_BYTES_MAX,
-    );
+    let received =
+        content::receive(&cx, input.body, input.content_md5.as_deref(), &stated, upload::PART_BYTES_MAX);
     let received = received.await?;
     let part = Part {
         content: id,
