@@ -17,7 +17,10 @@ import urllib.request
 import zlib
 
 import boto3
+import botocore.auth
+import botocore.awsrequest
 import botocore.config
+import botocore.credentials
 import pytest
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import BotoCoreError, ClientError
@@ -502,6 +505,48 @@ def test_functions_from_buckets(s3, bucket, functions):
     assert functions.ask(name) == "layer"
     refused("InvalidParameterValueException", 400, functions.api.update_function_code, FunctionName=name,
             S3Bucket=bucket, S3Key="none.zip")
+
+
+def test_signatures_are_demanded(start):
+    platform = start("--auth", "signed")
+    secrets = json.loads((platform.data / "secrets.json").read_text())
+    keys = {"aws_access_key_id": secrets["access_key_id"], "aws_secret_access_key": secrets["secret_access_key"]}
+
+    def client(**keys):
+        config = botocore.config.Config(signature_version="s3v4", retries={"max_attempts": 0})
+        return boto3.client("s3", endpoint_url=platform.endpoint, region_name=REGION, config=config, **keys)
+    s3 = client(**keys)
+    s3.create_bucket(Bucket="signed")
+    body = noise(1, 300_000)
+    s3.put_object(Bucket="signed", Key="a ü+b/c", Body=body)
+    assert s3.get_object(Bucket="signed", Key="a ü+b/c")["Body"].read() == body
+    buffer = io.BytesIO(noise(2, 12 * MIB))
+    s3.upload_fileobj(buffer, "signed", "parts", Config=TransferConfig(multipart_threshold=5 * MIB))
+    assert s3.head_object(Bucket="signed", Key="parts")["ContentLength"] == 12 * MIB
+    other = client(**{**keys, "aws_secret_access_key": "wrong"})
+    refused("SignatureDoesNotMatch", 403, other.put_object, Bucket="signed", Key="k", Body=body)
+    refused("InvalidAccessKeyId", 403, client(aws_access_key_id="AKIANOBODY", aws_secret_access_key="x").get_object,
+            Bucket="signed", Key="parts")
+    assert fetch(f"{platform.endpoint}/signed/parts")[0] == 403
+    url = s3.generate_presigned_url("put_object", Params={"Bucket": "signed", "Key": "by-url"})
+    assert fetch(url, "PUT", body)[0] == 200
+    assert fetch(url.replace("by-url", "another"), "PUT", body)[0] == 403
+    url = s3.generate_presigned_url("get_object", Params={"Bucket": "signed", "Key": "by-url"})
+    assert fetch(url)[::2] == (200, body)
+    post = s3.generate_presigned_post("signed", "form")
+    body, headers = form_of(post["fields"], b"by form")
+    assert fetch(post["url"], "POST", body, headers)[0] == 204
+    body, headers = form_of({**post["fields"], "x-amz-signature": "0" * 64}, b"by form")
+    status, _, answer = fetch(post["url"], "POST", body, headers)
+    assert status == 403 and b"SignatureDoesNotMatch" in answer
+    # A body that is not the one that was signed is refused on its way, and changes nothing.
+    request = botocore.awsrequest.AWSRequest("PUT", f"{platform.endpoint}/signed/parts", data=b"signed body")
+    request.context["payload_signing_enabled"] = True
+    credentials = botocore.credentials.Credentials(secrets["access_key_id"], secrets["secret_access_key"])
+    botocore.auth.S3SigV4Auth(credentials, "s3", REGION).add_auth(request)
+    status, _, answer = fetch(request.url, "PUT", b"other bytes", dict(request.headers.items()))
+    assert status == 400 and b"XAmzContentSHA256Mismatch" in answer, answer
+    assert s3.head_object(Bucket="signed", Key="parts")["ContentLength"] == 12 * MIB
 
 
 @pytest.fixture

@@ -14,17 +14,14 @@ pub(crate) async fn put_bucket_encryption(cx: Ctx, input: PutBucketEncryptionInp
     if rule.blocked_encryption_types.is_some() {
         return Err(AwsError::parameter_not_implemented("PutBucketEncryption", "BlockedEncryptionTypes"));
     }
-    match &rule.apply_server_side_encryption_by_default {
-        None => {}
-        Some(default) if default.sse_algorithm == ServerSideEncryption::Aes256 => {
-            if default.kms_master_key_id.is_some() {
-                let message = "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or \
-                               aws:kms:dsse";
-                return Err(errors::invalid_argument("KMSMasterKeyID", "", message));
-            }
-        }
-        Some(_) => {
+    if let Some(default) = &rule.apply_server_side_encryption_by_default {
+        if default.sse_algorithm != ServerSideEncryption::Aes256 {
             return Err(AwsError::parameter_not_implemented("PutBucketEncryption", "SSEAlgorithm aws:kms"));
+        }
+        if default.kms_master_key_id.is_some() {
+            let message = "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or \
+                           aws:kms:dsse";
+            return Err(errors::invalid_argument("KMSMasterKeyID", "", message));
         }
     }
     let configuration = Some(input.server_side_encryption_configuration);
