@@ -2,6 +2,8 @@
 //!
 //! AWS's defined environment variables; values of ours where the layout differs.
 
+use std::sync::Arc;
+
 use sandbox::{Door, DoorVar};
 
 use crate::{Logging, Version};
@@ -20,12 +22,38 @@ pub struct Credentials {
 /// What an image may not set: it would be believed to come from the platform.
 const PLATFORMS: [&str; 4] = ["AWS_", "_AWS_", "_X_AMZN_", "_LAMBDA_"];
 
+/// How the SDKs inside get keys.
+pub(crate) enum Access {
+    /// From variables.
+    Keys(Credentials),
+    /// From the environment's own listener: what starts from a snapshot must not have the keys of when it was taken.
+    Container { token: String },
+}
+
+/// Keys as the listener answers them.
+pub(crate) struct ContainerKeys {
+    /// What has to be asked with. In a snapshot's memory, and so the same for all its environments; whose listener it
+    /// is, is what keeps them apart.
+    pub token: Arc<str>,
+    pub credentials: Credentials,
+    /// `2026-11-23T10:11:12.345Z`
+    pub expires: String,
+}
+
+/// Where keys are asked for.
+pub(crate) const CREDENTIALS_PATH: &str = "/2021-04-23/credentials";
+
 /// The variables that name a listener, of which only the sandbox knows the address.
-pub(crate) fn doors() -> Vec<DoorVar> {
-    vec![
+pub(crate) fn doors(access: &Access) -> Vec<DoorVar> {
+    let mut doors = vec![
         DoorVar::address("AWS_LAMBDA_RUNTIME_API", Door::RuntimeApi),
         DoorVar::url("AWS_ENDPOINT_URL", Door::Platform),
-    ]
+    ];
+    if let Access::Container { .. } = access {
+        let full = DoorVar::url("AWS_CONTAINER_CREDENTIALS_FULL_URI", Door::RuntimeApi);
+        doors.push(DoorVar { suffix: CREDENTIALS_PATH.to_owned(), ..full });
+    }
+    doors
 }
 
 /// What an extension sees of the function's variables: not what is the runtime's own.
@@ -51,7 +79,7 @@ pub(crate) const EXEC_WRAPPER: &str = "AWS_LAMBDA_EXEC_WRAPPER";
 pub(crate) fn variables(
     version: &Version,
     log_stream: &str,
-    credentials: &Credentials,
+    access: &Access,
     initialization_type: &str,
 ) -> Vec<(String, String)> {
     let mut variables = [
@@ -60,13 +88,7 @@ pub(crate) fn variables(
         ("AWS_DEFAULT_REGION", &version.region),
         ("AWS_LAMBDA_FUNCTION_NAME", &version.function_name),
         ("AWS_LAMBDA_FUNCTION_VERSION", &version.version),
-        ("AWS_LAMBDA_INITIALIZATION_TYPE", initialization_type),
-        ("AWS_LAMBDA_LOG_GROUP_NAME", &version.log_group),
-        ("AWS_LAMBDA_LOG_STREAM_NAME", log_stream),
         ("AWS_LAMBDA_LOG_FORMAT", if version.logging.is_json() { "JSON" } else { "Text" }),
-        ("AWS_ACCESS_KEY_ID", &credentials.access_key_id),
-        ("AWS_SECRET_ACCESS_KEY", &credentials.secret_access_key),
-        ("AWS_SESSION_TOKEN", &credentials.session_token),
         ("LAMBDA_TASK_ROOT", "/var/task"),
         ("LAMBDA_RUNTIME_DIR", "/var/runtime"),
         ("LANG", "en_US.UTF-8"),
@@ -86,6 +108,21 @@ pub(crate) fn variables(
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .to_vec();
+    let by_start = match access {
+        Access::Keys(credentials) => vec![
+            ("AWS_LAMBDA_INITIALIZATION_TYPE", initialization_type),
+            ("AWS_LAMBDA_LOG_GROUP_NAME", version.log_group.as_str()),
+            ("AWS_LAMBDA_LOG_STREAM_NAME", log_stream),
+            ("AWS_ACCESS_KEY_ID", &credentials.access_key_id),
+            ("AWS_SECRET_ACCESS_KEY", &credentials.secret_access_key),
+            ("AWS_SESSION_TOKEN", &credentials.session_token),
+        ],
+        Access::Container { token } => vec![
+            ("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start"),
+            ("AWS_CONTAINER_AUTHORIZATION_TOKEN", token.as_str()),
+        ],
+    };
+    variables.extend(by_start.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())));
     variables.push(("AWS_LAMBDA_FUNCTION_MEMORY_SIZE".to_owned(), version.memory_mb.to_string()));
     if !version.interpreter.is_custom() {
         variables.push(("AWS_EXECUTION_ENV".to_owned(), format!("AWS_Lambda_{}", version.runtime)));

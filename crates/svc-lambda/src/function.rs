@@ -61,6 +61,9 @@ pub(crate) struct Settings {
     pub variables: Option<BTreeMap<String, String>>,
     pub architecture: String,
     pub log_group: String,
+    /// Whether published versions start from snapshots.
+    #[serde(default)]
+    pub snap_start: bool,
     #[serde(default)]
     pub log_format: logging::Format,
     /// Where events go that the function failed: a queue or a topic.
@@ -136,6 +139,10 @@ impl Function {
 
     /// What was wanted is live, or `failed` to be.
     pub(crate) fn settle(&mut self, prepared: bool, revision_id: String) {
+        if self.state == State::Active && self.last_update != Some(LastUpdate::InProgress) {
+            // Only versions of it were to be settled.
+            return;
+        }
         self.revision_id = revision_id;
         if prepared {
             self.live = Some(self.wanted.clone());

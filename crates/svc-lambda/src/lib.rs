@@ -35,6 +35,7 @@ mod segments;
 mod settings;
 mod settle;
 mod shown;
+mod snap_start;
 mod source;
 mod tagged;
 mod trace;

@@ -214,7 +214,6 @@ pub(crate) struct Unhonoured<'a> {
     pub vpc: Option<&'a api::VpcConfig>,
     pub kms_key_arn: Option<&'a str>,
     pub file_systems: bool,
-    pub snap_start: Option<&'a api::SnapStart>,
     pub capacity_provider: bool,
     pub durable: bool,
     pub custom_runtime: bool,
@@ -233,10 +232,6 @@ impl Unhonoured<'_> {
             ("VpcConfig", in_vpc),
             ("KMSKeyArn", self.kms_key_arn.is_some_and(|arn| !arn.is_empty())),
             ("FileSystemConfigs", self.file_systems),
-            (
-                "SnapStart",
-                self.snap_start.is_some_and(|s| s.apply_on == Some(api::SnapStartApplyOn::PublishedVersions)),
-            ),
             ("CapacityProviderConfig", self.capacity_provider),
             ("DurableConfig", self.durable),
             ("RuntimeConfig", self.custom_runtime),

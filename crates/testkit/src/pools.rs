@@ -87,6 +87,7 @@ pub fn version(handler: &str) -> Version {
         role: "arn:aws:iam::000000000000:role/r".to_owned(),
         log_group: "/aws/lambda/f".to_owned(),
         logging: Logging::Text,
+        snap_start: false,
     }
 }
 
@@ -97,6 +98,7 @@ pub(crate) fn python() -> Hosted {
         program: "/usr/bin/python3.13".into(),
         prefix: None,
         bootstrap: "/nowhere/python".into(),
+        sdk: None,
     }
 }
 

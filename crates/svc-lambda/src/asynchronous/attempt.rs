@@ -66,7 +66,7 @@ impl Platform {
             },
             Err(Refused::Throttled(throttled)) if throttled.is_for_good() => Attempted::Barred,
             Err(Refused::Throttled(_)) => Attempted::Throttled,
-            Err(Refused::Sandbox(_)) => Attempted::Unavailable,
+            Err(Refused::Sandbox(_) | Refused::Restore(_)) => Attempted::Unavailable,
         })
     }
 }

@@ -7,7 +7,7 @@ use aws_wire::{AwsError, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use execution::{Invocation, PAYLOAD_BYTES_MAX, Refused, Throttled};
+use execution::{Invocation, PAYLOAD_BYTES_MAX, Refused, RestoreFailure, Throttled};
 
 use crate::Ctx;
 use crate::asynchronous::{self, EVENT_BYTES_MAX, config};
@@ -133,5 +133,13 @@ pub(crate) fn refused(refused: Refused) -> AwsError {
         Refused::Sandbox(cause) => {
             errors::service_exception("The execution environment could not be started.").because(cause)
         }
+        Refused::Restore(RestoreFailure::TimedOut) => errors::snap_start_timeout_exception(
+            "Lambda couldn't restore the snapshot within the timeout limit.",
+        ),
+        Refused::Restore(RestoreFailure::Failed(error_type)) => errors::snap_start_exception(
+            "The afterRestore() runtime hook encountered an error. For more information, check the Amazon CloudWatch \
+             logs.",
+        )
+        .because(error_type),
     }
 }
