@@ -1,15 +1,17 @@
 // S3 by the AWS SDK for JavaScript v3: chunked bodies with trailers, streams, parts, presigned URLs.
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { createRequire } from 'node:module'
 import { Readable } from 'node:stream'
 import test from 'node:test'
 
-import {
+const require = createRequire(process.env.LAMBENT_NODE_CLIENTS + '/')
+const {
   CreateBucketCommand, DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, NoSuchKey,
   PutObjectCommand, S3Client, paginateListObjectsV2
-} from '@aws-sdk/client-s3'
-import { Upload } from '@aws-sdk/lib-storage'
-import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
+} = require('@aws-sdk/client-s3')
+const { Upload } = require('@aws-sdk/lib-storage')
+const { getSignedUrl } = require('@aws-sdk/s3-request-presigner')
 
 const Bucket = 'javascript-bucket'
 const s3 = new S3Client({ forcePathStyle: true, maxAttempts: 1 })
