@@ -254,7 +254,7 @@ fn read_expires(text: String) -> Result<Duration, Refusal> {
 }
 
 /// A date as `x-amz-date` has it, or as the `Date` header of HTTP.
-fn read_date(text: &str) -> Result<Timestamp, String> {
+pub(crate) fn read_date(text: &str) -> Result<Timestamp, String> {
     let basic = format_description!("[year][month][day]T[hour][minute][second]Z");
     if let Ok(moment) = PrimitiveDateTime::parse(text, basic) {
         return Ok(Timestamp::from_secs(moment.assume_utc().unix_timestamp()));

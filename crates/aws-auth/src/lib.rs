@@ -7,11 +7,13 @@ pub mod chunked;
 mod claim;
 mod keys;
 pub mod policy;
+mod post_policy;
 mod presign;
 mod refusal;
 mod scope;
 mod session;
 mod sigv4;
+mod streamed;
 #[cfg(test)]
 mod tests;
 
@@ -30,9 +32,11 @@ use refusal::Refusal;
 use sigv4::{PathForm, Signing};
 
 pub use keys::{Found, Key, Keys, NoKeys, Secret};
+pub use post_policy::SignedForm;
 pub use presign::{Fetch, Presigner};
 pub use scope::Scope;
 pub use session::{Session, SessionCredentials, SessionKeys, role_id};
+pub use streamed::Seal;
 
 /// The account of whoever needs none of their own.
 pub const DEFAULT_ACCOUNT: &str = "000000000000";
@@ -238,10 +242,7 @@ fn unframe(request: &mut Request, framing: Framing, chain: Option<Chain>) -> Res
     }
     let announced = request.header("x-amz-trailer").unwrap_or_default().to_ascii_lowercase();
     for (name, value) in decoder.finish()? {
-        // Any other field could pass for a header that was signed.
-        let is_checksum =
-            name.starts_with("x-amz-checksum-") && announced.split(',').any(|n| n.trim() == name);
-        let name = is_checksum.then(|| HeaderName::try_from(name));
+        let name = is_announced(&name, &announced).then(|| HeaderName::try_from(name));
         let (Some(Ok(name)), Ok(value)) = (name, HeaderValue::try_from(value)) else {
             return Err(chunked::Error::Trailer);
         };
@@ -249,6 +250,11 @@ fn unframe(request: &mut Request, framing: Framing, chain: Option<Chain>) -> Res
     }
     request.body = Bytes::from(payload);
     Ok(())
+}
+
+/// Any other field than a checksum that the head announces could pass for a header that was signed.
+fn is_announced(name: &str, announced: &str) -> bool {
+    name.starts_with("x-amz-checksum-") && announced.split(',').any(|n| n.trim() == name)
 }
 
 fn root() -> Key {

@@ -96,6 +96,12 @@ impl Signing {
         Some(sign_chunk(chunk, previous, &self.params(())).ok()?.into_parts().1)
     }
 
+    /// The signature over the policy of a browser's form.
+    pub(crate) fn of_policy(&self, secret: &Secret, policy: &str) -> String {
+        let key = v4::generate_signing_key(secret.reveal(), self.at, &self.region, &self.service);
+        v4::calculate_signature(key, policy.as_bytes())
+    }
+
     pub(crate) fn of_trailer(&self, previous: &str, trailer: &[(String, String)]) -> Option<String> {
         let mut headers = Headers::new();
         for (name, value) in trailer {

@@ -74,6 +74,9 @@ pub struct MemberRef {
     #[serde(default)]
     pub xml_attribute: bool,
     pub xml_namespace: Option<XmlNamespace>,
+    /// A blob that is the body, taken as it comes.
+    #[serde(default)]
+    pub streaming: bool,
     #[serde(default)]
     pub eventpayload: bool,
     #[serde(default)]

@@ -166,6 +166,7 @@ fn show(value: &Value) -> String {
         Value::Blob(bytes) => format!("java.nio.HeapByteBuffer[pos=0 lim={0} cap={0}]", bytes.len()),
         Value::Timestamp(at) => at.as_secs().to_string(),
         Value::Events(_) => "events".to_owned(),
+        Value::Stream(_) => "a stream".to_owned(),
         Value::Document(document) => document.to_string(),
         Value::List(items) => format!("[{}]", items.iter().map(show_slot).collect::<Vec<_>>().join(", ")),
         Value::Map(entries) => {

@@ -19,6 +19,8 @@ pub struct AwsError {
     pub message: Option<String>,
     /// The exception's other members, by their API names.
     pub fields: Vec<(&'static str, Value)>,
+    /// Headers of the answer beside those of the model.
+    pub headers: Vec<(&'static str, String)>,
     /// The exception in the model; `Unit` for those that AWS's front door answers and no model lists.
     pub shape: &'static Shape,
     pub cause: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -34,6 +36,7 @@ impl AwsError {
             fault: error.fault,
             message: Some(message.into()),
             fields: Vec::new(),
+            headers: Vec::new(),
             shape: error.shape,
             cause: None,
         }
@@ -48,6 +51,7 @@ impl AwsError {
             fault: if status >= 500 { Fault::Server } else { Fault::Client },
             message: Some(message.into()),
             fields: Vec::new(),
+            headers: Vec::new(),
             shape: &UNIT,
             cause: None,
         }
@@ -92,6 +96,13 @@ impl AwsError {
     #[must_use]
     pub fn with(mut self, field: &'static str, value: impl Into<Value>) -> Self {
         self.fields.push((field, value.into()));
+        self
+    }
+
+    /// Sets a header of the answer.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
         self
     }
 

@@ -156,7 +156,7 @@ fn kind_name(kind: Kind) -> &'static str {
         Kind::Long => "a Long",
         Kind::Float | Kind::Double => "a Float",
         Kind::String | Kind::Enum(_) => "a String",
-        Kind::Blob => "a Blob",
+        Kind::Blob | Kind::Stream => "a Blob",
         Kind::Timestamp(_) => "a Timestamp",
         Kind::Document => "a Document",
         Kind::List(_) => "a List",

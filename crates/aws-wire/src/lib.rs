@@ -3,6 +3,7 @@
 //! Start with `protocol.rs`, which takes one request from bytes to a checked input and an output back to bytes.
 
 mod body;
+mod byte_stream;
 pub mod cbor;
 pub mod constraints;
 mod error;
@@ -19,6 +20,7 @@ pub mod value;
 pub mod xml;
 
 pub use body::{Body, Pieces};
+pub use byte_stream::{ByteStream, Source, Trailer};
 pub use error::AwsError;
 pub use events::{EventStream, Events};
 pub use protocol::{Request, Response, Routed};

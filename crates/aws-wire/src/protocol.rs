@@ -10,7 +10,7 @@ use crate::constraints;
 use crate::json::{self, Naming};
 use crate::query::{self, Form};
 use crate::rest::{self, Labels};
-use crate::schema::{Fault, Io, Operation, Place, Protocol, Service};
+use crate::schema::{Fault, Io, Kind, Operation, Place, Protocol, Service};
 use crate::value::Value;
 use crate::{cbor, xml};
 
@@ -110,6 +110,13 @@ fn form(request: &Request) -> Form {
 }
 
 impl Routed {
+    /// Which member of the input is a body that is taken as it comes.
+    pub fn streamed(&self) -> Option<usize> {
+        let structure = self.operation.io?.input.structure()?;
+        let is_rest = matches!(self.protocol, Protocol::RestJson | Protocol::RestXml);
+        structure.payload.filter(|at| is_rest && matches!(structure.members[*at].shape.kind, Kind::Stream))
+    }
+
     /// Reads the operation's input and checks it against the model's constraints.
     ///
     /// # Errors
@@ -178,6 +185,9 @@ pub fn encode_error(protocol: Protocol, service: &Service, error: &AwsError, req
         if let Some(text) = field.and_then(|(_, value)| rest::header_text(member, value)) {
             rest::insert_header(&mut response.headers, member.wire_name, &text);
         }
+    }
+    for (name, value) in &error.headers {
+        rest::insert_header(&mut response.headers, name, value);
     }
     finish(protocol, &mut response, request_id);
     response

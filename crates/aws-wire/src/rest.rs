@@ -26,10 +26,36 @@ pub fn route(service: &Service, request: &Request) -> Option<(&'static Operation
     candidates
         .filter_map(|operation| {
             let (labels, literals) = match_uri(operation.uri, request)?;
-            Some((literals, operation, labels))
+            Some(((literals, fit(operation, request)), operation, labels))
         })
-        .max_by_key(|(literals, ..)| *literals)
+        .max_by_key(|(fitness, ..)| *fitness)
         .map(|(_, operation, labels)| (*operation, labels))
+}
+
+/// How much of a request's path is a literal part of the pattern that it matches: what names the service by itself.
+pub fn is_named(service: &Service, request: &Request) -> bool {
+    route(service, request).is_some_and(|(operation, _)| {
+        let path = operation.uri.split('?').next().unwrap_or_default();
+        path.split('/').any(|part| !part.is_empty() && !part.starts_with('{'))
+    })
+}
+
+/// S3 has several operations at one address, told apart by the parameters and headers that they demand: an upload
+/// with a part's number is `UploadPart`, one with a source is `CopyObject`. The one that demands most, and has it all.
+fn fit(operation: &Operation, request: &Request) -> usize {
+    let Some(structure) = operation.io.and_then(|io| io.input.structure()) else { return 0 };
+    let mut demanded =
+        structure.members.iter().filter(|member| member.required).map(|member| match member.place {
+            Place::Query => Some(query_fields(&request.query).any(|(name, _)| name == member.wire_name)),
+            Place::Header => Some(request.headers.contains_key(member.wire_name)),
+            _ => None,
+        });
+    let met = demanded.try_fold(0, |met, there| match there {
+        Some(true) => Some(met + 1),
+        Some(false) => None,
+        None => Some(met),
+    });
+    met.map_or(1, |met| met + 2)
 }
 
 /// Matches a pattern such as `/a/{Label}/{Greedy+}?literal=x`; counts its literal parts.
@@ -144,6 +170,7 @@ fn decode_payload(
     }
     match member.shape.kind {
         Kind::Blob => Ok(Some(Value::Blob(body.clone()))),
+        Kind::Stream => Ok(Some(Value::Stream(body.clone().into()))),
         Kind::String | Kind::Enum(_) => {
             let text =
                 std::str::from_utf8(body).map_err(|_| AwsError::serialization("The body is not UTF-8"))?;
@@ -341,6 +368,15 @@ fn encode_payload(protocol: Protocol, member: &'static Member, value: Value, res
     match value {
         Value::Blob(bytes) => set_body(response, "application/octet-stream", bytes),
         Value::String(text) => set_body(response, "text/plain", text.into()),
+        Value::Stream(stream) => {
+            response
+                .headers
+                .entry(CONTENT_TYPE)
+                .or_insert(HeaderValue::from_static("application/octet-stream"));
+            if let Some(source) = stream.take() {
+                response.body = Body::Pieces(source.pieces);
+            }
+        }
         Value::Events(events) => {
             let structure = member.shape.structure().expect("an event stream is a structure");
             let frames = events.take().map(move |event| Ok(encode_event(protocol, structure, event)));

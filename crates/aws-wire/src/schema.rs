@@ -125,6 +125,8 @@ pub enum Kind {
     String,
     Enum(&'static [&'static str]),
     Blob,
+    /// Bytes that are a body of their own, read and written as they come.
+    Stream,
     Timestamp(Option<TimestampFormat>),
     Document,
     List(&'static List),

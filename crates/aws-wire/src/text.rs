@@ -32,7 +32,7 @@ pub fn decode(text: &str, shape: &Shape, format: TimestampFormat) -> Result<Valu
         Kind::Blob => Value::Blob(BASE64.decode(text).map_err(|_| wrong("a Blob"))?.into()),
         Kind::String | Kind::Enum(_) => Value::String(text.to_owned()),
         Kind::Document => Value::Document(crate::json::parse(text.as_bytes())?),
-        Kind::List(_) | Kind::Map(_) | Kind::Structure(_) => return Err(wrong("a scalar")),
+        Kind::List(_) | Kind::Map(_) | Kind::Structure(_) | Kind::Stream => return Err(wrong("a scalar")),
     })
 }
 
@@ -49,6 +49,8 @@ pub fn encode(value: &Value, shape: &Shape, format: TimestampFormat) -> Option<S
             timestamp::write(*at, own.unwrap_or(format))
         }
         Value::Document(document) => document.to_string(),
-        Value::List(_) | Value::Map(_) | Value::Structure(_) | Value::Events(_) => return None,
+        Value::List(_) | Value::Map(_) | Value::Structure(_) | Value::Events(_) | Value::Stream(_) => {
+            return None;
+        }
     })
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use env::Timestamp;
 
+use crate::byte_stream::ByteStream;
 use crate::events::Events;
 
 /// A value whose shape the reader knows. Structures are positional: slot `n` is the schema's member `n`.
@@ -23,6 +24,8 @@ pub enum Value {
     Structure(Vec<Option<Value>>),
     /// Of an output that goes on.
     Events(Events),
+    /// A payload that is not held whole.
+    Stream(ByteStream),
 }
 
 impl From<&str> for Value {

@@ -167,7 +167,9 @@ pub fn write_element(
 ) {
     out.push('<');
     out.push_str(name);
-    write_namespace(out, namespace);
+    // Attributes need the prefix that their structure declares, wherever it stands.
+    let own = shape.structure().and_then(|structure| structure.xml_namespace);
+    write_namespace(out, namespace.or(own.filter(|own| own.prefix.is_some())));
     match (shape.kind, value) {
         (Kind::Structure(structure), Value::Structure(slots)) => {
             write_attributes(out, structure, slots);

@@ -16,7 +16,7 @@ macro_rules! blob_conformance {
     ($make:expr) => {
         $crate::blob_conformance! {
             $make;
-            what_was_put_comes_back, too_large_is_refused, a_failing_source_stores_nothing,
+            what_was_put_comes_back, a_range_is_a_part, too_large_is_refused, a_failing_source_stores_nothing,
             an_abandoned_upload_stores_nothing, deleting_says_whether_it_was_there, lists_in_order,
             the_same_content_at_once_is_one_blob
         }
@@ -72,6 +72,19 @@ pub async fn what_was_put_comes_back(blobs: Arc<dyn Blobs>) {
         assert_eq!(blob.size_bytes, size_bytes as u64);
         assert!(get(&blobs, blob.digest).await.expect("present") == bytes, "{size_bytes} bytes");
     }
+}
+
+pub async fn a_range_is_a_part(blobs: Arc<dyn Blobs>) {
+    let bytes = noise(4, 300_000);
+    let blob = put(&blobs, &bytes).await.expect("put");
+    for (start, size_bytes) in [(0, 300_000), (0, 1), (299_999, 1), (65_535, 70_000), (300_000, 0)] {
+        let range = blobs.get_range(blob.digest, start as u64, size_bytes as u64).await.expect("get");
+        let mut read = Vec::new();
+        range.expect("present").read_to_end(&mut read).await.expect("read");
+        assert!(read == bytes[start..start + size_bytes], "{size_bytes} from {start}");
+    }
+    let absent = blobs.get_range(Digest::from_bytes([1; 32]), 0, 1).await.expect("get");
+    assert!(absent.is_none());
 }
 
 pub async fn too_large_is_refused(blobs: Arc<dyn Blobs>) {

@@ -7,9 +7,9 @@ use std::time::UNIX_EPOCH;
 use env::{Env, Timestamp};
 use sha2::{Digest as _, Sha256};
 use tokio::fs::{self, File};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
-use crate::{Blob, BlobReader, Blobs, BoxFuture, Digest, Error, LIST_MAX, Result, Stored};
+use crate::{Blob, BlobReader, Blobs, BoxFuture, Digest, Error, LIST_MAX, Range, Result, Stored};
 
 /// Where uploads grow until they are whole.
 const UNFINISHED: &str = "unfinished";
@@ -124,6 +124,17 @@ impl Blobs for DiskBlobs {
 
     fn get(&self, digest: Digest) -> BoxFuture<'_, Result<Option<BlobReader>>> {
         Box::pin(self.open_blob(digest))
+    }
+
+    fn get_range(&self, digest: Digest, start: u64, size_bytes: u64) -> BoxFuture<'_, Result<Option<Range>>> {
+        Box::pin(async move {
+            let path = self.path(digest);
+            let Some(mut file) = present(File::open(&path).await).map_err(io_error("open", &path))? else {
+                return Ok(None);
+            };
+            file.seek(io::SeekFrom::Start(start)).await.map_err(io_error("seek in", &path))?;
+            Ok(Some(Box::pin(file.take(size_bytes)) as Range))
+        })
     }
 
     fn contains(&self, digest: Digest) -> BoxFuture<'_, Result<bool>> {

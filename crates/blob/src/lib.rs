@@ -22,6 +22,9 @@ pub use reader::BlobReader;
 
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// A part of a blob.
+pub type Range = Pin<Box<dyn AsyncRead + Send>>;
+
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Most blobs that one call of [`Blobs::list`] returns.
@@ -45,6 +48,10 @@ pub trait Blobs: Send + Sync {
 
     /// The blob as a stream that ends in an error if the bytes are not those of the digest. `None` when absent.
     fn get(&self, digest: Digest) -> BoxFuture<'_, Result<Option<BlobReader>>>;
+
+    /// `size_bytes` of the blob from `start` on, which must lie inside it. What is read is not checked against the
+    /// digest, for that is of the whole. `None` when absent.
+    fn get_range(&self, digest: Digest, start: u64, size_bytes: u64) -> BoxFuture<'_, Result<Option<Range>>>;
 
     fn contains(&self, digest: Digest) -> BoxFuture<'_, Result<bool>>;
 

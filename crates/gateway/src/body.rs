@@ -1,6 +1,10 @@
 //! Reads a request's body, up to a bound.
 
+use std::io;
+
+use aws_wire::Pieces;
 use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt as _;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 
@@ -12,6 +16,14 @@ pub enum Error {
     TooLarge,
     /// The client went away or broke the protocol.
     Broken(Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// A body as it comes.
+pub fn pieces(body: Incoming) -> Pieces {
+    let frames = http_body_util::BodyStream::new(body);
+    Box::pin(frames.filter_map(|frame| async move {
+        frame.map(|frame| frame.into_data().ok()).map_err(io::Error::other).transpose()
+    }))
 }
 
 pub async fn read(body: Incoming, bytes_max: usize) -> Result<Bytes, Error> {

@@ -5,6 +5,7 @@ mod download;
 mod listener;
 mod pipeline;
 mod route;
+mod streamed;
 mod visit;
 
 use std::sync::Arc;
@@ -19,18 +20,18 @@ pub struct Gateway(Arc<Inner>);
 
 struct Inner {
     platform: Platform,
-    authenticator: Authenticator,
+    authenticator: Arc<Authenticator>,
     /// What presigned URLs lead to, where there is anything.
     packages: Option<Arc<dyn Blobs>>,
 }
 
 impl Gateway {
     pub fn new(platform: Platform, authenticator: Authenticator) -> Self {
-        Self(Arc::new(Inner { platform, authenticator, packages: None }))
+        Self(Arc::new(Inner { platform, authenticator: Arc::new(authenticator), packages: None }))
     }
 
     /// One where packages can be had by presigned URL.
     pub fn with_packages(platform: Platform, authenticator: Authenticator, packages: Arc<dyn Blobs>) -> Self {
-        Self(Arc::new(Inner { platform, authenticator, packages: Some(packages) }))
+        Self(Arc::new(Inner { platform, authenticator: Arc::new(authenticator), packages: Some(packages) }))
     }
 }

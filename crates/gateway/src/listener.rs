@@ -10,7 +10,7 @@ use aws_wire::{Body, Response};
 use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt as _};
 use http_body_util::{Either, Full, StreamBody};
-use hyper::body::{Frame, Incoming};
+use hyper::body::{Body as _, Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -100,6 +100,11 @@ impl Gateway {
         };
         if let Some(digest) = download::wanted(&request.path) {
             return Ok(self.download(request, digest).await);
+        }
+        if self.streams(&request) {
+            let size_bytes = incoming.size_hint().exact();
+            let answer = self.answer_streamed(request, body::pieces(incoming), size_bytes);
+            return Ok(into_http(answer.await));
         }
         let bytes_max =
             self.0.platform.site(&request).map_or(BODY_BYTES_MAX, |(_, site)| site.body_bytes_max());

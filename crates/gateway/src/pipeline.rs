@@ -7,11 +7,12 @@ use std::sync::Arc;
 use aws_auth::Scope;
 use aws_wire::protocol::{self, encode_error};
 use aws_wire::schema::Service;
-use aws_wire::{AwsError, Request, Response, Result};
+use aws_wire::{AwsError, Request, Response, Result, Value};
 use futures_util::FutureExt as _;
 use service::{Caller, Principal};
 
 use crate::body::BODY_BYTES_MAX;
+use crate::streamed::{Asked, Coming};
 use crate::{Gateway, route, visit};
 
 impl Gateway {
@@ -29,21 +30,40 @@ impl Gateway {
         answered.unwrap_or_else(|_| Response::empty(503))
     }
 
-    async fn answer_here(&self, peer: IpAddr, mut request: Request) -> Response {
+    async fn answer_here(&self, peer: IpAddr, request: Request) -> Response {
         let request_id: Arc<str> = self.0.platform.env().uuid().to_string().into();
         if let Some((api, site)) = self.0.platform.site(&request) {
             return self.visit((api, &site), request, peer, request_id).await;
         }
+        self.answer_api(request, None, request_id).await
+    }
+
+    /// Answers a request to an API; `coming` is a body that has not been read.
+    pub(crate) async fn answer_api(
+        &self,
+        mut request: Request,
+        coming: Option<Coming>,
+        request_id: Arc<str>,
+    ) -> Response {
         let scope = Scope::of(&request);
-        let Some(api) = route::service(self.0.platform.apis(), &request, scope.as_ref()) else {
+        let Some(api) = self.api_of(&request, scope.as_ref()) else {
             return no_service(&request, scope.as_ref(), &request_id);
         };
-        let answered = AssertUnwindSafe(self.run(api, &mut request, &request_id)).catch_unwind().await;
+        let asked = Asked::new(self, api, &request);
+        let run = self.run(api, &mut request, coming, &request_id);
+        let answered = AssertUnwindSafe(run).catch_unwind().await;
         let answered = answered.unwrap_or_else(|panic| Err(AwsError::internal(panic_text(&*panic))));
-        answered.unwrap_or_else(|error| {
+        let response = answered.unwrap_or_else(|error| {
             log_failure(api, &error, &request_id);
+            let error = asked.refusal(error);
             encode_error(protocol::detect(api, &request), api, &error, &request_id)
-        })
+        });
+        asked.finish(self, request_id, response).await
+    }
+
+    pub(crate) fn api_of(&self, request: &Request, scope: Option<&Scope>) -> Option<&'static Service> {
+        let own = self.0.platform.own_host(request).map(|(api, _)| api);
+        own.or_else(|| route::service(self.0.platform.apis(), request, scope))
     }
 
     /// Answers a request whose body, left unread, is larger than any operation takes.
@@ -53,7 +73,7 @@ impl Gateway {
             return visit::too_large(api, &request_id);
         }
         let scope = Scope::of(request);
-        let Some(api) = route::service(self.0.platform.apis(), request, scope.as_ref()) else {
+        let Some(api) = self.api_of(request, scope.as_ref()) else {
             return no_service(request, scope.as_ref(), &request_id);
         };
         let operation = protocol::route(api, request).map_or("requested", |routed| routed.operation.name);
@@ -67,19 +87,33 @@ impl Gateway {
         &self,
         api: &'static Service,
         request: &mut Request,
+        coming: Option<Coming>,
         request_id: &Arc<str>,
     ) -> Result<Response> {
         let now = self.0.platform.env().now();
-        let identity = self.0.authenticator.authenticate(api.name, request, now).await?;
+        let (identity, body) = match coming {
+            None => (self.0.authenticator.authenticate(api.name, request, now).await?, None),
+            Some(coming) => {
+                let (identity, seal) = self.0.authenticator.authenticate_head(api.name, request, now).await?;
+                (identity, Some(seal.apply(coming.pieces, coming.size_bytes)))
+            }
+        };
         let principal = Principal { arn: identity.arn, user_id: identity.user_id };
         let caller =
             Caller { account: identity.account, region: identity.region, principal: principal.into() };
 
+        // What was signed is the address as it came; what is decoded, what it stands for.
+        if let Some((_, path)) = self.0.platform.own_host(request) {
+            request.path = path;
+        }
         let routed = protocol::route(api, request)?;
         let operation = routed.operation;
         let io = operation.io.ok_or_else(|| AwsError::not_implemented(api.name, operation.name))?;
         let trace = request.header("x-amzn-trace-id").map(Arc::from);
-        let input = routed.decode(io, request)?;
+        let mut input = routed.decode(io, request)?;
+        if let (Value::Structure(slots), Some(body), Some(at)) = (&mut input, body, routed.streamed()) {
+            slots[at] = Some(Value::Stream(body));
+        }
         let mut cx = self.0.platform.ctx(caller, Arc::clone(request_id)).with_trace(trace);
         if let Some(host) = request.header("host") {
             cx = cx.reached_by(host);

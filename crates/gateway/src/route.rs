@@ -28,7 +28,7 @@ pub fn service(
         return rest.split_once('/').and_then(|(prefix, _)| with_prefix(prefix));
     }
     let is_rest = |api: &Service| matches!(api.protocols[0], Protocol::RestJson | Protocol::RestXml);
-    if let Some(api) = apis.iter().copied().find(|api| is_rest(api) && rest::route(api, request).is_some()) {
+    if let Some(api) = apis.iter().copied().find(|api| is_rest(api) && rest::is_named(api, request)) {
         return Some(api);
     }
     if let Some(version) = query_version(request) {
@@ -37,7 +37,12 @@ pub fn service(
             .copied()
             .find(|api| api.api_version == version && api.protocols.contains(&Protocol::Query));
     }
-    request.header("host").and_then(|host| named(host.split(['.', ':']).next().unwrap_or_default()))
+    let by_host =
+        request.header("host").and_then(|host| named(host.split(['.', ':']).next().unwrap_or_default()));
+    // Last, for an API whose patterns fit any path; not where a signature says that another was meant.
+    let fits =
+        |api: &&&'static Service| is_rest(api) && scope.is_none() && rest::route(api, request).is_some();
+    by_host.or_else(|| apis.iter().find(fits).copied())
 }
 
 fn query_version(request: &Request) -> Option<&str> {

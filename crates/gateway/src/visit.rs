@@ -30,7 +30,8 @@ impl Gateway {
         });
         let own = Caller::root(DEFAULT_ACCOUNT, DEFAULT_REGION);
         let cx = self.0.platform.ctx(own, Arc::clone(&request_id));
-        let answered = site.answer(cx, Visit { request, peer, caller });
+        let answered = site
+            .answer(cx, Visit { request, peer, caller, authenticator: Arc::clone(&self.0.authenticator) });
         AssertUnwindSafe(answered).catch_unwind().await.unwrap_or_else(|panic| {
             let error = AwsError::internal(panic_text(&*panic));
             log_failure(api, &error, &request_id);

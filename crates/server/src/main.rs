@@ -1,6 +1,7 @@
 //! The binary `lambent`: the platform (`up`, `doctor`) and the commands that talk to one.
 
 mod bootstraps;
+mod bucket_objects;
 mod doctor;
 mod java_archive;
 mod runtimes;

@@ -5,6 +5,7 @@ use service::Service;
 pub fn all(
     lambda: svc_lambda::Config,
     dynamodb: svc_dynamodb::Config,
+    s3: svc_s3::Config,
     collector: Option<svc_xray::Collector>,
 ) -> Vec<Service> {
     let mut services = vec![
@@ -12,6 +13,7 @@ pub fn all(
         svc_logs::service(),
         svc_sts::service(),
         svc_xray::service(collector),
+        svc_s3::service(s3),
     ];
     services.extend(svc_dynamodb::services(dynamodb));
     services

@@ -18,6 +18,7 @@ use svc_lambda::{LogShipper, SegmentShipper};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::bucket_objects::BucketObjects;
 use crate::secrets::{RootKey, Secrets};
 use crate::settings::{Auth, Kind, Network, Settings};
 use crate::{Error, bootstraps, runtimes, services};
@@ -35,7 +36,7 @@ pub fn run(settings: Settings) -> Result<(), Error> {
         .with_writer(std::io::stderr)
         .with_target(false)
         .init();
-    for folder in ["trees", "blobs", "scratch", "bootstraps", "images"] {
+    for folder in ["trees", "blobs", "objects", "scratch", "bootstraps", "images"] {
         fs::create_dir_all(settings.data.join(folder)).map_err(|error| {
             Error::failed(format!("make the data folder {}", settings.data.display()), error)
         })?;
@@ -59,6 +60,8 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
     sweep_trees(&settings.data)?;
     let blobs = DiskBlobs::open(settings.data.join("blobs"), env.clone()).await;
     let blobs = blobs.map_err(|error| Error::failed("open the blobs", error))?;
+    let objects = DiskBlobs::open(settings.data.join("objects"), env.clone()).await;
+    let objects = objects.map_err(|error| Error::failed("open the objects", error))?;
     let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
         Error::failed(
             format!("listen on {} (another lambent? choose one with --listen)", settings.listen),
@@ -78,6 +81,7 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
     let credentials = credentials(SessionKeys::new(master), env.clone());
     let pools = Pools::new(options(&settings, &env, sandboxes, (&shipper, told), &door, credentials));
     let blobs = Arc::new(blobs);
+    let bucket_objects = Arc::new(BucketObjects::default());
     let lambda = svc_lambda::Config {
         pools: pools.clone(),
         runtimes: Arc::clone(&runtimes),
@@ -89,14 +93,15 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
         event_sources: Arc::new(svc_lambda::NoEventSources),
         port: address.port(),
         presigner: Presigner::new(SessionKeys::new(master)),
-        // Until there is an S3 service here.
-        objects: None,
+        objects: Some(Arc::clone(&bucket_objects) as Arc<dyn svc_lambda::Objects>),
         images: settings.images.clone(),
         registries: settings.registries.clone(),
     };
     let dynamodb = svc_dynamodb::Config { throttle: settings.throttle };
-    let platform =
-        Platform::new(kv, env.clone(), services::all(lambda, dynamodb, settings.collector.clone()));
+    let s3 = svc_s3::Config { blobs: Arc::new(objects) };
+    let services = services::all(lambda, dynamodb, s3, settings.collector.clone());
+    let platform = Platform::new(kv, env.clone(), services);
+    bucket_objects.connect(platform.clone());
     let mode = if settings.auth == Auth::Open { Mode::Open } else { Mode::Signed };
     let authenticator = Authenticator::new(mode, Arc::new(RootKey(secrets)), sessions);
     let gateway = Gateway::with_packages(platform.clone(), authenticator, blobs);

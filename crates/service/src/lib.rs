@@ -5,6 +5,7 @@
 mod caller;
 mod ctx;
 mod delivery;
+mod edge;
 mod platform;
 mod register;
 mod site;
@@ -12,8 +13,9 @@ mod site;
 pub use caller::{Caller, Principal};
 pub use ctx::Ctx;
 pub use delivery::{Attribute, BusEvent, Delivery, Sender, TargetArn, Undelivered};
+pub use edge::{Edge, Head};
 pub use platform::Platform;
-pub use register::Service;
+pub use register::{Pending, Service};
 pub use site::{Site, Visit};
 
 /// Where packages can be had by presigned URL; the rest of the path is the package's SHA-256. No bucket is called so.

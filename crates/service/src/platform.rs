@@ -10,7 +10,7 @@ use kv::Kv;
 use tokio::task::JoinSet;
 
 use crate::register::Target;
-use crate::{Caller, Ctx, Delivery, Service, Site, TargetArn, Undelivered};
+use crate::{Caller, Ctx, Delivery, Edge, Service, Site, TargetArn, Undelivered};
 
 /// Where the platform is for a client that does not say how it came.
 const DEFAULT_HOST: &str = "localhost:4566";
@@ -49,6 +49,17 @@ impl Platform {
     pub fn site(&self, request: &Request) -> Option<(&'static Api, Arc<dyn Site>)> {
         let sites = self.services().flat_map(|service| service.sites.iter().map(|site| (service.api, site)));
         sites.filter(|(_, site)| site.claims(request)).map(|(api, site)| (api, Arc::clone(site))).next()
+    }
+
+    /// What `api` does in a way of its own at the edge of the wire.
+    pub fn edge(&self, api: &Api) -> Option<&Arc<dyn Edge>> {
+        self.0.services.get(api.name)?.edge.as_ref()
+    }
+
+    /// The API that has the host of `request` for itself, and the path that host and path stand for.
+    pub fn own_host(&self, request: &Request) -> Option<(&'static Api, String)> {
+        let edges = self.services().filter_map(|service| Some((service.api, service.edge.as_ref()?)));
+        edges.filter_map(|(api, edge)| Some((api, edge.path(request)?))).next()
     }
 
     pub fn env(&self) -> &Env {

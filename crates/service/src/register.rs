@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use aws_wire::{Input, Result, Value, schema};
 
-use crate::{Ctx, Delivery, Site, TargetArn, Undelivered};
+use crate::{Ctx, Delivery, Edge, Site, TargetArn, Undelivered};
 
+/// What a handler, a site or an edge is still at.
 pub type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 type Handler = Box<dyn Fn(Ctx, Value) -> Pending<Result<Value>> + Send + Sync>;
 type Receiver<T> = Box<dyn Fn(Ctx, T) -> Pending<Result<(), Undelivered>> + Send + Sync>;
@@ -28,6 +29,7 @@ pub struct Service {
     pub(crate) targets: HashMap<&'static str, Target>,
     pub(crate) jobs: Vec<(&'static str, Job)>,
     pub(crate) sites: Vec<Arc<dyn Site>>,
+    pub(crate) edge: Option<Arc<dyn Edge>>,
 }
 
 /// Registers the operations of a service whose state is `S`.
@@ -46,6 +48,7 @@ impl Service {
             targets: HashMap::new(),
             jobs: Vec::new(),
             sites: Vec::new(),
+            edge: None,
         };
         Builder { service, state }
     }
@@ -118,6 +121,13 @@ impl<S: Send + Sync + 'static> Builder<S> {
     #[must_use]
     pub fn site<T: Site + 'static>(mut self, make: impl FnOnce(Arc<S>) -> T) -> Self {
         self.service.sites.push(Arc::new(make(Arc::clone(&self.state))));
+        self
+    }
+
+    /// Registers what the API does in a way of its own at the edge of the wire.
+    #[must_use]
+    pub fn edge(mut self, edge: impl Edge + 'static) -> Self {
+        self.service.edge = Some(Arc::new(edge));
         self
     }
 

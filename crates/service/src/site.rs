@@ -2,7 +2,9 @@
 //! every site whether a request is its own before it looks for an API.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
+use aws_auth::Authenticator;
 use aws_wire::{Request, Response, Result};
 
 use crate::register::Pending;
@@ -27,4 +29,6 @@ pub struct Visit {
     pub peer: IpAddr,
     /// Who signed it for the site's service, or why that can't be told. Whether that matters is the site's affair.
     pub caller: Result<Caller>,
+    /// For what is signed elsewhere than in the head, such as a form.
+    pub authenticator: Arc<Authenticator>,
 }

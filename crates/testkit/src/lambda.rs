@@ -366,6 +366,15 @@ impl Blobs for Gate {
         })
     }
 
+    fn get_range(
+        &self,
+        digest: Digest,
+        start: u64,
+        size_bytes: u64,
+    ) -> BoxFuture<'_, blob::Result<Option<blob::Range>>> {
+        self.disk.get_range(digest, start, size_bytes)
+    }
+
     fn contains(&self, digest: Digest) -> BoxFuture<'_, blob::Result<bool>> {
         self.disk.contains(digest)
     }

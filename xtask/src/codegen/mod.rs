@@ -185,6 +185,12 @@ impl<'m> Api<'m> {
         Ok(api)
     }
 
+    /// Whether a shape is a body that is taken as it comes: it is where any member says so.
+    pub fn streams(&self, name: &str) -> bool {
+        let members = self.model.shapes.values().flat_map(|shape| shape.members.values());
+        members.filter(|member| member.streaming).any(|member| member.shape == name)
+    }
+
     fn reach(&mut self, name: &'m str) {
         if !self.shapes.insert(name) {
             return;

@@ -19,7 +19,8 @@ pub fn write(api: &Api<'_>) -> String {
         if let Some(pattern) = &shape.pattern {
             let _ = writeln!(out, "static REGEX_OF_{constant}: Pattern = Pattern::new({pattern:?});");
         }
-        let plain = format!("Shape::plain({name:?}, {})", kind(name, shape));
+        let kind = if api.streams(name) { "Kind::Stream".to_owned() } else { kind(name, shape) };
+        let plain = format!("Shape::plain({name:?}, {kind})");
         let mut fields = String::new();
         // Bounds of a model's shapes are whole numbers; botocore writes some as floats.
         for (field, bound) in [("min", shape.min), ("max", shape.max)] {

@@ -116,6 +116,7 @@ fn rust_type(api: &Api<'_>, names: &BTreeMap<&str, Vec<String>>, name: &str) -> 
         "integer" => "i32".into(),
         "long" => "i64".into(),
         "float" | "double" => "f64".into(),
+        "blob" if api.streams(name) => "aws_wire::ByteStream".into(),
         "blob" => "bytes::Bytes".into(),
         "timestamp" => "env::Timestamp".into(),
         "string" if shape.enum_values.is_empty() => "String".into(),

@@ -212,7 +212,7 @@ pub fn value(shape: &'static Shape, json: &Json) -> Result<Value, String> {
             None => json.as_f64().ok_or_else(wrong)?,
         }),
         Kind::String | Kind::Enum(_) => Value::String(json.as_str().ok_or_else(wrong)?.to_owned()),
-        Kind::Blob => Value::Blob(json.as_str().ok_or_else(wrong)?.to_owned().into()),
+        Kind::Blob | Kind::Stream => Value::Blob(json.as_str().ok_or_else(wrong)?.to_owned().into()),
         Kind::Timestamp(_) => {
             let seconds = json.as_f64().ok_or_else(wrong)?;
             #[expect(clippy::cast_possible_truncation, reason = "the cases are of our time")]

@@ -1,0 +1,129 @@
+//! Requests whose body is taken as it comes, and what an API does in a way of its own to its answers.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+
+use aws_auth::{DEFAULT_ACCOUNT, DEFAULT_REGION, Scope};
+use aws_wire::schema::Service;
+use aws_wire::{AwsError, Pieces, Request, Response, protocol};
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use service::{Caller, Edge, Head};
+
+use crate::Gateway;
+
+/// How much of a refused body is read and thrown away, so that a client that still writes sees the answer.
+const DRAINED_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// A body that has not been read.
+pub(crate) struct Coming {
+    pub pieces: Pieces,
+    pub size_bytes: Option<u64>,
+}
+
+impl Gateway {
+    /// Whether the operation that `request` wants takes its body as it comes.
+    pub(crate) fn streams(&self, request: &Request) -> bool {
+        if self.0.platform.site(request).is_some() {
+            return false;
+        }
+        let Some(api) = self.api_of(request, Scope::of(request).as_ref()) else { return false };
+        let routed = match self.0.platform.own_host(request) {
+            Some((_, path)) => {
+                let there = Request {
+                    method: request.method.clone(),
+                    path,
+                    query: request.query.clone(),
+                    headers: request.headers.clone(),
+                    body: Bytes::new(),
+                };
+                protocol::route(api, &there)
+            }
+            None => protocol::route(api, request),
+        };
+        routed.is_ok_and(|routed| routed.streamed().is_some())
+    }
+
+    /// Answers a request whose body is still to come. A client that goes away breaks its body off, and nothing
+    /// is done.
+    pub(crate) async fn answer_streamed(
+        &self,
+        request: Request,
+        pieces: Pieces,
+        size_bytes: Option<u64>,
+    ) -> Response {
+        // Who waits for a go-ahead has sent nothing yet.
+        let waits = request.headers.contains_key("expect");
+        let this = self.clone();
+        let answered = tokio::spawn(async move {
+            let request_id: Arc<str> = this.0.platform.env().uuid().to_string().into();
+            let shared = Arc::new(Mutex::new(Some(pieces)));
+            let coming = Coming { pieces: lent(Arc::clone(&shared)), size_bytes };
+            let response = this.answer_api(request, Some(coming), request_id).await;
+            let rest = shared.lock().expect("no panic while held").take();
+            if let Some(rest) = rest.filter(|_| response.status >= 300 && !waits) {
+                drain(rest).await;
+            }
+            response
+        });
+        answered.await.unwrap_or_else(|_| Response::empty(503))
+    }
+}
+
+/// The same pieces, for somebody who may leave them before the end.
+fn lent(shared: Arc<Mutex<Option<Pieces>>>) -> Pieces {
+    Box::pin(futures_util::stream::poll_fn(move |cx| {
+        match shared.lock().expect("no panic while held").as_mut() {
+            Some(pieces) => pieces.poll_next_unpin(cx),
+            None => Poll::Ready(None::<io::Result<Bytes>>),
+        }
+    }))
+}
+
+async fn drain(mut rest: Pieces) {
+    let mut drained = 0;
+    while let Some(Ok(piece)) = rest.next().await {
+        drained += piece.len();
+        if drained > DRAINED_BYTES_MAX {
+            break;
+        }
+    }
+}
+
+/// A request that an API with ways of its own is asked.
+pub(crate) struct Asked(Option<(Arc<dyn Edge>, Head, Caller)>);
+
+impl Asked {
+    pub(crate) fn new(gateway: &Gateway, api: &Service, request: &Request) -> Self {
+        let Some(edge) = gateway.0.platform.edge(api) else { return Self(None) };
+        let mut head = Head::of(request);
+        if let Some((_, path)) = gateway.0.platform.own_host(request) {
+            head.path = path;
+        }
+        let region = Scope::of(request).map_or(DEFAULT_REGION.to_owned(), |scope| scope.region);
+        Self(Some((Arc::clone(edge), head, Caller::root(DEFAULT_ACCOUNT, &region))))
+    }
+
+    pub(crate) fn refusal(&self, error: AwsError) -> AwsError {
+        match &self.0 {
+            Some((edge, head, _)) => edge.refusal(head, error),
+            None => error,
+        }
+    }
+
+    pub(crate) async fn finish(
+        self,
+        gateway: &Gateway,
+        request_id: Arc<str>,
+        response: Response,
+    ) -> Response {
+        match self.0 {
+            Some((edge, head, caller)) => {
+                let cx = gateway.0.platform.ctx(caller, request_id);
+                edge.finish(cx, head, response).await
+            }
+            None => response,
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! What versions and parts consist of: small bytes in the store, large ones as blobs, of which several contents may
+//! hold the same.
+//!
+//! A blob belongs to whoever has a row in `REFERENCES`. Between its being stored and that row's being written it is
+//! *held* (`holds.rs`), so that the collector of garbage leaves it alone.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use aws_wire::{AwsError, ByteStream, Pieces, Result, Source};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use blob::{Blobs, Digest};
+use bytes::{Buf as _, Bytes};
+use futures_util::StreamExt as _;
+use kv::{Read, Tx};
+use md5::{Digest as _, Md5};
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+
+use crate::checksum::{self, Algorithm, Checksum, Hasher, Stated};
+use crate::holds::{Hold, Holds};
+use crate::keys::{CONTENTS, DOOMED, Id, REFERENCES};
+use crate::{Ctx, errors};
+
+/// Up to here bytes lie in the store, where one write to disk serves many of them.
+const SMALL_BYTES_MAX: usize = 16 * 1024;
+/// How much is read from a blob at a time.
+const PIECE_BYTES: usize = 128 * 1024;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Content {
+    /// Base64 of what is small.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub small: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pieces: Vec<Piece>,
+    /// Of an object that was uploaded in parts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartOf>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Piece {
+    #[serde(rename = "b")]
+    Blob { sha256: String, size_bytes: u64 },
+    /// Base64: a small part.
+    #[serde(rename = "s")]
+    Small(String),
+}
+
+/// A part of an object, as `GetObject` with a part's number finds it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PartOf {
+    pub number: u32,
+    pub size_bytes: u64,
+    #[serde(default)]
+    pub checksum: Option<Checksum>,
+}
+
+impl Content {
+    /// What it consists of, one after the other.
+    pub(crate) fn all_pieces(&self) -> Vec<Piece> {
+        match &self.small {
+            Some(small) => vec![Piece::Small(small.clone())],
+            None => self.pieces.clone(),
+        }
+    }
+
+    fn digests(&self) -> impl Iterator<Item = [u8; 32]> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Blob { sha256, .. } => sha256.parse::<Digest>().ok().map(|digest| *digest.as_bytes()),
+            Piece::Small(_) => None,
+        })
+    }
+}
+
+/// A body that was received whole, and is kept from the collector while this lives.
+pub(crate) struct Received {
+    pub content: Content,
+    pub size_bytes: u64,
+    pub md5: [u8; 16],
+    /// The one that was asked for, else a CRC-64.
+    pub checksum: Checksum,
+    /// Keeps the collector away until the content is stored.
+    hold: Option<Hold>,
+}
+
+/// Takes a body in, to its end, and checks it against what the client says of it.
+///
+/// # Errors
+/// 400 when it is not what the client says, or larger than `size_bytes_max`. Nothing is kept then.
+pub(crate) async fn receive(
+    cx: &Ctx,
+    body: Option<ByteStream>,
+    content_md5: Option<&str>,
+    stated: &Stated,
+    size_bytes_max: u64,
+) -> Result<Received> {
+    let expected_md5 = content_md5.map(|text| {
+        let bytes = BASE64.decode(text).ok().filter(|bytes| bytes.len() == 16);
+        bytes.ok_or_else(|| errors::invalid_digest(text))
+    });
+    let expected_md5 = expected_md5.transpose()?;
+    let source = body.unwrap_or_else(|| Bytes::new().into()).take();
+    let Source { pieces, size_bytes, trailer } =
+        source.ok_or_else(|| AwsError::internal("the body was taken before"))?;
+    if size_bytes.is_some_and(|size| size > size_bytes_max) {
+        return Err(errors::entity_too_large(size_bytes_max));
+    }
+    let algorithm = stated.algorithm().unwrap_or(Algorithm::Crc64Nvme);
+    let mut intake = Intake::new(pieces, algorithm);
+    let (content, hold) = store(&cx.state.blobs, &cx.state.holds, &mut intake, size_bytes_max).await?;
+    let (received_bytes, md5, value) = intake.finish();
+    let shown = Checksum { algorithm, value: checksum::base64(&value), composite: false };
+    let received = Received { content, size_bytes: received_bytes, md5, checksum: shown, hold };
+    let header = algorithm.header();
+    let in_trailer = trailer.get().and_then(|fields| fields.iter().find(|(name, _)| *name == header));
+    let claimed = stated.values.iter().map(|(_, value)| value).chain(in_trailer.map(|(_, value)| value));
+    let checked = if size_bytes.is_some_and(|announced| announced != received_bytes) {
+        Err(errors::incomplete_body())
+    } else if expected_md5.is_some_and(|expected| expected != md5) {
+        Err(errors::bad_digest("The Content-MD5 you specified did not match what we received."))
+    } else {
+        check_claimed(algorithm, claimed, &value)
+    };
+    match checked {
+        Ok(()) => Ok(received),
+        Err(error) => {
+            received.abandon(cx).await?;
+            Err(error)
+        }
+    }
+}
+
+fn check_claimed<'a>(
+    algorithm: Algorithm,
+    mut claimed: impl Iterator<Item = &'a String>,
+    value: &[u8],
+) -> Result<()> {
+    claimed.try_for_each(|claimed| {
+        if checksum::read(algorithm, claimed)? == value {
+            return Ok(());
+        }
+        let name = algorithm.name();
+        Err(errors::bad_digest(format!("The {name} you specified did not match the calculated checksum.")))
+    })
+}
+
+impl Received {
+    /// The entity tag of what was sent at once.
+    pub(crate) fn etag(&self) -> String {
+        self.md5.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Makes it somebody's in the transaction `body`, or gives it to the collector when that fails.
+    pub(crate) async fn store<T>(
+        self,
+        cx: &Ctx,
+        mut body: impl FnMut(&mut Tx, &Content) -> Result<T>,
+    ) -> Result<T> {
+        match cx.kv.transact(|tx| body(tx, &self.content)).await {
+            Ok(stored) => Ok(stored),
+            Err(error) => {
+                self.abandon(cx).await?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn abandon(self, cx: &Ctx) -> Result<()> {
+        drop(self.hold);
+        let doom =
+            |tx: &mut Tx| self.content.digests().try_for_each(|digest| Ok(DOOMED.put(tx, &digest, &())?));
+        cx.kv.transact::<(), AwsError>(doom).await
+    }
+}
+
+async fn store(
+    blobs: &Arc<dyn Blobs>,
+    holds: &Holds,
+    intake: &mut Intake,
+    size_bytes_max: u64,
+) -> Result<(Content, Option<Hold>)> {
+    let mut head = Vec::new();
+    let mut limited = (&mut *intake).take(SMALL_BYTES_MAX as u64 + 1);
+    limited.read_to_end(&mut head).await.map_err(source_error)?;
+    if head.len() <= SMALL_BYTES_MAX {
+        return Ok((Content { small: Some(BASE64.encode(&head)), ..Content::default() }, None));
+    }
+    let mut whole = AsyncReadExt::chain(std::io::Cursor::new(head), intake);
+    let blob = blobs.put(&mut whole, size_bytes_max).await.map_err(|error| match error {
+        blob::Error::Source(error) => source_error(error),
+        blob::Error::TooLarge { size_bytes_max } => errors::entity_too_large(size_bytes_max),
+        error @ blob::Error::Io { .. } => AwsError::internal(error),
+    })?;
+    let hold = holds.hold(blob.digest).await;
+    // The collector may have been at the same bytes just before; then they are gone, and the client is to try again.
+    if !blobs.contains(blob.digest).await.map_err(AwsError::internal)? {
+        return Err(errors::other(503, "SlowDown", "Please reduce your request rate."));
+    }
+    let piece = Piece::Blob { sha256: blob.digest.to_string(), size_bytes: blob.size_bytes };
+    Ok((Content { pieces: vec![piece], ..Content::default() }, Some(hold)))
+}
+
+/// What ended a body: AWS's words for it, or that the client went away.
+fn source_error(error: io::Error) -> AwsError {
+    match error.downcast::<AwsError>() {
+        Ok(refused) => refused,
+        Err(error) => errors::incomplete_body().because(error),
+    }
+}
+
+/// A body on its way in, with what it comes to.
+struct Intake {
+    pieces: Pieces,
+    left: Bytes,
+    size_bytes: u64,
+    md5: Md5,
+    checksum: Option<Hasher>,
+}
+
+impl Intake {
+    fn new(pieces: Pieces, algorithm: Algorithm) -> Self {
+        let checksum = Some(Hasher::new(algorithm));
+        Self { pieces, left: Bytes::new(), size_bytes: 0, md5: Md5::new(), checksum }
+    }
+
+    fn finish(self) -> (u64, [u8; 16], Vec<u8>) {
+        let checksum = self.checksum.map(Hasher::finish).unwrap_or_default();
+        (self.size_bytes, self.md5.finalize().into(), checksum)
+    }
+}
+
+impl AsyncRead for Intake {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        while self.left.is_empty() {
+            match ready!(self.pieces.poll_next_unpin(cx)) {
+                Some(piece) => self.left = piece?,
+                None => return Poll::Ready(Ok(())),
+            }
+        }
+        let count = self.left.len().min(buffer.remaining());
+        let taken = self.left.slice(..count);
+        self.left.advance(count);
+        self.size_bytes += count as u64;
+        self.md5.update(&taken);
+        if let Some(checksum) = &mut self.checksum {
+            checksum.update(&taken);
+        }
+        buffer.put_slice(&taken);
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Stores what was received, with its references. To be called in the transaction that makes it somebody's.
+pub(crate) fn keep(tx: &mut Tx, id: Id, content: &Content) -> Result<()> {
+    CONTENTS.put(tx, &id, content)?;
+    for digest in content.digests() {
+        REFERENCES.put(tx, &(digest, id), &())?;
+    }
+    Ok(())
+}
+
+/// Lets go of a content; whether its blobs are anybody else's is the collector's affair.
+pub(crate) fn release(tx: &mut Tx, id: Id) -> Result<()> {
+    let Some(content) = CONTENTS.get(tx, &id)? else { return Ok(()) };
+    for digest in content.digests() {
+        REFERENCES.delete(tx, &(digest, id))?;
+        DOOMED.put(tx, &digest, &())?;
+    }
+    Ok(CONTENTS.delete(tx, &id)?)
+}
+
+/// # Errors
+/// 500 when it is not there, which nothing a client does explains.
+pub(crate) fn find(reader: &impl Read, id: Option<Id>) -> Result<Content> {
+    let Some(id) = id else { return Ok(Content::default()) };
+    CONTENTS.get(reader, &id)?.ok_or_else(|| AwsError::internal("an object without its content"))
+}
+
+/// `size_bytes` of a content from `start` on, as they are read. The first are read before this returns.
+pub(crate) fn open(blobs: &Arc<dyn Blobs>, content: &Content, start: u64, size_bytes: u64) -> ByteStream {
+    let reading = Reading {
+        blobs: Arc::clone(blobs),
+        pieces: content.all_pieces().into_iter(),
+        skip: start,
+        left: size_bytes,
+        open: None,
+    };
+    let pieces = futures_util::stream::try_unfold(reading, |mut reading| async move {
+        Ok(reading.next().await?.map(|piece| (piece, reading)))
+    });
+    ByteStream::new(Box::pin(pieces), Some(size_bytes))
+}
+
+struct Reading {
+    blobs: Arc<dyn Blobs>,
+    pieces: std::vec::IntoIter<Piece>,
+    skip: u64,
+    left: u64,
+    open: Option<blob::Range>,
+}
+
+impl Reading {
+    async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        loop {
+            if let Some(open) = &mut self.open {
+                let mut buffer = bytes::BytesMut::with_capacity(PIECE_BYTES);
+                open.read_buf(&mut buffer).await?;
+                if !buffer.is_empty() {
+                    self.left = self.left.saturating_sub(buffer.len() as u64);
+                    return Ok(Some(buffer.freeze()));
+                }
+                self.open = None;
+            }
+            if self.left == 0 {
+                return Ok(None);
+            }
+            let Some(piece) = self.pieces.next() else {
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "a content ends too early"));
+            };
+            if let Some(small) = self.enter(piece).await? {
+                return Ok(Some(small));
+            }
+        }
+    }
+
+    /// Begins a piece, unless all of it lies before what is asked for; a small one comes back at once.
+    async fn enter(&mut self, piece: Piece) -> io::Result<Option<Bytes>> {
+        match piece {
+            Piece::Small(text) => {
+                let bytes = Bytes::from(BASE64.decode(text).map_err(io::Error::other)?);
+                let skipped = usize::try_from(self.skip).unwrap_or(usize::MAX).min(bytes.len());
+                let count = usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len() - skipped);
+                self.skip -= skipped as u64;
+                self.left -= count as u64;
+                Ok((count > 0).then(|| bytes.slice(skipped..skipped + count)))
+            }
+            Piece::Blob { size_bytes, .. } if size_bytes <= self.skip => {
+                self.skip -= size_bytes;
+                Ok(None)
+            }
+            Piece::Blob { sha256, size_bytes } => {
+                let digest = sha256.parse::<Digest>().map_err(io::Error::other)?;
+                let wanted = self.left.min(size_bytes - self.skip);
+                let gone = || io::Error::new(io::ErrorKind::NotFound, format!("blob {sha256} is gone"));
+                let whole = wanted == size_bytes;
+                self.open = Some(if whole {
+                    // Read whole, it is checked against its digest on the way.
+                    let reader = self.blobs.get(digest).await.map_err(io::Error::other)?;
+                    Box::pin(reader.ok_or_else(gone)?)
+                } else {
+                    let range = self.blobs.get_range(digest, self.skip, wanted).await;
+                    range.map_err(io::Error::other)?.ok_or_else(gone)?
+                });
+                self.skip = 0;
+                Ok(None)
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! `CopyObject`: a new version with the bytes of another, which are stored once where that is possible.
+
+use api_s3::{
+    CopyObjectInput, CopyObjectOutput, CopyObjectResult, MetadataDirective, ServerSideEncryption,
+    TaggingDirective,
+};
+use aws_wire::{AwsError, Result};
+
+use crate::checksum::{Algorithm, Stated, show_checksum};
+use crate::copy_source::{self, CopySource};
+use crate::object::{Draw, Headers, Object};
+use crate::{Ctx, access, asked, bucket, conditions, content, errors, lock, notify, object, tags};
+
+const SOURCE_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
+
+pub(crate) async fn copy_object(cx: Ctx, input: CopyObjectInput) -> Result<CopyObjectOutput> {
+    if input.copy_source_sse_customer_algorithm.is_some() || input.copy_source_sse_customer_key.is_some() {
+        return Err(AwsError::parameter_not_implemented("CopyObject", "CopySourceSSECustomerKey"));
+    }
+    let asked_headers = asked::headers_of!("CopyObject", input);
+    let source = CopySource::read(&input.copy_source)?;
+    object::check_key(&input.key)?;
+    let replaces = input.metadata_directive == Some(MetadataDirective::Replace);
+    let retags = input.tagging_directive == Some(TaggingDirective::Replace);
+    let asked_tags = tags::of_header(input.tagging.as_deref().filter(|_| retags))?;
+    let acl = asked::acl(input.acl);
+    let algorithm = input.checksum_algorithm.map(|asked| Algorithm::of(asked, "CopyObject")).transpose()?;
+    let of_source = copy_source::conditions(
+        input.copy_source_if_match.as_deref(),
+        input.copy_source_if_none_match.as_deref(),
+        input.copy_source_if_modified_since,
+        input.copy_source_if_unmodified_since,
+    );
+    let (owner, source_owner) =
+        (input.expected_bucket_owner.as_deref(), input.expected_source_bucket_owner.as_deref());
+    let snapshot = cx.kv.snapshot().await?;
+    let (source_bucket, from) = source.find(&cx, &snapshot, source_owner, &of_source)?;
+    let bucket = bucket::find(&cx, &snapshot, &input.bucket, owner)?;
+    let itself = source_bucket.id == bucket.id && source.key == input.key && source.version.is_none();
+    let changes = replaces
+        || input.storage_class.is_some()
+        || input.website_redirect_location.is_some()
+        || input.server_side_encryption.is_some();
+    if itself && !changes {
+        return Err(errors::invalid_request(
+            "This copy request is illegal because it is trying to copy an object to itself without changing the \
+             object's metadata, storage class, website redirect location or encryption attributes.",
+        ));
+    }
+    if from.size_bytes > SOURCE_BYTES_MAX {
+        let message = format!(
+            "The specified copy source is larger than the maximum allowable size for a copy source: {SOURCE_BYTES_MAX}"
+        );
+        return Err(errors::invalid_request(message));
+    }
+    // Taken in like any body, so that the copy of an object in parts is one in none, with an entity tag of its own.
+    // The same bytes are the same blob, and take no second place on disk.
+    let content = content::find(&snapshot, from.content)?;
+    let body = content::open(&cx.state.blobs, &content, 0, from.size_bytes);
+    let kept = from.checksum.as_ref().map(|checksum| checksum.algorithm);
+    let stated = Stated { values: Vec::new(), announced: algorithm.or(kept) };
+    let received = content::receive(&cx, Some(body), None, &stated, SOURCE_BYTES_MAX).await?;
+
+    let headers = if replaces { asked_headers } else { kept_headers(&from.headers, asked_headers) };
+    let (draw, id) = (Draw::new(&cx), *cx.env.uuid().as_bytes());
+    let copied = Object {
+        etag: received.etag(),
+        size_bytes: received.size_bytes,
+        content: Some(id),
+        checksum: Some(received.checksum.clone()),
+        headers,
+        tags: if retags { asked_tags } else { from.tags.clone() },
+        acl: acl.clone(),
+        ..Object::default()
+    };
+    let asked_lock =
+        (input.object_lock_mode, input.object_lock_retain_until_date, input.object_lock_legal_hold_status);
+    let stored = received.store(&cx, |tx, content| {
+        let bucket = bucket::find(&cx, tx, &input.bucket, owner)?;
+        access::check_acl(tx, &bucket, acl.as_deref())?;
+        let current = object::current(tx, &bucket, &input.key)?;
+        let (if_match, if_none_match) = (input.if_match.as_deref(), input.if_none_match.as_deref());
+        conditions::check_write(current.as_ref(), &input.key, if_match, if_none_match)?;
+        content::keep(tx, id, content)?;
+        let copied = Object { lock: lock::of_new(tx, &bucket, asked_lock, draw.now)?, ..copied.clone() };
+        let object = object::add(tx, &bucket, &input.key, copied, draw)?;
+        notify::note(tx, &cx, &bucket, "ObjectCreated:Copy", (&input.key, &object), draw)?;
+        Ok((bucket, object))
+    });
+    let (bucket, object) = stored.await?;
+    let mut result = CopyObjectResult {
+        e_tag: Some(object.quoted_etag()),
+        last_modified: Some(object.modified()),
+        checksum_type: object.checksum.as_ref().map(|checksum| checksum.shown_type()),
+        ..CopyObjectResult::default()
+    };
+    show_checksum!(result, &object.checksum);
+    Ok(CopyObjectOutput {
+        copy_object_result: Some(result),
+        copy_source_version_id: from.shown_version(&source_bucket),
+        version_id: object.shown_version(&bucket),
+        server_side_encryption: Some(ServerSideEncryption::Aes256),
+        ..CopyObjectOutput::default()
+    })
+}
+
+/// The source's headers, but for what each copy says anew.
+fn kept_headers(source: &Headers, asked: Headers) -> Headers {
+    Headers { storage_class: asked.storage_class, website_redirect: asked.website_redirect, ..source.clone() }
+}

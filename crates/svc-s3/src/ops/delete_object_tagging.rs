@@ -1,0 +1,23 @@
+//! `DeleteObjectTagging`: takes all tags of a version away.
+
+use api_s3::{DeleteObjectTaggingInput, DeleteObjectTaggingOutput};
+use aws_wire::{AwsError, Result};
+
+use crate::object::Draw;
+use crate::{Ctx, bucket, notify, object};
+
+pub(crate) async fn delete_object_tagging(
+    cx: Ctx,
+    input: DeleteObjectTaggingInput,
+) -> Result<DeleteObjectTaggingOutput> {
+    let draw = Draw::new(&cx);
+    let set = cx.kv.transact(|tx| {
+        let bucket = bucket::find(&cx, tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
+        let mut object = object::find(tx, &bucket, &input.key, input.version_id.as_deref(), "PUT")?;
+        object.tags.clear();
+        object::rewrite(tx, &bucket, &input.key, &object)?;
+        notify::note(tx, &cx, &bucket, "ObjectTagging:Delete", (&input.key, &object), draw)?;
+        Ok::<_, AwsError>(object.shown_version(&bucket))
+    });
+    Ok(DeleteObjectTaggingOutput { version_id: set.await? })
+}

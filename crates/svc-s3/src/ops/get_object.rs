@@ -1,0 +1,85 @@
+//! `GetObject`: a version's bytes, all or a part of them, as they are read.
+
+use api_s3::{ChecksumMode, GetObjectInput, GetObjectOutput};
+use aws_wire::Result;
+
+use crate::checksum::show_checksum;
+use crate::conditions::Conditions;
+use crate::content::{self, Content};
+use crate::object::Object;
+use crate::range::{self, Span};
+use crate::{Ctx, asked, bucket, errors, object};
+
+pub(crate) async fn get_object(cx: Ctx, input: GetObjectInput) -> Result<GetObjectOutput> {
+    asked::refuse_keys!("GetObject", input);
+    let snapshot = cx.kv.snapshot().await?;
+    let bucket = bucket::find(&cx, &snapshot, &input.bucket, input.expected_bucket_owner.as_deref())?;
+    let object = object::find(&snapshot, &bucket, &input.key, input.version_id.as_deref(), "GET")?;
+    let conditions = Conditions {
+        if_match: input.if_match.as_deref(),
+        if_none_match: input.if_none_match.as_deref(),
+        if_modified_since: input.if_modified_since,
+        if_unmodified_since: input.if_unmodified_since,
+    };
+    conditions.check_read(&object)?;
+    let content = content::find(&snapshot, object.content)?;
+    let wanted = wanted(&object, &content, input.range.as_deref(), input.part_number)?;
+    let span = wanted.unwrap_or(Span { start: 0, size_bytes: object.size_bytes });
+    let body = content::open(&cx.state.blobs, &content, span.start, span.size_bytes);
+
+    let mut shown = describe_object!(GetObjectOutput, bucket, object, wanted, span, input);
+    shown.body = Some(body);
+    // Headers that a signed URL gives the answer.
+    let overrides = [
+        (&mut shown.cache_control, input.response_cache_control),
+        (&mut shown.content_disposition, input.response_content_disposition),
+        (&mut shown.content_encoding, input.response_content_encoding),
+        (&mut shown.content_language, input.response_content_language),
+        (&mut shown.content_type, input.response_content_type),
+    ];
+    for (header, given) in overrides {
+        if given.is_some() {
+            *header = given;
+        }
+    }
+    if let Some(expires) = input.response_expires {
+        shown.expires = Some(aws_wire::timestamp::http_date(expires));
+    }
+    Ok(shown)
+}
+
+/// What of an object a range or a part's number names; `None` for all of it.
+///
+/// # Errors
+/// 416 for what is not there.
+pub(crate) fn wanted(
+    object: &Object,
+    content: &Content,
+    range: Option<&str>,
+    part: Option<i32>,
+) -> Result<Option<Span>> {
+    let Some(part) = part else {
+        return range.map_or(Ok(None), |range| range::read(range, object.size_bytes));
+    };
+    if range.is_some() {
+        let message = "Cannot specify both Range header and partNumber query parameter";
+        return Err(errors::invalid_request(message));
+    }
+    let missing = || {
+        let message = "The requested partnumber is not satisfiable";
+        errors::other(416, "InvalidPartNumber", message).with("PartNumberRequested", part.to_string())
+    };
+    let number = crate::upload::check_number(part)?;
+    if content.parts.is_empty() {
+        let whole = Span { start: 0, size_bytes: object.size_bytes };
+        return if number == 1 { Ok(Some(whole)) } else { Err(missing()) };
+    }
+    let mut start = 0;
+    for part in &content.parts {
+        if part.number == number {
+            return Ok(Some(Span { start, size_bytes: part.size_bytes }));
+        }
+        start += part.size_bytes;
+    }
+    Err(missing())
+}

@@ -1,0 +1,58 @@
+//! `UploadPart`: takes one part of an upload in as it comes.
+
+use api_s3::{ServerSideEncryption, UploadPartInput, UploadPartOutput};
+use aws_wire::Result;
+
+use crate::checksum::{Stated, refuse_checksums, show_checksum, stated_checksums};
+use crate::upload::{self, Part};
+use crate::{Ctx, asked, bucket, content, errors};
+
+pub(crate) async fn upload_part(cx: Ctx, input: UploadPartInput) -> Result<UploadPartOutput> {
+    refuse_checksums!("UploadPart", input);
+    asked::refuse_keys!("UploadPart", input);
+    let number = upload::check_number(input.part_number)?;
+    let mut stated = Stated::check("UploadPart", input.checksum_algorithm, stated_checksums!(input))?;
+    let owner = input.expected_bucket_owner.as_deref();
+    let snapshot = cx.kv.snapshot().await?;
+    let bucket = bucket::find(&cx, &snapshot, &input.bucket, owner)?;
+    let upload = upload::find(&snapshot, &bucket, &input.key, &input.upload_id)?;
+    drop(snapshot);
+    match stated.algorithm() {
+        Some(named) if upload.algorithm_named && named != upload.algorithm => {
+            let (expected, named) = (upload.algorithm.name(), named.name());
+            let message = format!(
+                "Checksum Type mismatch occurred, expected checksum Type: {}, actual checksum Type: {}",
+                expected.to_ascii_lowercase(),
+                named.to_ascii_lowercase()
+            );
+            return Err(errors::invalid_request(message));
+        }
+        None => stated.announced = Some(upload.algorithm),
+        Some(_) => {}
+    }
+    let (now, id) = (cx.env.now(), *cx.env.uuid().as_bytes());
+    let received =
+        content::receive(&cx, input.body, input.content_md5.as_deref(), &stated, upload::PART_BYTES_MAX);
+    let received = received.await?;
+    let part = Part {
+        content: id,
+        etag: received.etag(),
+        size_bytes: received.size_bytes,
+        checksum: received.checksum.clone(),
+        modified_ms: now.as_millis(),
+    };
+    let stored = received.store(&cx, |tx, content| {
+        let bucket = bucket::find(&cx, tx, &input.bucket, owner)?;
+        let upload = upload::find(tx, &bucket, &input.key, &input.upload_id)?;
+        content::keep(tx, id, content)?;
+        upload::put_part(tx, &upload, number, &part)
+    });
+    stored.await?;
+    let mut shown = UploadPartOutput {
+        e_tag: Some(format!("\"{}\"", part.etag)),
+        server_side_encryption: Some(ServerSideEncryption::Aes256),
+        ..UploadPartOutput::default()
+    };
+    show_checksum!(shown, &Some(&part.checksum));
+    Ok(shown)
+}

@@ -1,0 +1,82 @@
+//! Removes blobs that are part of nothing any more: those that lost their last reference, and those that a crash left
+//! between being stored and becoming somebody's.
+
+use std::time::Duration;
+
+use aws_wire::{AwsError, Result};
+use blob::Digest;
+use kv::{Direction, Span};
+
+use crate::Ctx;
+use crate::keys::{DOOMED, REFERENCES};
+
+const PAGE: usize = 1000;
+/// After a failure, so that a full disk's log is not full too.
+const PAUSE: Duration = Duration::from_secs(10);
+
+pub(crate) async fn run(cx: Ctx) {
+    if let Err(error) = find_orphans(&cx).await {
+        tracing::error!(%error, cause = ?error.cause, "look for blobs that a crash left");
+    }
+    let mut watch = cx.kv.watch(DOOMED.prefix(&()));
+    loop {
+        match sweep(&cx).await {
+            Ok(()) => watch.changed().await,
+            Err(error) => {
+                tracing::error!(%error, cause = ?error.cause, "remove blobs of deleted objects");
+                cx.env.sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Dooms every blob that nobody refers to; whoever holds one keeps it even so.
+pub(crate) async fn find_orphans(cx: &Ctx) -> Result<()> {
+    let mut after = None;
+    loop {
+        let page = cx.state.blobs.list(after).await.map_err(AwsError::internal)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some(last.blob.digest);
+        let snapshot = cx.kv.snapshot().await?;
+        let mut orphans = Vec::new();
+        for stored in &page {
+            let digest = *stored.blob.digest.as_bytes();
+            let span = Span::prefix(&(digest,));
+            if REFERENCES.scan(&snapshot, &span, 1, Direction::Forward)?.is_empty() {
+                orphans.push(digest);
+            }
+        }
+        let doom = |tx: &mut kv::Tx| {
+            orphans.iter().try_for_each(|digest| DOOMED.put(tx, digest, &()))?;
+            Ok::<_, AwsError>(())
+        };
+        cx.kv.transact(doom).await?;
+    }
+}
+
+/// Looks at every doomed blob once.
+pub(crate) async fn sweep(cx: &Ctx) -> Result<()> {
+    let mut span = Span::all();
+    loop {
+        let snapshot = cx.kv.snapshot().await?;
+        let page = DOOMED.scan(&snapshot, &span, PAGE, Direction::Forward)?;
+        drop(snapshot);
+        let Some((last, ())) = page.last() else { return Ok(()) };
+        span = span.after(last);
+        for (digest, ()) in &page {
+            remove(cx, *digest).await?;
+        }
+    }
+}
+
+/// Removes one blob, unless it is somebody's. One that is held stays doomed until it is looked at again.
+async fn remove(cx: &Ctx, digest: [u8; 32]) -> Result<()> {
+    let name = Digest::from_bytes(digest);
+    let Some(_removal) = cx.state.holds.begin_removal(name).await else { return Ok(()) };
+    // Read under the removal's lock: what becomes somebody's after this was held before it, and is not.
+    let snapshot = cx.kv.snapshot().await?;
+    if REFERENCES.scan(&snapshot, &Span::prefix(&(digest,)), 1, Direction::Forward)?.is_empty() {
+        cx.state.blobs.delete(name).await.map_err(AwsError::internal)?;
+    }
+    cx.kv.transact(|tx| Ok::<_, AwsError>(DOOMED.delete(tx, &digest)?)).await
+}
