@@ -82,6 +82,7 @@ pub(crate) static ADDITIONAL_VERSION_WEIGHTS: Shape = Shape::plain(
         value_name: "value",
         key_namespace: None,
         value_namespace: None,
+        entry_name: None,
         flattened: false,
     }),
 );
@@ -566,6 +567,7 @@ pub(crate) static ENDPOINTS: Shape = Shape {
             value_name: "value",
             key_namespace: None,
             value_namespace: None,
+            entry_name: None,
             flattened: false,
         }),
     )
@@ -607,6 +609,7 @@ pub(crate) static ENVIRONMENT_VARIABLES: Shape = Shape {
             value_name: "value",
             key_namespace: None,
             value_namespace: None,
+            entry_name: None,
             flattened: false,
         }),
     )
@@ -2186,6 +2189,7 @@ pub(crate) static TAGS: Shape = Shape::plain(
         value_name: "value",
         key_namespace: None,
         value_namespace: None,
+        entry_name: None,
         flattened: false,
     }),
 );

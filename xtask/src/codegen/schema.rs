@@ -90,13 +90,14 @@ fn map(shape: &Shape) -> String {
     let key = shape.key.as_ref().expect("a map has keys");
     let value = shape.value.as_ref().expect("a map has values");
     format!(
-        "Kind::Map(&Map {{ key: &{}, value: &{}, key_name: {:?}, value_name: {:?}, key_namespace: {}, value_namespace: {}, flattened: {} }})",
+        "Kind::Map(&Map {{ key: &{}, value: &{}, key_name: {:?}, value_name: {:?}, key_namespace: {}, value_namespace: {}, entry_name: {:?}, flattened: {} }})",
         screaming(&key.shape),
         screaming(&value.shape),
         key.location_name.as_deref().unwrap_or("key"),
         value.location_name.as_deref().unwrap_or("value"),
         namespace(key.xml_namespace.as_ref()),
         namespace(value.xml_namespace.as_ref()),
+        shape.location_name,
         shape.flattened
     )
 }
