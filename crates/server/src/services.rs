@@ -2,8 +2,18 @@
 
 use service::Service;
 
-pub fn all(lambda: svc_lambda::Config, collector: Option<svc_xray::Collector>) -> Vec<Service> {
-    vec![svc_lambda::service(lambda), svc_logs::service(), svc_sts::service(), svc_xray::service(collector)]
+pub fn all(
+    lambda: svc_lambda::Config,
+    collector: Option<svc_xray::Collector>,
+    sqs: svc_sqs::Config,
+) -> Vec<Service> {
+    vec![
+        svc_lambda::service(lambda),
+        svc_logs::service(),
+        svc_sqs::service(sqs),
+        svc_sts::service(),
+        svc_xray::service(collector),
+    ]
 }
 
 #[cfg(test)]
@@ -22,6 +32,7 @@ mod tests {
     #[test]
     fn every_listed_operation_has_a_handler_and_no_other() {
         check(&svc_logs::service());
+        check(&svc_sqs::service(svc_sqs::Config { endpoint: String::new() }));
         check(&svc_sts::service());
         check(&svc_xray::service(None));
     }

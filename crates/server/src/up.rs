@@ -1,6 +1,7 @@
 //! `lambent up`: puts the platform together, serves, and takes it down without losing anything.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,7 +86,8 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
         shipment,
         event_sources: Arc::new(svc_lambda::NoEventSources),
     };
-    let platform = Platform::new(kv, env.clone(), services::all(lambda, settings.collector.clone()));
+    let sqs = svc_sqs::Config { endpoint: endpoint(address) };
+    let platform = Platform::new(kv, env.clone(), services::all(lambda, settings.collector.clone(), sqs));
     let mode = if settings.auth == Auth::Open { Mode::Open } else { Mode::Signed };
     let gateway =
         Gateway::new(platform.clone(), Authenticator::new(mode, Arc::new(RootKey(secrets)), sessions));
@@ -105,6 +107,15 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
         .map_err(|error| Error::failed("write the clean marker", error))?;
     say(&format!("lambent stopped; everything is in {}", settings.data.display()));
     Ok(())
+}
+
+/// The address by which the platform names itself, such as in queues' URLs.
+fn endpoint(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        format!("http://localhost:{}", address.port())
+    } else {
+        format!("http://{address}")
+    }
 }
 
 fn options(

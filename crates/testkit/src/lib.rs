@@ -13,6 +13,7 @@ mod pools;
 mod runtime;
 mod scripted;
 mod sources;
+mod sqs;
 mod wire;
 
 use std::future::Future;
@@ -27,6 +28,7 @@ pub use pools::{Records, invocation, options, version};
 pub use runtime::{Runtime, Work};
 pub use scripted::{Event, Scripted};
 pub use sources::Sources;
+pub use sqs::Sqs;
 pub use wire::{Answer, EPOCH_MS, Ground, Wire, request};
 
 /// Waits for what must come without anybody moving the clock. That nothing comes is a failure, not a hang.
