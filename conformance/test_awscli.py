@@ -123,4 +123,4 @@ def test_logs_by_stream(aws, functions):
 
 
 def test_unserved_operation(aws):
-    aws("lambda", "list-layers", refused="ListLayers")
+    aws("lambda", "list-capacity-providers", refused="ListCapacityProviders")

@@ -1,4 +1,4 @@
-"""The AWS SDK for JavaScript v3: runs js/functions.test.mjs against a platform of its own."""
+"""The AWS SDK for JavaScript v3: runs js/*.test.mjs against a platform of its own."""
 import base64
 import json
 import os
@@ -7,6 +7,7 @@ import subprocess
 
 from harness import HERE, zipped
 from test_awscli import CODE, NODE, PYTHON
+from test_streaming import STREAMING
 
 
 def test_javascript_sdk(platform, tmp_path):
@@ -15,6 +16,7 @@ def test_javascript_sdk(platform, tmp_path):
         versions = {"old": code, "new": code.replace("got", "now")}
         packages[language] = {version: base64.b64encode(zipped({file: text})).decode()
                               for version, text in versions.items()}
+    packages["streaming"] = base64.b64encode(zipped({"app.mjs": STREAMING})).decode()
     path = tmp_path / "packages.json"
     path.write_text(json.dumps(packages))
     node = shutil.which(os.environ.get("LAMBENT_NODE", "node"))

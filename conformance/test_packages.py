@@ -1,9 +1,13 @@
 """boto3: deployment packages that are broken, too large or hostile: AWS's refusal, and nothing of them stays."""
 import io
+import json
 import os
+import re
 import stat
+import subprocess
 import zipfile
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -137,3 +141,38 @@ def test_modes_are_kept_and_everything_is_readable(functions):
 def test_large_package_runs(functions):
     name = functions.create({"app.py": CODE, "data": bytes(200 * MB)})
     assert functions.ask(name) == "well"
+
+
+def test_code_location_downloads_with_plain_curl(platform, functions, tmp_path):
+    data = zipped({"app.py": CODE, "noise": os.urandom(30 * MB)})
+    name = functions.create(data)
+    for found in (functions.api.get_function(FunctionName=name)["Code"],
+                  functions.api.publish_layer_version(LayerName="download", Content={"ZipFile": data})["Content"]):
+        subprocess.run(["curl", "-sS", "--fail", "-o", tmp_path / "code.zip", found["Location"]], check=True, timeout=60)
+        assert (tmp_path / "code.zip").read_bytes() == data
+    location = re.sub("(X-Amz-Signature=).*", r"\g<1>" + 64 * "0", found["Location"])
+    refused = subprocess.run(["curl", "-sS", "-w", "%{http_code}", location], check=True, timeout=60,
+                             capture_output=True, text=True)
+    assert refused.stdout.startswith("<?xml") and refused.stdout.endswith("403"), refused.stdout
+
+
+def test_a_function_downloads_its_own_code(functions):
+    code = ("import base64, hashlib, json, os, urllib.request\n\ndef handler(event, context):\n"
+            "    path = '/2015-03-31/functions/' + context.function_name\n"
+            "    shown = json.load(urllib.request.urlopen(os.environ['AWS_ENDPOINT_URL'] + path))\n"
+            "    data = urllib.request.urlopen(shown['Code']['Location']).read()\n"
+            "    return base64.b64encode(hashlib.sha256(data).digest()).decode() == shown['Configuration']['CodeSha256']\n")
+    assert functions.ask(functions.create(code, Timeout=30, MemorySize=512)) is True
+
+
+def test_locations_hold_where_signatures_are_demanded(start, tmp_path):
+    platform = start("--auth", "signed")
+    secrets = json.loads((platform.data / "secrets.json").read_text())
+    api = boto3.client("lambda", endpoint_url=platform.endpoint, region_name="us-east-1",
+                       aws_access_key_id=secrets["access_key_id"],
+                       aws_secret_access_key=secrets["secret_access_key"])
+    data = zipped({"app.py": CODE})
+    api.create_function(FunctionName="f", Runtime=PYTHON, Handler="app.handler", Role=ROLE, Code={"ZipFile": data})
+    location = api.get_function(FunctionName="f")["Code"]["Location"]
+    subprocess.run(["curl", "-sS", "--fail", "-o", tmp_path / "code.zip", location], check=True, timeout=60)
+    assert (tmp_path / "code.zip").read_bytes() == data

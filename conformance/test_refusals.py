@@ -42,19 +42,16 @@ CREATE = {
     "variables of 5 KB": ({"Environment": {"Variables": {"LONG": "x" * 5000}}}, INVALID, ENV + "exceeded the 4KB limit. String measured: {\"LONG\":\"x…"),
     "no code": ({"Code": {}}, INVALID, "…"),
     "another region": ({"FunctionName": f"arn:aws:lambda:eu-west-1:{ACCOUNT}:function:f"}, MISSING, f"Functions from 'eu-west-1' are not reachable in this region ('{REGION}')"),
-    "layers": ({"Layers": [f"arn:aws:lambda:{REGION}:{ACCOUNT}:layer:l:1"]}, UNSERVED, "…Layers…"),
+    "layers": ({"Layers": [f"arn:aws:lambda:{REGION}:{ACCOUNT}:layer:l:1"]}, INVALID, f"Layer version arn:aws:lambda:{REGION}:{ACCOUNT}:layer:l:1 does not exist."),
     "dead letters": ({"DeadLetterConfig": {"TargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:q"}}, UNSERVED, "…DeadLetterConfig…"),
     "network": ({"VpcConfig": {"SubnetIds": ["subnet-12345678"], "SecurityGroupIds": ["sg-12345678"]}}, UNSERVED, "…VpcConfig…"),
     "tracing": ({"TracingConfig": {"Mode": "Active"}}, UNSERVED, "…TracingConfig…"),
     "levels of text logs": ({"LoggingConfig": {"SystemLogLevel": "WARN"}}, INVALID, "Log level is not supported when LogFormat is set to Text. …"),
     "from S3": ({"Code": {"S3Bucket": "bucket", "S3Key": "key"}}, UNSERVED, "…S3…"),
-    "an image": ({"PackageType": "Image", "Code": {"ImageUri": "123456789012.dkr.ecr.us-east-1.amazonaws.com/i:1"}, "Runtime": None, "Handler": None}, UNSERVED, "…"),
+    "an image": ({"PackageType": "Image", "Code": {"ImageUri": "123456789012.dkr.ecr.us-east-1.amazonaws.com/i:1"}, "Runtime": None, "Handler": None}, INVALID, "Source image 123456789012.dkr.ecr.us-east-1.amazonaws.com/i:1 does not exist. Provide a valid source image."),
     "another machine": ({"Architectures": ["arm64"]}, UNSERVED, "…Architectures…"),
 }
 OPERATIONS_UNSERVED = {
-    "PutFunctionConcurrency": lambda api, name: api.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1),
-    "ListLayers": lambda api, name: api.list_layers(),
-    "CreateFunctionUrlConfig": lambda api, name: api.create_function_url_config(FunctionName=name, AuthType="NONE"),
 }
 MISSING_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:nobody"
 ON_MISSING = {
@@ -134,7 +131,6 @@ def test_unserved_operation_is_named(functions, well, operation):
 
 
 @pytest.mark.parametrize("arguments, words", [
-    ({"InvocationType": "Event"}, "…Event…"),
     ({"TenantId": "t"}, "…TenantId…"),
 ])
 def test_unserved_ways_to_invoke_are_named(functions, well, arguments, words):

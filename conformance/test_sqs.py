@@ -175,7 +175,8 @@ def test_a_form_at_the_queues_own_address(sqs, queue):
 
 def test_the_aws_cli(platform, queue):
     def aws(*arguments):
-        command = [pathlib.Path(sys.executable).parent / "aws", "sqs", *arguments, "--output", "json"]
+        command = [pathlib.Path(sys.executable).parent / "aws", "sqs", *arguments, "--output", "json",
+                   "--endpoint-url", platform.endpoint]  # For SQS it does not look at AWS_ENDPOINT_URL.
         return subprocess.run(command, env=platform.environment(), check=True, capture_output=True, text=True).stdout
 
     aws("send-message", "--queue-url", queue, "--message-body", "by CLI")

@@ -248,7 +248,11 @@ process.on('unhandledRejection', (reason, promise) => {
 });
 process.on('beforeExit', () => globalThis[BEFORE_EXIT]());
 // A handler may report its result and exit in the same breath: let the platform take the result first.
-process.on('exit', () => api.drain());
+process.on('exit', () => {
+  const stream = current && current.stream;
+  // Nobody answers a response that is never ended.
+  if (stream === undefined || !stream.begun || stream.writableFinished) api.drain();
+});
 onEmptyLoop(() => {
   // Init ran dry before the module finished loading: a top-level await that never settles.
   process.exitCode = EXIT_UNSETTLED;

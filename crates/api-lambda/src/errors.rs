@@ -436,6 +436,19 @@ pub fn precondition_failed_exception(message: impl Into<String>) -> AwsError {
     AwsError::modelled(&PRECONDITION_FAILED_EXCEPTION, message)
 }
 
+pub static PROVISIONED_CONCURRENCY_CONFIG_NOT_FOUND_EXCEPTION: ErrorShape = ErrorShape {
+    code: "ProvisionedConcurrencyConfigNotFoundException",
+    query_code: None,
+    status: 404,
+    fault: Fault::Client,
+    shape: &schema::PROVISIONED_CONCURRENCY_CONFIG_NOT_FOUND_EXCEPTION,
+};
+
+/// 404 `ProvisionedConcurrencyConfigNotFoundException`
+pub fn provisioned_concurrency_config_not_found_exception(message: impl Into<String>) -> AwsError {
+    AwsError::modelled(&PROVISIONED_CONCURRENCY_CONFIG_NOT_FOUND_EXCEPTION, message)
+}
+
 pub static PUBLIC_POLICY_EXCEPTION: ErrorShape = ErrorShape {
     code: "PublicPolicyException",
     query_code: None,

@@ -113,7 +113,20 @@ pub static ADD_LAYER_VERSION_PERMISSION: Operation = Operation {
     method: "POST",
     uri: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy",
     status: 201,
-    io: None,
+    io: Some(Io {
+        input: &schema::ADD_LAYER_VERSION_PERMISSION_REQUEST,
+        output: &schema::ADD_LAYER_VERSION_PERMISSION_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::POLICY_LENGTH_EXCEEDED_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::PRECONDITION_FAILED_EXCEPTION,
+        ],
+    }),
 };
 pub static ADD_PERMISSION: Operation = Operation {
     name: "AddPermission",
@@ -227,7 +240,18 @@ pub static CREATE_FUNCTION_URL_CONFIG: Operation = Operation {
     method: "POST",
     uri: "/2021-10-31/functions/{FunctionName}/url",
     status: 201,
-    io: None,
+    io: Some(Io {
+        input: &schema::CREATE_FUNCTION_URL_CONFIG_REQUEST,
+        output: &schema::CREATE_FUNCTION_URL_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static DELETE_ALIAS: Operation = Operation {
     name: "DeleteAlias",
@@ -339,35 +363,89 @@ pub static DELETE_FUNCTION_CONCURRENCY: Operation = Operation {
     method: "DELETE",
     uri: "/2017-10-31/functions/{FunctionName}/concurrency",
     status: 204,
-    io: None,
+    io: Some(Io {
+        input: &schema::DELETE_FUNCTION_CONCURRENCY_REQUEST,
+        output: &aws_wire::schema::UNIT,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static DELETE_FUNCTION_EVENT_INVOKE_CONFIG: Operation = Operation {
     name: "DeleteFunctionEventInvokeConfig",
     method: "DELETE",
     uri: "/2019-09-25/functions/{FunctionName}/event-invoke-config",
     status: 204,
-    io: None,
+    io: Some(Io {
+        input: &schema::DELETE_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST,
+        output: &aws_wire::schema::UNIT,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static DELETE_FUNCTION_URL_CONFIG: Operation = Operation {
     name: "DeleteFunctionUrlConfig",
     method: "DELETE",
     uri: "/2021-10-31/functions/{FunctionName}/url",
     status: 204,
-    io: None,
+    io: Some(Io {
+        input: &schema::DELETE_FUNCTION_URL_CONFIG_REQUEST,
+        output: &aws_wire::schema::UNIT,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static DELETE_LAYER_VERSION: Operation = Operation {
     name: "DeleteLayerVersion",
     method: "DELETE",
     uri: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}",
     status: 204,
-    io: None,
+    io: Some(Io {
+        input: &schema::DELETE_LAYER_VERSION_REQUEST,
+        output: &aws_wire::schema::UNIT,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static DELETE_PROVISIONED_CONCURRENCY_CONFIG: Operation = Operation {
     name: "DeleteProvisionedConcurrencyConfig",
     method: "DELETE",
     uri: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
     status: 204,
-    io: None,
+    io: Some(Io {
+        input: &schema::DELETE_PROVISIONED_CONCURRENCY_CONFIG_REQUEST,
+        output: &aws_wire::schema::UNIT,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static DELETE_RESOURCE_POLICY: Operation = Operation {
     name: "DeleteResourcePolicy",
@@ -518,7 +596,17 @@ pub static GET_FUNCTION_CONCURRENCY: Operation = Operation {
     method: "GET",
     uri: "/2019-09-30/functions/{FunctionName}/concurrency",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_FUNCTION_CONCURRENCY_REQUEST,
+        output: &schema::GET_FUNCTION_CONCURRENCY_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_FUNCTION_CONFIGURATION: Operation = Operation {
     name: "GetFunctionConfiguration",
@@ -542,14 +630,34 @@ pub static GET_FUNCTION_EVENT_INVOKE_CONFIG: Operation = Operation {
     method: "GET",
     uri: "/2019-09-25/functions/{FunctionName}/event-invoke-config",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST,
+        output: &schema::FUNCTION_EVENT_INVOKE_CONFIG,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_FUNCTION_RECURSION_CONFIG: Operation = Operation {
     name: "GetFunctionRecursionConfig",
     method: "GET",
     uri: "/2024-08-31/functions/{FunctionName}/recursion-config",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_FUNCTION_RECURSION_CONFIG_REQUEST,
+        output: &schema::GET_FUNCTION_RECURSION_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_FUNCTION_SCALING_CONFIG: Operation = Operation {
     name: "GetFunctionScalingConfig",
@@ -563,28 +671,68 @@ pub static GET_FUNCTION_URL_CONFIG: Operation = Operation {
     method: "GET",
     uri: "/2021-10-31/functions/{FunctionName}/url",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_FUNCTION_URL_CONFIG_REQUEST,
+        output: &schema::GET_FUNCTION_URL_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_LAYER_VERSION: Operation = Operation {
     name: "GetLayerVersion",
     method: "GET",
     uri: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_LAYER_VERSION_REQUEST,
+        output: &schema::GET_LAYER_VERSION_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_LAYER_VERSION_BY_ARN: Operation = Operation {
     name: "GetLayerVersionByArn",
     method: "GET",
     uri: "/2018-10-31/layers?find=LayerVersion",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_LAYER_VERSION_BY_ARN_REQUEST,
+        output: &schema::GET_LAYER_VERSION_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_LAYER_VERSION_POLICY: Operation = Operation {
     name: "GetLayerVersionPolicy",
     method: "GET",
     uri: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_LAYER_VERSION_POLICY_REQUEST,
+        output: &schema::GET_LAYER_VERSION_POLICY_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_POLICY: Operation = Operation {
     name: "GetPolicy",
@@ -608,7 +756,18 @@ pub static GET_PROVISIONED_CONCURRENCY_CONFIG: Operation = Operation {
     method: "GET",
     uri: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_PROVISIONED_CONCURRENCY_CONFIG_REQUEST,
+        output: &schema::GET_PROVISIONED_CONCURRENCY_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::PROVISIONED_CONCURRENCY_CONFIG_NOT_FOUND_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_RESOURCE_POLICY: Operation = Operation {
     name: "GetResourcePolicy",
@@ -707,14 +866,97 @@ pub static INVOKE_ASYNC: Operation = Operation {
     method: "POST",
     uri: "/2014-11-13/functions/{FunctionName}/invoke-async",
     status: 202,
-    io: None,
+    io: Some(Io {
+        input: &schema::INVOKE_ASYNC_REQUEST,
+        output: &schema::INVOKE_ASYNC_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::SERVICE_QUOTA_EXCEEDED_EXCEPTION,
+            &errors::INVALID_SECURITY_GROUP_ID_EXCEPTION,
+            &errors::SNAP_START_TIMEOUT_EXCEPTION,
+            &errors::EC2_THROTTLED_EXCEPTION,
+            &errors::EFS_MOUNT_CONNECTIVITY_EXCEPTION,
+            &errors::SUBNET_IP_ADDRESS_LIMIT_REACHED_EXCEPTION,
+            &errors::KMS_ACCESS_DENIED_EXCEPTION,
+            &errors::KMS_DISABLED_EXCEPTION,
+            &errors::S3_FILES_MOUNT_CONNECTIVITY_EXCEPTION,
+            &errors::INVALID_RUNTIME_EXCEPTION,
+            &errors::EC2_UNEXPECTED_EXCEPTION,
+            &errors::INVALID_SUBNET_ID_EXCEPTION,
+            &errors::KMS_NOT_FOUND_EXCEPTION,
+            &errors::EC2_ACCESS_DENIED_EXCEPTION,
+            &errors::EFSIO_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::ENI_LIMIT_REACHED_EXCEPTION,
+            &errors::SNAP_START_NOT_READY_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::SNAP_START_EXCEPTION,
+            &errors::S3_FILES_MOUNT_FAILURE_EXCEPTION,
+            &errors::EFS_MOUNT_TIMEOUT_EXCEPTION,
+            &errors::S3_FILES_MOUNT_TIMEOUT_EXCEPTION,
+            &errors::MODE_NOT_SUPPORTED_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::INVALID_REQUEST_CONTENT_EXCEPTION,
+            &errors::SNAP_START_REGENERATION_FAILURE_EXCEPTION,
+            &errors::EFS_MOUNT_FAILURE_EXCEPTION,
+        ],
+    }),
 };
 pub static INVOKE_WITH_RESPONSE_STREAM: Operation = Operation {
     name: "InvokeWithResponseStream",
     method: "POST",
     uri: "/2021-11-15/functions/{FunctionName}/response-streaming-invocations",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::INVOKE_WITH_RESPONSE_STREAM_REQUEST,
+        output: &schema::INVOKE_WITH_RESPONSE_STREAM_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::RUNTIME_ALIAS_DELETED_EXCEPTION,
+            &errors::CODE_ARTIFACT_USER_DELETED_EXCEPTION,
+            &errors::RESOURCE_NOT_READY_EXCEPTION,
+            &errors::SERVICE_QUOTA_EXCEEDED_EXCEPTION,
+            &errors::INVALID_SECURITY_GROUP_ID_EXCEPTION,
+            &errors::SNAP_START_TIMEOUT_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::EC2_THROTTLED_EXCEPTION,
+            &errors::EFS_MOUNT_CONNECTIVITY_EXCEPTION,
+            &errors::SUBNET_IP_ADDRESS_LIMIT_REACHED_EXCEPTION,
+            &errors::KMS_ACCESS_DENIED_EXCEPTION,
+            &errors::REQUEST_TOO_LARGE_EXCEPTION,
+            &errors::KMS_DISABLED_EXCEPTION,
+            &errors::UNSUPPORTED_MEDIA_TYPE_EXCEPTION,
+            &errors::S3_FILES_MOUNT_CONNECTIVITY_EXCEPTION,
+            &errors::SERIALIZED_REQUEST_ENTITY_TOO_LARGE_EXCEPTION,
+            &errors::INVALID_RUNTIME_EXCEPTION,
+            &errors::NO_PUBLISHED_VERSION_EXCEPTION,
+            &errors::EC2_UNEXPECTED_EXCEPTION,
+            &errors::INVALID_SUBNET_ID_EXCEPTION,
+            &errors::KMS_NOT_FOUND_EXCEPTION,
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::EC2_ACCESS_DENIED_EXCEPTION,
+            &errors::EFSIO_EXCEPTION,
+            &errors::KMS_INVALID_STATE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::RUNTIME_VERSION_DELETED_EXCEPTION,
+            &errors::ENI_LIMIT_REACHED_EXCEPTION,
+            &errors::SNAP_START_NOT_READY_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::CODE_ARTIFACT_USER_PENDING_EXCEPTION,
+            &errors::SNAP_START_EXCEPTION,
+            &errors::RECURSIVE_INVOCATION_EXCEPTION,
+            &errors::S3_FILES_MOUNT_FAILURE_EXCEPTION,
+            &errors::EFS_MOUNT_TIMEOUT_EXCEPTION,
+            &errors::S3_FILES_MOUNT_TIMEOUT_EXCEPTION,
+            &errors::CODE_ARTIFACT_USER_FAILED_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::INVALID_REQUEST_CONTENT_EXCEPTION,
+            &errors::SNAP_START_REGENERATION_FAILURE_EXCEPTION,
+            &errors::INVALID_ZIP_FILE_EXCEPTION,
+            &errors::EFS_MOUNT_FAILURE_EXCEPTION,
+        ],
+    }),
 };
 pub static LIST_ALIASES: Operation = Operation {
     name: "ListAliases",
@@ -781,14 +1023,34 @@ pub static LIST_FUNCTION_EVENT_INVOKE_CONFIGS: Operation = Operation {
     method: "GET",
     uri: "/2019-09-25/functions/{FunctionName}/event-invoke-config/list",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::LIST_FUNCTION_EVENT_INVOKE_CONFIGS_REQUEST,
+        output: &schema::LIST_FUNCTION_EVENT_INVOKE_CONFIGS_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static LIST_FUNCTION_URL_CONFIGS: Operation = Operation {
     name: "ListFunctionUrlConfigs",
     method: "GET",
     uri: "/2021-10-31/functions/{FunctionName}/urls",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::LIST_FUNCTION_URL_CONFIGS_REQUEST,
+        output: &schema::LIST_FUNCTION_URL_CONFIGS_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static LIST_FUNCTION_VERSIONS_BY_CAPACITY_PROVIDER: Operation = Operation {
     name: "ListFunctionVersionsByCapacityProvider",
@@ -834,16 +1096,50 @@ pub static LIST_LAYER_VERSIONS: Operation = Operation {
     method: "GET",
     uri: "/2018-10-31/layers/{LayerName}/versions",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::LIST_LAYER_VERSIONS_REQUEST,
+        output: &schema::LIST_LAYER_VERSIONS_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
-pub static LIST_LAYERS: Operation =
-    Operation { name: "ListLayers", method: "GET", uri: "/2018-10-31/layers", status: 200, io: None };
+pub static LIST_LAYERS: Operation = Operation {
+    name: "ListLayers",
+    method: "GET",
+    uri: "/2018-10-31/layers",
+    status: 200,
+    io: Some(Io {
+        input: &schema::LIST_LAYERS_REQUEST,
+        output: &schema::LIST_LAYERS_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+        ],
+    }),
+};
 pub static LIST_PROVISIONED_CONCURRENCY_CONFIGS: Operation = Operation {
     name: "ListProvisionedConcurrencyConfigs",
     method: "GET",
     uri: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency?List=ALL",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::LIST_PROVISIONED_CONCURRENCY_CONFIGS_REQUEST,
+        output: &schema::LIST_PROVISIONED_CONCURRENCY_CONFIGS_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static LIST_TAGS: Operation = Operation {
     name: "ListTags",
@@ -891,7 +1187,18 @@ pub static PUBLISH_LAYER_VERSION: Operation = Operation {
     method: "POST",
     uri: "/2018-10-31/layers/{LayerName}/versions",
     status: 201,
-    io: None,
+    io: Some(Io {
+        input: &schema::PUBLISH_LAYER_VERSION_REQUEST,
+        output: &schema::PUBLISH_LAYER_VERSION_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::CODE_STORAGE_EXCEEDED_EXCEPTION,
+        ],
+    }),
 };
 pub static PUBLISH_VERSION: Operation = Operation {
     name: "PublishVersion",
@@ -938,21 +1245,54 @@ pub static PUT_FUNCTION_CONCURRENCY: Operation = Operation {
     method: "PUT",
     uri: "/2017-10-31/functions/{FunctionName}/concurrency",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::PUT_FUNCTION_CONCURRENCY_REQUEST,
+        output: &schema::CONCURRENCY,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static PUT_FUNCTION_EVENT_INVOKE_CONFIG: Operation = Operation {
     name: "PutFunctionEventInvokeConfig",
     method: "PUT",
     uri: "/2019-09-25/functions/{FunctionName}/event-invoke-config",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::PUT_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST,
+        output: &schema::FUNCTION_EVENT_INVOKE_CONFIG,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static PUT_FUNCTION_RECURSION_CONFIG: Operation = Operation {
     name: "PutFunctionRecursionConfig",
     method: "PUT",
     uri: "/2024-08-31/functions/{FunctionName}/recursion-config",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::PUT_FUNCTION_RECURSION_CONFIG_REQUEST,
+        output: &schema::PUT_FUNCTION_RECURSION_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static PUT_FUNCTION_SCALING_CONFIG: Operation = Operation {
     name: "PutFunctionScalingConfig",
@@ -966,7 +1306,18 @@ pub static PUT_PROVISIONED_CONCURRENCY_CONFIG: Operation = Operation {
     method: "PUT",
     uri: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
     status: 202,
-    io: None,
+    io: Some(Io {
+        input: &schema::PUT_PROVISIONED_CONCURRENCY_CONFIG_REQUEST,
+        output: &schema::PUT_PROVISIONED_CONCURRENCY_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static PUT_RESOURCE_POLICY: Operation = Operation {
     name: "PutResourcePolicy",
@@ -1012,7 +1363,19 @@ pub static REMOVE_LAYER_VERSION_PERMISSION: Operation = Operation {
     method: "DELETE",
     uri: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy/{StatementId}",
     status: 204,
-    io: None,
+    io: Some(Io {
+        input: &schema::REMOVE_LAYER_VERSION_PERMISSION_REQUEST,
+        output: &aws_wire::schema::UNIT,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::PRECONDITION_FAILED_EXCEPTION,
+        ],
+    }),
 };
 pub static REMOVE_PERMISSION: Operation = Operation {
     name: "RemovePermission",
@@ -1215,27 +1578,56 @@ pub static UPDATE_FUNCTION_EVENT_INVOKE_CONFIG: Operation = Operation {
     method: "POST",
     uri: "/2019-09-25/functions/{FunctionName}/event-invoke-config",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::UPDATE_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST,
+        output: &schema::FUNCTION_EVENT_INVOKE_CONFIG,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 pub static UPDATE_FUNCTION_URL_CONFIG: Operation = Operation {
     name: "UpdateFunctionUrlConfig",
     method: "PUT",
     uri: "/2021-10-31/functions/{FunctionName}/url",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::UPDATE_FUNCTION_URL_CONFIG_REQUEST,
+        output: &schema::UPDATE_FUNCTION_URL_CONFIG_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_VALUE_EXCEPTION,
+            &errors::RESOURCE_CONFLICT_EXCEPTION,
+            &errors::SERVICE_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
 };
 
 aws_wire::operations! { SERVICE;
+    ADD_LAYER_VERSION_PERMISSION: types::AddLayerVersionPermissionInput => types::AddLayerVersionPermissionOutput,
     ADD_PERMISSION: types::AddPermissionInput => types::AddPermissionOutput,
     CREATE_ALIAS: types::CreateAliasInput => types::AliasConfiguration,
     CREATE_CODE_SIGNING_CONFIG: types::CreateCodeSigningConfigInput => types::CreateCodeSigningConfigOutput,
     CREATE_EVENT_SOURCE_MAPPING: types::CreateEventSourceMappingInput => types::EventSourceMappingConfiguration,
     CREATE_FUNCTION: types::CreateFunctionInput => types::FunctionConfiguration,
+    CREATE_FUNCTION_URL_CONFIG: types::CreateFunctionUrlConfigInput => types::CreateFunctionUrlConfigOutput,
     DELETE_ALIAS: types::DeleteAliasInput => (),
     DELETE_CODE_SIGNING_CONFIG: types::DeleteCodeSigningConfigInput => types::DeleteCodeSigningConfigOutput,
     DELETE_EVENT_SOURCE_MAPPING: types::DeleteEventSourceMappingInput => types::EventSourceMappingConfiguration,
     DELETE_FUNCTION: types::DeleteFunctionInput => types::DeleteFunctionOutput,
     DELETE_FUNCTION_CODE_SIGNING_CONFIG: types::DeleteFunctionCodeSigningConfigInput => (),
+    DELETE_FUNCTION_CONCURRENCY: types::DeleteFunctionConcurrencyInput => (),
+    DELETE_FUNCTION_EVENT_INVOKE_CONFIG: types::DeleteFunctionEventInvokeConfigInput => (),
+    DELETE_FUNCTION_URL_CONFIG: types::DeleteFunctionUrlConfigInput => (),
+    DELETE_LAYER_VERSION: types::DeleteLayerVersionInput => (),
+    DELETE_PROVISIONED_CONCURRENCY_CONFIG: types::DeleteProvisionedConcurrencyConfigInput => (),
     DELETE_RESOURCE_POLICY: types::DeleteResourcePolicyInput => (),
     GET_ACCOUNT_SETTINGS: types::GetAccountSettingsInput => types::GetAccountSettingsOutput,
     GET_ALIAS: types::GetAliasInput => types::AliasConfiguration,
@@ -1243,22 +1635,43 @@ aws_wire::operations! { SERVICE;
     GET_EVENT_SOURCE_MAPPING: types::GetEventSourceMappingInput => types::EventSourceMappingConfiguration,
     GET_FUNCTION: types::GetFunctionInput => types::GetFunctionOutput,
     GET_FUNCTION_CODE_SIGNING_CONFIG: types::GetFunctionCodeSigningConfigInput => types::GetFunctionCodeSigningConfigOutput,
+    GET_FUNCTION_CONCURRENCY: types::GetFunctionConcurrencyInput => types::GetFunctionConcurrencyOutput,
     GET_FUNCTION_CONFIGURATION: types::GetFunctionConfigurationInput => types::FunctionConfiguration,
+    GET_FUNCTION_EVENT_INVOKE_CONFIG: types::GetFunctionEventInvokeConfigInput => types::FunctionEventInvokeConfig,
+    GET_FUNCTION_RECURSION_CONFIG: types::GetFunctionRecursionConfigInput => types::GetFunctionRecursionConfigOutput,
+    GET_FUNCTION_URL_CONFIG: types::GetFunctionUrlConfigInput => types::GetFunctionUrlConfigOutput,
+    GET_LAYER_VERSION: types::GetLayerVersionInput => types::GetLayerVersionResponse,
+    GET_LAYER_VERSION_BY_ARN: types::GetLayerVersionByArnInput => types::GetLayerVersionResponse,
+    GET_LAYER_VERSION_POLICY: types::GetLayerVersionPolicyInput => types::GetLayerVersionPolicyOutput,
     GET_POLICY: types::GetPolicyInput => types::GetPolicyOutput,
+    GET_PROVISIONED_CONCURRENCY_CONFIG: types::GetProvisionedConcurrencyConfigInput => types::GetProvisionedConcurrencyConfigOutput,
     GET_RESOURCE_POLICY: types::GetResourcePolicyInput => types::GetResourcePolicyOutput,
     GET_RUNTIME_MANAGEMENT_CONFIG: types::GetRuntimeManagementConfigInput => types::GetRuntimeManagementConfigOutput,
     INVOKE: types::InvokeInput => types::InvokeOutput,
+    INVOKE_ASYNC: types::InvokeAsyncInput => types::InvokeAsyncOutput,
+    INVOKE_WITH_RESPONSE_STREAM: types::InvokeWithResponseStreamInput => types::InvokeWithResponseStreamOutput,
     LIST_ALIASES: types::ListAliasesInput => types::ListAliasesOutput,
     LIST_CODE_SIGNING_CONFIGS: types::ListCodeSigningConfigsInput => types::ListCodeSigningConfigsOutput,
     LIST_EVENT_SOURCE_MAPPINGS: types::ListEventSourceMappingsInput => types::ListEventSourceMappingsOutput,
+    LIST_FUNCTION_EVENT_INVOKE_CONFIGS: types::ListFunctionEventInvokeConfigsInput => types::ListFunctionEventInvokeConfigsOutput,
+    LIST_FUNCTION_URL_CONFIGS: types::ListFunctionUrlConfigsInput => types::ListFunctionUrlConfigsOutput,
     LIST_FUNCTIONS: types::ListFunctionsInput => types::ListFunctionsOutput,
     LIST_FUNCTIONS_BY_CODE_SIGNING_CONFIG: types::ListFunctionsByCodeSigningConfigInput => types::ListFunctionsByCodeSigningConfigOutput,
+    LIST_LAYER_VERSIONS: types::ListLayerVersionsInput => types::ListLayerVersionsOutput,
+    LIST_LAYERS: types::ListLayersInput => types::ListLayersOutput,
+    LIST_PROVISIONED_CONCURRENCY_CONFIGS: types::ListProvisionedConcurrencyConfigsInput => types::ListProvisionedConcurrencyConfigsOutput,
     LIST_TAGS: types::ListTagsInput => types::ListTagsOutput,
     LIST_VERSIONS_BY_FUNCTION: types::ListVersionsByFunctionInput => types::ListVersionsByFunctionOutput,
+    PUBLISH_LAYER_VERSION: types::PublishLayerVersionInput => types::PublishLayerVersionOutput,
     PUBLISH_VERSION: types::PublishVersionInput => types::FunctionConfiguration,
     PUT_FUNCTION_CODE_SIGNING_CONFIG: types::PutFunctionCodeSigningConfigInput => types::PutFunctionCodeSigningConfigOutput,
+    PUT_FUNCTION_CONCURRENCY: types::PutFunctionConcurrencyInput => types::Concurrency,
+    PUT_FUNCTION_EVENT_INVOKE_CONFIG: types::PutFunctionEventInvokeConfigInput => types::FunctionEventInvokeConfig,
+    PUT_FUNCTION_RECURSION_CONFIG: types::PutFunctionRecursionConfigInput => types::PutFunctionRecursionConfigOutput,
+    PUT_PROVISIONED_CONCURRENCY_CONFIG: types::PutProvisionedConcurrencyConfigInput => types::PutProvisionedConcurrencyConfigOutput,
     PUT_RESOURCE_POLICY: types::PutResourcePolicyInput => types::PutResourcePolicyOutput,
     PUT_RUNTIME_MANAGEMENT_CONFIG: types::PutRuntimeManagementConfigInput => types::PutRuntimeManagementConfigOutput,
+    REMOVE_LAYER_VERSION_PERMISSION: types::RemoveLayerVersionPermissionInput => (),
     REMOVE_PERMISSION: types::RemovePermissionInput => (),
     TAG_RESOURCE: types::TagResourceInput => (),
     UNTAG_RESOURCE: types::UntagResourceInput => (),
@@ -1267,4 +1680,6 @@ aws_wire::operations! { SERVICE;
     UPDATE_EVENT_SOURCE_MAPPING: types::UpdateEventSourceMappingInput => types::EventSourceMappingConfiguration,
     UPDATE_FUNCTION_CODE: types::UpdateFunctionCodeInput => types::FunctionConfiguration,
     UPDATE_FUNCTION_CONFIGURATION: types::UpdateFunctionConfigurationInput => types::FunctionConfiguration,
+    UPDATE_FUNCTION_EVENT_INVOKE_CONFIG: types::UpdateFunctionEventInvokeConfigInput => types::FunctionEventInvokeConfig,
+    UPDATE_FUNCTION_URL_CONFIG: types::UpdateFunctionUrlConfigInput => types::UpdateFunctionUrlConfigOutput,
 }

@@ -38,6 +38,25 @@ pub(crate) static ACTION: Shape = Shape {
     pattern: Some(&REGEX_OF_ACTION),
     ..Shape::plain("Action", Kind::String)
 };
+pub(crate) static ADD_LAYER_VERSION_PERMISSION_REQUEST: Shape = Shape::plain(
+    "AddLayerVersionPermissionRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("LayerName", &LAYER_NAME_OR_ARN) },
+        Member { required: true, place: Place::Uri, ..Member::body("VersionNumber", &LAYER_VERSION_NUMBER) },
+        Member { required: true, ..Member::body("StatementId", &STATEMENT_ID) },
+        Member { required: true, ..Member::body("Action", &LAYER_PERMISSION_ALLOWED_ACTION) },
+        Member { required: true, ..Member::body("Principal", &LAYER_PERMISSION_ALLOWED_PRINCIPAL) },
+        Member::body("OrganizationId", &ORGANIZATION_ID),
+        Member { place: Place::Query, ..Member::body("RevisionId", &STRING) },
+    ])),
+);
+pub(crate) static ADD_LAYER_VERSION_PERMISSION_RESPONSE: Shape = Shape::plain(
+    "AddLayerVersionPermissionResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("Statement", &STRING),
+        Member::body("RevisionId", &STRING),
+    ])),
+);
 pub(crate) static ADD_PERMISSION_REQUEST: Shape = Shape::plain(
     "AddPermissionRequest",
     Kind::Structure(&Structure::of(&[
@@ -122,6 +141,35 @@ pub(crate) static ALIAS_ROUTING_CONFIGURATION: Shape = Shape::plain(
     "AliasRoutingConfiguration",
     Kind::Structure(&Structure::of(&[Member::body("AdditionalVersionWeights", &ADDITIONAL_VERSION_WEIGHTS)])),
 );
+pub(crate) static ALLOW_CREDENTIALS: Shape = Shape::plain("AllowCredentials", Kind::Boolean);
+pub(crate) static ALLOW_METHODS_LIST: Shape = Shape {
+    min: Some(0),
+    max: Some(6),
+    ..Shape::plain(
+        "AllowMethodsList",
+        Kind::List(&List {
+            member: &METHOD,
+            element: "member",
+            element_namespace: None,
+            timestamp_format: None,
+            flattened: false,
+        }),
+    )
+};
+pub(crate) static ALLOW_ORIGINS_LIST: Shape = Shape {
+    min: Some(0),
+    max: Some(100),
+    ..Shape::plain(
+        "AllowOriginsList",
+        Kind::List(&List {
+            member: &ORIGIN,
+            element: "member",
+            element_namespace: None,
+            timestamp_format: None,
+            flattened: false,
+        }),
+    )
+};
 pub(crate) static ALLOWED_PUBLISHERS: Shape = Shape::plain(
     "AllowedPublishers",
     Kind::Structure(&Structure::of(&[Member {
@@ -167,6 +215,7 @@ pub(crate) static BATCH_SIZE: Shape =
 pub(crate) static BISECT_BATCH_ON_FUNCTION_ERROR: Shape =
     Shape::plain("BisectBatchOnFunctionError", Kind::Boolean);
 pub(crate) static BLOB: Shape = Shape { sensitive: true, ..Shape::plain("Blob", Kind::Blob) };
+pub(crate) static BLOB_STREAM: Shape = Shape::plain("BlobStream", Kind::Blob);
 pub(crate) static BOOLEAN: Shape = Shape::plain("Boolean", Kind::Boolean);
 static REGEX_OF_CAPACITY_PROVIDER_ARN: Pattern = Pattern::new(
     "arn:aws[a-zA-Z-]*:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:capacity-provider:[a-zA-Z0-9-_]+",
@@ -259,12 +308,51 @@ pub(crate) static COLLECTION_NAME: Shape = Shape {
     pattern: Some(&REGEX_OF_COLLECTION_NAME),
     ..Shape::plain("CollectionName", Kind::String)
 };
+pub(crate) static COMPATIBLE_ARCHITECTURES: Shape = Shape {
+    min: Some(0),
+    max: Some(2),
+    ..Shape::plain(
+        "CompatibleArchitectures",
+        Kind::List(&List {
+            member: &ARCHITECTURE,
+            element: "member",
+            element_namespace: None,
+            timestamp_format: None,
+            flattened: false,
+        }),
+    )
+};
+pub(crate) static COMPATIBLE_RUNTIMES: Shape = Shape {
+    min: Some(0),
+    max: Some(15),
+    ..Shape::plain(
+        "CompatibleRuntimes",
+        Kind::List(&List {
+            member: &RUNTIME,
+            element: "member",
+            element_namespace: None,
+            timestamp_format: None,
+            flattened: false,
+        }),
+    )
+};
 pub(crate) static CONCURRENCY: Shape = Shape::plain(
     "Concurrency",
     Kind::Structure(&Structure::of(&[Member::body(
         "ReservedConcurrentExecutions",
         &RESERVED_CONCURRENT_EXECUTIONS,
     )])),
+);
+pub(crate) static CORS: Shape = Shape::plain(
+    "Cors",
+    Kind::Structure(&Structure::of(&[
+        Member::body("AllowCredentials", &ALLOW_CREDENTIALS),
+        Member::body("AllowHeaders", &HEADERS_LIST),
+        Member::body("AllowMethods", &ALLOW_METHODS_LIST),
+        Member::body("AllowOrigins", &ALLOW_ORIGINS_LIST),
+        Member::body("ExposeHeaders", &HEADERS_LIST),
+        Member::body("MaxAge", &MAX_AGE),
+    ])),
 );
 pub(crate) static CREATE_ALIAS_REQUEST: Shape = Shape::plain(
     "CreateAliasRequest",
@@ -360,6 +448,31 @@ pub(crate) static CREATE_FUNCTION_REQUEST: Shape = Shape::plain(
         Member::body("AcceleratorConfig", &ACCELERATOR_CONFIG),
     ])),
 );
+pub(crate) static CREATE_FUNCTION_URL_CONFIG_REQUEST: Shape = Shape::plain(
+    "CreateFunctionUrlConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &FUNCTION_URL_FUNCTION_NAME)
+        },
+        Member { place: Place::Query, ..Member::body("Qualifier", &FUNCTION_URL_QUALIFIER) },
+        Member { required: true, ..Member::body("AuthType", &FUNCTION_URL_AUTH_TYPE) },
+        Member::body("Cors", &CORS),
+        Member::body("InvokeMode", &INVOKE_MODE),
+    ])),
+);
+pub(crate) static CREATE_FUNCTION_URL_CONFIG_RESPONSE: Shape = Shape::plain(
+    "CreateFunctionUrlConfigResponse",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("FunctionUrl", &FUNCTION_URL) },
+        Member { required: true, ..Member::body("FunctionArn", &FUNCTION_ARN) },
+        Member { required: true, ..Member::body("AuthType", &FUNCTION_URL_AUTH_TYPE) },
+        Member::body("Cors", &CORS),
+        Member { required: true, ..Member::body("CreationTime", &TIMESTAMP) },
+        Member::body("InvokeMode", &INVOKE_MODE),
+    ])),
+);
 static REGEX_OF_DATABASE_NAME: Pattern = Pattern::new("[^ /\\.$\\x22]*");
 pub(crate) static DATABASE_NAME: Shape = Shape {
     min: Some(1),
@@ -405,6 +518,28 @@ pub(crate) static DELETE_FUNCTION_CODE_SIGNING_CONFIG_REQUEST: Shape = Shape::pl
         ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
     }])),
 );
+pub(crate) static DELETE_FUNCTION_CONCURRENCY_REQUEST: Shape = Shape::plain(
+    "DeleteFunctionConcurrencyRequest",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        place: Place::Uri,
+        ..Member::body("FunctionName", &FUNCTION_NAME)
+    }])),
+);
+pub(crate) static DELETE_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: Shape = Shape::plain(
+    "DeleteFunctionEventInvokeConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+        },
+        Member {
+            place: Place::Query,
+            ..Member::body("Qualifier", &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER)
+        },
+    ])),
+);
 pub(crate) static DELETE_FUNCTION_REQUEST: Shape = Shape::plain(
     "DeleteFunctionRequest",
     Kind::Structure(&Structure::of(&[
@@ -425,6 +560,31 @@ pub(crate) static DELETE_FUNCTION_RESPONSE: Shape = Shape::plain(
         place: Place::StatusCode,
         ..Member::body("StatusCode", &INTEGER)
     }])),
+);
+pub(crate) static DELETE_FUNCTION_URL_CONFIG_REQUEST: Shape = Shape::plain(
+    "DeleteFunctionUrlConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &FUNCTION_URL_FUNCTION_NAME)
+        },
+        Member { place: Place::Query, ..Member::body("Qualifier", &FUNCTION_URL_QUALIFIER) },
+    ])),
+);
+pub(crate) static DELETE_LAYER_VERSION_REQUEST: Shape = Shape::plain(
+    "DeleteLayerVersionRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("LayerName", &LAYER_NAME_OR_ARN) },
+        Member { required: true, place: Place::Uri, ..Member::body("VersionNumber", &LAYER_VERSION_NUMBER) },
+    ])),
+);
+pub(crate) static DELETE_PROVISIONED_CONCURRENCY_CONFIG_REQUEST: Shape = Shape::plain(
+    "DeleteProvisionedConcurrencyConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("FunctionName", &FUNCTION_NAME) },
+        Member { required: true, place: Place::Query, ..Member::body("Qualifier", &QUALIFIER) },
+    ])),
 );
 pub(crate) static DELETE_RESOURCE_POLICY_REQUEST: Shape = Shape::plain(
     "DeleteResourcePolicyRequest",
@@ -890,6 +1050,26 @@ pub(crate) static FUNCTION_CONFIGURATION: Shape = Shape::plain(
         Member::body("AcceleratorConfig", &ACCELERATOR_CONFIG),
     ])),
 );
+pub(crate) static FUNCTION_EVENT_INVOKE_CONFIG: Shape = Shape::plain(
+    "FunctionEventInvokeConfig",
+    Kind::Structure(&Structure::of(&[
+        Member::body("LastModified", &DATE),
+        Member::body("FunctionArn", &FUNCTION_ARN),
+        Member::body("MaximumRetryAttempts", &MAXIMUM_RETRY_ATTEMPTS),
+        Member::body("MaximumEventAgeInSeconds", &MAXIMUM_EVENT_AGE_IN_SECONDS),
+        Member::body("DestinationConfig", &DESTINATION_CONFIG),
+    ])),
+);
+pub(crate) static FUNCTION_EVENT_INVOKE_CONFIG_LIST: Shape = Shape::plain(
+    "FunctionEventInvokeConfigList",
+    Kind::List(&List {
+        member: &FUNCTION_EVENT_INVOKE_CONFIG,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
 pub(crate) static FUNCTION_LIST: Shape = Shape::plain(
     "FunctionList",
     Kind::List(&List {
@@ -942,8 +1122,48 @@ pub(crate) static FUNCTION_RUNTIME_CONFIG: Shape = Shape::plain(
         Member { required: true, ..Member::body("RuntimeAlias", &FUNCTION_RUNTIME_ALIAS) },
     ])),
 );
+pub(crate) static FUNCTION_URL: Shape =
+    Shape { min: Some(40), max: Some(100), ..Shape::plain("FunctionUrl", Kind::String) };
 pub(crate) static FUNCTION_URL_AUTH_TYPE: Shape =
     Shape::plain("FunctionUrlAuthType", Kind::Enum(&["NONE", "AWS_IAM"]));
+pub(crate) static FUNCTION_URL_CONFIG: Shape = Shape::plain(
+    "FunctionUrlConfig",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("FunctionUrl", &FUNCTION_URL) },
+        Member { required: true, ..Member::body("FunctionArn", &FUNCTION_ARN) },
+        Member { required: true, ..Member::body("CreationTime", &TIMESTAMP) },
+        Member { required: true, ..Member::body("LastModifiedTime", &TIMESTAMP) },
+        Member::body("Cors", &CORS),
+        Member { required: true, ..Member::body("AuthType", &FUNCTION_URL_AUTH_TYPE) },
+        Member::body("InvokeMode", &INVOKE_MODE),
+    ])),
+);
+pub(crate) static FUNCTION_URL_CONFIG_LIST: Shape = Shape::plain(
+    "FunctionUrlConfigList",
+    Kind::List(&List {
+        member: &FUNCTION_URL_CONFIG,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+static REGEX_OF_FUNCTION_URL_FUNCTION_NAME: Pattern = Pattern::new(
+    "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]{1,64})(:((?!\\d+$)[0-9a-zA-Z-_]+))?",
+);
+pub(crate) static FUNCTION_URL_FUNCTION_NAME: Shape = Shape {
+    min: Some(1),
+    max: Some(140),
+    pattern: Some(&REGEX_OF_FUNCTION_URL_FUNCTION_NAME),
+    ..Shape::plain("FunctionUrlFunctionName", Kind::String)
+};
+static REGEX_OF_FUNCTION_URL_QUALIFIER: Pattern = Pattern::new("((?!^\\d+$)^[0-9a-zA-Z-_]+$)");
+pub(crate) static FUNCTION_URL_QUALIFIER: Shape = Shape {
+    min: Some(1),
+    max: Some(128),
+    pattern: Some(&REGEX_OF_FUNCTION_URL_QUALIFIER),
+    ..Shape::plain("FunctionUrlQualifier", Kind::String)
+};
 pub(crate) static FUNCTION_VERSION: Shape = Shape::plain("FunctionVersion", Kind::Enum(&["ALL"]));
 pub(crate) static FUNCTION_VERSION_LATEST_PUBLISHED: Shape =
     Shape::plain("FunctionVersionLatestPublished", Kind::Enum(&["LATEST_PUBLISHED"]));
@@ -1005,6 +1225,21 @@ pub(crate) static GET_FUNCTION_CODE_SIGNING_CONFIG_RESPONSE: Shape = Shape::plai
         Member { required: true, ..Member::body("FunctionName", &FUNCTION_NAME) },
     ])),
 );
+pub(crate) static GET_FUNCTION_CONCURRENCY_REQUEST: Shape = Shape::plain(
+    "GetFunctionConcurrencyRequest",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        place: Place::Uri,
+        ..Member::body("FunctionName", &FUNCTION_NAME)
+    }])),
+);
+pub(crate) static GET_FUNCTION_CONCURRENCY_RESPONSE: Shape = Shape::plain(
+    "GetFunctionConcurrencyResponse",
+    Kind::Structure(&Structure::of(&[Member::body(
+        "ReservedConcurrentExecutions",
+        &RESERVED_CONCURRENT_EXECUTIONS,
+    )])),
+);
 pub(crate) static GET_FUNCTION_CONFIGURATION_REQUEST: Shape = Shape::plain(
     "GetFunctionConfigurationRequest",
     Kind::Structure(&Structure::of(&[
@@ -1018,6 +1253,32 @@ pub(crate) static GET_FUNCTION_CONFIGURATION_REQUEST: Shape = Shape::plain(
             ..Member::body("Qualifier", &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER)
         },
     ])),
+);
+pub(crate) static GET_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: Shape = Shape::plain(
+    "GetFunctionEventInvokeConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+        },
+        Member {
+            place: Place::Query,
+            ..Member::body("Qualifier", &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER)
+        },
+    ])),
+);
+pub(crate) static GET_FUNCTION_RECURSION_CONFIG_REQUEST: Shape = Shape::plain(
+    "GetFunctionRecursionConfigRequest",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        place: Place::Uri,
+        ..Member::body("FunctionName", &UNQUALIFIED_FUNCTION_NAME)
+    }])),
+);
+pub(crate) static GET_FUNCTION_RECURSION_CONFIG_RESPONSE: Shape = Shape::plain(
+    "GetFunctionRecursionConfigResponse",
+    Kind::Structure(&Structure::of(&[Member::body("RecursiveLoop", &RECURSIVE_LOOP)])),
 );
 pub(crate) static GET_FUNCTION_REQUEST: Shape = Shape::plain(
     "GetFunctionRequest",
@@ -1043,6 +1304,69 @@ pub(crate) static GET_FUNCTION_RESPONSE: Shape = Shape::plain(
         Member::body("Concurrency", &CONCURRENCY),
     ])),
 );
+pub(crate) static GET_FUNCTION_URL_CONFIG_REQUEST: Shape = Shape::plain(
+    "GetFunctionUrlConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &FUNCTION_URL_FUNCTION_NAME)
+        },
+        Member { place: Place::Query, ..Member::body("Qualifier", &FUNCTION_URL_QUALIFIER) },
+    ])),
+);
+pub(crate) static GET_FUNCTION_URL_CONFIG_RESPONSE: Shape = Shape::plain(
+    "GetFunctionUrlConfigResponse",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("FunctionUrl", &FUNCTION_URL) },
+        Member { required: true, ..Member::body("FunctionArn", &FUNCTION_ARN) },
+        Member { required: true, ..Member::body("AuthType", &FUNCTION_URL_AUTH_TYPE) },
+        Member::body("Cors", &CORS),
+        Member { required: true, ..Member::body("CreationTime", &TIMESTAMP) },
+        Member { required: true, ..Member::body("LastModifiedTime", &TIMESTAMP) },
+        Member::body("InvokeMode", &INVOKE_MODE),
+    ])),
+);
+pub(crate) static GET_LAYER_VERSION_BY_ARN_REQUEST: Shape = Shape::plain(
+    "GetLayerVersionByArnRequest",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        place: Place::Query,
+        ..Member::body("Arn", &LAYER_VERSION_ARN)
+    }])),
+);
+pub(crate) static GET_LAYER_VERSION_POLICY_REQUEST: Shape = Shape::plain(
+    "GetLayerVersionPolicyRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("LayerName", &LAYER_NAME_OR_ARN) },
+        Member { required: true, place: Place::Uri, ..Member::body("VersionNumber", &LAYER_VERSION_NUMBER) },
+    ])),
+);
+pub(crate) static GET_LAYER_VERSION_POLICY_RESPONSE: Shape = Shape::plain(
+    "GetLayerVersionPolicyResponse",
+    Kind::Structure(&Structure::of(&[Member::body("Policy", &STRING), Member::body("RevisionId", &STRING)])),
+);
+pub(crate) static GET_LAYER_VERSION_REQUEST: Shape = Shape::plain(
+    "GetLayerVersionRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("LayerName", &LAYER_NAME_OR_ARN) },
+        Member { required: true, place: Place::Uri, ..Member::body("VersionNumber", &LAYER_VERSION_NUMBER) },
+    ])),
+);
+pub(crate) static GET_LAYER_VERSION_RESPONSE: Shape = Shape::plain(
+    "GetLayerVersionResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("Content", &LAYER_VERSION_CONTENT_OUTPUT),
+        Member::body("LayerArn", &LAYER_ARN),
+        Member::body("LayerVersionArn", &LAYER_VERSION_ARN),
+        Member::body("Description", &DESCRIPTION),
+        Member::body("CreatedDate", &TIMESTAMP),
+        Member::body("Version", &LAYER_VERSION_NUMBER),
+        Member::body("CompatibleArchitectures", &COMPATIBLE_ARCHITECTURES),
+        Member::body("CompatibleRuntimes", &COMPATIBLE_RUNTIMES),
+        Member::body("LicenseInfo", &LICENSE_INFO),
+    ])),
+);
 pub(crate) static GET_POLICY_REQUEST: Shape = Shape::plain(
     "GetPolicyRequest",
     Kind::Structure(&Structure::of(&[
@@ -1060,6 +1384,24 @@ pub(crate) static GET_POLICY_REQUEST: Shape = Shape::plain(
 pub(crate) static GET_POLICY_RESPONSE: Shape = Shape::plain(
     "GetPolicyResponse",
     Kind::Structure(&Structure::of(&[Member::body("Policy", &STRING), Member::body("RevisionId", &STRING)])),
+);
+pub(crate) static GET_PROVISIONED_CONCURRENCY_CONFIG_REQUEST: Shape = Shape::plain(
+    "GetProvisionedConcurrencyConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("FunctionName", &FUNCTION_NAME) },
+        Member { required: true, place: Place::Query, ..Member::body("Qualifier", &QUALIFIER) },
+    ])),
+);
+pub(crate) static GET_PROVISIONED_CONCURRENCY_CONFIG_RESPONSE: Shape = Shape::plain(
+    "GetProvisionedConcurrencyConfigResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("RequestedProvisionedConcurrentExecutions", &POSITIVE_INTEGER),
+        Member::body("AvailableProvisionedConcurrentExecutions", &NON_NEGATIVE_INTEGER),
+        Member::body("AllocatedProvisionedConcurrentExecutions", &NON_NEGATIVE_INTEGER),
+        Member::body("Status", &PROVISIONED_CONCURRENCY_STATUS_ENUM),
+        Member::body("StatusReason", &STRING),
+        Member::body("LastModified", &TIMESTAMP),
+    ])),
 );
 pub(crate) static GET_RESOURCE_POLICY_REQUEST: Shape = Shape::plain(
     "GetResourcePolicyRequest",
@@ -1105,6 +1447,28 @@ pub(crate) static HANDLER: Shape = Shape {
     pattern: Some(&REGEX_OF_HANDLER),
     ..Shape::plain("Handler", Kind::String)
 };
+static REGEX_OF_HEADER: Pattern = Pattern::new(".*");
+pub(crate) static HEADER: Shape = Shape {
+    min: Some(0),
+    max: Some(1024),
+    pattern: Some(&REGEX_OF_HEADER),
+    ..Shape::plain("Header", Kind::String)
+};
+pub(crate) static HEADERS_LIST: Shape = Shape {
+    min: Some(0),
+    max: Some(100),
+    ..Shape::plain(
+        "HeadersList",
+        Kind::List(&List {
+            member: &HEADER,
+            element: "member",
+            element_namespace: None,
+            timestamp_format: None,
+            flattened: false,
+        }),
+    )
+};
+pub(crate) static HTTP_STATUS: Shape = Shape::plain("HttpStatus", Kind::Integer);
 pub(crate) static IMAGE_CONFIG: Shape = Shape::plain(
     "ImageConfig",
     Kind::Structure(&Structure::of(&[
@@ -1232,6 +1596,112 @@ pub(crate) static INVOCATION_RESPONSE: Shape = Shape::plain(
 );
 pub(crate) static INVOCATION_TYPE: Shape =
     Shape::plain("InvocationType", Kind::Enum(&["Event", "RequestResponse", "DryRun"]));
+pub(crate) static INVOKE_ASYNC_REQUEST: Shape = Shape::plain(
+    "InvokeAsyncRequest",
+    Kind::Structure(&Structure {
+        payload: Some(1),
+        ..Structure::of(&[
+            Member {
+                required: true,
+                place: Place::Uri,
+                ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+            },
+            Member { required: true, ..Member::body("InvokeArgs", &BLOB_STREAM) },
+        ])
+    }),
+);
+pub(crate) static INVOKE_ASYNC_RESPONSE: Shape = Shape::plain(
+    "InvokeAsyncResponse",
+    Kind::Structure(&Structure::of(&[Member {
+        place: Place::StatusCode,
+        ..Member::body("Status", &HTTP_STATUS)
+    }])),
+);
+pub(crate) static INVOKE_MODE: Shape =
+    Shape::plain("InvokeMode", Kind::Enum(&["BUFFERED", "RESPONSE_STREAM"]));
+pub(crate) static INVOKE_RESPONSE_STREAM_UPDATE: Shape = Shape::plain(
+    "InvokeResponseStreamUpdate",
+    Kind::Structure(&Structure::of(&[Member {
+        place: Place::EventPayload,
+        ..Member::body("Payload", &BLOB)
+    }])),
+);
+pub(crate) static INVOKE_WITH_RESPONSE_STREAM_COMPLETE_EVENT: Shape = Shape::plain(
+    "InvokeWithResponseStreamCompleteEvent",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ErrorCode", &STRING),
+        Member::body("ErrorDetails", &STRING),
+        Member::body("LogResult", &STRING),
+    ])),
+);
+pub(crate) static INVOKE_WITH_RESPONSE_STREAM_REQUEST: Shape = Shape::plain(
+    "InvokeWithResponseStreamRequest",
+    Kind::Structure(&Structure {
+        payload: Some(4),
+        ..Structure::of(&[
+            Member {
+                required: true,
+                place: Place::Uri,
+                ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+            },
+            Member {
+                wire_name: "X-Amz-Log-Type",
+                place: Place::Header,
+                ..Member::body("LogType", &LOG_TYPE)
+            },
+            Member {
+                wire_name: "X-Amz-Client-Context",
+                place: Place::Header,
+                ..Member::body("ClientContext", &STRING)
+            },
+            Member {
+                place: Place::Query,
+                ..Member::body("Qualifier", &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER)
+            },
+            Member::body("Payload", &BLOB),
+            Member {
+                wire_name: "X-Amz-Tenant-Id",
+                place: Place::Header,
+                ..Member::body("TenantId", &TENANT_ID)
+            },
+            Member {
+                wire_name: "X-Amz-Invocation-Type",
+                place: Place::Header,
+                ..Member::body("InvocationType", &RESPONSE_STREAMING_INVOCATION_TYPE)
+            },
+        ])
+    }),
+);
+pub(crate) static INVOKE_WITH_RESPONSE_STREAM_RESPONSE: Shape = Shape::plain(
+    "InvokeWithResponseStreamResponse",
+    Kind::Structure(&Structure {
+        payload: Some(2),
+        ..Structure::of(&[
+            Member { place: Place::StatusCode, ..Member::body("StatusCode", &INTEGER) },
+            Member {
+                wire_name: "X-Amz-Executed-Version",
+                place: Place::Header,
+                ..Member::body("ExecutedVersion", &VERSION)
+            },
+            Member::body("EventStream", &INVOKE_WITH_RESPONSE_STREAM_RESPONSE_EVENT),
+            Member {
+                wire_name: "Content-Type",
+                place: Place::Header,
+                ..Member::body("ResponseStreamContentType", &STRING)
+            },
+        ])
+    }),
+);
+pub(crate) static INVOKE_WITH_RESPONSE_STREAM_RESPONSE_EVENT: Shape = Shape::plain(
+    "InvokeWithResponseStreamResponseEvent",
+    Kind::Structure(&Structure {
+        event_stream: true,
+        ..Structure::of(&[
+            Member::body("PayloadChunk", &INVOKE_RESPONSE_STREAM_UPDATE),
+            Member::body("InvokeComplete", &INVOKE_WITH_RESPONSE_STREAM_COMPLETE_EVENT),
+        ])
+    }),
+);
 pub(crate) static INVOKED_VIA_FUNCTION_URL: Shape = Shape::plain("InvokedViaFunctionUrl", Kind::Boolean);
 pub(crate) static KMS_ACCESS_DENIED_EXCEPTION: Shape = Shape::plain(
     "KMSAccessDeniedException",
@@ -1331,6 +1801,15 @@ pub(crate) static LAYER: Shape = Shape::plain(
         Member::body("SigningJobArn", &ARN),
     ])),
 );
+static REGEX_OF_LAYER_ARN: Pattern = Pattern::new(
+    "arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:layer:[a-zA-Z0-9-_]+",
+);
+pub(crate) static LAYER_ARN: Shape = Shape {
+    min: Some(1),
+    max: Some(2048),
+    pattern: Some(&REGEX_OF_LAYER_ARN),
+    ..Shape::plain("LayerArn", Kind::String)
+};
 pub(crate) static LAYER_LIST: Shape = Shape::plain(
     "LayerList",
     Kind::List(&List {
@@ -1341,6 +1820,39 @@ pub(crate) static LAYER_LIST: Shape = Shape::plain(
         flattened: false,
     }),
 );
+static REGEX_OF_LAYER_NAME: Pattern = Pattern::new(
+    "(arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:layer:[a-zA-Z0-9-_]+)|[a-zA-Z0-9-_]+",
+);
+pub(crate) static LAYER_NAME: Shape = Shape {
+    min: Some(1),
+    max: Some(140),
+    pattern: Some(&REGEX_OF_LAYER_NAME),
+    ..Shape::plain("LayerName", Kind::String)
+};
+static REGEX_OF_LAYER_NAME_OR_ARN: Pattern = Pattern::new(
+    "(arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:layer:[a-zA-Z0-9-_]{1,140}|[a-zA-Z0-9-_]{1,140})",
+);
+pub(crate) static LAYER_NAME_OR_ARN: Shape = Shape {
+    min: Some(1),
+    max: Some(2048),
+    pattern: Some(&REGEX_OF_LAYER_NAME_OR_ARN),
+    ..Shape::plain("LayerNameOrArn", Kind::String)
+};
+static REGEX_OF_LAYER_PERMISSION_ALLOWED_ACTION: Pattern = Pattern::new("lambda:GetLayerVersion");
+pub(crate) static LAYER_PERMISSION_ALLOWED_ACTION: Shape = Shape {
+    min: Some(0),
+    max: Some(22),
+    pattern: Some(&REGEX_OF_LAYER_PERMISSION_ALLOWED_ACTION),
+    ..Shape::plain("LayerPermissionAllowedAction", Kind::String)
+};
+static REGEX_OF_LAYER_PERMISSION_ALLOWED_PRINCIPAL: Pattern =
+    Pattern::new("\\d{12}|\\*|arn:(aws[a-zA-Z-]*):iam::\\d{12}:root");
+pub(crate) static LAYER_PERMISSION_ALLOWED_PRINCIPAL: Shape = Shape {
+    min: Some(0),
+    max: Some(10000),
+    pattern: Some(&REGEX_OF_LAYER_PERMISSION_ALLOWED_PRINCIPAL),
+    ..Shape::plain("LayerPermissionAllowedPrincipal", Kind::String)
+};
 static REGEX_OF_LAYER_VERSION_ARN: Pattern = Pattern::new(
     "((arn:(aws[a-zA-Z-]*)?:lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+)|(arn:[a-zA-Z0-9-]+:lambda:::awslayer:[a-zA-Z0-9-_]+))",
 );
@@ -1350,6 +1862,68 @@ pub(crate) static LAYER_VERSION_ARN: Shape = Shape {
     pattern: Some(&REGEX_OF_LAYER_VERSION_ARN),
     ..Shape::plain("LayerVersionArn", Kind::String)
 };
+pub(crate) static LAYER_VERSION_CONTENT_INPUT: Shape = Shape::plain(
+    "LayerVersionContentInput",
+    Kind::Structure(&Structure::of(&[
+        Member::body("S3Bucket", &S3_BUCKET),
+        Member::body("S3Key", &S3_KEY),
+        Member::body("S3ObjectVersion", &S3_OBJECT_VERSION),
+        Member::body("S3ObjectStorageMode", &S3_OBJECT_STORAGE_MODE),
+        Member::body("ZipFile", &BLOB),
+    ])),
+);
+pub(crate) static LAYER_VERSION_CONTENT_OUTPUT: Shape = Shape::plain(
+    "LayerVersionContentOutput",
+    Kind::Structure(&Structure::of(&[
+        Member::body("Location", &SENSITIVE_STRING_ON_SERVER_ONLY),
+        Member::body("CodeSha256", &STRING),
+        Member::body("CodeSize", &LONG),
+        Member::body("SigningProfileVersionArn", &ARN),
+        Member::body("SigningJobArn", &ARN),
+        Member::body("ResolvedS3Object", &RESOLVED_S3_OBJECT),
+    ])),
+);
+pub(crate) static LAYER_VERSION_NUMBER: Shape = Shape::plain("LayerVersionNumber", Kind::Long);
+pub(crate) static LAYER_VERSIONS_LIST: Shape = Shape::plain(
+    "LayerVersionsList",
+    Kind::List(&List {
+        member: &LAYER_VERSIONS_LIST_ITEM,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+pub(crate) static LAYER_VERSIONS_LIST_ITEM: Shape = Shape::plain(
+    "LayerVersionsListItem",
+    Kind::Structure(&Structure::of(&[
+        Member::body("LayerVersionArn", &LAYER_VERSION_ARN),
+        Member::body("Version", &LAYER_VERSION_NUMBER),
+        Member::body("Description", &DESCRIPTION),
+        Member::body("CreatedDate", &TIMESTAMP),
+        Member::body("CompatibleArchitectures", &COMPATIBLE_ARCHITECTURES),
+        Member::body("CompatibleRuntimes", &COMPATIBLE_RUNTIMES),
+        Member::body("LicenseInfo", &LICENSE_INFO),
+    ])),
+);
+pub(crate) static LAYERS_LIST: Shape = Shape::plain(
+    "LayersList",
+    Kind::List(&List {
+        member: &LAYERS_LIST_ITEM,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+pub(crate) static LAYERS_LIST_ITEM: Shape = Shape::plain(
+    "LayersListItem",
+    Kind::Structure(&Structure::of(&[
+        Member::body("LayerName", &LAYER_NAME),
+        Member::body("LayerArn", &LAYER_ARN),
+        Member::body("LatestMatchingVersion", &LAYER_VERSIONS_LIST_ITEM),
+    ])),
+);
 pub(crate) static LAYERS_REFERENCE_LIST: Shape = Shape::plain(
     "LayersReferenceList",
     Kind::List(&List {
@@ -1360,6 +1934,13 @@ pub(crate) static LAYERS_REFERENCE_LIST: Shape = Shape::plain(
         flattened: false,
     }),
 );
+static REGEX_OF_LICENSE_INFO: Pattern = Pattern::new(".*");
+pub(crate) static LICENSE_INFO: Shape = Shape {
+    min: Some(0),
+    max: Some(512),
+    pattern: Some(&REGEX_OF_LICENSE_INFO),
+    ..Shape::plain("LicenseInfo", Kind::String)
+};
 pub(crate) static LIST_ALIASES_REQUEST: Shape = Shape::plain(
     "ListAliasesRequest",
     Kind::Structure(&Structure::of(&[
@@ -1406,6 +1987,47 @@ pub(crate) static LIST_EVENT_SOURCE_MAPPINGS_RESPONSE: Shape = Shape::plain(
         Member::body("EventSourceMappings", &EVENT_SOURCE_MAPPINGS_LIST),
     ])),
 );
+pub(crate) static LIST_FUNCTION_EVENT_INVOKE_CONFIGS_REQUEST: Shape = Shape::plain(
+    "ListFunctionEventInvokeConfigsRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+        },
+        Member { place: Place::Query, ..Member::body("Marker", &STRING) },
+        Member {
+            place: Place::Query,
+            ..Member::body("MaxItems", &MAX_FUNCTION_EVENT_INVOKE_CONFIG_LIST_ITEMS)
+        },
+    ])),
+);
+pub(crate) static LIST_FUNCTION_EVENT_INVOKE_CONFIGS_RESPONSE: Shape = Shape::plain(
+    "ListFunctionEventInvokeConfigsResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("FunctionEventInvokeConfigs", &FUNCTION_EVENT_INVOKE_CONFIG_LIST),
+        Member::body("NextMarker", &STRING),
+    ])),
+);
+pub(crate) static LIST_FUNCTION_URL_CONFIGS_REQUEST: Shape = Shape::plain(
+    "ListFunctionUrlConfigsRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &FUNCTION_URL_FUNCTION_NAME)
+        },
+        Member { place: Place::Query, ..Member::body("Marker", &STRING) },
+        Member { place: Place::Query, ..Member::body("MaxItems", &MAX_ITEMS) },
+    ])),
+);
+pub(crate) static LIST_FUNCTION_URL_CONFIGS_RESPONSE: Shape = Shape::plain(
+    "ListFunctionUrlConfigsResponse",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("FunctionUrlConfigs", &FUNCTION_URL_CONFIG_LIST) },
+        Member::body("NextMarker", &STRING),
+    ])),
+);
 pub(crate) static LIST_FUNCTIONS_BY_CODE_SIGNING_CONFIG_REQUEST: Shape = Shape::plain(
     "ListFunctionsByCodeSigningConfigRequest",
     Kind::Structure(&Structure::of(&[
@@ -1439,6 +2061,57 @@ pub(crate) static LIST_FUNCTIONS_RESPONSE: Shape = Shape::plain(
     Kind::Structure(&Structure::of(&[
         Member::body("NextMarker", &STRING),
         Member::body("Functions", &FUNCTION_LIST),
+    ])),
+);
+pub(crate) static LIST_LAYER_VERSIONS_REQUEST: Shape = Shape::plain(
+    "ListLayerVersionsRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { place: Place::Query, ..Member::body("CompatibleArchitecture", &ARCHITECTURE) },
+        Member { place: Place::Query, ..Member::body("CompatibleRuntime", &RUNTIME) },
+        Member { required: true, place: Place::Uri, ..Member::body("LayerName", &LAYER_NAME_OR_ARN) },
+        Member { place: Place::Query, ..Member::body("Marker", &STRING) },
+        Member { place: Place::Query, ..Member::body("MaxItems", &MAX_LAYER_LIST_ITEMS) },
+    ])),
+);
+pub(crate) static LIST_LAYER_VERSIONS_RESPONSE: Shape = Shape::plain(
+    "ListLayerVersionsResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("NextMarker", &STRING),
+        Member::body("LayerVersions", &LAYER_VERSIONS_LIST),
+    ])),
+);
+pub(crate) static LIST_LAYERS_REQUEST: Shape = Shape::plain(
+    "ListLayersRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { place: Place::Query, ..Member::body("CompatibleArchitecture", &ARCHITECTURE) },
+        Member { place: Place::Query, ..Member::body("CompatibleRuntime", &RUNTIME) },
+        Member { place: Place::Query, ..Member::body("Marker", &STRING) },
+        Member { place: Place::Query, ..Member::body("MaxItems", &MAX_LAYER_LIST_ITEMS) },
+    ])),
+);
+pub(crate) static LIST_LAYERS_RESPONSE: Shape = Shape::plain(
+    "ListLayersResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("NextMarker", &STRING),
+        Member::body("Layers", &LAYERS_LIST),
+    ])),
+);
+pub(crate) static LIST_PROVISIONED_CONCURRENCY_CONFIGS_REQUEST: Shape = Shape::plain(
+    "ListProvisionedConcurrencyConfigsRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("FunctionName", &FUNCTION_NAME) },
+        Member { place: Place::Query, ..Member::body("Marker", &STRING) },
+        Member {
+            place: Place::Query,
+            ..Member::body("MaxItems", &MAX_PROVISIONED_CONCURRENCY_CONFIG_LIST_ITEMS)
+        },
+    ])),
+);
+pub(crate) static LIST_PROVISIONED_CONCURRENCY_CONFIGS_RESPONSE: Shape = Shape::plain(
+    "ListProvisionedConcurrencyConfigsResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ProvisionedConcurrencyConfigs", &PROVISIONED_CONCURRENCY_CONFIG_LIST),
+        Member::body("NextMarker", &STRING),
     ])),
 );
 pub(crate) static LIST_TAGS_REQUEST: Shape = Shape::plain(
@@ -1504,16 +2177,36 @@ pub(crate) static MASTER_REGION: Shape = Shape {
     pattern: Some(&REGEX_OF_MASTER_REGION),
     ..Shape::plain("MasterRegion", Kind::String)
 };
+pub(crate) static MAX_AGE: Shape =
+    Shape { min: Some(0), max: Some(86400), ..Shape::plain("MaxAge", Kind::Integer) };
+pub(crate) static MAX_FUNCTION_EVENT_INVOKE_CONFIG_LIST_ITEMS: Shape = Shape {
+    min: Some(1),
+    max: Some(50),
+    ..Shape::plain("MaxFunctionEventInvokeConfigListItems", Kind::Integer)
+};
+pub(crate) static MAX_ITEMS: Shape =
+    Shape { min: Some(1), max: Some(50), ..Shape::plain("MaxItems", Kind::Integer) };
+pub(crate) static MAX_LAYER_LIST_ITEMS: Shape =
+    Shape { min: Some(1), max: Some(50), ..Shape::plain("MaxLayerListItems", Kind::Integer) };
 pub(crate) static MAX_LIST_ITEMS: Shape =
     Shape { min: Some(1), max: Some(10000), ..Shape::plain("MaxListItems", Kind::Integer) };
+pub(crate) static MAX_PROVISIONED_CONCURRENCY_CONFIG_LIST_ITEMS: Shape = Shape {
+    min: Some(1),
+    max: Some(50),
+    ..Shape::plain("MaxProvisionedConcurrencyConfigListItems", Kind::Integer)
+};
 pub(crate) static MAXIMUM_BATCHING_WINDOW_IN_SECONDS: Shape =
     Shape { min: Some(0), max: Some(300), ..Shape::plain("MaximumBatchingWindowInSeconds", Kind::Integer) };
 pub(crate) static MAXIMUM_CONCURRENCY: Shape =
     Shape { min: Some(2), max: Some(1000), ..Shape::plain("MaximumConcurrency", Kind::Integer) };
+pub(crate) static MAXIMUM_EVENT_AGE_IN_SECONDS: Shape =
+    Shape { min: Some(60), max: Some(21600), ..Shape::plain("MaximumEventAgeInSeconds", Kind::Integer) };
 pub(crate) static MAXIMUM_NUMBER_OF_POLLERS: Shape =
     Shape { min: Some(1), max: Some(10000), ..Shape::plain("MaximumNumberOfPollers", Kind::Integer) };
 pub(crate) static MAXIMUM_RECORD_AGE_IN_SECONDS: Shape =
     Shape { min: Some(-1), max: Some(604800), ..Shape::plain("MaximumRecordAgeInSeconds", Kind::Integer) };
+pub(crate) static MAXIMUM_RETRY_ATTEMPTS: Shape =
+    Shape { min: Some(0), max: Some(2), ..Shape::plain("MaximumRetryAttempts", Kind::Integer) };
 pub(crate) static MAXIMUM_RETRY_ATTEMPTS_EVENT_SOURCE_MAPPING: Shape = Shape {
     min: Some(-1),
     max: Some(10000),
@@ -1521,6 +2214,13 @@ pub(crate) static MAXIMUM_RETRY_ATTEMPTS_EVENT_SOURCE_MAPPING: Shape = Shape {
 };
 pub(crate) static MEMORY_SIZE: Shape =
     Shape { min: Some(128), max: Some(10240), ..Shape::plain("MemorySize", Kind::Integer) };
+static REGEX_OF_METHOD: Pattern = Pattern::new(".*");
+pub(crate) static METHOD: Shape = Shape {
+    min: Some(0),
+    max: Some(6),
+    pattern: Some(&REGEX_OF_METHOD),
+    ..Shape::plain("Method", Kind::String)
+};
 pub(crate) static MINIMUM_NUMBER_OF_POLLERS: Shape =
     Shape { min: Some(1), max: Some(200), ..Shape::plain("MinimumNumberOfPollers", Kind::Integer) };
 pub(crate) static MODE_NOT_SUPPORTED_EXCEPTION: Shape = Shape::plain(
@@ -1556,6 +2256,8 @@ pub(crate) static NO_PUBLISHED_VERSION_EXCEPTION: Shape = Shape::plain(
     "NoPublishedVersionException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("Message", &STRING)])),
 );
+pub(crate) static NON_NEGATIVE_INTEGER: Shape =
+    Shape { min: Some(0), ..Shape::plain("NonNegativeInteger", Kind::Integer) };
 pub(crate) static NULLABLE_BOOLEAN: Shape = Shape::plain("NullableBoolean", Kind::Boolean);
 static REGEX_OF_NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER: Pattern =
     Pattern::new("\\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+");
@@ -1573,6 +2275,20 @@ pub(crate) static ON_SUCCESS: Shape = Shape::plain(
     "OnSuccess",
     Kind::Structure(&Structure::of(&[Member::body("Destination", &DESTINATION_ARN)])),
 );
+static REGEX_OF_ORGANIZATION_ID: Pattern = Pattern::new("o-[a-z0-9]{10,32}");
+pub(crate) static ORGANIZATION_ID: Shape = Shape {
+    min: Some(0),
+    max: Some(34),
+    pattern: Some(&REGEX_OF_ORGANIZATION_ID),
+    ..Shape::plain("OrganizationId", Kind::String)
+};
+static REGEX_OF_ORIGIN: Pattern = Pattern::new(".*");
+pub(crate) static ORIGIN: Shape = Shape {
+    min: Some(1),
+    max: Some(253),
+    pattern: Some(&REGEX_OF_ORIGIN),
+    ..Shape::plain("Origin", Kind::String)
+};
 pub(crate) static PACKAGE_TYPE: Shape = Shape::plain("PackageType", Kind::Enum(&["Zip", "Image"]));
 pub(crate) static PARALLELIZATION_FACTOR: Shape =
     Shape { min: Some(1), max: Some(10), ..Shape::plain("ParallelizationFactor", Kind::Integer) };
@@ -1601,6 +2317,8 @@ pub(crate) static POLICY_RESOURCE_ARN: Shape = Shape {
     pattern: Some(&REGEX_OF_POLICY_RESOURCE_ARN),
     ..Shape::plain("PolicyResourceArn", Kind::String)
 };
+pub(crate) static POSITIVE_INTEGER: Shape =
+    Shape { min: Some(1), ..Shape::plain("PositiveInteger", Kind::Integer) };
 pub(crate) static PRECONDITION_FAILED_EXCEPTION: Shape = Shape::plain(
     "PreconditionFailedException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("message", &STRING)])),
@@ -1619,6 +2337,34 @@ pub(crate) static PRINCIPAL_ORG_ID: Shape = Shape {
     pattern: Some(&REGEX_OF_PRINCIPAL_ORG_ID),
     ..Shape::plain("PrincipalOrgID", Kind::String)
 };
+pub(crate) static PROVISIONED_CONCURRENCY_CONFIG_LIST: Shape = Shape::plain(
+    "ProvisionedConcurrencyConfigList",
+    Kind::List(&List {
+        member: &PROVISIONED_CONCURRENCY_CONFIG_LIST_ITEM,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+pub(crate) static PROVISIONED_CONCURRENCY_CONFIG_LIST_ITEM: Shape = Shape::plain(
+    "ProvisionedConcurrencyConfigListItem",
+    Kind::Structure(&Structure::of(&[
+        Member::body("FunctionArn", &FUNCTION_ARN),
+        Member::body("RequestedProvisionedConcurrentExecutions", &POSITIVE_INTEGER),
+        Member::body("AvailableProvisionedConcurrentExecutions", &NON_NEGATIVE_INTEGER),
+        Member::body("AllocatedProvisionedConcurrentExecutions", &NON_NEGATIVE_INTEGER),
+        Member::body("Status", &PROVISIONED_CONCURRENCY_STATUS_ENUM),
+        Member::body("StatusReason", &STRING),
+        Member::body("LastModified", &TIMESTAMP),
+    ])),
+);
+pub(crate) static PROVISIONED_CONCURRENCY_CONFIG_NOT_FOUND_EXCEPTION: Shape = Shape::plain(
+    "ProvisionedConcurrencyConfigNotFoundException",
+    Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("message", &STRING)])),
+);
+pub(crate) static PROVISIONED_CONCURRENCY_STATUS_ENUM: Shape =
+    Shape::plain("ProvisionedConcurrencyStatusEnum", Kind::Enum(&["IN_PROGRESS", "READY", "FAILED"]));
 pub(crate) static PROVISIONED_POLLER_CONFIG: Shape = Shape::plain(
     "ProvisionedPollerConfig",
     Kind::Structure(&Structure::of(&[
@@ -1637,6 +2383,31 @@ pub(crate) static PROVISIONED_POLLER_GROUP_NAME: Shape = Shape {
 pub(crate) static PUBLIC_POLICY_EXCEPTION: Shape = Shape::plain(
     "PublicPolicyException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("Message", &STRING)])),
+);
+pub(crate) static PUBLISH_LAYER_VERSION_REQUEST: Shape = Shape::plain(
+    "PublishLayerVersionRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("LayerName", &LAYER_NAME_OR_ARN) },
+        Member::body("Description", &DESCRIPTION),
+        Member { required: true, ..Member::body("Content", &LAYER_VERSION_CONTENT_INPUT) },
+        Member::body("CompatibleArchitectures", &COMPATIBLE_ARCHITECTURES),
+        Member::body("CompatibleRuntimes", &COMPATIBLE_RUNTIMES),
+        Member::body("LicenseInfo", &LICENSE_INFO),
+    ])),
+);
+pub(crate) static PUBLISH_LAYER_VERSION_RESPONSE: Shape = Shape::plain(
+    "PublishLayerVersionResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("Content", &LAYER_VERSION_CONTENT_OUTPUT),
+        Member::body("LayerArn", &LAYER_ARN),
+        Member::body("LayerVersionArn", &LAYER_VERSION_ARN),
+        Member::body("Description", &DESCRIPTION),
+        Member::body("CreatedDate", &TIMESTAMP),
+        Member::body("Version", &LAYER_VERSION_NUMBER),
+        Member::body("CompatibleArchitectures", &COMPATIBLE_ARCHITECTURES),
+        Member::body("CompatibleRuntimes", &COMPATIBLE_RUNTIMES),
+        Member::body("LicenseInfo", &LICENSE_INFO),
+    ])),
 );
 pub(crate) static PUBLISH_VERSION_REQUEST: Shape = Shape::plain(
     "PublishVersionRequest",
@@ -1664,6 +2435,67 @@ pub(crate) static PUT_FUNCTION_CODE_SIGNING_CONFIG_RESPONSE: Shape = Shape::plai
     Kind::Structure(&Structure::of(&[
         Member { required: true, ..Member::body("CodeSigningConfigArn", &CODE_SIGNING_CONFIG_ARN) },
         Member { required: true, ..Member::body("FunctionName", &FUNCTION_NAME) },
+    ])),
+);
+pub(crate) static PUT_FUNCTION_CONCURRENCY_REQUEST: Shape = Shape::plain(
+    "PutFunctionConcurrencyRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("FunctionName", &FUNCTION_NAME) },
+        Member {
+            required: true,
+            ..Member::body("ReservedConcurrentExecutions", &RESERVED_CONCURRENT_EXECUTIONS)
+        },
+    ])),
+);
+pub(crate) static PUT_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: Shape = Shape::plain(
+    "PutFunctionEventInvokeConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+        },
+        Member {
+            place: Place::Query,
+            ..Member::body("Qualifier", &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER)
+        },
+        Member::body("MaximumRetryAttempts", &MAXIMUM_RETRY_ATTEMPTS),
+        Member::body("MaximumEventAgeInSeconds", &MAXIMUM_EVENT_AGE_IN_SECONDS),
+        Member::body("DestinationConfig", &DESTINATION_CONFIG),
+    ])),
+);
+pub(crate) static PUT_FUNCTION_RECURSION_CONFIG_REQUEST: Shape = Shape::plain(
+    "PutFunctionRecursionConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &UNQUALIFIED_FUNCTION_NAME)
+        },
+        Member { required: true, ..Member::body("RecursiveLoop", &RECURSIVE_LOOP) },
+    ])),
+);
+pub(crate) static PUT_FUNCTION_RECURSION_CONFIG_RESPONSE: Shape = Shape::plain(
+    "PutFunctionRecursionConfigResponse",
+    Kind::Structure(&Structure::of(&[Member::body("RecursiveLoop", &RECURSIVE_LOOP)])),
+);
+pub(crate) static PUT_PROVISIONED_CONCURRENCY_CONFIG_REQUEST: Shape = Shape::plain(
+    "PutProvisionedConcurrencyConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("FunctionName", &FUNCTION_NAME) },
+        Member { required: true, place: Place::Query, ..Member::body("Qualifier", &QUALIFIER) },
+        Member { required: true, ..Member::body("ProvisionedConcurrentExecutions", &POSITIVE_INTEGER) },
+    ])),
+);
+pub(crate) static PUT_PROVISIONED_CONCURRENCY_CONFIG_RESPONSE: Shape = Shape::plain(
+    "PutProvisionedConcurrencyConfigResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("RequestedProvisionedConcurrentExecutions", &POSITIVE_INTEGER),
+        Member::body("AllocatedProvisionedConcurrentExecutions", &NON_NEGATIVE_INTEGER),
+        Member::body("AvailableProvisionedConcurrentExecutions", &NON_NEGATIVE_INTEGER),
+        Member::body("Status", &PROVISIONED_CONCURRENCY_STATUS_ENUM),
+        Member::body("StatusReason", &STRING),
+        Member::body("LastModified", &TIMESTAMP),
     ])),
 );
 pub(crate) static PUT_RESOURCE_POLICY_REQUEST: Shape = Shape::plain(
@@ -1705,6 +2537,13 @@ pub(crate) static PUT_RUNTIME_MANAGEMENT_CONFIG_RESPONSE: Shape = Shape::plain(
         Member::body("RuntimeVersionArn", &RUNTIME_VERSION_ARN),
     ])),
 );
+static REGEX_OF_QUALIFIER: Pattern = Pattern::new("(|[a-zA-Z0-9$_-]+)");
+pub(crate) static QUALIFIER: Shape = Shape {
+    min: Some(1),
+    max: Some(128),
+    pattern: Some(&REGEX_OF_QUALIFIER),
+    ..Shape::plain("Qualifier", Kind::String)
+};
 static REGEX_OF_QUEUE: Pattern = Pattern::new("[\\s\\S]*");
 pub(crate) static QUEUE: Shape = Shape {
     min: Some(1),
@@ -1729,6 +2568,16 @@ pub(crate) static QUEUES: Shape = Shape {
 pub(crate) static RECURSIVE_INVOCATION_EXCEPTION: Shape = Shape::plain(
     "RecursiveInvocationException",
     Kind::Structure(&Structure::of(&[Member::body("Type", &STRING), Member::body("Message", &STRING)])),
+);
+pub(crate) static RECURSIVE_LOOP: Shape = Shape::plain("RecursiveLoop", Kind::Enum(&["Allow", "Terminate"]));
+pub(crate) static REMOVE_LAYER_VERSION_PERMISSION_REQUEST: Shape = Shape::plain(
+    "RemoveLayerVersionPermissionRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, place: Place::Uri, ..Member::body("LayerName", &LAYER_NAME_OR_ARN) },
+        Member { required: true, place: Place::Uri, ..Member::body("VersionNumber", &LAYER_VERSION_NUMBER) },
+        Member { required: true, place: Place::Uri, ..Member::body("StatementId", &STATEMENT_ID) },
+        Member { place: Place::Query, ..Member::body("RevisionId", &STRING) },
+    ])),
 );
 pub(crate) static REMOVE_PERMISSION_REQUEST: Shape = Shape::plain(
     "RemovePermissionRequest",
@@ -1790,6 +2639,8 @@ pub(crate) static RESOURCE_POLICY: Shape = Shape {
     pattern: Some(&REGEX_OF_RESOURCE_POLICY),
     ..Shape::plain("ResourcePolicy", Kind::String)
 };
+pub(crate) static RESPONSE_STREAMING_INVOCATION_TYPE: Shape =
+    Shape::plain("ResponseStreamingInvocationType", Kind::Enum(&["RequestResponse", "DryRun"]));
 pub(crate) static RETENTION_PERIOD_IN_DAYS: Shape =
     Shape { min: Some(1), max: Some(90), ..Shape::plain("RetentionPeriodInDays", Kind::Integer) };
 static REGEX_OF_REVISION_ID: Pattern =
@@ -2298,6 +3149,15 @@ pub(crate) static URI: Shape =
     Shape { min: Some(1), max: Some(200), pattern: Some(&REGEX_OF_URI), ..Shape::plain("URI", Kind::String) };
 pub(crate) static UUID_STRING: Shape =
     Shape { min: Some(36), max: Some(36), ..Shape::plain("UUIDString", Kind::String) };
+static REGEX_OF_UNQUALIFIED_FUNCTION_NAME: Pattern = Pattern::new(
+    "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)",
+);
+pub(crate) static UNQUALIFIED_FUNCTION_NAME: Shape = Shape {
+    min: Some(1),
+    max: Some(140),
+    pattern: Some(&REGEX_OF_UNQUALIFIED_FUNCTION_NAME),
+    ..Shape::plain("UnqualifiedFunctionName", Kind::String)
+};
 pub(crate) static UNRESERVED_CONCURRENT_EXECUTIONS: Shape =
     Shape { min: Some(0), ..Shape::plain("UnreservedConcurrentExecutions", Kind::Integer) };
 pub(crate) static UNSUPPORTED_MEDIA_TYPE_EXCEPTION: Shape = Shape::plain(
@@ -2418,6 +3278,49 @@ pub(crate) static UPDATE_FUNCTION_CONFIGURATION_REQUEST: Shape = Shape::plain(
         Member::body("DurableConfig", &DURABLE_CONFIG),
         Member::body("RuntimeConfig", &FUNCTION_RUNTIME_CONFIG),
         Member::body("AcceleratorConfig", &ACCELERATOR_CONFIG),
+    ])),
+);
+pub(crate) static UPDATE_FUNCTION_EVENT_INVOKE_CONFIG_REQUEST: Shape = Shape::plain(
+    "UpdateFunctionEventInvokeConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &NAMESPACED_FUNCTION_NAME)
+        },
+        Member {
+            place: Place::Query,
+            ..Member::body("Qualifier", &NUMERIC_LATEST_PUBLISHED_OR_ALIAS_QUALIFIER)
+        },
+        Member::body("MaximumRetryAttempts", &MAXIMUM_RETRY_ATTEMPTS),
+        Member::body("MaximumEventAgeInSeconds", &MAXIMUM_EVENT_AGE_IN_SECONDS),
+        Member::body("DestinationConfig", &DESTINATION_CONFIG),
+    ])),
+);
+pub(crate) static UPDATE_FUNCTION_URL_CONFIG_REQUEST: Shape = Shape::plain(
+    "UpdateFunctionUrlConfigRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            place: Place::Uri,
+            ..Member::body("FunctionName", &FUNCTION_URL_FUNCTION_NAME)
+        },
+        Member { place: Place::Query, ..Member::body("Qualifier", &FUNCTION_URL_QUALIFIER) },
+        Member::body("AuthType", &FUNCTION_URL_AUTH_TYPE),
+        Member::body("Cors", &CORS),
+        Member::body("InvokeMode", &INVOKE_MODE),
+    ])),
+);
+pub(crate) static UPDATE_FUNCTION_URL_CONFIG_RESPONSE: Shape = Shape::plain(
+    "UpdateFunctionUrlConfigResponse",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("FunctionUrl", &FUNCTION_URL) },
+        Member { required: true, ..Member::body("FunctionArn", &FUNCTION_ARN) },
+        Member { required: true, ..Member::body("AuthType", &FUNCTION_URL_AUTH_TYPE) },
+        Member::body("Cors", &CORS),
+        Member { required: true, ..Member::body("CreationTime", &TIMESTAMP) },
+        Member { required: true, ..Member::body("LastModifiedTime", &TIMESTAMP) },
+        Member::body("InvokeMode", &INVOKE_MODE),
     ])),
 );
 pub(crate) static UPDATE_RUNTIME_ON: Shape =

@@ -18,6 +18,21 @@ aws_wire::structure! {
         total_code_size: Option<i64>,
         function_count: Option<i64>,
     }
+    /// Shape `AddLayerVersionPermissionRequest`.
+    AddLayerVersionPermissionInput {
+        layer_name: String,
+        version_number: i64,
+        statement_id: String,
+        action: String,
+        principal: String,
+        organization_id: Option<String>,
+        revision_id: Option<String>,
+    }
+    /// Shape `AddLayerVersionPermissionResponse`.
+    AddLayerVersionPermissionOutput {
+        statement: Option<String>,
+        revision_id: Option<String>,
+    }
     /// Shape `AddPermissionRequest`.
     AddPermissionInput {
         function_name: String,
@@ -79,6 +94,15 @@ aws_wire::structure! {
     /// Shape `Concurrency`.
     Concurrency {
         reserved_concurrent_executions: Option<i32>,
+    }
+    /// Shape `Cors`.
+    Cors {
+        allow_credentials: Option<bool>,
+        allow_headers: Option<Vec<String>>,
+        allow_methods: Option<Vec<String>>,
+        allow_origins: Option<Vec<String>>,
+        expose_headers: Option<Vec<String>>,
+        max_age: Option<i32>,
     }
     /// Shape `CreateAliasRequest`.
     CreateAliasInput {
@@ -163,6 +187,23 @@ aws_wire::structure! {
         runtime_config: Option<FunctionRuntimeConfig>,
         accelerator_config: Option<AcceleratorConfig>,
     }
+    /// Shape `CreateFunctionUrlConfigRequest`.
+    CreateFunctionUrlConfigInput {
+        function_name: String,
+        qualifier: Option<String>,
+        auth_type: FunctionUrlAuthType,
+        cors: Option<Cors>,
+        invoke_mode: Option<InvokeMode>,
+    }
+    /// Shape `CreateFunctionUrlConfigResponse`.
+    CreateFunctionUrlConfigOutput {
+        function_url: String,
+        function_arn: String,
+        auth_type: FunctionUrlAuthType,
+        cors: Option<Cors>,
+        creation_time: String,
+        invoke_mode: Option<InvokeMode>,
+    }
     /// Shape `DeadLetterConfig`.
     DeadLetterConfig {
         target_arn: Option<String>,
@@ -187,6 +228,15 @@ aws_wire::structure! {
     DeleteFunctionCodeSigningConfigInput {
         function_name: String,
     }
+    /// Shape `DeleteFunctionConcurrencyRequest`.
+    DeleteFunctionConcurrencyInput {
+        function_name: String,
+    }
+    /// Shape `DeleteFunctionEventInvokeConfigRequest`.
+    DeleteFunctionEventInvokeConfigInput {
+        function_name: String,
+        qualifier: Option<String>,
+    }
     /// Shape `DeleteFunctionRequest`.
     DeleteFunctionInput {
         function_name: String,
@@ -195,6 +245,21 @@ aws_wire::structure! {
     /// Shape `DeleteFunctionResponse`.
     DeleteFunctionOutput {
         status_code: Option<i32>,
+    }
+    /// Shape `DeleteFunctionUrlConfigRequest`.
+    DeleteFunctionUrlConfigInput {
+        function_name: String,
+        qualifier: Option<String>,
+    }
+    /// Shape `DeleteLayerVersionRequest`.
+    DeleteLayerVersionInput {
+        layer_name: String,
+        version_number: i64,
+    }
+    /// Shape `DeleteProvisionedConcurrencyConfigRequest`.
+    DeleteProvisionedConcurrencyConfigInput {
+        function_name: String,
+        qualifier: String,
     }
     /// Shape `DeleteResourcePolicyRequest`.
     DeleteResourcePolicyInput {
@@ -369,10 +434,28 @@ aws_wire::structure! {
         runtime_config: Option<FunctionRuntimeConfig>,
         accelerator_config: Option<AcceleratorConfig>,
     }
+    /// Shape `FunctionEventInvokeConfig`.
+    FunctionEventInvokeConfig {
+        last_modified: Option<env::Timestamp>,
+        function_arn: Option<String>,
+        maximum_retry_attempts: Option<i32>,
+        maximum_event_age_in_seconds: Option<i32>,
+        destination_config: Option<DestinationConfig>,
+    }
     /// Shape `FunctionRuntimeConfig`.
     FunctionRuntimeConfig {
         runtime_arn: String,
         runtime_alias: String,
+    }
+    /// Shape `FunctionUrlConfig`.
+    FunctionUrlConfig {
+        function_url: String,
+        function_arn: String,
+        creation_time: String,
+        last_modified_time: String,
+        cors: Option<Cors>,
+        auth_type: FunctionUrlAuthType,
+        invoke_mode: Option<InvokeMode>,
     }
     /// Shape `GetAccountSettingsRequest`.
     GetAccountSettingsInput {
@@ -408,10 +491,31 @@ aws_wire::structure! {
         code_signing_config_arn: Option<String>,
         function_name: String,
     }
+    /// Shape `GetFunctionConcurrencyRequest`.
+    GetFunctionConcurrencyInput {
+        function_name: String,
+    }
+    /// Shape `GetFunctionConcurrencyResponse`.
+    GetFunctionConcurrencyOutput {
+        reserved_concurrent_executions: Option<i32>,
+    }
     /// Shape `GetFunctionConfigurationRequest`.
     GetFunctionConfigurationInput {
         function_name: String,
         qualifier: Option<String>,
+    }
+    /// Shape `GetFunctionEventInvokeConfigRequest`.
+    GetFunctionEventInvokeConfigInput {
+        function_name: String,
+        qualifier: Option<String>,
+    }
+    /// Shape `GetFunctionRecursionConfigRequest`.
+    GetFunctionRecursionConfigInput {
+        function_name: String,
+    }
+    /// Shape `GetFunctionRecursionConfigResponse`.
+    GetFunctionRecursionConfigOutput {
+        recursive_loop: Option<RecursiveLoop>,
     }
     /// Shape `GetFunctionRequest`.
     GetFunctionInput {
@@ -426,6 +530,52 @@ aws_wire::structure! {
         tags_error: Option<TagsError>,
         concurrency: Option<Concurrency>,
     }
+    /// Shape `GetFunctionUrlConfigRequest`.
+    GetFunctionUrlConfigInput {
+        function_name: String,
+        qualifier: Option<String>,
+    }
+    /// Shape `GetFunctionUrlConfigResponse`.
+    GetFunctionUrlConfigOutput {
+        function_url: String,
+        function_arn: String,
+        auth_type: FunctionUrlAuthType,
+        cors: Option<Cors>,
+        creation_time: String,
+        last_modified_time: String,
+        invoke_mode: Option<InvokeMode>,
+    }
+    /// Shape `GetLayerVersionByArnRequest`.
+    GetLayerVersionByArnInput {
+        arn: String,
+    }
+    /// Shape `GetLayerVersionPolicyRequest`.
+    GetLayerVersionPolicyInput {
+        layer_name: String,
+        version_number: i64,
+    }
+    /// Shape `GetLayerVersionPolicyResponse`.
+    GetLayerVersionPolicyOutput {
+        policy: Option<String>,
+        revision_id: Option<String>,
+    }
+    /// Shape `GetLayerVersionRequest`.
+    GetLayerVersionInput {
+        layer_name: String,
+        version_number: i64,
+    }
+    /// Shape `GetLayerVersionResponse`.
+    GetLayerVersionResponse {
+        content: Option<LayerVersionContentOutput>,
+        layer_arn: Option<String>,
+        layer_version_arn: Option<String>,
+        description: Option<String>,
+        created_date: Option<String>,
+        version: Option<i64>,
+        compatible_architectures: Option<Vec<Architecture>>,
+        compatible_runtimes: Option<Vec<String>>,
+        license_info: Option<String>,
+    }
     /// Shape `GetPolicyRequest`.
     GetPolicyInput {
         function_name: String,
@@ -435,6 +585,20 @@ aws_wire::structure! {
     GetPolicyOutput {
         policy: Option<String>,
         revision_id: Option<String>,
+    }
+    /// Shape `GetProvisionedConcurrencyConfigRequest`.
+    GetProvisionedConcurrencyConfigInput {
+        function_name: String,
+        qualifier: String,
+    }
+    /// Shape `GetProvisionedConcurrencyConfigResponse`.
+    GetProvisionedConcurrencyConfigOutput {
+        requested_provisioned_concurrent_executions: Option<i32>,
+        available_provisioned_concurrent_executions: Option<i32>,
+        allocated_provisioned_concurrent_executions: Option<i32>,
+        status: Option<ProvisionedConcurrencyStatusEnum>,
+        status_reason: Option<String>,
+        last_modified: Option<String>,
     }
     /// Shape `GetResourcePolicyRequest`.
     GetResourcePolicyInput {
@@ -492,6 +656,47 @@ aws_wire::structure! {
         executed_version: Option<String>,
         durable_execution_arn: Option<String>,
     }
+    /// Shape `InvokeAsyncRequest`.
+    InvokeAsyncInput {
+        function_name: String,
+        invoke_args: bytes::Bytes,
+    }
+    /// Shape `InvokeAsyncResponse`.
+    InvokeAsyncOutput {
+        status: Option<i32>,
+    }
+    /// Shape `InvokeResponseStreamUpdate`.
+    InvokeResponseStreamUpdate {
+        payload: Option<bytes::Bytes>,
+    }
+    /// Shape `InvokeWithResponseStreamCompleteEvent`.
+    InvokeWithResponseStreamCompleteEvent {
+        error_code: Option<String>,
+        error_details: Option<String>,
+        log_result: Option<String>,
+    }
+    /// Shape `InvokeWithResponseStreamRequest`.
+    InvokeWithResponseStreamInput {
+        function_name: String,
+        log_type: Option<LogType>,
+        client_context: Option<String>,
+        qualifier: Option<String>,
+        payload: Option<bytes::Bytes>,
+        tenant_id: Option<String>,
+        invocation_type: Option<ResponseStreamingInvocationType>,
+    }
+    /// Shape `InvokeWithResponseStreamResponse`.
+    InvokeWithResponseStreamOutput {
+        status_code: Option<i32>,
+        executed_version: Option<String>,
+        event_stream: Option<aws_wire::EventStream<InvokeWithResponseStreamResponseEvent>>,
+        response_stream_content_type: Option<String>,
+    }
+    /// Shape `InvokeWithResponseStreamResponseEvent`.
+    InvokeWithResponseStreamResponseEvent {
+        payload_chunk: Option<InvokeResponseStreamUpdate>,
+        invoke_complete: Option<InvokeWithResponseStreamCompleteEvent>,
+    }
     /// Shape `KafkaSchemaRegistryAccessConfig`.
     KafkaSchemaRegistryAccessConfig {
         r#type: Option<KafkaSchemaRegistryAuthType>,
@@ -520,6 +725,39 @@ aws_wire::structure! {
         code_size: Option<i64>,
         signing_profile_version_arn: Option<String>,
         signing_job_arn: Option<String>,
+    }
+    /// Shape `LayerVersionContentInput`.
+    LayerVersionContentInput {
+        s3_bucket: Option<String>,
+        s3_key: Option<String>,
+        s3_object_version: Option<String>,
+        s3_object_storage_mode: Option<S3ObjectStorageMode>,
+        zip_file: Option<bytes::Bytes>,
+    }
+    /// Shape `LayerVersionContentOutput`.
+    LayerVersionContentOutput {
+        location: Option<String>,
+        code_sha256: Option<String>,
+        code_size: Option<i64>,
+        signing_profile_version_arn: Option<String>,
+        signing_job_arn: Option<String>,
+        resolved_s3_object: Option<ResolvedS3Object>,
+    }
+    /// Shape `LayerVersionsListItem`.
+    LayerVersionsListItem {
+        layer_version_arn: Option<String>,
+        version: Option<i64>,
+        description: Option<String>,
+        created_date: Option<String>,
+        compatible_architectures: Option<Vec<Architecture>>,
+        compatible_runtimes: Option<Vec<String>>,
+        license_info: Option<String>,
+    }
+    /// Shape `LayersListItem`.
+    LayersListItem {
+        layer_name: Option<String>,
+        layer_arn: Option<String>,
+        latest_matching_version: Option<LayerVersionsListItem>,
     }
     /// Shape `ListAliasesRequest`.
     ListAliasesInput {
@@ -555,6 +793,28 @@ aws_wire::structure! {
         next_marker: Option<String>,
         event_source_mappings: Option<Vec<EventSourceMappingConfiguration>>,
     }
+    /// Shape `ListFunctionEventInvokeConfigsRequest`.
+    ListFunctionEventInvokeConfigsInput {
+        function_name: String,
+        marker: Option<String>,
+        max_items: Option<i32>,
+    }
+    /// Shape `ListFunctionEventInvokeConfigsResponse`.
+    ListFunctionEventInvokeConfigsOutput {
+        function_event_invoke_configs: Option<Vec<FunctionEventInvokeConfig>>,
+        next_marker: Option<String>,
+    }
+    /// Shape `ListFunctionUrlConfigsRequest`.
+    ListFunctionUrlConfigsInput {
+        function_name: String,
+        marker: Option<String>,
+        max_items: Option<i32>,
+    }
+    /// Shape `ListFunctionUrlConfigsResponse`.
+    ListFunctionUrlConfigsOutput {
+        function_url_configs: Vec<FunctionUrlConfig>,
+        next_marker: Option<String>,
+    }
     /// Shape `ListFunctionsByCodeSigningConfigRequest`.
     ListFunctionsByCodeSigningConfigInput {
         code_signing_config_arn: String,
@@ -577,6 +837,42 @@ aws_wire::structure! {
     ListFunctionsOutput {
         next_marker: Option<String>,
         functions: Option<Vec<FunctionConfiguration>>,
+    }
+    /// Shape `ListLayerVersionsRequest`.
+    ListLayerVersionsInput {
+        compatible_architecture: Option<Architecture>,
+        compatible_runtime: Option<String>,
+        layer_name: String,
+        marker: Option<String>,
+        max_items: Option<i32>,
+    }
+    /// Shape `ListLayerVersionsResponse`.
+    ListLayerVersionsOutput {
+        next_marker: Option<String>,
+        layer_versions: Option<Vec<LayerVersionsListItem>>,
+    }
+    /// Shape `ListLayersRequest`.
+    ListLayersInput {
+        compatible_architecture: Option<Architecture>,
+        compatible_runtime: Option<String>,
+        marker: Option<String>,
+        max_items: Option<i32>,
+    }
+    /// Shape `ListLayersResponse`.
+    ListLayersOutput {
+        next_marker: Option<String>,
+        layers: Option<Vec<LayersListItem>>,
+    }
+    /// Shape `ListProvisionedConcurrencyConfigsRequest`.
+    ListProvisionedConcurrencyConfigsInput {
+        function_name: String,
+        marker: Option<String>,
+        max_items: Option<i32>,
+    }
+    /// Shape `ListProvisionedConcurrencyConfigsResponse`.
+    ListProvisionedConcurrencyConfigsOutput {
+        provisioned_concurrency_configs: Option<Vec<ProvisionedConcurrencyConfigListItem>>,
+        next_marker: Option<String>,
     }
     /// Shape `ListTagsRequest`.
     ListTagsInput {
@@ -612,11 +908,42 @@ aws_wire::structure! {
     OnSuccess {
         destination: Option<String>,
     }
+    /// Shape `ProvisionedConcurrencyConfigListItem`.
+    ProvisionedConcurrencyConfigListItem {
+        function_arn: Option<String>,
+        requested_provisioned_concurrent_executions: Option<i32>,
+        available_provisioned_concurrent_executions: Option<i32>,
+        allocated_provisioned_concurrent_executions: Option<i32>,
+        status: Option<ProvisionedConcurrencyStatusEnum>,
+        status_reason: Option<String>,
+        last_modified: Option<String>,
+    }
     /// Shape `ProvisionedPollerConfig`.
     ProvisionedPollerConfig {
         minimum_pollers: Option<i32>,
         maximum_pollers: Option<i32>,
         poller_group_name: Option<String>,
+    }
+    /// Shape `PublishLayerVersionRequest`.
+    PublishLayerVersionInput {
+        layer_name: String,
+        description: Option<String>,
+        content: LayerVersionContentInput,
+        compatible_architectures: Option<Vec<Architecture>>,
+        compatible_runtimes: Option<Vec<String>>,
+        license_info: Option<String>,
+    }
+    /// Shape `PublishLayerVersionResponse`.
+    PublishLayerVersionOutput {
+        content: Option<LayerVersionContentOutput>,
+        layer_arn: Option<String>,
+        layer_version_arn: Option<String>,
+        description: Option<String>,
+        created_date: Option<String>,
+        version: Option<i64>,
+        compatible_architectures: Option<Vec<Architecture>>,
+        compatible_runtimes: Option<Vec<String>>,
+        license_info: Option<String>,
     }
     /// Shape `PublishVersionRequest`.
     PublishVersionInput {
@@ -635,6 +962,43 @@ aws_wire::structure! {
     PutFunctionCodeSigningConfigOutput {
         code_signing_config_arn: String,
         function_name: String,
+    }
+    /// Shape `PutFunctionConcurrencyRequest`.
+    PutFunctionConcurrencyInput {
+        function_name: String,
+        reserved_concurrent_executions: i32,
+    }
+    /// Shape `PutFunctionEventInvokeConfigRequest`.
+    PutFunctionEventInvokeConfigInput {
+        function_name: String,
+        qualifier: Option<String>,
+        maximum_retry_attempts: Option<i32>,
+        maximum_event_age_in_seconds: Option<i32>,
+        destination_config: Option<DestinationConfig>,
+    }
+    /// Shape `PutFunctionRecursionConfigRequest`.
+    PutFunctionRecursionConfigInput {
+        function_name: String,
+        recursive_loop: RecursiveLoop,
+    }
+    /// Shape `PutFunctionRecursionConfigResponse`.
+    PutFunctionRecursionConfigOutput {
+        recursive_loop: Option<RecursiveLoop>,
+    }
+    /// Shape `PutProvisionedConcurrencyConfigRequest`.
+    PutProvisionedConcurrencyConfigInput {
+        function_name: String,
+        qualifier: String,
+        provisioned_concurrent_executions: i32,
+    }
+    /// Shape `PutProvisionedConcurrencyConfigResponse`.
+    PutProvisionedConcurrencyConfigOutput {
+        requested_provisioned_concurrent_executions: Option<i32>,
+        allocated_provisioned_concurrent_executions: Option<i32>,
+        available_provisioned_concurrent_executions: Option<i32>,
+        status: Option<ProvisionedConcurrencyStatusEnum>,
+        status_reason: Option<String>,
+        last_modified: Option<String>,
     }
     /// Shape `PutResourcePolicyRequest`.
     PutResourcePolicyInput {
@@ -659,6 +1023,13 @@ aws_wire::structure! {
         update_runtime_on: UpdateRuntimeOn,
         function_arn: String,
         runtime_version_arn: Option<String>,
+    }
+    /// Shape `RemoveLayerVersionPermissionRequest`.
+    RemoveLayerVersionPermissionInput {
+        layer_name: String,
+        version_number: i64,
+        statement_id: String,
+        revision_id: Option<String>,
     }
     /// Shape `RemovePermissionRequest`.
     RemovePermissionInput {
@@ -829,6 +1200,32 @@ aws_wire::structure! {
         runtime_config: Option<FunctionRuntimeConfig>,
         accelerator_config: Option<AcceleratorConfig>,
     }
+    /// Shape `UpdateFunctionEventInvokeConfigRequest`.
+    UpdateFunctionEventInvokeConfigInput {
+        function_name: String,
+        qualifier: Option<String>,
+        maximum_retry_attempts: Option<i32>,
+        maximum_event_age_in_seconds: Option<i32>,
+        destination_config: Option<DestinationConfig>,
+    }
+    /// Shape `UpdateFunctionUrlConfigRequest`.
+    UpdateFunctionUrlConfigInput {
+        function_name: String,
+        qualifier: Option<String>,
+        auth_type: Option<FunctionUrlAuthType>,
+        cors: Option<Cors>,
+        invoke_mode: Option<InvokeMode>,
+    }
+    /// Shape `UpdateFunctionUrlConfigResponse`.
+    UpdateFunctionUrlConfigOutput {
+        function_url: String,
+        function_arn: String,
+        auth_type: FunctionUrlAuthType,
+        cors: Option<Cors>,
+        creation_time: String,
+        last_modified_time: String,
+        invoke_mode: Option<InvokeMode>,
+    }
     /// Shape `VpcConfig`.
     VpcConfig {
         subnet_ids: Option<Vec<String>>,
@@ -920,6 +1317,11 @@ aws_wire::enumeration! {
         RequestResponse = "RequestResponse",
         DryRun = "DryRun",
     }
+    /// Shape `InvokeMode`.
+    InvokeMode {
+        Buffered = "BUFFERED",
+        ResponseStream = "RESPONSE_STREAM",
+    }
     /// Shape `KafkaEventSourceMappingConsumptionMode`.
     KafkaEventSourceMappingConsumptionMode {
         Stream = "Stream",
@@ -957,6 +1359,22 @@ aws_wire::enumeration! {
     PackageType {
         Zip = "Zip",
         Image = "Image",
+    }
+    /// Shape `ProvisionedConcurrencyStatusEnum`.
+    ProvisionedConcurrencyStatusEnum {
+        InProgress = "IN_PROGRESS",
+        Ready = "READY",
+        Failed = "FAILED",
+    }
+    /// Shape `RecursiveLoop`.
+    RecursiveLoop {
+        Allow = "Allow",
+        Terminate = "Terminate",
+    }
+    /// Shape `ResponseStreamingInvocationType`.
+    ResponseStreamingInvocationType {
+        RequestResponse = "RequestResponse",
+        DryRun = "DryRun",
     }
     /// Shape `S3ObjectStorageMode`.
     S3ObjectStorageMode {

@@ -7,6 +7,7 @@ pub mod chunked;
 mod claim;
 mod keys;
 pub mod policy;
+mod presign;
 mod refusal;
 mod scope;
 mod session;
@@ -29,6 +30,7 @@ use refusal::Refusal;
 use sigv4::{PathForm, Signing};
 
 pub use keys::{Found, Key, Keys, NoKeys, Secret};
+pub use presign::{Fetch, Presigner};
 pub use scope::Scope;
 pub use session::{Session, SessionCredentials, SessionKeys, role_id};
 
@@ -111,6 +113,14 @@ impl Authenticator {
             Mode::Open => self.believe(rules, request, now).map_err(|refusal| refusal.into_error(rules.s3)),
             Mode::Signed => self.verify(service, rules, request, now).await,
         }
+    }
+
+    /// As in [`Mode::Signed`], whatever the mode: for what a signature alone opens, such as a presigned URL of ours.
+    ///
+    /// # Errors
+    /// As [`Authenticator::authenticate`].
+    pub async fn demand(&self, service: &str, request: &mut Request, now: Timestamp) -> Result<Identity> {
+        self.verify(service, Rules::of(service), request, now).await
     }
 
     fn believe(&self, rules: Rules, request: &mut Request, now: Timestamp) -> Result<Identity, Refusal> {

@@ -165,6 +165,7 @@ fn show(value: &Value) -> String {
         Value::String(value) => value.clone(),
         Value::Blob(bytes) => format!("java.nio.HeapByteBuffer[pos=0 lim={0} cap={0}]", bytes.len()),
         Value::Timestamp(at) => at.as_secs().to_string(),
+        Value::Events(_) => "events".to_owned(),
         Value::Document(document) => document.to_string(),
         Value::List(items) => format!("[{}]", items.iter().map(show_slot).collect::<Vec<_>>().join(", ")),
         Value::Map(entries) => {

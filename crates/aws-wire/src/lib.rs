@@ -2,10 +2,12 @@
 //!
 //! Start with `protocol.rs`, which takes one request from bytes to a checked input and an output back to bytes.
 
+mod body;
 pub mod cbor;
 pub mod constraints;
 mod error;
 pub mod event_stream;
+mod events;
 pub mod json;
 pub mod protocol;
 pub mod query;
@@ -16,7 +18,9 @@ pub mod timestamp;
 pub mod value;
 pub mod xml;
 
+pub use body::{Body, Pieces};
 pub use error::AwsError;
+pub use events::{EventStream, Events};
 pub use protocol::{Request, Response, Routed};
 pub use value::{Input, Value, Wire};
 

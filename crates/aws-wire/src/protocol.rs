@@ -5,6 +5,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method};
 
 use crate::AwsError;
+use crate::body::Body;
 use crate::constraints;
 use crate::json::{self, Naming};
 use crate::query::{self, Form};
@@ -35,12 +36,12 @@ impl Request {
 pub struct Response {
     pub status: u16,
     pub headers: HeaderMap,
-    pub body: Bytes,
+    pub body: Body,
 }
 
 impl Response {
     pub fn empty(status: u16) -> Self {
-        Self { status, headers: HeaderMap::new(), body: Bytes::new() }
+        Self { status, headers: HeaderMap::new(), body: Body::Whole(Bytes::new()) }
     }
 }
 
@@ -233,7 +234,7 @@ fn content_type(protocol: Protocol) -> &'static str {
 fn with_body(status: u16, content_type: &'static str, body: Bytes) -> Response {
     let mut response = Response::empty(status);
     response.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response.body = body;
+    response.body = Body::Whole(body);
     response
 }
 

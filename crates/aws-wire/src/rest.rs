@@ -1,11 +1,14 @@
 //! The HTTP bindings of restJson and restXml: which member is in the path, the query string, a header, the body.
 
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
 
 use crate::AwsError;
+use crate::body::Body;
+use crate::event_stream::encode_event;
 use crate::json::{self, Naming};
 use crate::protocol::{Request, Response};
 use crate::schema::{Kind, Member, Operation, Place, Protocol, Service, Shape, Structure, TimestampFormat};
@@ -338,6 +341,14 @@ fn encode_payload(protocol: Protocol, member: &'static Member, value: Value, res
     match value {
         Value::Blob(bytes) => set_body(response, "application/octet-stream", bytes),
         Value::String(text) => set_body(response, "text/plain", text.into()),
+        Value::Events(events) => {
+            let structure = member.shape.structure().expect("an event stream is a structure");
+            let frames = events.take().map(move |event| Ok(encode_event(protocol, structure, event)));
+            // Over what an output's own member may say: that is of what the events carry.
+            let content_type = HeaderValue::from_static("application/vnd.amazon.eventstream");
+            response.headers.insert(CONTENT_TYPE, content_type);
+            response.body = Body::pieces(frames);
+        }
         value if protocol == Protocol::RestXml => {
             let structure = member.shape.structure();
             let name = structure.and_then(|structure| structure.xml_name).unwrap_or(member.shape.name);
@@ -357,5 +368,5 @@ fn encode_payload(protocol: Protocol, member: &'static Member, value: Value, res
 
 fn set_body(response: &mut Response, content_type: &'static str, body: Bytes) {
     response.headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(content_type));
-    response.body = body;
+    response.body = Body::Whole(body);
 }

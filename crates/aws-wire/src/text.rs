@@ -49,6 +49,6 @@ pub fn encode(value: &Value, shape: &Shape, format: TimestampFormat) -> Option<S
             timestamp::write(*at, own.unwrap_or(format))
         }
         Value::Document(document) => document.to_string(),
-        Value::List(_) | Value::Map(_) | Value::Structure(_) => return None,
+        Value::List(_) | Value::Map(_) | Value::Structure(_) | Value::Events(_) => return None,
     })
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use env::Timestamp;
 
+use crate::events::Events;
+
 /// A value whose shape the reader knows. Structures are positional: slot `n` is the schema's member `n`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
@@ -19,6 +21,8 @@ pub enum Value {
     List(Vec<Option<Value>>),
     Map(Vec<(String, Option<Value>)>),
     Structure(Vec<Option<Value>>),
+    /// Of an output that goes on.
+    Events(Events),
 }
 
 impl From<&str> for Value {
@@ -159,7 +163,7 @@ pub fn slots(value: Value) -> std::vec::IntoIter<Option<Value>> {
     }
 }
 
-fn mismatch(wanted: &str, found: &Value) -> ! {
+pub(crate) fn mismatch(wanted: &str, found: &Value) -> ! {
     panic!("the schema promised {wanted}, the decoder gave {found:?}")
 }
 

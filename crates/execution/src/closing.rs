@@ -22,8 +22,9 @@ pub(crate) fn failed_in_init(
 ) -> Outcome {
     let request_id = &*invocation.request_id;
     let payload = failed.failure.payload(request_id);
+    let error_type = Some(failed.failure.error_type().to_owned());
     let Some(output) = &failed.output else {
-        return Outcome { payload, failed: true, log_tail: Vec::new() };
+        return Outcome { payload, failed: true, error_type, log_tail: Vec::new() };
     };
     let mut output = output.lock().expect("no panic while held");
     let trace_id = invocation.trace_id.as_deref();
@@ -39,7 +40,7 @@ pub(crate) fn failed_in_init(
         failure,
     };
     close(&mut output, &report, now);
-    Outcome { payload, failed: true, log_tail: output.tail() }
+    Outcome { payload, failed: true, error_type, log_tail: output.tail() }
 }
 
 /// Writes an invocation's last lines.

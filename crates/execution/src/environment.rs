@@ -13,12 +13,12 @@ use env::{Env, Timestamp};
 use sandbox::{Cpu, Exit, Pending, Sandbox, Started};
 use tokio::net::TcpListener;
 use tokio::net::unix::pipe;
-use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::alarms::Alarms;
-use crate::environment::ending::Open;
+use crate::environment::ending::{Answered, Current, Open};
 pub(crate) use crate::environment::farewell::Reason;
 use crate::extensions::{Extensions, Occasion};
 use crate::invocation::{Failure, Invocation, Outcome};
@@ -27,8 +27,11 @@ use crate::limits::LIFETIME_MAX;
 use crate::output::Output;
 use crate::platform_event::PlatformEvent;
 use crate::pool::{Options, Pool};
+use crate::provisioned::Slot;
 use crate::runtime_api;
+use crate::starts::Room;
 use crate::state::{Event, Refusal, State};
+use crate::stream::{Sink, Streaming, Writer};
 use crate::subscription::Category;
 use crate::version::Version;
 
@@ -38,7 +41,7 @@ pub(crate) struct Work {
     pub deadline: Timestamp,
 }
 
-type Reply = Result<Bytes, Failure>;
+pub(crate) type Reply = Result<Bytes, Failure>;
 type Ended = Result<(), Failure>;
 
 /// The sandbox ended before anybody could say how.
@@ -57,6 +60,7 @@ pub(crate) struct Environment {
     alarms: Arc<Alarms>,
     freeze_after: Duration,
     keep_alive: Duration,
+    streaming: Streaming,
     frozen: watch::Sender<bool>,
     /// Whether it has had an invocation, and so runs with its share of the processor.
     shares_cpu: AtomicBool,
@@ -77,7 +81,11 @@ pub(crate) struct Environment {
     runtime_api_port: u16,
     /// The runtime or an extension has ended.
     changed: Notify,
-    _permit: OwnedSemaphorePermit,
+    /// Of provisioned ones: kept in any case until it has lived long enough, which is then.
+    provisioned_until: Option<Duration>,
+    /// Of provisioned ones: its place among them.
+    slot: Mutex<Option<Slot>>,
+    _room: Room,
 }
 
 #[derive(Default)]
@@ -88,6 +96,8 @@ struct Runtime {
     /// Work whose `next` call broke before it got it.
     undelivered: Option<Work>,
     reply: Option<oneshot::Sender<Reply>>,
+    /// Where its answer goes as it is written, if its caller wants it so.
+    sink: Option<Sink>,
     ready: Option<oneshot::Sender<Ended>>,
     extensions: Extensions,
     /// Told when every external extension has registered.
@@ -107,22 +117,6 @@ struct Runtime {
     program_ended: bool,
     /// Its end has begun.
     leaving: bool,
-}
-
-/// What is told of the runtime's part in an invocation.
-struct Current {
-    request_id: Arc<str>,
-    trace_id: Option<String>,
-    began: Duration,
-    began_at: Timestamp,
-    answered: Option<Answered>,
-}
-
-struct Answered {
-    after: Duration,
-    at: Timestamp,
-    produced_bytes: usize,
-    failure: Option<Failure>,
 }
 
 /// What somebody waits for during INIT.
@@ -167,17 +161,26 @@ impl From<Failure> for InitFailure {
     }
 }
 
-/// In which phase an INIT runs: before an invocation, or again within one.
+/// In which phase an INIT runs: before an invocation, again within one, or ahead of all.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
     Init,
     Invoke,
+    Provisioned,
 }
 
 impl Phase {
+    /// As `AWS_LAMBDA_INITIALIZATION_TYPE` says it.
+    pub(crate) const fn initialization_type(self) -> &'static str {
+        match self {
+            Self::Init | Self::Invoke => "on-demand",
+            Self::Provisioned => "provisioned-concurrency",
+        }
+    }
+
     pub(crate) const fn name(self) -> &'static str {
         match self {
-            Self::Init => "init",
+            Self::Init | Self::Provisioned => "init",
             Self::Invoke => "invoke",
         }
     }
@@ -188,7 +191,7 @@ impl Environment {
     pub(crate) async fn start(
         (options, alarms): (&Options, &Arc<Alarms>),
         version: &Arc<Version>,
-        permit: OwnedSemaphorePermit,
+        room: Room,
         phase: Phase,
         budget: Duration,
     ) -> Result<Arc<Self>, InitFailure> {
@@ -196,11 +199,11 @@ impl Environment {
         let id = env.uuid().simple().to_string();
         let stream = log_stream(version, env.now(), &id);
         let extensions = external_extensions(version)?;
-        let made_from = spec(options, version, &id, &stream.name, &extensions);
+        let made_from = spec(options, version, (&id, phase), &stream.name, &extensions);
         let output = Output::new(stream, version.logging, Arc::clone(&options.sink), env.clone());
         let output = Arc::new(Mutex::new(output));
         let failed = |failure| InitFailure { failure, output: Some(Arc::clone(&output)) };
-        version.interpreter.check(&version.code_dir).map_err(failed)?;
+        version.interpreter.check(version.bootstrap()).map_err(failed)?;
         let began = env.monotonic();
         let started = options.sandboxes.start(made_from).await;
         let started = started.map_err(|error| {
@@ -218,7 +221,7 @@ impl Environment {
         })?;
         let identity = (id, phase, extensions);
         let (this, initialising) =
-            Self::assemble((options, alarms), version, permit, &output, identity, started).map_err(failed)?;
+            Self::assemble((options, alarms), version, room, &output, identity, started).map_err(failed)?;
         this.output().tell(&PlatformEvent::InitStart { version, phase, instance: &this.id });
         this.watch_exit(initialising.exit);
         let outcome = tokio::select! {
@@ -261,7 +264,7 @@ impl Environment {
     fn assemble(
         (options, alarms): (&Options, &Arc<Alarms>),
         version: &Arc<Version>,
-        permit: OwnedSemaphorePermit,
+        room: Room,
         output: &Arc<Mutex<Output>>,
         (id, phase, extensions): (String, Phase, Vec<String>),
         started: Started,
@@ -283,6 +286,7 @@ impl Environment {
             alarms: Arc::clone(alarms),
             freeze_after: options.freeze_after,
             keep_alive: options.keep_alive,
+            streaming: options.streaming,
             frozen: watch::Sender::new(false),
             shares_cpu: AtomicBool::new(false),
             sandbox: started.sandbox,
@@ -297,7 +301,9 @@ impl Environment {
             phase,
             runtime_api_port: listener.local_addr().map_err(ours)?.port(),
             changed: Notify::new(),
-            _permit: permit,
+            provisioned_until: (phase == Phase::Provisioned).then(|| provisioned_until(&options.env)),
+            slot: Mutex::default(),
+            _room: room,
         });
         {
             let mut tasks = this.tasks.lock().expect("no panic while held");
@@ -384,7 +390,24 @@ impl Environment {
 
     /// Whether it has lived long enough.
     pub(crate) fn is_old(&self) -> bool {
-        self.env.monotonic() - self.born > LIFETIME_MAX
+        match self.provisioned_until {
+            Some(until) => self.env.monotonic() >= until,
+            None => self.env.monotonic() - self.born > LIFETIME_MAX,
+        }
+    }
+
+    pub(crate) fn is_provisioned(&self) -> bool {
+        self.provisioned_until.is_some()
+    }
+
+    /// It has this place until it ends.
+    pub(crate) fn take_slot(&self, slot: Slot) {
+        *self.slot.lock().expect("no panic while held") = Some(slot);
+    }
+
+    /// When one that is idle since then ends.
+    fn idle_until(&self, since: Duration) -> Duration {
+        self.provisioned_until.unwrap_or(since + self.keep_alive)
     }
 
     /// Whether its runtime can take work.
@@ -412,6 +435,9 @@ impl Environment {
         if let Some(pool) = self.pool().filter(|_| was_expected) {
             pool.not_expected();
         }
+        // Another takes its place now, however long its extensions take their leave.
+        let slot = self.slot.lock().expect("no panic while held").take();
+        drop(slot);
         if has_extensions {
             self.alarms.endings.spawn(Arc::clone(self).take_leave(reason));
         } else {
@@ -437,7 +463,7 @@ impl Environment {
             // Long timeouts are looked at now and then, so that few alarms that came to nothing wait with them.
             Doing::Working { until } => until.min(self.env.monotonic() + REVIEW_AFTER),
             Doing::Resting { since } => since + self.freeze_after,
-            Doing::Frozen { since } => since + self.keep_alive,
+            Doing::Frozen { since } => self.idle_until(since),
             Doing::Nothing => return,
         };
         let mut due = self.due.lock().expect("no panic while held");
@@ -466,7 +492,7 @@ impl Environment {
                     self.expect_if(doing, Doing::Frozen { since });
                 }
             }
-            Doing::Frozen { since } if now >= since + self.keep_alive => {
+            Doing::Frozen { since } if now >= self.idle_until(since) => {
                 if self.pool().is_some_and(|pool| pool.take_idle(self)) {
                     self.retire();
                 }
@@ -556,7 +582,9 @@ impl Environment {
         };
         // No more waiting: from here on it is closed, now or later.
         open.is_closed = true;
-        let (failed, mut failure) = (reply.is_err(), reply.as_ref().err().cloned());
+        let mut failure = reply.as_ref().err().cloned();
+        let error_type = failure.as_ref().map(|failure| failure.error_type().to_owned());
+        let failed = error_type.is_some();
         let payload = reply.unwrap_or_else(|failure| failure.payload(&request.0));
         if let Some(mut done) = done.filter(|_| !failure.as_ref().is_some_and(Failure::is_fatal)) {
             match done.try_recv() {
@@ -564,12 +592,12 @@ impl Environment {
                 Err(_) => {
                     let log_tail = self.log_tail();
                     self.close_later((request, began, spent), failure, done);
-                    return Outcome { payload, failed, log_tail };
+                    return Outcome { payload, failed, error_type, log_tail };
                 }
             }
         }
         let log_tail = self.close_invocation(&request, began, spent, failure.as_ref());
-        Outcome { payload, failed, log_tail }
+        Outcome { payload, failed, error_type, log_tail }
     }
 
     /// Hands `work` to the runtime and to extensions; `None` when it has ended. What comes second is there if the
@@ -604,6 +632,7 @@ impl Environment {
         }
         let (sender, reply) = oneshot::channel();
         runtime.reply = Some(sender);
+        runtime.sink = work.invocation.sink.clone();
         match runtime.waiting.take() {
             Some(waiting) => runtime.undelivered = waiting.send(work).err(),
             None => runtime.undelivered = Some(work),
@@ -665,8 +694,31 @@ impl Environment {
 
     /// The runtime answers request `id`.
     pub(crate) fn answer(&self, id: &str, reply: Reply) -> Result<(), Refusal> {
+        self.conclude(Event::Answer(id), reply)
+    }
+
+    /// The runtime begins to answer request `id`; with the way to a caller who wants the answer as it is written.
+    pub(crate) fn begin_answer(&self, id: &str) -> Result<Option<Writer>, Refusal> {
         let mut runtime = self.runtime();
-        runtime.state = runtime.state.step(Event::Answer(id))?;
+        runtime.state = runtime.state.step(Event::AnswerBegins(id))?;
+        let sink = runtime.sink.take();
+        Ok(sink.map(|sink| Writer::new(sink, self.streaming, self.env.clone())))
+    }
+
+    /// An answer that was begun has ended.
+    pub(crate) fn end_answer(&self, id: &str, reply: Reply) -> Result<(), Refusal> {
+        self.conclude(Event::AnswerEnds(id), reply)
+    }
+
+    /// Waits for what the platform waits for.
+    pub(crate) fn sleep(&self, duration: Duration) -> env::Sleep {
+        self.env.sleep(duration)
+    }
+
+    fn conclude(&self, event: Event<'_>, reply: Reply) -> Result<(), Refusal> {
+        let mut runtime = self.runtime();
+        runtime.state = runtime.state.step(event)?;
+        runtime.sink = None;
         if let Some(pool) = self.pool().filter(|_| !runtime.ended) {
             runtime.is_expected = true;
             pool.expect_back();
@@ -724,4 +776,12 @@ async fn read_output(pipe: Arc<pipe::Receiver>, source: usize, output: Arc<Mutex
             return;
         }
     }
+}
+
+/// When a provisioned environment that starts now has lived long enough: somewhat before others, and not together
+/// with all those that started with it.
+fn provisioned_until(env: &Env) -> Duration {
+    let mut random = [0; 1];
+    env.fill(&mut random);
+    env.monotonic() + LIFETIME_MAX - LIFETIME_MAX / 2560 * u32::from(random[0])
 }

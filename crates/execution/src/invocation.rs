@@ -7,6 +7,7 @@ use sandbox::Exit;
 use serde_json::json;
 
 use crate::limits::RESPONSE_BYTES_MAX;
+use crate::stream::Sink;
 
 /// What a function is called with.
 #[derive(Clone, Debug)]
@@ -18,6 +19,10 @@ pub struct Invocation {
     /// The caller's client context: JSON, already taken out of its base64.
     pub client_context: Option<String>,
     pub trace_id: Option<String>,
+    /// Where the answer goes while it is written; without one it is waited for as a whole. Set by [`Pools::stream`].
+    ///
+    /// [`Pools::stream`]: crate::Pools::stream
+    pub sink: Option<Sink>,
 }
 
 /// What became of an invocation that reached its function.
@@ -26,6 +31,8 @@ pub struct Outcome {
     pub payload: Bytes,
     /// Whether the function, or its runtime, failed; `payload` then describes it.
     pub failed: bool,
+    /// AWS's name for the failure, or the function's own.
+    pub error_type: Option<String>,
     /// The last of the invocation's log.
     pub log_tail: Vec<u8>,
 }
@@ -43,6 +50,12 @@ pub enum Failure {
     },
     Exited(Exit),
     ResponseTooLarge,
+    /// A streamed answer went beyond this bound.
+    StreamTooLarge {
+        bytes_max: u64,
+    },
+    /// A streamed answer broke off.
+    Truncated,
     /// `provided.*` without a `bootstrap`.
     NoBootstrap,
     /// An extension gave up or ended; the invocation, or INIT, with it.
@@ -51,6 +64,9 @@ pub enum Failure {
         error_type: &'static str,
         message: String,
     },
+    /// An image without the program that it is to be started with.
+    InvalidEntrypoint(String),
+    InvalidWorkingDir(String),
     /// Ours: no sandbox could be made.
     Sandbox(String),
 }
@@ -63,9 +79,11 @@ impl Failure {
             Self::TimedOut { .. } => "Sandbox.Timedout",
             Self::Exited(Exit::OutOfMemory) => "Runtime.OutOfMemory",
             Self::Exited(_) => "Runtime.ExitError",
-            Self::ResponseTooLarge => "Function.ResponseSizeTooLarge",
-            Self::NoBootstrap => "Runtime.InvalidEntrypoint",
+            Self::ResponseTooLarge | Self::StreamTooLarge { .. } => "Function.ResponseSizeTooLarge",
+            Self::Truncated => "Runtime.TruncatedResponse",
+            Self::NoBootstrap | Self::InvalidEntrypoint(_) => "Runtime.InvalidEntrypoint",
             Self::Extension { error_type, .. } => error_type,
+            Self::InvalidWorkingDir(_) => "Runtime.InvalidWorkingDir",
             Self::Sandbox(_) => "Sandbox.Failure",
         }
     }
@@ -91,10 +109,15 @@ impl Failure {
                     "Response payload size exceeded maximum allowed payload size ({RESPONSE_BYTES_MAX} bytes)."
                 )
             }
+            Self::StreamTooLarge { bytes_max } => {
+                format!("Response payload size exceeded maximum allowed payload size ({bytes_max} bytes).")
+            }
+            Self::Truncated => "Runtime ended its response before it was complete".to_owned(),
             Self::NoBootstrap => {
                 "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]".to_owned()
             }
             Self::Extension { message, .. } => message.clone(),
+            Self::InvalidEntrypoint(why) | Self::InvalidWorkingDir(why) => why.clone(),
             Self::Sandbox(_) => "The execution environment could not be started".to_owned(),
         })
     }
@@ -103,7 +126,7 @@ impl Failure {
     pub fn payload(&self, request_id: &str) -> Bytes {
         let message = match (self, self.message()) {
             (Self::Reported { payload, .. }, _) => return payload.clone(),
-            (Self::ResponseTooLarge, Some(message)) => message,
+            (Self::ResponseTooLarge | Self::StreamTooLarge { .. }, Some(message)) => message,
             (_, message) => format!("RequestId: {request_id} Error: {}", message.unwrap_or_default()),
         };
         json!({ "errorType": self.error_type(), "errorMessage": message }).to_string().into()

@@ -6,6 +6,7 @@ use env::Timestamp;
 use sandbox::{COMPANIONS_MAX, Companions, Exit, Spec};
 
 use crate::dates::utc;
+use crate::environment::Phase;
 use crate::extensions;
 use crate::invocation::Failure;
 use crate::output::LogStream;
@@ -62,13 +63,14 @@ pub(crate) fn external_extensions(version: &Version) -> Result<Vec<String>, Fail
 pub(crate) fn spec(
     options: &Options,
     version: &Version,
-    id: &str,
+    (id, phase): (&str, Phase),
     log_stream: &str,
     extensions: &[String],
 ) -> Spec {
     let credentials = (options.credentials)(version);
+    let image = version.interpreter.image();
     let mut launch = version.interpreter.launch(version);
-    let env = variables(version, log_stream, &credentials);
+    let env = variables(version, log_stream, &credentials, phase.initialization_type());
     if let Some(wrapper) = wrapper(version) {
         launch.arguments.insert(0, launch.program.to_string_lossy().into_owned());
         launch.program = wrapper.into();
@@ -80,14 +82,15 @@ pub(crate) fn spec(
     };
     Spec {
         id: id.to_owned(),
-        code_dir: version.code_dir.clone(),
+        root: image.map(|image| image.root.clone()),
+        code_dir: image.is_none_or(|image| !image.has_code()).then(|| version.code_dir.clone()),
         opt_dirs: version.opt_dirs.clone(),
         binds: launch.binds,
         program: launch.program,
         args: launch.arguments,
         env,
         doors: doors(),
-        cwd: "/var/task".into(),
+        cwd: image.map_or_else(|| "/var/task".into(), |image| image.directory.clone()),
         companions,
         memory_bytes: u64::from(version.memory_mb) << 20,
         cpu_millis: sandbox::cpu_millis_for_memory(version.memory_mb),

@@ -1,7 +1,9 @@
 //! Where functions run: execution environments, their pools, and the Runtime API that speaks to them.
 //!
 //! Start with `pool.rs`: an invocation takes an idle environment or waits for the first that is free or ready.
+//! `admission.rs` says who may run, `starts.rs` whose environment is started next, `provisioned.rs` keeps some ready.
 
+mod admission;
 mod alarms;
 mod closing;
 mod dates;
@@ -10,6 +12,7 @@ mod environment;
 mod extension_state;
 mod extensions;
 mod extensions_api;
+mod image;
 mod invocation;
 mod launch;
 mod limits;
@@ -17,23 +20,31 @@ mod logging;
 mod output;
 mod platform_event;
 mod pool;
+mod provisioned;
 mod report;
 mod runtime_api;
 mod runtimes;
+mod starts;
 mod state;
+mod stream;
+mod stream_api;
 mod subscription;
 mod telemetry;
 mod variables;
 mod version;
 
+pub use admission::Rates;
+pub use image::Image;
 pub use invocation::{Failure, Invocation, Outcome};
 pub use limits::{
-    INIT_TIMEOUT, LIFETIME_MAX, LOG_TAIL_BYTES, PAYLOAD_BYTES_MAX, RESPONSE_BYTES_MAX, ThrottleReason,
-    Throttled,
+    INIT_TIMEOUT, LIFETIME_MAX, LOG_TAIL_BYTES, PAYLOAD_BYTES_MAX, PROVISIONED_INIT_TIMEOUT,
+    RESPONSE_BYTES_MAX, ThrottleReason, Throttled,
 };
 pub use logging::{Level, Logging};
 pub use output::{LogSink, LogStream, Record};
 pub use pool::{Options, Pools, Refused};
+pub use provisioned::{Provisioning, ProvisioningStatus};
 pub use runtimes::{Hosted, Interpreter, Language, MissingRuntime, Runtimes, Substitution};
+pub use stream::{AnswerStream, Sink, Streamed, Streaming};
 pub use variables::Credentials;
 pub use version::Version;

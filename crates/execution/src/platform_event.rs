@@ -11,9 +11,6 @@ use crate::logging::Level;
 use crate::report::{self, Report, millis};
 use crate::version::Version;
 
-/// The function has no other way of being started.
-const INITIALIZATION_TYPE: &str = "on-demand";
-
 pub(crate) enum PlatformEvent<'a> {
     InitStart {
         version: &'a Version,
@@ -97,11 +94,12 @@ impl PlatformEvent<'_> {
             // An INIT that is repeated within an invocation has no line of its own.
             Self::InitStart { phase: Phase::Invoke, .. }
             | Self::InitRuntimeDone { .. }
-            | Self::InitReport { failure: None, .. }
+            | Self::InitReport { phase: Phase::Init | Phase::Invoke, failure: None, .. }
             | Self::RuntimeDone { .. } => Vec::new(),
             Self::InitStart { version, .. } => vec![report::init_start(version)],
-            Self::InitReport { phase, duration, failure: Some(failure) } => {
-                vec![report::init_report(*duration, phase.name(), failure)]
+            // Of one that ran ahead of all invocations, no REPORT tells.
+            Self::InitReport { phase, duration, failure } => {
+                vec![report::init_report(*duration, phase.name(), *failure)]
             }
             Self::Start { request_id, version, .. } => vec![report::start(request_id, version)],
             Self::Report(report) => vec![report::end(report.request_id), report::report(report)],
@@ -126,12 +124,12 @@ impl PlatformEvent<'_> {
         match self {
             Self::InitStart { version, phase, instance } => init_start(version, *phase, instance),
             Self::InitRuntimeDone { phase, failure } => with_outcome(
-                json!({ "initializationType": INITIALIZATION_TYPE, "phase": phase.name() }),
+                json!({ "initializationType": phase.initialization_type(), "phase": phase.name() }),
                 *failure,
                 json!({}),
             ),
             Self::InitReport { phase, duration, failure } => with_outcome(
-                json!({ "initializationType": INITIALIZATION_TYPE, "phase": phase.name() }),
+                json!({ "initializationType": phase.initialization_type(), "phase": phase.name() }),
                 *failure,
                 json!({ "metrics": { "durationMs": rounded(*duration) } }),
             ),
@@ -167,7 +165,7 @@ impl PlatformEvent<'_> {
 fn init_start(version: &Version, phase: Phase, instance: &str) -> Json {
     let running = version.interpreter.version_text();
     json!({
-        "initializationType": INITIALIZATION_TYPE,
+        "initializationType": phase.initialization_type(),
         "phase": phase.name(),
         "runtimeVersion": running,
         "runtimeVersionArn": format!("arn:aws:lambda:{}::runtime:{running}", version.region),

@@ -6,23 +6,30 @@
 //! environments than it has invocations.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock, Weak};
 use std::time::Duration;
 
 use env::Env;
 use sandbox::{Network, Sandboxes};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::runtime::Handle;
+use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::admission::{Admission, Class, Rates, Share};
 use crate::alarms::Alarms;
 use crate::closing::failed_in_init;
 use crate::environment::{Environment, InitFailure, Phase};
 use crate::invocation::{Failure, Invocation, Outcome};
-use crate::limits::{INIT_TIMEOUT, ThrottleReason, Throttled};
+use crate::limits::{INIT_TIMEOUT, Throttled};
 use crate::output::LogSink;
+use crate::provisioned::Provisioned;
+use crate::starts::{Grant, Ring, Starts};
+use crate::stream::Streaming;
 use crate::variables::Credentials;
 use crate::version::{Version, VersionKey};
+
+/// How long a start keeps others from beginning: an INIT that takes longer mostly waits, and some wait for ever.
+const TURN_MAX: Duration = Duration::from_secs(1);
 
 /// What pools are made with.
 pub struct Options {
@@ -42,10 +49,13 @@ pub struct Options {
     pub keep_alive: Duration,
     /// Invocations that may run at once in one account and region.
     pub concurrency_max: usize,
+    /// How fast one function may go and grow.
+    pub rates: Rates,
     /// Environments that may start at once: more would only slow each other down.
     pub starting_max: usize,
     /// Environments that may exist at once.
     pub environments_max: usize,
+    pub streaming: Streaming,
 }
 
 /// Why an invocation did not reach its function.
@@ -58,40 +68,38 @@ pub enum Refused {
 
 /// The pools of all versions. Cheap to clone.
 #[derive(Clone)]
-pub struct Pools(Arc<Inner>);
+pub struct Pools(pub(crate) Arc<Inner>);
 
-struct Inner {
-    options: Options,
+pub(crate) struct Inner {
+    pub(crate) options: Options,
     pools: RwLock<HashMap<VersionKey, Arc<Pool>>>,
-    /// Invocations that run, by account and region.
-    in_flight: Mutex<HashMap<Place, Arc<AtomicUsize>>>,
-    starting: Arc<Semaphore>,
-    environments: Arc<Semaphore>,
-    /// Starts that wait until another environment has ended.
-    short_of_room: AtomicUsize,
+    admission: Admission,
+    pub(crate) starts: Starts,
+    /// Tells of changes of what is provisioned.
+    pub(crate) provisioning: watch::Sender<()>,
     alarms: Arc<Alarms>,
 }
 
-/// An account and a region.
-type Place = (Arc<str>, Arc<str>);
-
 /// The environments of one version.
 pub(crate) struct Pool {
-    pools: Weak<Inner>,
+    pub(crate) pools: Weak<Inner>,
+    /// Of its function.
+    pub(crate) share: Arc<Share>,
     state: Mutex<PoolState>,
 }
 
 /// Where an environment joins the idle ones.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Warmth {
+pub(crate) enum Warmth {
     Used,
     Fresh,
 }
 
 #[derive(Default)]
-struct PoolState {
+pub(crate) struct PoolState {
     /// The last is the warmest.
     idle: Vec<Arc<Environment>>,
+    pub(crate) provisioned: Provisioned,
     waiters: VecDeque<oneshot::Sender<Result<Arc<Environment>, InitFailure>>>,
     /// Starts under way or queued; never more than there are waiters when one is added.
     starting: usize,
@@ -102,16 +110,22 @@ struct PoolState {
 
 impl Pools {
     pub fn new(options: Options) -> Self {
-        let starting = Arc::new(Semaphore::new(options.starting_max));
-        let environments = Arc::new(Semaphore::new(options.environments_max));
-        let inner = Arc::new(Inner {
-            options,
-            pools: RwLock::default(),
-            in_flight: Mutex::default(),
-            starting,
-            environments,
-            short_of_room: AtomicUsize::new(0),
-            alarms: Arc::default(),
+        let inner = Arc::new_cyclic(|inner: &Weak<Inner>| {
+            let inner = inner.clone();
+            // Ending an environment takes locks that whoever asks may hold.
+            let make_room = Box::new(move |count, any| {
+                if let (Some(inner), Ok(runtime)) = (inner.upgrade(), Handle::try_current()) {
+                    runtime.spawn(async move { inner.end_idle(count, any) });
+                }
+            });
+            Inner {
+                admission: Admission::new(options.concurrency_max, options.rates),
+                starts: Starts::new(options.starting_max, options.environments_max, make_room),
+                options,
+                pools: RwLock::default(),
+                provisioning: watch::Sender::default(),
+                alarms: Arc::default(),
+            }
         });
         let (alarms, env) = (Arc::clone(&inner.alarms), inner.options.env.clone());
         tokio::spawn(async move { alarms.run(&env).await });
@@ -123,10 +137,16 @@ impl Pools {
         self.0.options.concurrency_max
     }
 
+    /// Whether everything is being ended.
+    pub fn is_closing(&self) -> bool {
+        self.0.starts.is_closed()
+    }
+
     /// Environments that wait for work.
     pub fn idle(&self) -> usize {
         let pools = self.0.pools.read().expect("no panic while held");
-        pools.values().map(|pool| pool.state().idle.len()).sum()
+        let idle = |state: MutexGuard<'_, PoolState>| state.idle.len() + state.provisioned.idle.len();
+        pools.values().map(|pool| idle(pool.state())).sum()
     }
 
     /// Runs one invocation of `version`.
@@ -134,9 +154,19 @@ impl Pools {
     /// # Errors
     /// When too many run, or when no environment can be made; a failure of the function is an outcome.
     pub async fn invoke(&self, version: &Arc<Version>, invocation: Invocation) -> Result<Outcome, Refused> {
-        let _running = self.admit(version).map_err(Refused::Throttled)?;
         let pool = self.pool(version);
-        match pool.claim(&self.0, version).await {
+        let now = self.0.options.env.monotonic();
+        if let Some(environment) = pool.take_provisioned() {
+            return match pool.share.admit(Class::Provisioned, now) {
+                Ok(_running) => Ok(environment.run(invocation, Duration::ZERO).await),
+                Err(throttled) => {
+                    pool.offer(&environment, Warmth::Used);
+                    Err(Refused::Throttled(throttled))
+                }
+            };
+        }
+        let _running = pool.share.admit(Class::OnDemand, now).map_err(Refused::Throttled)?;
+        match pool.claim(&self.0, version, now).await.map_err(Refused::Throttled)? {
             Ok(environment) => Ok(environment.run(invocation, Duration::ZERO).await),
             Err(InitFailure { failure: Failure::Sandbox(cause), .. }) => Err(Refused::Sandbox(cause)),
             Err(failed) => self.repeat_init(&pool, version, invocation, failed).await,
@@ -155,10 +185,12 @@ impl Pools {
         let env = &self.0.options.env;
         let began = env.monotonic();
         let again = match first.failure {
-            Failure::NoBootstrap => Err(first),
-            _ => match self.0.starting().await {
-                Ok(turn) => self.0.start(turn, version, Phase::Invoke, version.timeout).await,
-                Err(closed) => Err(closed),
+            Failure::NoBootstrap | Failure::InvalidEntrypoint(_) | Failure::InvalidWorkingDir(_) => {
+                Err(first)
+            }
+            _ => match pool.start_granted(&self.0, version).await {
+                Some(grant) => self.0.start(grant, version, Phase::Invoke, version.timeout).await,
+                None => Err(shutting_down()),
             },
         };
         let spent = env.monotonic() - began;
@@ -181,144 +213,152 @@ impl Pools {
                 || version.is_some_and(|version| version != key.version)
                 || keep == Some(key.generation.as_str());
             if !kept {
-                pool.retire();
+                self.retire_pool(function_arn, pool);
             }
             kept
         });
+        drop(pools);
+        if version.is_none() && keep.is_none() {
+            self.0.admission.forget(function_arn);
+            self.0.starts.entitle(function_arn, 0);
+        }
+    }
+
+    fn retire_pool(&self, function_arn: &str, pool: &Pool) {
+        let (target, idle) = pool.unprovision();
+        self.entitle(function_arn, &pool.share, target, 0);
+        idle.iter().for_each(|environment| environment.retire());
+        pool.retire();
+    }
+
+    /// Sets concurrency of a function aside, which caps it too; 0 lets nothing run, `None` gives it back.
+    pub fn reserve(&self, (account, region): (&str, &str), function_arn: &str, reserved: Option<u32>) {
+        let share = self.0.admission.share(function_arn, &account.into(), &region.into());
+        share.reserve(reserved);
+        self.0.starts.entitle(function_arn, share.entitled());
     }
 
     /// Ends every environment.
     pub async fn shutdown(&self) {
-        self.0.starting.close();
+        self.0.starts.close();
         let pools = std::mem::take(&mut *self.0.pools.write().expect("no panic while held"));
-        pools.values().for_each(|pool| pool.retire());
+        pools.iter().for_each(|(key, pool)| self.retire_pool(&key.function_arn, pool));
         // Extensions have a little time to send what they gathered.
         self.0.alarms.endings.close();
         self.0.alarms.endings.wait().await;
         self.0.options.sandboxes.shutdown().await;
     }
 
-    fn admit(&self, version: &Version) -> Result<Running, Throttled> {
-        let key = (Arc::clone(&version.account), Arc::clone(&version.region));
-        let in_flight =
-            Arc::clone(self.0.in_flight.lock().expect("no panic while held").entry(key).or_default());
-        let running = Running(in_flight);
-        if running.0.fetch_add(1, Ordering::AcqRel) >= self.0.options.concurrency_max {
-            return Err(Throttled(ThrottleReason::ConcurrentInvocationLimitExceeded));
-        }
-        Ok(running)
-    }
-
-    fn pool(&self, version: &Arc<Version>) -> Arc<Pool> {
+    pub(crate) fn pool(&self, version: &Arc<Version>) -> Arc<Pool> {
         let key = version.key();
         if let Some(pool) = self.0.pools.read().expect("no panic while held").get(&key) {
             return Arc::clone(pool);
         }
         let mut pools = self.0.pools.write().expect("no panic while held");
-        let pool = pools
-            .entry(key)
-            .or_insert_with(|| Arc::new(Pool { pools: Arc::downgrade(&self.0), state: Mutex::default() }));
+        let pool = pools.entry(key).or_insert_with(|| {
+            let (share, state) = (self.0.admission.share_of(version), Mutex::default());
+            Arc::new(Pool { pools: Arc::downgrade(&self.0), share, state })
+        });
         Arc::clone(pool)
     }
-}
 
-/// One invocation that counts against its account's concurrency.
-struct Running(Arc<AtomicUsize>);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-/// Counts one more while it lives.
-struct Counted<'a>(&'a AtomicUsize);
-
-impl<'a> Counted<'a> {
-    fn one_more(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::AcqRel);
-        Self(count)
-    }
-}
-
-impl Drop for Counted<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+    pub(crate) fn pools_of(&self, function_arn: &str) -> Vec<Arc<Pool>> {
+        let pools = self.0.pools.read().expect("no panic while held");
+        pools.iter().filter(|(key, _)| key.function_arn == function_arn).map(|(_, p)| Arc::clone(p)).collect()
     }
 }
 
 impl Inner {
-    /// Waits for a turn to start an environment.
-    async fn starting(&self) -> Result<OwnedSemaphorePermit, InitFailure> {
-        Arc::clone(&self.starting).acquire_owned().await.map_err(|_| shutting_down())
-    }
-
-    async fn start(
+    pub(crate) async fn start(
         &self,
-        _turn: OwnedSemaphorePermit,
+        grant: Grant,
         version: &Arc<Version>,
         phase: Phase,
         budget: Duration,
     ) -> Result<Arc<Environment>, InitFailure> {
-        let permit = match Arc::clone(&self.environments).try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => {
-                let _short = Counted::one_more(&self.short_of_room);
-                self.end_one_idle();
-                Arc::clone(&self.environments).acquire_owned().await.map_err(|_| shutting_down())?
-            }
-        };
-        Environment::start((&self.options, &self.alarms), version, permit, phase, budget).await
+        let Grant { turn, room } = grant;
+        let start = Environment::start((&self.options, &self.alarms), version, room, phase, budget);
+        let mut start = std::pin::pin!(start);
+        tokio::select! {
+            started = &mut start => return started,
+            () = self.options.env.sleep(TURN_MAX) => drop(turn),
+        }
+        start.await
     }
 
-    /// An environment has become idle: it goes at once if somebody waits for room.
-    fn make_room_if_short(&self) {
-        if self.short_of_room.load(Ordering::Acquire) > 0 {
-            self.end_one_idle();
+    /// Makes room: ends so many idle environments.
+    fn end_idle(&self, count: usize, any: bool) {
+        for ended in 0..count {
+            if !self.end_one_idle(any) {
+                return self.starts.no_room_made(count - ended);
+            }
         }
     }
 
-    /// Makes room: ends the coldest idle environment of the function that has most of them.
-    fn end_one_idle(&self) {
-        let pools = self.pools.read().expect("no panic while held");
-        let richest = pools.values().max_by_key(|pool| pool.state().idle.len());
-        let coldest = richest.and_then(|pool| {
-            let mut state = pool.state();
-            (!state.idle.is_empty()).then(|| state.idle.remove(0))
-        });
-        if let Some(environment) = coldest {
+    /// Ends the coldest idle environment of the version that has most of them; `any` lets it be of a function that
+    /// is entitled to its room, if there is no other.
+    fn end_one_idle(&self, any: bool) -> bool {
+        let within = self.starts.within();
+        let coldest = {
+            let pools = self.pools.read().expect("no panic while held");
+            let idle = |pool: &Pool| pool.state().idle.len();
+            let others = pools.iter().filter(|(key, _)| !within.contains(key.function_arn.as_str()));
+            let richest = others.map(|(_, pool)| pool).max_by_key(|pool| idle(pool));
+            let richest = richest.filter(|pool| idle(pool) > 0);
+            let richest = richest.or_else(|| pools.values().filter(|_| any).max_by_key(|pool| idle(pool)));
+            richest.and_then(|pool| {
+                let mut state = pool.state();
+                (!state.idle.is_empty()).then(|| state.idle.remove(0))
+            })
+        };
+        if let Some(environment) = &coldest {
             environment.retire();
         }
+        coldest.is_some()
     }
 }
 
 impl Pool {
-    fn state(&self) -> MutexGuard<'_, PoolState> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, PoolState> {
         self.state.lock().expect("no panic while held")
     }
 
     /// An idle environment, or the first that is freed or ready.
+    ///
+    /// # Errors
+    /// When another would have to be started, and the function grows too fast.
     async fn claim(
         self: &Arc<Self>,
         pools: &Arc<Inner>,
         version: &Arc<Version>,
-    ) -> Result<Arc<Environment>, InitFailure> {
+        now: Duration,
+    ) -> Result<Result<Arc<Environment>, InitFailure>, Throttled> {
         let granted = {
             let mut state = self.state();
             while let Some(environment) = state.idle.pop() {
                 if environment.is_alive() {
-                    return Ok(environment);
+                    return Ok(Ok(environment));
                 }
+            }
+            let must_start = state.starting <= state.waiters.len();
+            if must_start {
+                self.share.grow(now)?;
             }
             let (sender, granted) = oneshot::channel();
             state.waiters.push_back(sender);
-            if state.starting < state.waiters.len() {
+            if must_start {
                 state.starting += 1;
                 tokio::spawn(Arc::clone(self).start_one(Arc::clone(pools), Arc::clone(version)));
             }
             granted
         };
-        granted.await.unwrap_or_else(|_| Err(Failure::Sandbox("the pool was dropped".into()).into()))
+        Ok(granted.await.unwrap_or_else(|_| Err(Failure::Sandbox("the pool was dropped".into()).into())))
+    }
+
+    /// Waits until an environment for an invocation may be started.
+    async fn start_granted(&self, pools: &Inner, version: &Version) -> Option<Grant> {
+        let ring = if self.share.has_reserved() { Ring::Reserved } else { Ring::Unreserved };
+        pools.starts.request(&version.function_arn, ring).await
     }
 
     async fn start_one(self: Arc<Self>, pools: Arc<Inner>, version: Arc<Version>) {
@@ -326,11 +366,11 @@ impl Pool {
         if self.state().returning > 0 {
             pools.options.env.sleep(pools.options.return_grace).await;
         }
-        let started = match pools.starting().await {
+        let started = match self.start_granted(&pools, &version).await {
             // Environments that were freed meanwhile may have served everybody.
-            Ok(_) if !self.is_wanted() => return,
-            Ok(turn) => pools.start(turn, &version, Phase::Init, INIT_TIMEOUT).await,
-            Err(closed) => Err(closed),
+            Some(_) if !self.is_wanted() => return self.share.shrink(),
+            Some(grant) => pools.start(grant, &version, Phase::Init, INIT_TIMEOUT).await,
+            None => Err(shutting_down()),
         };
         self.state().starting -= 1;
         match started {
@@ -377,7 +417,7 @@ impl Pool {
     }
 
     /// Takes back an environment that can work: to whoever waits longest, else it is idle.
-    fn offer(&self, environment: &Arc<Environment>, warmth: Warmth) {
+    pub(crate) fn offer(&self, environment: &Arc<Environment>, warmth: Warmth) {
         let mut state = self.state();
         let mut granted = Ok(Arc::clone(environment));
         while let Some(waiter) = state.waiters.pop_front() {
@@ -387,23 +427,25 @@ impl Pool {
                 Err(back) => granted = back,
             }
         }
-        if state.retired || environment.is_old() {
+        let is_surplus = environment.is_provisioned() && state.provisioned.has_surplus();
+        if state.retired || environment.is_old() || is_surplus {
             drop(state);
             return environment.retire();
         }
-        let position = if warmth == Warmth::Used { state.idle.len() } else { 0 };
-        state.idle.insert(position, Arc::clone(environment));
+        let idle = state.idle_like(environment);
+        let position = if warmth == Warmth::Used { idle.len() } else { 0 };
+        idle.insert(position, Arc::clone(environment));
         drop(state);
         environment.rest();
         if let Some(pools) = self.pools.upgrade() {
-            pools.make_room_if_short();
+            pools.starts.make_room_if_short();
         }
     }
 
     /// Freezes an environment if nobody has claimed it; nobody can while the lock is held.
     pub(crate) fn freeze_idle(&self, environment: &Environment) -> bool {
-        let state = self.state();
-        let idle = state.idle.iter().any(|idle| std::ptr::eq(&**idle, environment));
+        let mut state = self.state();
+        let idle = state.idle_like(environment).iter().any(|idle| std::ptr::eq(&**idle, environment));
         if idle {
             environment.freeze();
         }
@@ -413,8 +455,9 @@ impl Pool {
     /// Takes an environment out if nobody has claimed it.
     pub(crate) fn take_idle(&self, environment: &Environment) -> bool {
         let mut state = self.state();
-        let position = state.idle.iter().position(|idle| std::ptr::eq(&**idle, environment));
-        position.map(|position| state.idle.remove(position)).is_some()
+        let idle = state.idle_like(environment);
+        let position = idle.iter().position(|idle| std::ptr::eq(&**idle, environment));
+        position.map(|position| idle.remove(position)).is_some()
     }
 
     /// Drops an environment that has ended.
@@ -429,6 +472,13 @@ impl Pool {
             std::mem::take(&mut state.idle)
         };
         idle.iter().for_each(|environment| environment.retire());
+    }
+}
+
+impl PoolState {
+    /// The idle ones that `environment` is or will be among.
+    fn idle_like(&mut self, environment: &Environment) -> &mut Vec<Arc<Environment>> {
+        if environment.is_provisioned() { &mut self.provisioned.idle } else { &mut self.idle }
     }
 }
 

@@ -50,18 +50,16 @@ pub(crate) fn end(request_id: &str) -> String {
     format!("END RequestId: {request_id}")
 }
 
-/// The line of an INIT that failed; `phase` is `init`, or `invoke` when it was repeated for an invocation.
-pub(crate) fn init_report(duration: Duration, phase: &str, failure: &Failure) -> String {
+/// The line of an INIT that failed, or ran ahead; `phase` is `init`, or `invoke` when it was repeated for an
+/// invocation.
+pub(crate) fn init_report(duration: Duration, phase: &str, failure: Option<&Failure>) -> String {
     let duration = millis(duration);
-    match failure {
-        Failure::TimedOut { .. } => {
-            format!("INIT_REPORT Init Duration: {duration:.2} ms\tPhase: {phase}\tStatus: timeout")
-        }
-        other => format!(
-            "INIT_REPORT Init Duration: {duration:.2} ms\tPhase: {phase}\tStatus: error\tError Type: {}",
-            other.error_type()
-        ),
-    }
+    let status = match failure {
+        None => "success".to_owned(),
+        Some(Failure::TimedOut { .. }) => "timeout".to_owned(),
+        Some(other) => format!("error\tError Type: {}", other.error_type()),
+    };
+    format!("INIT_REPORT Init Duration: {duration:.2} ms\tPhase: {phase}\tStatus: {status}")
 }
 
 pub(crate) fn report(report: &Report<'_>) -> String {
@@ -120,8 +118,12 @@ mod tests {
              Max Memory Used: 36 MB\tStatus: timeout"
         );
         assert_eq!(
-            init_report(Duration::from_micros(10_008_640), "init", &failure),
+            init_report(Duration::from_micros(10_008_640), "init", Some(&failure)),
             "INIT_REPORT Init Duration: 10008.64 ms\tPhase: init\tStatus: timeout"
+        );
+        assert_eq!(
+            init_report(Duration::from_micros(110_100), "init", None),
+            "INIT_REPORT Init Duration: 110.10 ms\tPhase: init\tStatus: success"
         );
     }
 }

@@ -17,6 +17,7 @@ use crate::extensions_api;
 use crate::invocation::Failure;
 use crate::limits::RESPONSE_BYTES_MAX;
 use crate::state::Refusal;
+use crate::stream_api::{self, Taken};
 
 pub(crate) type Answer = Response<Full<Bytes>>;
 
@@ -102,21 +103,22 @@ fn hand_out(work: Work) -> Answer {
 }
 
 async fn response(environment: &Arc<Environment>, id: &str, request: Request<Incoming>) -> Answer {
-    if request.headers().contains_key("lambda-runtime-function-response-mode") {
-        return refuse(
-            StatusCode::BAD_REQUEST,
-            "InvalidFunctionResponseMode",
-            "This environment takes buffered responses only",
-        );
+    if let Some(mode) = request.headers().get("lambda-runtime-function-response-mode") {
+        if !mode.as_bytes().eq_ignore_ascii_case(b"streaming") {
+            let message = "A response is streaming or says no mode";
+            return refuse(StatusCode::BAD_REQUEST, "InvalidFunctionResponseMode", message);
+        }
+        return match stream_api::take(environment, id, request).await {
+            Ok(Taken::Whole) => accepted(Ok(())),
+            Ok(Taken::TooLarge { bytes_max }) => too_large(bytes_max),
+            Ok(Taken::Truncated) => truncated(),
+            Err(refusal) => refused(&refusal),
+        };
     }
     match read_body(request).await {
         Ok(body) => accepted(environment.answer(id, Ok(body))),
         Err(Body::TooLarge) => match environment.answer(id, Err(Failure::ResponseTooLarge)) {
-            Ok(()) => refuse(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "RequestEntityTooLarge",
-                &format!("Exceeded maximum allowed payload size ({RESPONSE_BYTES_MAX} bytes)."),
-            ),
+            Ok(()) => too_large(RESPONSE_BYTES_MAX as u64),
             Err(refusal) => refused(&refusal),
         },
         Err(Body::Truncated) => truncated(),
@@ -185,6 +187,14 @@ fn refused(refusal: &Refusal) -> Answer {
             ),
         ),
     }
+}
+
+fn too_large(bytes_max: u64) -> Answer {
+    refuse(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "RequestEntityTooLarge",
+        &format!("Exceeded maximum allowed payload size ({bytes_max} bytes)."),
+    )
 }
 
 fn truncated() -> Answer {

@@ -15,12 +15,12 @@ mod ruby;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use sandbox::Bind;
 
 use crate::Version;
+use crate::image::Image;
 use crate::invocation::Failure;
 use language::Client;
 pub use language::Language;
@@ -34,6 +34,8 @@ pub enum Interpreter {
         runtime: String,
     },
     Hosted(Hosted),
+    /// In an image: the function's own, or one that packages run in.
+    Image(Image),
 }
 
 /// An interpreter of the host's.
@@ -101,6 +103,14 @@ impl Runtimes {
         Self { folder: folder.to_owned(), found: found.into() }
     }
 
+    /// The image that packages of `runtime` are to run in: what the file `<runtime>.image` in the folder of runtimes
+    /// names.
+    pub fn image_of(&self, runtime: &str) -> Option<String> {
+        let text = fs::read_to_string(self.folder.join(format!("{runtime}.image"))).ok()?;
+        let name = text.trim();
+        (!name.is_empty()).then(|| name.to_owned())
+    }
+
     /// Every interpreter found, for people.
     pub fn list(&self) -> impl Iterator<Item = &Hosted> {
         self.found.values().flatten()
@@ -139,6 +149,13 @@ impl Runtimes {
         let mut all = self.found[&language].iter().map(|hosted| hosted.runs(runtime, wanted));
         all.find(|(interpreter, _)| is_it(interpreter))
     }
+}
+
+/// `python3.13` as INIT_START gives it: `python:3.13`.
+fn spelled(runtime: &str) -> String {
+    let digit = runtime.find(|c: char| c.is_ascii_digit()).unwrap_or(runtime.len());
+    let (language, release) = runtime.split_at(digit);
+    if release.is_empty() { runtime.replacen('.', ":", 1) } else { format!("{language}:{release}") }
 }
 
 /// How far a release is from the one wanted; the least is taken.
@@ -205,38 +222,59 @@ impl fmt::Display for Hosted {
 }
 
 impl Interpreter {
-    /// Whether the package brings its own bootstrap.
+    /// Whether the function brings its own runtime.
     pub fn is_custom(&self) -> bool {
-        matches!(self, Self::Custom { .. })
+        match self {
+            Self::Custom { .. } => true,
+            Self::Image(image) => image.has_code(),
+            Self::Hosted(_) => false,
+        }
+    }
+
+    /// The function's image, where it has one.
+    pub fn image(&self) -> Option<&Image> {
+        if let Self::Image(image) = self { Some(image) } else { None }
     }
 
     /// `python:3.11`, as INIT_START gives it.
     pub fn version_text(&self) -> String {
         match self {
             Self::Custom { runtime } => runtime.replacen('.', ":", 1),
+            Self::Image(Image { runtime: None, .. }) => "image".to_owned(),
+            Self::Image(Image { runtime: Some(runtime), .. }) => spelled(runtime),
             Self::Hosted(Hosted { language, release, .. }) => {
                 format!("{language}:{}", language.release_text(*release))
             }
         }
     }
 
-    /// Refuses a custom runtime's package without an executable `bootstrap`.
-    pub(crate) fn check(&self, code_dir: &Path) -> Result<(), Failure> {
-        let Self::Custom { .. } = self else { return Ok(()) };
-        let metadata = fs::metadata(code_dir.join("bootstrap"));
-        let executable =
-            metadata.is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0);
-        if executable { Ok(()) } else { Err(Failure::NoBootstrap) }
+    /// Refuses a custom runtime without an executable `bootstrap`.
+    pub(crate) fn check(&self, bootstrap: Option<&Path>) -> Result<(), Failure> {
+        match self {
+            Self::Custom { .. } if bootstrap.is_none() => Err(Failure::NoBootstrap),
+            Self::Image(image) => image.check(),
+            Self::Custom { .. } | Self::Hosted(_) => Ok(()),
+        }
     }
 
     /// What a sandbox needs to run it. The command lines are those of `runtimes/README.md`.
     pub(crate) fn launch(&self, version: &Version) -> Launch {
-        let Self::Hosted(hosted) = self else {
-            return Launch {
-                binds: Vec::new(),
-                program: "/var/task/bootstrap".into(),
-                arguments: Vec::new(),
-            };
+        let hosted = match self {
+            Self::Hosted(hosted) => hosted,
+            Self::Custom { .. } => {
+                return Launch {
+                    binds: Vec::new(),
+                    program: version.bootstrap().unwrap_or(Path::new("/var/task/bootstrap")).to_owned(),
+                    arguments: Vec::new(),
+                };
+            }
+            Self::Image(image) => {
+                return Launch {
+                    binds: Vec::new(),
+                    program: image.program.clone().unwrap_or_else(|| PathBuf::from(&image.entry_point)),
+                    arguments: image.arguments.clone(),
+                };
+            }
         };
         let program = match &hosted.prefix {
             Some(prefix) => {

@@ -12,6 +12,8 @@ pub(crate) enum State {
     Ready,
     /// Works on this request.
     Busy(Arc<str>),
+    /// Writes its answer to this request, which goes on.
+    Responding(Arc<str>),
     /// Has answered this request; may still clean up before it asks for the next.
     Responded(Arc<str>),
     /// Gave up in INIT.
@@ -26,6 +28,9 @@ pub(crate) enum Event<'a> {
     Dispatch(Arc<str>),
     /// A response or an error for this request.
     Answer(&'a str),
+    /// The first of a response that goes on, and its end.
+    AnswerBegins(&'a str),
+    AnswerEnds(&'a str),
     InitError,
 }
 
@@ -41,7 +46,8 @@ impl State {
         let to = match event {
             Event::Next => "Ready",
             Event::Dispatch(_) => "Running",
-            Event::Answer(_) => "RuntimeInvocationResponseSent",
+            Event::AnswerBegins(_) => "RuntimeInvocationResponse",
+            Event::Answer(_) | Event::AnswerEnds(_) => "RuntimeInvocationResponseSent",
             Event::InitError => "RuntimeInitError",
         };
         let refused = Refusal::InvalidTransition { from: self.name(), to };
@@ -52,8 +58,19 @@ impl State {
             (Self::Busy(id), Event::Answer(answered)) if **id == *answered => {
                 Ok(Self::Responded(Arc::clone(id)))
             }
-            (Self::Responded(id), Event::Answer(answered)) if **id == *answered => Err(refused),
-            (_, Event::Answer(_)) => Err(Refusal::InvalidRequestId),
+            (Self::Busy(id), Event::AnswerBegins(answered)) if **id == *answered => {
+                Ok(Self::Responding(Arc::clone(id)))
+            }
+            (Self::Responding(id), Event::AnswerEnds(answered)) if **id == *answered => {
+                Ok(Self::Responded(Arc::clone(id)))
+            }
+            (
+                Self::Responding(id) | Self::Responded(id),
+                Event::Answer(answered) | Event::AnswerBegins(answered),
+            ) if **id == *answered => Err(refused),
+            (_, Event::Answer(_) | Event::AnswerBegins(_) | Event::AnswerEnds(_)) => {
+                Err(Refusal::InvalidRequestId)
+            }
             (Self::Init, Event::InitError) => Ok(Self::InitFailed),
             _ => Err(refused),
         }
@@ -64,6 +81,7 @@ impl State {
             Self::Init => "Started",
             Self::Ready => "Ready",
             Self::Busy(_) => "Running",
+            Self::Responding(_) => "RuntimeInvocationResponse",
             Self::Responded(_) => "RuntimeInvocationResponseSent",
             Self::InitFailed => "RuntimeInitError",
         }
@@ -97,6 +115,22 @@ mod tests {
             refused("RuntimeInvocationResponseSent", "RuntimeInvocationResponseSent"),
         );
         check(&State::Responded(id()), Event::Next, Ok(State::Ready));
+        let responding = || State::Responding(id());
+        check(&State::Busy(id()), Event::AnswerBegins("a"), Ok(responding()));
+        check(&State::Busy(id()), Event::AnswerBegins("b"), Err(Refusal::InvalidRequestId));
+        check(&State::Busy(id()), Event::AnswerEnds("a"), Err(Refusal::InvalidRequestId));
+        check(&responding(), Event::AnswerEnds("a"), Ok(State::Responded(id())));
+        check(&responding(), Event::Next, refused("RuntimeInvocationResponse", "Ready"));
+        check(
+            &responding(),
+            Event::Answer("a"),
+            refused("RuntimeInvocationResponse", "RuntimeInvocationResponseSent"),
+        );
+        check(
+            &responding(),
+            Event::AnswerBegins("a"),
+            refused("RuntimeInvocationResponse", "RuntimeInvocationResponse"),
+        );
         check(&State::InitFailed, Event::Next, refused("RuntimeInitError", "Ready"));
     }
 }

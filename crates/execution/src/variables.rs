@@ -14,6 +14,9 @@ pub struct Credentials {
     pub session_token: String,
 }
 
+/// What an image may not set: it would be believed to come from the platform.
+const PLATFORMS: [&str; 4] = ["AWS_", "_AWS_", "_X_AMZN_", "_LAMBDA_"];
+
 /// The variables that name a listener, of which only the sandbox knows the address.
 pub(crate) fn doors() -> Vec<DoorVar> {
     vec![
@@ -46,6 +49,7 @@ pub(crate) fn variables(
     version: &Version,
     log_stream: &str,
     credentials: &Credentials,
+    initialization_type: &str,
 ) -> Vec<(String, String)> {
     let mut variables = [
         ("_HANDLER", version.handler.as_str()),
@@ -53,7 +57,7 @@ pub(crate) fn variables(
         ("AWS_DEFAULT_REGION", &version.region),
         ("AWS_LAMBDA_FUNCTION_NAME", &version.function_name),
         ("AWS_LAMBDA_FUNCTION_VERSION", &version.version),
-        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", initialization_type),
         ("AWS_LAMBDA_LOG_GROUP_NAME", &version.log_group),
         ("AWS_LAMBDA_LOG_STREAM_NAME", log_stream),
         ("AWS_LAMBDA_LOG_FORMAT", if version.logging.is_json() { "JSON" } else { "Text" }),
@@ -87,6 +91,17 @@ pub(crate) fn variables(
         variables.push(("AWS_LAMBDA_LOG_LEVEL".to_owned(), application.as_str().to_owned()));
     }
     variables.extend(version.interpreter.variables(version));
+    if let Some(image) = version.interpreter.image() {
+        // The image knows its own libraries; with the function in it, the handler is in its command.
+        variables.retain(|(name, _)| name != "LD_LIBRARY_PATH" && !(image.has_code() && name == "_HANDLER"));
+        for (name, value) in &image.variables {
+            if PLATFORMS.iter().any(|prefix| name.starts_with(prefix)) {
+                continue;
+            }
+            variables.retain(|(own, _)| own != name);
+            variables.push((name.clone(), value.clone()));
+        }
+    }
     for (name, value) in &version.variables {
         variables.retain(|(own, _)| own != name);
         variables.push((name.clone(), value.clone()));

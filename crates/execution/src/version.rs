@@ -1,7 +1,8 @@
 //! A function's version as its environments need it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,17 +32,29 @@ pub struct Version {
     pub timeout: Duration,
     /// The user's own variables.
     pub variables: BTreeMap<String, String>,
-    /// Where the unpacked package lies on the host.
+    /// Where the unpacked package lies on the host; of no use to a function with an image.
     pub code_dir: PathBuf,
+    /// Where its unpacked layers lie, the last on top.
+    pub opt_dirs: Vec<PathBuf>,
     /// The execution role's ARN.
     pub role: String,
     pub log_group: String,
     pub logging: Logging,
-    /// Unpacked layers on the host, merged at `/opt`; a later one wins.
-    pub opt_dirs: Vec<PathBuf>,
 }
 
 impl Version {
+    /// Where a custom runtime's bootstrap is, as a path inside the sandbox: the package's own before a layer's.
+    pub(crate) fn bootstrap(&self) -> Option<&'static Path> {
+        let Interpreter::Custom { .. } = self.interpreter else { return None };
+        if is_executable(&self.code_dir.join("bootstrap")) {
+            return Some(Path::new("/var/task/bootstrap"));
+        }
+        // What a later layer covers does not count, executable or not.
+        let in_layers = self.opt_dirs.iter().rev().map(|dir| dir.join("bootstrap"));
+        let on_top = in_layers.into_iter().find(|path| path.symlink_metadata().is_ok())?;
+        is_executable(&on_top).then_some(Path::new("/opt/bootstrap"))
+    }
+
     /// What tells this version's environments from all others.
     pub(crate) fn key(&self) -> VersionKey {
         VersionKey {
@@ -50,6 +63,11 @@ impl Version {
             generation: self.generation.clone(),
         }
     }
+}
+
+fn is_executable(path: &Path) -> bool {
+    std::fs::metadata(path)
+        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -147,7 +147,9 @@ async fn beyond_the_concurrency_limit_is_throttled() {
         let Err(Refused::Throttled(Throttled(reason))) = refused else { panic!("{refused:?}") };
         assert_eq!(reason.as_str(), "ConcurrentInvocationLimitExceeded");
     }
-    let elsewhere = Arc::new(Version { region: "eu-west-1".into(), ..testkit::version("echo") });
+    let function_arn = "arn:aws:lambda:eu-west-1:000000000000:function:f".to_owned();
+    let elsewhere =
+        Arc::new(Version { region: "eu-west-1".into(), function_arn, ..testkit::version("echo") });
     answer(kit.invoke(&elsewhere)).await;
     kit.sandboxes.let_go_on(2);
     answer(first).await;

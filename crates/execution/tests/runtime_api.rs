@@ -100,7 +100,7 @@ async fn calls_out_of_order_are_refused_and_do_no_harm() {
             let refused = runtime.call(method, path, &[], b"{}").await;
             keep(&replies, refused);
         }
-        let streamed = [("lambda-runtime-function-response-mode", "streaming")];
+        let streamed = [("lambda-runtime-function-response-mode", "chunky")];
         let refused = runtime.call("POST", "invocation/id-1/response", &streamed, b"1").await;
         keep(&replies, refused);
         let accepted = runtime.respond(&work.id, b"\"right\"").await;
@@ -119,8 +119,7 @@ async fn calls_out_of_order_are_refused_and_do_no_harm() {
     let missing = refusal(404, "404 page not found", "NotFound");
     let no_snapshot =
         refusal(403, "This environment was not started for a snapshot", "InvalidStateTransition");
-    let buffered =
-        refusal(400, "This environment takes buffered responses only", "InvalidFunctionResponseMode");
+    let no_mode = refusal(400, "A response is streaming or says no mode", "InvalidFunctionResponseMode");
     assert_eq!(
         statuses(&replies),
         [
@@ -132,7 +131,7 @@ async fn calls_out_of_order_are_refused_and_do_no_harm() {
             no_snapshot,
             missing.clone(),
             missing,
-            buffered,
+            no_mode,
         ]
     );
 }

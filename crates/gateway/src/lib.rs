@@ -1,13 +1,16 @@
 //! HTTP in, AWS's answers out. Start with `pipeline.rs`: the road of a request, one step after the other.
 
 mod body;
+mod download;
 mod listener;
 mod pipeline;
 mod route;
+mod visit;
 
 use std::sync::Arc;
 
 use aws_auth::Authenticator;
+use blob::Blobs;
 use service::Platform;
 
 /// The front door. Cheap to clone.
@@ -17,10 +20,17 @@ pub struct Gateway(Arc<Inner>);
 struct Inner {
     platform: Platform,
     authenticator: Authenticator,
+    /// What presigned URLs lead to, where there is anything.
+    packages: Option<Arc<dyn Blobs>>,
 }
 
 impl Gateway {
     pub fn new(platform: Platform, authenticator: Authenticator) -> Self {
-        Self(Arc::new(Inner { platform, authenticator }))
+        Self(Arc::new(Inner { platform, authenticator, packages: None }))
+    }
+
+    /// One where packages can be had by presigned URL.
+    pub fn with_packages(platform: Platform, authenticator: Authenticator, packages: Arc<dyn Blobs>) -> Self {
+        Self(Arc::new(Inner { platform, authenticator, packages: Some(packages) }))
     }
 }

@@ -2,22 +2,29 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::pin::pin;
+use std::io;
+use std::net::IpAddr;
+use std::pin::{Pin, pin};
 
-use aws_wire::Response;
+use aws_wire::{Body, Response};
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper::body::Incoming;
+use futures_util::{Stream, TryStreamExt as _};
+use http_body_util::{Either, Full, StreamBody};
+use hyper::body::{Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::TaskTracker;
 
+use crate::body::BODY_BYTES_MAX;
+use crate::download::{self, Content};
 use crate::{Gateway, body};
 
 /// Where a load balancer or a script asks whether the platform is up.
 const HEALTH_PATH: &str = "/_lambent/health";
+
+pub(crate) type Frames = Pin<Box<dyn Stream<Item = io::Result<Frame<Bytes>>> + Send>>;
 
 impl Gateway {
     /// Serves connections of `listener` until `stop` resolves, then finishes the requests under way, but waits no
@@ -37,8 +44,8 @@ impl Gateway {
                 () = &mut stop => break,
             };
             match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(self.clone().serve_connection(stream, drain.clone()));
+                Ok((stream, peer)) => {
+                    connections.spawn(self.clone().serve_connection(stream, peer.ip(), drain.clone()));
                 }
                 // Out of descriptors, or a connection gone before it was accepted: the next may do.
                 Err(error) => tracing::warn!(%error, "accept a connection"),
@@ -53,12 +60,17 @@ impl Gateway {
         }
     }
 
-    async fn serve_connection(self, stream: TcpStream, drain: tokio_util::sync::CancellationToken) {
-        // Answers are written in one piece; waiting for more to send would only delay them.
+    async fn serve_connection(
+        self,
+        stream: TcpStream,
+        peer: IpAddr,
+        drain: tokio_util::sync::CancellationToken,
+    ) {
+        // An answer, or a piece of one, is written at once; waiting for more to send would only delay it.
         if stream.set_nodelay(true).is_err() {
             return;
         }
-        let service = service_fn(|request| self.respond(request));
+        let service = service_fn(|request| self.respond(request, peer));
         let connection =
             http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
         let mut connection = pin!(connection);
@@ -74,13 +86,10 @@ impl Gateway {
         }
     }
 
-    async fn respond(
-        &self,
-        request: http::Request<Incoming>,
-    ) -> Result<http::Response<Full<Bytes>>, Infallible> {
+    async fn respond(&self, request: http::Request<Incoming>, peer: IpAddr) -> Result<Outgoing, Infallible> {
         let (parts, incoming) = request.into_parts();
         if parts.uri.path() == HEALTH_PATH {
-            return Ok(http::Response::new(Full::from("{\"status\":\"ready\"}")));
+            return Ok(http::Response::new(Either::Left(Either::Left(Full::from("{\"status\":\"ready\"}")))));
         }
         let mut request = aws_wire::Request {
             method: parts.method,
@@ -89,23 +98,36 @@ impl Gateway {
             headers: parts.headers,
             body: Bytes::new(),
         };
-        match body::read(incoming).await {
+        if let Some(digest) = download::wanted(&request.path) {
+            return Ok(self.download(request, digest).await);
+        }
+        let bytes_max =
+            self.0.platform.site(&request).map_or(BODY_BYTES_MAX, |(_, site)| site.body_bytes_max());
+        match body::read(incoming, bytes_max).await {
             Ok(body) => request.body = body,
             Err(body::Error::TooLarge) => return Ok(into_http(self.refuse_size(&request))),
             Err(body::Error::Broken(error)) => {
                 tracing::debug!(%error, "read a body");
                 return Ok(http::Response::builder()
                     .status(400)
-                    .body(Full::default())
+                    .body(Either::Left(Either::Left(Full::default())))
                     .expect("a status is valid"));
             }
         }
-        Ok(into_http(self.answer(request).await))
+        Ok(into_http(self.answer_to(peer, request).await))
     }
 }
 
-fn into_http(response: Response) -> http::Response<Full<Bytes>> {
-    let mut http = http::Response::new(Full::from(response.body));
+/// An answer in one piece or in many, or a package.
+pub(crate) type Outgoing = http::Response<Either<Either<Full<Bytes>, StreamBody<Frames>>, Content>>;
+
+pub(crate) fn into_http(response: Response) -> Outgoing {
+    let mut http = http::Response::new(Either::Left(match response.body {
+        Body::Whole(bytes) => Either::Left(Full::from(bytes)),
+        Body::Pieces(pieces) => {
+            Either::Right(StreamBody::new(Box::pin(pieces.map_ok(Frame::data)) as Frames))
+        }
+    }));
     *http.status_mut() =
         http::StatusCode::from_u16(response.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
     *http.headers_mut() = response.headers;

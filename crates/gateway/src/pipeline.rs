@@ -1,5 +1,6 @@
 //! The road of a request: route, authenticate, decode, call, encode. The order is the code.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -11,20 +12,28 @@ use futures_util::FutureExt as _;
 use service::{Caller, Principal};
 
 use crate::body::BODY_BYTES_MAX;
-use crate::{Gateway, route};
+use crate::{Gateway, route, visit};
 
 impl Gateway {
     /// Answers one request, to its end even if the client goes away: what it asked for is done or not done, never
     /// half.
     pub async fn answer(&self, request: Request) -> Response {
+        self.answer_to(IpAddr::V4(Ipv4Addr::LOCALHOST), request).await
+    }
+
+    /// As [`Gateway::answer`], for a client at that address.
+    pub(crate) async fn answer_to(&self, peer: IpAddr, request: Request) -> Response {
         let this = self.clone();
-        let answered = tokio::spawn(async move { this.answer_here(request).await }).await;
+        let answered = tokio::spawn(async move { this.answer_here(peer, request).await }).await;
         // Panics of handlers are caught below; the task can end so only while the platform goes down.
         answered.unwrap_or_else(|_| Response::empty(503))
     }
 
-    async fn answer_here(&self, mut request: Request) -> Response {
+    async fn answer_here(&self, peer: IpAddr, mut request: Request) -> Response {
         let request_id: Arc<str> = self.0.platform.env().uuid().to_string().into();
+        if let Some((api, site)) = self.0.platform.site(&request) {
+            return self.visit((api, &site), request, peer, request_id).await;
+        }
         let scope = Scope::of(&request);
         let Some(api) = route::service(self.0.platform.apis(), &request, scope.as_ref()) else {
             return no_service(&request, scope.as_ref(), &request_id);
@@ -40,6 +49,9 @@ impl Gateway {
     /// Answers a request whose body, left unread, is larger than any operation takes.
     pub(crate) fn refuse_size(&self, request: &Request) -> Response {
         let request_id = self.0.platform.env().uuid().to_string();
+        if let Some((api, _)) = self.0.platform.site(request) {
+            return visit::too_large(api, &request_id);
+        }
         let scope = Scope::of(request);
         let Some(api) = route::service(self.0.platform.apis(), request, scope.as_ref()) else {
             return no_service(request, scope.as_ref(), &request_id);
@@ -66,15 +78,19 @@ impl Gateway {
         let routed = protocol::route(api, request)?;
         let operation = routed.operation;
         let io = operation.io.ok_or_else(|| AwsError::not_implemented(api.name, operation.name))?;
+        let trace = request.header("x-amzn-trace-id").map(Arc::from);
         let input = routed.decode(io, request)?;
-        let cx = self.0.platform.ctx(caller, Arc::clone(request_id));
+        let mut cx = self.0.platform.ctx(caller, Arc::clone(request_id)).with_trace(trace);
+        if let Some(host) = request.header("host") {
+            cx = cx.reached_by(host);
+        }
         let output = self.0.platform.dispatch(api, operation, cx, input).await?;
         Ok(routed.encode(api, io, output, request_id))
     }
 }
 
 /// Failures of ours are for the log; those of a client are its own affair.
-fn log_failure(api: &Service, error: &AwsError, request_id: &str) {
+pub(crate) fn log_failure(api: &Service, error: &AwsError, request_id: &str) {
     if error.status >= 500 && error.status != 501 {
         tracing::error!(service = api.name, request_id, code = %error.code, cause = ?error.cause, "request failed");
     } else {
@@ -82,7 +98,7 @@ fn log_failure(api: &Service, error: &AwsError, request_id: &str) {
     }
 }
 
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "a panic without a text".to_owned())

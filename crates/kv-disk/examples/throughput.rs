@@ -1,4 +1,7 @@
 //! Measures the engine through the contract: `cargo run --release -p kv-disk --example throughput -- DIRECTORY`.
+//!
+//! With `floor` after the directory it prints one number: the durable writes per second of 64 writers who each store
+//! a row that nobody else touches. `cargo xtask bench` sets the intake of events beside it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -26,6 +29,9 @@ fn main() {
     );
     let kv = Kv::new(Arc::new(engine), env.clone());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build().expect("start runtime");
+    if std::env::args().nth(2).as_deref() == Some("floor") {
+        return println!("{:.0}", runtime.block_on(floor(&kv, &env)));
+    }
     runtime.block_on(async {
         for writers in [1, 8, 64, 256] {
             let rate = writers_rate(&kv, &env, writers, false).await;
@@ -58,6 +64,26 @@ async fn writers_rate(kv: &Kv, env: &Env, writers: u64, one_counter: bool) -> f6
                     Err(Error::Contention { .. }) => {}
                     Err(error) => panic!("{error}"),
                 }
+            }
+            count
+        });
+    }
+    let total: u64 = tasks.join_all().await.iter().sum();
+    total as f64 / (env.monotonic() - started).as_secs_f64()
+}
+
+/// The least that storing an event can be: one row, nothing read.
+async fn floor(kv: &Kv, env: &Env) -> f64 {
+    let started = env.monotonic();
+    let mut tasks = tokio::task::JoinSet::new();
+    for writer in 0..64u64 {
+        let (kv, env) = (kv.clone(), env.clone());
+        tasks.spawn(async move {
+            let mut count = 0u64;
+            while env.monotonic() - started < MEASURE_FOR {
+                let put = kv.transact(|tx| ROWS.put(tx, &(writer, count), &"v".repeat(VALUE_BYTES)));
+                put.await.expect("put");
+                count += 1;
             }
             count
         });
@@ -105,12 +131,16 @@ async fn queue(kv: &Kv, env: &Env) {
             take.await.expect("take");
         }
         let each = (env.monotonic() - started).as_secs_f64() / 1000.0;
-        let (before, snapshot) = (env.monotonic(), kv.snapshot().await.expect("snapshot"));
-        QUEUE.scan(&snapshot, &Span::all(), 1, Direction::Forward).expect("scan");
-        println!(
-            "queue, {hundred_thousands}00,000 taken: put and take of 100 rows {:.1} ms, look at the head {:.2} ms",
-            each * 1e3,
+        let look = async |from: u64| {
+            let (before, snapshot) = (env.monotonic(), kv.snapshot().await.expect("snapshot"));
+            QUEUE.scan(&snapshot, &Span::all().from(&from), 1, Direction::Forward).expect("scan");
             (env.monotonic() - before).as_secs_f64() * 1e3
+        };
+        let (from_beginning, from_head) = (look(0).await, look(hundred_thousands * 100_000).await);
+        println!(
+            "queue, {hundred_thousands}00,000 taken: put and take of 100 rows {:.1} ms, look at the head {from_beginning:.2} \
+             ms from the beginning, {from_head:.3} ms from where it was",
+            each * 1e3
         );
     }
 }

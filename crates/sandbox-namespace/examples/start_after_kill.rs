@@ -91,7 +91,8 @@ async fn first_byte(started: &mut Started) -> Outcome<()> {
 fn python(code: &Path, work: &str) -> Spec {
     Spec {
         id: "python".to_owned(),
-        code_dir: code.into(),
+        root: None,
+        code_dir: Some(code.into()),
         opt_dirs: Vec::new(),
         binds: Vec::new(),
         program: "/usr/bin/python3".into(),

@@ -87,7 +87,8 @@ async fn measure(
 fn echo(code: &std::path::Path) -> Spec {
     Spec {
         id: "echo".to_owned(),
-        code_dir: code.into(),
+        root: None,
+        code_dir: Some(code.into()),
         opt_dirs: Vec::new(),
         binds: Vec::new(),
         program: "/bin/echo".into(),

@@ -85,7 +85,8 @@ async fn open(scratch: &Path) -> NamespaceSandboxes {
 fn sleeper(folder: &Folder) -> Spec {
     Spec {
         id: "sleeper".to_owned(),
-        code_dir: folder.path().join("code"),
+        root: None,
+        code_dir: Some(folder.path().join("code")),
         opt_dirs: Vec::new(),
         binds: Vec::new(),
         program: "/bin/sh".into(),

@@ -5,6 +5,7 @@
 //! port the machine listens on. It has limits on open files, stack and the like, and is killed as a whole.
 //! Use it for code you would run in your own shell.
 
+mod layers;
 mod paths;
 
 use std::os::fd::OwnedFd;
@@ -60,14 +61,26 @@ impl ProcessSandboxes {
                 "network isolation was asked for and is not given by plain processes"
             );
         }
+        if spec.root.is_some() {
+            return Err(Error::Unsupported {
+                what: "an image as the root",
+                missing: "a plain process sees the machine's own files; use --sandbox namespace".to_owned(),
+            });
+        }
         // A plain process has the machine's network, whichever was asked for.
         spec.network = Network::Isolated;
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let tmp = OwnTmp(self.scratch_dir.join(format!("tmp-{number}")));
         std::fs::create_dir_all(&tmp.0)
             .map_err(|source| Error::Build { step: "make temporary directory".to_owned(), source })?;
-        let mut started = self.spawner.start(paths::outside(spec, &tmp.0)?).await?;
-        started.sandbox = Box::new(WithTmp { sandbox: started.sandbox, _tmp: tmp });
+        let opt = OwnTmp(self.scratch_dir.join(format!("tmp-{number}-opt")));
+        if spec.opt_dirs.len() > 1 {
+            layers::merge(&spec.opt_dirs, &opt.0)
+                .map_err(|source| Error::Build { step: "merge layers".to_owned(), source })?;
+            spec.opt_dirs = vec![opt.0.clone()];
+        }
+        let mut started = self.spawner.start(paths::outside(spec, &tmp.0)).await?;
+        started.sandbox = Box::new(WithTmp { sandbox: started.sandbox, _tmp: tmp, _opt: opt });
         Ok(started)
     }
 }
@@ -109,10 +122,11 @@ impl Drop for OwnTmp {
     }
 }
 
-/// A sandbox together with its temporary directory; the fields drop in this order.
+/// A sandbox together with its own directories; the fields drop in this order.
 struct WithTmp {
     sandbox: Box<dyn Sandbox>,
     _tmp: OwnTmp,
+    _opt: OwnTmp,
 }
 
 impl Sandbox for WithTmp {

@@ -2,17 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use sandbox::{Error, Result, Spec};
+use sandbox::Spec;
 
 /// `spec` with every path inside the sandbox replaced by the one on the host, and `TMPDIR` set.
-pub(crate) fn outside(mut spec: Spec, tmp: &Path) -> Result<Spec> {
-    if spec.opt_dirs.len() > 1 {
-        return Err(Error::Unsupported {
-            what: "merging layers",
-            missing: "plain processes cannot see several directories as one".to_owned(),
-        });
-    }
-    let mut replaced: Vec<(PathBuf, PathBuf)> = vec![(PathBuf::from("/var/task"), spec.code_dir.clone())];
+pub(crate) fn outside(mut spec: Spec, tmp: &Path) -> Spec {
+    let code = spec.code_dir.iter().map(|dir| (PathBuf::from("/var/task"), dir.clone()));
+    let mut replaced: Vec<(PathBuf, PathBuf)> = code.collect();
     replaced.extend(spec.opt_dirs.first().map(|dir| (PathBuf::from("/opt"), dir.clone())));
     replaced.extend(spec.binds.iter().map(|bind| (bind.inside.clone(), bind.host.clone())));
 
@@ -34,7 +29,7 @@ pub(crate) fn outside(mut spec: Spec, tmp: &Path) -> Result<Spec> {
         env.retain(|(name, _)| name != "TMPDIR");
         env.push(("TMPDIR".to_owned(), tmp.to_string_lossy().into_owned()));
     }
-    Ok(spec)
+    spec
 }
 
 /// A path that is relative to the task's folder, and outside of it, as an absolute one: out here it leads elsewhere.

@@ -78,13 +78,20 @@ pub(crate) fn enter(
     } else {
         mounts.split_first().map(|(first, rest)| (Some(first), rest)).ok_or_else(missing)?
     };
+    let (mut mounts, mut points) = (mounts, &entry.mounts[..]);
+    if let ([image, rest @ ..], [point, others @ ..]) = (mounts, points)
+        && point == Path::new("/")
+    {
+        root::change_to_image(image)?;
+        (mounts, points) = (rest, others);
+    }
     if let Some(size) = entry.tmpfs_bytes {
         let size = size.to_string();
         let options = [("size", size.as_str()), ("mode", "1777")];
         let tmpfs = mounts::new_filesystem("tmpfs", &options, NO_DEVICES)?;
         mounts::attach(tmpfs.as_fd(), Path::new("/tmp"))?;
     }
-    for (mount, path) in mounts.iter().zip(&entry.mounts) {
+    for (mount, path) in mounts.iter().zip(points) {
         mounts::attach(mount.as_fd(), path)?;
     }
     set_standard_streams(output)?;

@@ -56,10 +56,18 @@ pub(crate) fn contained(spec: &Spec, kit: Kit, site: Site<'_>) -> Result<Launche
     if let Some(name) = &kit.group {
         site.layout.group(name).set_limits(spec)?;
     }
-    let mut mounts =
-        vec![(PathBuf::from("/var/task"), mounts::copy_tree(&spec.code_dir, READ_ONLY | NO_DEVICES)?)];
+    let mut mounts = Vec::new();
+    if let Some(root) = &spec.root {
+        mounts.push((PathBuf::from("/"), mounts::copy_tree(root, READ_ONLY | NO_DEVICES)?));
+    }
+    if let Some(code_dir) = &spec.code_dir {
+        mounts.push((PathBuf::from("/var/task"), mounts::copy_tree(code_dir, READ_ONLY | NO_DEVICES)?));
+    }
     for bind in &spec.binds {
-        site.root.ensure_mount_point(&bind.inside, !bind.host.is_file())?;
+        // An image has what is needed, or else the start fails where the bind is attached.
+        if spec.root.is_none() {
+            site.root.ensure_mount_point(&bind.inside, !bind.host.is_file())?;
+        }
         mounts.push((bind.inside.clone(), mounts::copy_tree(&bind.host, READ_ONLY | NO_DEVICES)?));
     }
     mounts.extend(mounts::layers(&spec.opt_dirs)?.map(|layers| (PathBuf::from("/opt"), layers)));

@@ -1,9 +1,9 @@
 //! Mounts that are made detached and attached later: a sandbox's directories enter it as descriptors.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
 
-use rustix::fs::CWD;
+use rustix::fs::{CWD, Mode, OFlags};
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags};
 
 use crate::failure::{Result, Step};
@@ -50,20 +50,27 @@ pub(crate) fn attach(mount: BorrowedFd<'_>, path: &Path) -> Result<()> {
 }
 
 /// What a sandbox sees at `/opt`: one layer as it is, several merged, the last on top.
-pub(crate) fn layers(dirs: &[std::path::PathBuf]) -> Result<Option<OwnedFd>> {
-    match dirs {
+pub(crate) fn layers(dirs: &[PathBuf]) -> Result<Option<OwnedFd>> {
+    // Overlay refuses a directory that comes twice; below itself it is covered anyway.
+    let is_last = |(at, dir): &(usize, &PathBuf)| !dirs[at + 1..].contains(dir);
+    let dirs = dirs.iter().enumerate().filter(is_last).map(|(_, dir)| dir).collect::<Vec<_>>();
+    match dirs[..] {
         [] => Ok(None),
         [one] => copy_tree(one, READ_ONLY | NO_DEVICES).map(Some),
-        many => {
-            let lower: Vec<_> = many.iter().rev().map(|dir| overlay_escaped(dir)).collect();
-            let options = [("lowerdir", lower.join(":"))];
-            let options: Vec<_> = options.iter().map(|(key, value)| (*key, value.as_str())).collect();
-            new_filesystem("overlay", &options, READ_ONLY | NO_DEVICES).map(Some)
-        }
+        [..] => merged(dirs.into_iter().rev()).map(Some),
     }
 }
 
-/// Overlay separates its directories with colons.
-fn overlay_escaped(dir: &Path) -> String {
-    dir.to_string_lossy().replace('\\', "\\\\").replace(':', "\\:")
+/// Directories seen as one, the first on top.
+fn merged<'a>(dirs: impl Iterator<Item = &'a PathBuf>) -> Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let open = |dir: &PathBuf| {
+        rustix::fs::open(dir, flags, Mode::empty()).step_with(|| format!("open layer {}", dir.display()))
+    };
+    let opened = dirs.map(open).collect::<Result<Vec<_>>>()?;
+    // By descriptor: an option holds 255 bytes, which two long paths exceed, and overlay would split a path at a
+    // colon in it.
+    let paths = opened.iter().map(|dir| format!("/proc/self/fd/{}", dir.as_raw_fd()));
+    let paths = paths.collect::<Vec<_>>().join(":");
+    new_filesystem("overlay", &[("lowerdir", &paths)], READ_ONLY | NO_DEVICES)
 }

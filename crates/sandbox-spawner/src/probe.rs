@@ -173,7 +173,8 @@ fn controlled(what: &str, controller: &str, layout: &Layout, tried: Result<()>) 
 fn smallest() -> Spec {
     Spec {
         id: "probe".to_owned(),
-        code_dir: PathBuf::new(),
+        root: None,
+        code_dir: Some(PathBuf::new()),
         opt_dirs: Vec::new(),
         binds: Vec::new(),
         program: PathBuf::new(),

@@ -39,6 +39,10 @@ const ETC_COPIED: [&str; 10] = [
     "services",
     "mime.types",
 ];
+/// Where an image is attached on its way to becoming the root.
+const IMAGE_DOOR: &str = "/opt";
+/// What an image sees of the sandbox's own `/etc`.
+const OWN_FILES: [&str; 2] = ["/etc/resolv.conf", "/etc/hosts"];
 /// A copied tree with more entries than this is not what it was taken for.
 const ETC_ENTRIES_MAX: usize = 4096;
 
@@ -149,6 +153,21 @@ impl Root {
         }
         Ok(())
     }
+}
+
+/// Makes an unpacked image the root of the calling process, whose mount namespace is its own by now. What a sandbox
+/// has of its own comes along.
+pub(crate) fn change_to_image(image: &OwnedFd) -> Result<()> {
+    let own = ["/proc", "/dev"].into_iter().chain(OWN_FILES);
+    let own = own.map(|path| mounts::copy_tree(Path::new(path), 0).map(|tree| (path, tree)));
+    let own = own.collect::<Result<Vec<_>>>()?;
+    mounts::attach(image.as_fd(), Path::new(IMAGE_DOOR))?;
+    rustix::process::chdir(IMAGE_DOOR).step("enter the image")?;
+    rustix::process::pivot_root(".", ".").step("pivot to the image")?;
+    rustix::mount::unmount(".", UnmountFlags::DETACH).step("leave the root for the image")?;
+    rustix::process::chdir("/").step("enter the image's root")?;
+    // From here on every path is the image's: its links lead nowhere else.
+    own.iter().try_for_each(|(path, tree)| mounts::attach(tree.as_fd(), Path::new(path)))
 }
 
 pub(crate) fn open_namespace(kind: &str) -> Result<OwnedFd> {

@@ -70,7 +70,8 @@ impl Bench {
     pub fn spec(&self, program: &str, args: &[&str]) -> Spec {
         Spec {
             id: "conformance".to_owned(),
-            code_dir: self.folder.path().join("code"),
+            root: None,
+            code_dir: Some(self.folder.path().join("code")),
             opt_dirs: Vec::new(),
             binds: Vec::new(),
             program: program.into(),
@@ -204,7 +205,7 @@ macro_rules! sandbox_conformance {
     ($open:path) => {
         $crate::sandbox_conformance!(@cases $open:
             hello, environment_is_exact, door_addresses_are_told, working_directory, code_is_seen, layers_are_merged,
-            binds_are_seen, exit_code, kill_signal, abort_signal, terminate_is_delivered, terminate_ends,
+            layers_are_read_only, an_image_is_the_root, binds_are_seen, exit_code, kill_signal, abort_signal, terminate_is_delivered, terminate_ends,
             missing_program_is_an_error, missing_code_is_an_error, zero_byte_is_refused, kill_ends_everything,
             dropping_kills, program_end_ends_everything, three_descriptors_are_one_pipe, only_own_descriptors,
             both_doors_answer, standard_limits, output_ends_with_last_writer, dropped_start_leaves_nothing,

@@ -16,7 +16,8 @@ use std::pin::Pin;
 pub use finding::{Finding, Status};
 pub use isolation::{Guarantee, Isolation};
 pub use spec::{
-    Bind, COMPANIONS_MAX, Companions, Door, DoorVar, Limits, Network, Spec, cpu_millis_for_memory,
+    Bind, COMPANIONS_MAX, Companions, Door, DoorVar, IMAGE_DIRECTORIES, IMAGE_FILES, Limits, Network, Spec,
+    cpu_millis_for_memory,
 };
 pub use started::{Cpu, Exit, Sandbox, Signal, Started, Usage};
 

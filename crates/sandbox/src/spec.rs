@@ -9,8 +9,11 @@ use serde::{Deserialize, Serialize};
 pub struct Spec {
     /// Names the sandbox in logs; need not be unique.
     pub id: String,
-    /// The function's unpacked code, seen read-only at `/var/task`.
-    pub code_dir: PathBuf,
+    /// An unpacked image, seen read-only at `/` in place of the host's programs. It has a directory wherever
+    /// something else is to be seen: [`IMAGE_DIRECTORIES`]; and the files [`IMAGE_FILES`].
+    pub root: Option<PathBuf>,
+    /// The function's unpacked code, seen read-only at `/var/task`; where absent, that is the image's own.
+    pub code_dir: Option<PathBuf>,
     /// Unpacked layers, seen read-only and merged at `/opt`; a later one wins.
     pub opt_dirs: Vec<PathBuf>,
     /// Further read-only directories: the bootstrap at `/var/runtime`, the language at `/var/lang`.
@@ -53,6 +56,11 @@ pub struct Companions {
 
 /// Lambda's bound of extensions.
 pub const COMPANIONS_MAX: usize = 10;
+
+/// What an image's tree must have as directories.
+pub const IMAGE_DIRECTORIES: [&str; 7] = ["proc", "dev", "tmp", "opt", "var/task", "var/runtime", "var/lang"];
+/// What an image's tree must have as files: a sandbox has its own of these.
+pub const IMAGE_FILES: [&str; 2] = ["etc/resolv.conf", "etc/hosts"];
 
 /// One directory or file of the host, seen read-only inside the sandbox.
 #[derive(Debug, Clone, Serialize, Deserialize)]

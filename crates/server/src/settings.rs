@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use execution::Rates;
 use sandbox_namespace::{Outbound, Subnet};
 use serde::Deserialize;
 
@@ -41,6 +42,12 @@ pub struct Flags {
     /// Folder of interpreters, one folder each: python3.13/bin/python3, nodejs22.x/bin/node [default: DATA/runtimes]
     #[arg(long, env = "LAMBENT_RUNTIMES", value_name = "FOLDER")]
     runtimes: Option<PathBuf>,
+    /// Folder of container images: NAME/ is an OCI layout, NAME.tar an archive of docker save [default: DATA/images]
+    #[arg(long, env = "LAMBENT_IMAGES", value_name = "FOLDER")]
+    images: Option<PathBuf>,
+    /// Registry of container images that is asked by plain HTTP; may be given again [default: localhost:5000]
+    #[arg(long = "registry", env = "LAMBENT_REGISTRY", value_name = "HOST:PORT", value_delimiter = ',')]
+    registry: Vec<String>,
     /// What functions reach besides the platform [default: isolated]
     #[arg(long, env = "LAMBENT_NETWORK", value_enum)]
     network: Option<Network>,
@@ -56,6 +63,12 @@ pub struct Flags {
     /// Invocations that may run at once in an account and region [default: 1000]
     #[arg(long, env = "LAMBENT_CONCURRENCY", value_name = "COUNT")]
     concurrency: Option<usize>,
+    /// Execution environments that one function may gain in ten seconds [default: 1000]
+    #[arg(long, env = "LAMBENT_SCALING_RATE", value_name = "COUNT")]
+    scaling_rate: Option<u32>,
+    /// Invocations of a function a second, for each unit of its concurrency; 0 is no bound [default: 10]
+    #[arg(long, env = "LAMBENT_REQUEST_RATE", value_name = "COUNT")]
+    request_rate: Option<u32>,
     /// Execution environments that may exist at once [default: 1000]
     #[arg(long, env = "LAMBENT_ENVIRONMENTS", value_name = "COUNT")]
     environments: Option<usize>,
@@ -100,11 +113,14 @@ pub struct Settings {
     pub log: tracing::level_filters::LevelFilter,
     pub sandbox: Kind,
     pub runtimes: PathBuf,
+    pub images: PathBuf,
+    pub registries: Vec<String>,
     pub home: Option<PathBuf>,
     pub network: Network,
     pub outbound: Outbound,
     pub collector: Option<Collector>,
     pub concurrency: usize,
+    pub rates: Rates,
     pub environments: usize,
     pub keep_alive: Duration,
 }
@@ -137,16 +153,26 @@ impl Settings {
             refused: refused.iter().map(|text| subnet(text)).collect::<Result<_, _>>()?,
         };
         let otlp = flags.otlp.or(file.otlp);
+        let registries = if flags.registry.is_empty() { file.registry } else { flags.registry };
         let environments = flags.environments.or(file.environments).unwrap_or(1000);
         if environments == 0 {
             return Err(Error::Said("--environments 0 would run nothing; give at least 1".to_owned()));
         }
+        let rates = Rates::default();
+        let scaling_per_10_s = flags.scaling_rate.or(file.scaling_rate).unwrap_or(rates.scaling_per_10_s);
+        if scaling_per_10_s == 0 {
+            return Err(Error::Said("--scaling-rate 0 would start nothing; give at least 1".to_owned()));
+        }
+        let requests_per_unit = flags.request_rate.or(file.request_rate).or(rates.requests_per_unit);
+        let rates = Rates { scaling_per_10_s, requests_per_unit: requests_per_unit.filter(|rate| *rate > 0) };
         Ok(Self {
             listen,
             auth,
             log,
             sandbox: flags.sandbox.or(file.sandbox).unwrap_or(Kind::Auto),
             runtimes: runtimes_folder(Some(data.clone()), flags.runtimes.or(file.runtimes))?,
+            images: flags.images.or(file.images).unwrap_or_else(|| data.join("images")),
+            registries: if registries.is_empty() { vec!["localhost:5000".to_owned()] } else { registries },
             network: flags.network.or(file.network).unwrap_or(Network::Isolated),
             outbound,
             collector: otlp
@@ -154,6 +180,7 @@ impl Settings {
                 .transpose()
                 .map_err(|error| Error::Said(format!("--otlp {error}")))?,
             concurrency: flags.concurrency.or(file.concurrency).unwrap_or(1000),
+            rates,
             environments,
             keep_alive: Duration::from_secs(flags.keep_alive.or(file.keep_alive).unwrap_or(600)),
             data,

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_auth::{Authenticator, DEFAULT_ACCOUNT, DEFAULT_REGION, Mode, SessionKeys};
+use aws_auth::{Authenticator, DEFAULT_ACCOUNT, DEFAULT_REGION, Mode, Presigner, SessionKeys};
 use blob::DiskBlobs;
 use env::Env;
 use execution::{Credentials, Hosted, Options, Pools, Runtimes, Version};
@@ -36,7 +36,7 @@ pub fn run(settings: Settings) -> Result<(), Error> {
         .with_writer(std::io::stderr)
         .with_target(false)
         .init();
-    for folder in ["trees", "blobs", "scratch", "bootstraps"] {
+    for folder in ["trees", "blobs", "scratch", "bootstraps", "images"] {
         fs::create_dir_all(settings.data.join(folder)).map_err(|error| {
             Error::failed(format!("make the data folder {}", settings.data.display()), error)
         })?;
@@ -77,20 +77,27 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
     let sessions = SessionKeys::new(master);
     let credentials = credentials(SessionKeys::new(master), env.clone());
     let pools = Pools::new(options(&settings, &env, sandboxes, &shipper, &door, credentials));
+    let blobs = Arc::new(blobs);
     let lambda = svc_lambda::Config {
         pools: pools.clone(),
         runtimes: Arc::clone(&runtimes),
-        blobs: Arc::new(blobs),
+        blobs: Arc::clone(&blobs) as Arc<dyn blob::Blobs>,
         trees: settings.data.join("trees"),
         env: env.clone(),
         shipment,
         event_sources: Arc::new(svc_lambda::NoEventSources),
+        port: address.port(),
+        presigner: Presigner::new(SessionKeys::new(master)),
+        // Until there is an S3 service here.
+        objects: None,
+        images: settings.images.clone(),
+        registries: settings.registries.clone(),
     };
     let sqs = svc_sqs::Config { endpoint: endpoint(address) };
     let platform = Platform::new(kv, env.clone(), services::all(lambda, settings.collector.clone(), sqs));
     let mode = if settings.auth == Auth::Open { Mode::Open } else { Mode::Signed };
-    let gateway =
-        Gateway::new(platform.clone(), Authenticator::new(mode, Arc::new(RootKey(secrets)), sessions));
+    let authenticator = Authenticator::new(mode, Arc::new(RootKey(secrets)), sessions);
+    let gateway = Gateway::with_packages(platform.clone(), authenticator, blobs);
     let _ = door.set(gateway.clone());
     let mut jobs = platform.start_jobs(&Caller::root(DEFAULT_ACCOUNT, DEFAULT_REGION));
     let hosted = runtimes.list().cloned().collect::<Vec<_>>();
@@ -145,8 +152,10 @@ fn options(
         freeze_after: FREEZE_AFTER,
         keep_alive: settings.keep_alive,
         concurrency_max: settings.concurrency,
+        rates: settings.rates,
         starting_max: 2 * cores,
         environments_max: settings.environments,
+        streaming: execution::Streaming::default(),
     }
 }
 

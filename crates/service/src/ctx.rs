@@ -6,13 +6,17 @@ use aws_wire::{Input, Result, Wire as _};
 use env::Env;
 use kv::Kv;
 
-use crate::{Caller, Platform};
+use crate::{Caller, Delivery, Platform, TargetArn, Undelivered};
 
 /// The surroundings of one request: its caller, the store, time and randomness, the service's own state `S`.
 pub struct Ctx<S = ()> {
     pub caller: Caller,
     /// What the answer's `x-amzn-RequestId` says; a UUID.
     pub request_id: Arc<str>,
+    /// The request's `X-Amzn-Trace-Id`, as it came.
+    pub trace: Option<Arc<str>>,
+    /// The authority that the client reached the platform by, for URLs that it is to follow.
+    pub host: Arc<str>,
     pub kv: Kv,
     pub env: Env,
     pub state: Arc<S>,
@@ -24,6 +28,8 @@ impl<S> Clone for Ctx<S> {
         Self {
             caller: self.caller.clone(),
             request_id: Arc::clone(&self.request_id),
+            trace: self.trace.clone(),
+            host: Arc::clone(&self.host),
             kv: self.kv.clone(),
             env: self.env.clone(),
             state: Arc::clone(&self.state),
@@ -43,6 +49,12 @@ impl<S> Ctx<S> {
         Ok(I::Output::from_value(output))
     }
 
+    /// The same surroundings of a client that came by this authority.
+    #[must_use]
+    pub fn reached_by(&self, host: &str) -> Self {
+        Self { host: host.into(), ..self.clone() }
+    }
+
     /// The same surroundings for another caller.
     #[must_use]
     pub fn as_caller(&self, caller: Caller) -> Self {
@@ -55,10 +67,42 @@ impl<S> Ctx<S> {
         self.with_state(Arc::new(()))
     }
 
-    pub(crate) fn with_state<T>(&self, state: Arc<T>) -> Ctx<T> {
+    /// The same surroundings for a request of this trace.
+    #[must_use]
+    pub fn with_trace(self, trace: Option<Arc<str>>) -> Self {
+        Self { trace, ..self }
+    }
+
+    /// The same surroundings for a request that begins here.
+    #[must_use]
+    pub fn with_request_id(self, request_id: Arc<str>) -> Self {
+        Self { request_id, ..self }
+    }
+
+    /// Whether `target` can be sent to: its service is served, and it is there.
+    ///
+    /// # Errors
+    /// Why it can't.
+    pub async fn check_target(&self, target: &TargetArn) -> Result<(), Undelivered> {
+        self.platform.check_target(target, self.with_state(Arc::new(()))).await
+    }
+
+    /// Sends an event to its target; when this returns, the target has stored it.
+    ///
+    /// # Errors
+    /// Why it was not taken; [`Undelivered::is_worth_another_try`] says whether to come back.
+    pub async fn deliver(&self, delivery: Delivery) -> Result<(), Undelivered> {
+        self.platform.deliver(delivery, self.with_state(Arc::new(()))).await
+    }
+
+    /// The same surroundings with another service's state.
+    #[must_use]
+    pub fn with_state<T>(&self, state: Arc<T>) -> Ctx<T> {
         Ctx {
             caller: self.caller.clone(),
             request_id: Arc::clone(&self.request_id),
+            trace: self.trace.clone(),
+            host: Arc::clone(&self.host),
             kv: self.kv.clone(),
             env: self.env.clone(),
             state,

@@ -4,10 +4,17 @@
 
 mod caller;
 mod ctx;
+mod delivery;
 mod platform;
 mod register;
+mod site;
 
 pub use caller::{Caller, Principal};
 pub use ctx::Ctx;
+pub use delivery::{Attribute, BusEvent, Delivery, Sender, TargetArn, Undelivered};
 pub use platform::Platform;
 pub use register::Service;
+pub use site::{Site, Visit};
+
+/// Where packages can be had by presigned URL; the rest of the path is the package's SHA-256. No bucket is called so.
+pub const PACKAGES_PATH: &str = "/_lambent/packages/";

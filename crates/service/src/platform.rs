@@ -4,12 +4,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use aws_wire::schema::{Operation, Service as Api};
-use aws_wire::{AwsError, Result, Value};
+use aws_wire::{AwsError, Request, Result, Value};
 use env::Env;
 use kv::Kv;
 use tokio::task::JoinSet;
 
-use crate::{Caller, Ctx, Service};
+use crate::register::Target;
+use crate::{Caller, Ctx, Delivery, Service, Site, TargetArn, Undelivered};
+
+/// Where the platform is for a client that does not say how it came.
+const DEFAULT_HOST: &str = "localhost:4566";
 
 /// The services of this process. Cheap to clone.
 #[derive(Clone)]
@@ -41,6 +45,12 @@ impl Platform {
         self.0.services.values()
     }
 
+    /// The site that `request` is for, and the service that has it.
+    pub fn site(&self, request: &Request) -> Option<(&'static Api, Arc<dyn Site>)> {
+        let sites = self.services().flat_map(|service| service.sites.iter().map(|site| (service.api, site)));
+        sites.filter(|(_, site)| site.claims(request)).map(|(api, site)| (api, Arc::clone(site))).next()
+    }
+
     pub fn env(&self) -> &Env {
         &self.0.env
     }
@@ -51,6 +61,8 @@ impl Platform {
         Ctx {
             caller,
             request_id,
+            trace: None,
+            host: DEFAULT_HOST.into(),
             kv: kv.clone(),
             env: env.clone(),
             state: Arc::new(()),
@@ -68,6 +80,23 @@ impl Platform {
             Some(handler) => handler(cx, input).await,
             None => Err(AwsError::not_implemented(api.name, operation.name)),
         }
+    }
+
+    pub(crate) async fn check_target(&self, target: &TargetArn, cx: Ctx) -> Result<(), Undelivered> {
+        let receiver = self.receiver(target)?;
+        (receiver.check)(cx, target.clone()).await
+    }
+
+    pub(crate) async fn deliver(&self, delivery: Delivery, cx: Ctx) -> Result<(), Undelivered> {
+        let receiver = self.receiver(&delivery.target)?;
+        (receiver.deliver)(cx, delivery).await
+    }
+
+    /// The service that has targets of this kind.
+    fn receiver(&self, target: &TargetArn) -> Result<&Target, Undelivered> {
+        let kind = target.service();
+        let receiver = self.0.services.values().find_map(|service| service.targets.get(kind));
+        receiver.ok_or_else(|| Undelivered::NotServed { service: kind.to_owned() })
     }
 
     /// Starts every service's background jobs; they end when the set is dropped.

@@ -7,17 +7,27 @@ use std::sync::Arc;
 
 use aws_wire::{Input, Result, Value, schema};
 
-use crate::Ctx;
+use crate::{Ctx, Delivery, Site, TargetArn, Undelivered};
 
-pub(crate) type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+pub type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 type Handler = Box<dyn Fn(Ctx, Value) -> Pending<Result<Value>> + Send + Sync>;
+type Receiver<T> = Box<dyn Fn(Ctx, T) -> Pending<Result<(), Undelivered>> + Send + Sync>;
 type Job = Box<dyn Fn(Ctx) -> Pending<()> + Send + Sync>;
 
-/// A service: its API, its operations' handlers and its background jobs.
+/// How a service receives what others send to its ARNs.
+pub(crate) struct Target {
+    pub(crate) check: Receiver<TargetArn>,
+    pub(crate) deliver: Receiver<Delivery>,
+}
+
+/// A service: its API, its operations' handlers, what it receives, and its background jobs.
 pub struct Service {
     pub(crate) api: &'static schema::Service,
     pub(crate) handlers: HashMap<&'static str, Handler>,
+    /// By the service part of ARNs.
+    pub(crate) targets: HashMap<&'static str, Target>,
     pub(crate) jobs: Vec<(&'static str, Job)>,
+    pub(crate) sites: Vec<Arc<dyn Site>>,
 }
 
 /// Registers the operations of a service whose state is `S`.
@@ -30,7 +40,14 @@ impl Service {
     /// Begins a service; its handlers find `state` in their [`Ctx`].
     #[expect(clippy::new_ret_no_self, reason = "a service is read as `Service::new(..).op(..).op(..)`")]
     pub fn new<S: Send + Sync + 'static>(api: &'static schema::Service, state: Arc<S>) -> Builder<S> {
-        Builder { service: Self { api, handlers: HashMap::new(), jobs: Vec::new() }, state }
+        let service = Self {
+            api,
+            handlers: HashMap::new(),
+            targets: HashMap::new(),
+            jobs: Vec::new(),
+            sites: Vec::new(),
+        };
+        Builder { service, state }
     }
 
     pub fn api(&self) -> &'static schema::Service {
@@ -62,6 +79,28 @@ impl<S: Send + Sync + 'static> Builder<S> {
         self
     }
 
+    /// Receives events that others send to ARNs whose service is `kind`. `check` says whether such an ARN could be
+    /// sent to; `deliver` returns once the event is stored.
+    #[must_use]
+    pub fn target<C, CF, D, DF>(mut self, kind: &'static str, check: C, deliver: D) -> Self
+    where
+        C: Fn(Ctx<S>, TargetArn) -> CF + Send + Sync + 'static,
+        CF: Future<Output = Result<(), Undelivered>> + Send + 'static,
+        D: Fn(Ctx<S>, Delivery) -> DF + Send + Sync + 'static,
+        DF: Future<Output = Result<(), Undelivered>> + Send + 'static,
+    {
+        let (state, own) = (Arc::clone(&self.state), Arc::clone(&self.state));
+        let target = Target {
+            check: Box::new(move |cx, arn| Box::pin(check(cx.with_state(Arc::clone(&state)), arn))),
+            deliver: Box::new(move |cx, delivery| {
+                Box::pin(deliver(cx.with_state(Arc::clone(&own)), delivery))
+            }),
+        };
+        let before = self.service.targets.insert(kind, target);
+        assert!(before.is_none(), "two receive for {kind}");
+        self
+    }
+
     /// Registers a task that runs from start to shutdown.
     #[must_use]
     pub fn job<J, F>(mut self, name: &'static str, job: J) -> Self
@@ -72,6 +111,13 @@ impl<S: Send + Sync + 'static> Builder<S> {
         let state = Arc::clone(&self.state);
         let job = move |cx: Ctx| -> Pending<()> { Box::pin(job(cx.with_state(Arc::clone(&state)))) };
         self.service.jobs.push((name, Box::new(job)));
+        self
+    }
+
+    /// Registers addresses beside the API; `make` is given the service's state.
+    #[must_use]
+    pub fn site<T: Site + 'static>(mut self, make: impl FnOnce(Arc<S>) -> T) -> Self {
+        self.service.sites.push(Arc::new(make(Arc::clone(&self.state))));
         self
     }
 

@@ -9,6 +9,8 @@ use env::Timestamp;
 use execution::{Interpreter, Runtimes, Substitution};
 use serde::{Deserialize, Serialize};
 
+use crate::attached::Attached;
+use crate::image_code::ImageCode;
 use crate::logging;
 use crate::runtime_management::RuntimeManagement;
 
@@ -61,6 +63,15 @@ pub(crate) struct Settings {
     pub log_group: String,
     #[serde(default)]
     pub log_format: logging::Format,
+    /// Where events go that the function failed: a queue or a topic.
+    #[serde(default)]
+    pub dead_letter_arn: Option<String>,
+    /// In the order in which they cover each other, the last on top.
+    #[serde(default)]
+    pub layers: Vec<Attached>,
+    /// Of a function with `PackageType` Image, which has neither runtime nor handler nor layers.
+    #[serde(default)]
+    pub image: Option<ImageCode>,
 }
 
 /// A package in the blob store.
@@ -68,9 +79,12 @@ pub(crate) struct Settings {
 pub(crate) struct Code {
     /// Hexadecimal: the blob's name.
     pub sha256: String,
-    /// As `CodeSha256` shows it.
+    /// As `CodeSha256` shows it; of an image that is the digest in hexadecimal.
     pub sha256_base64: String,
     pub size_bytes: u64,
+    /// What it unpacks to; 0 of packages stored before it was counted.
+    #[serde(default)]
+    pub unzipped_bytes: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -206,5 +220,15 @@ mod tests {
             "variables":null,"architecture":"x86_64","log_group":"/aws/lambda/f"}"#;
         let settings = serde_json::from_str::<Settings>(stored).expect("still readable");
         assert_eq!(settings.log_format, logging::Format::Text);
+    }
+
+    /// Records outlive releases: these settings are from before layers, images, and the size of what is unpacked.
+    #[test]
+    fn old_settings_are_read() {
+        let text = r#"{"code":{"sha256":"ab","sha256_base64":"qw==","size_bytes":9},"runtime":"python3.13",
+            "handler":"app.handler","role":"arn:aws:iam::000000000000:role/r","description":"","timeout_s":3,
+            "memory_mb":128,"ephemeral_mb":512,"variables":null,"architecture":"x86_64","log_group":"/aws/lambda/f"}"#;
+        let settings = serde_json::from_str::<Settings>(text).expect("the first layout");
+        assert_eq!((settings.layers.len(), settings.image, settings.code.unzipped_bytes), (0, None, 0));
     }
 }

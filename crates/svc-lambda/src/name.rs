@@ -97,6 +97,11 @@ impl FunctionName {
         }
     }
 
+    /// The function of this key, unqualified.
+    pub(crate) fn of((account, region, name): &FunctionKey) -> Self {
+        Self { account: account.clone(), region: region.clone(), name: name.clone(), qualifier: None }
+    }
+
     /// Whether it is the caller's own.
     pub(crate) fn is_of(&self, caller: &Caller) -> bool {
         self.account == *caller.account

@@ -2,6 +2,7 @@
 //!
 //! The bytes are hostile: sizes lie, names climb, links lead out. Whatever is wrong, nothing of the package stays.
 
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, Permissions};
 use std::io::{self, Cursor, Read, Seek};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -16,9 +17,13 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use blob::Blobs;
 use bytes::Bytes;
 use env::Env;
+use image::Images;
+use sandbox::{IMAGE_DIRECTORIES, IMAGE_FILES};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _};
 use zip::ZipArchive;
 
-use crate::function::Code;
+use crate::function::{Code, Settings};
+use crate::image_code::{self, ImageCode, Overrides};
 
 /// Of a zip that is sent with the request.
 pub(crate) const ZIPPED_BYTES_MAX: usize = 52_428_800;
@@ -35,6 +40,9 @@ pub(crate) struct Packages {
     blobs: Arc<dyn Blobs>,
     trees: PathBuf,
     env: Env,
+    images: Images,
+    /// Images that packages run in, by their names, fetched since the start.
+    roots: tokio::sync::Mutex<HashMap<String, (Code, ImageCode)>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -51,9 +59,18 @@ enum Unpack {
     Hostile,
 }
 
+/// Why a stream is in no file.
+#[derive(Debug, thiserror::Error)]
+enum Spool {
+    #[error("the package is too large")]
+    TooLarge,
+    #[error("copy the package")]
+    Io(#[from] io::Error),
+}
+
 impl Packages {
-    pub(crate) fn new(blobs: Arc<dyn Blobs>, trees: PathBuf, env: Env) -> Self {
-        Self { blobs, trees, env }
+    pub(crate) fn new(blobs: Arc<dyn Blobs>, trees: PathBuf, env: Env, images: Images) -> Self {
+        Self { blobs, trees, env, images, roots: tokio::sync::Mutex::default() }
     }
 
     /// Checks a package and stores it.
@@ -69,13 +86,63 @@ impl Packages {
             return Err(AwsError::common("RequestEntityTooLargeException", 413, message));
         }
         let staging = self.staging();
-        let unpacked = unpack_in_background(Cursor::new(zip.clone()), staging.clone()).await;
-        unpacked.map_err(refusal)?;
-        let stored = self.blobs.put(&mut zip.as_ref(), ZIPPED_BYTES_MAX as u64).await;
+        let unzipped_bytes = unpack_in_background(Cursor::new(zip.clone()), staging.clone()).await;
+        self.keep(&mut zip.as_ref(), &staging, unzipped_bytes.map_err(refusal)?).await
+    }
+
+    /// As [`Packages::store`], for packages that come in a stream and may be larger.
+    ///
+    /// # Errors
+    /// As [`Packages::store`]; also when the stream fails.
+    pub(crate) async fn store_streamed(&self, source: impl AsyncRead + Send + Unpin) -> Result<Code> {
+        let mut zip = match self.spool(source).await {
+            Ok(zip) => zip,
+            Err(Spool::TooLarge) => return Err(refusal(Unpack::TooLarge)),
+            Err(Spool::Io(error)) => return Err(AwsError::internal(error)),
+        };
+        if zip.metadata().await.map_err(AwsError::internal)?.len() == 0 {
+            return Err(empty());
+        }
+        let staging = self.staging();
+        let copy = zip.try_clone().await.map_err(AwsError::internal)?.into_std().await;
+        let unzipped_bytes = unpack_in_background(copy, staging.clone()).await.map_err(refusal)?;
+        zip.rewind().await.map_err(AwsError::internal)?;
+        self.keep(&mut zip, &staging, unzipped_bytes).await
+    }
+
+    /// Stores a zip whose unpacked tree is at `staging`.
+    async fn keep(
+        &self,
+        zip: &mut (dyn AsyncRead + Send + Unpin),
+        staging: &Path,
+        unzipped_bytes: u64,
+    ) -> Result<Code> {
+        let stored = self.blobs.put(zip, UNZIPPED_BYTES_MAX).await;
         let blob = stored.map_err(AwsError::internal)?;
         let sha256 = blob.digest.to_string();
-        self.adopt(&staging, &sha256).map_err(AwsError::internal)?;
-        Ok(Code { sha256, sha256_base64: BASE64.encode(blob.digest.as_bytes()), size_bytes: blob.size_bytes })
+        self.adopt(staging, &sha256).map_err(AwsError::internal)?;
+        Ok(Code {
+            sha256,
+            sha256_base64: BASE64.encode(blob.digest.as_bytes()),
+            size_bytes: blob.size_bytes,
+            unzipped_bytes,
+        })
+    }
+
+    /// Puts a stream into a file that has no name, so that nothing of it stays.
+    async fn spool(&self, source: impl AsyncRead + Send + Unpin) -> Result<tokio::fs::File, Spool> {
+        let path = self.staging();
+        // Not in the background: a future dropped meanwhile would leave a file made after its removal.
+        let file = File::options().read(true).write(true).create_new(true).open(&path)?;
+        fs::remove_file(&path)?;
+        let mut file = tokio::fs::File::from_std(file);
+        let copied = tokio::io::copy(&mut source.take(UNZIPPED_BYTES_MAX + 1), &mut file).await?;
+        if copied > UNZIPPED_BYTES_MAX {
+            return Err(Spool::TooLarge);
+        }
+        file.flush().await?;
+        file.rewind().await?;
+        Ok(file)
     }
 
     /// The unpacked tree of `code`, made from the blob if it is not there.
@@ -89,19 +156,81 @@ impl Packages {
         }
         let digest = code.sha256.parse().map_err(AwsError::internal)?;
         let reader = self.blobs.get(digest).await.map_err(AwsError::internal)?;
-        let mut reader = reader.ok_or_else(|| AwsError::internal(format!("the package {digest} is gone")))?;
-        let mut zip = Vec::new();
-        tokio::io::AsyncReadExt::read_to_end(&mut reader, &mut zip).await.map_err(AwsError::internal)?;
+        let reader = reader.ok_or_else(|| AwsError::internal(format!("the package {digest} is gone")))?;
+        let zip = self.spool(reader).await.map_err(AwsError::internal)?.into_std().await;
         let staging = self.staging();
-        unpack_in_background(Cursor::new(Bytes::from(zip)), staging.clone())
-            .await
-            .map_err(AwsError::internal)?;
+        unpack_in_background(zip, staging.clone()).await.map_err(AwsError::internal)?;
         self.adopt(&staging, &code.sha256).map_err(AwsError::internal)?;
         Ok(tree)
     }
 
-    /// Removes the packages that `is_used` does not know and that nobody has put for [`UNUSED_KEPT`].
-    pub(crate) async fn collect(&self, is_used: impl Fn(&str) -> bool) -> Result<usize> {
+    /// The trees of a function's code and of its layers.
+    ///
+    /// # Errors
+    /// As [`Packages::tree`].
+    pub(crate) async fn trees(&self, settings: &Settings) -> Result<(PathBuf, Vec<PathBuf>)> {
+        if let Some(image) = &settings.image {
+            return Ok((self.image_tree(&settings.code, image).await?, Vec::new()));
+        }
+        let code = self.tree(&settings.code).await?;
+        let mut layers = Vec::with_capacity(settings.layers.len());
+        for layer in &settings.layers {
+            layers.push(self.tree(&layer.code).await?);
+        }
+        Ok((code, layers))
+    }
+
+    /// The unpacked tree of an image, made from its layers if it is not there.
+    async fn image_tree(&self, code: &Code, image: &ImageCode) -> Result<PathBuf> {
+        let tree = self.trees.join(&code.sha256);
+        if tree.is_dir() {
+            return Ok(tree);
+        }
+        let staging = self.staging();
+        let unpacked = self.images.unpack(&image.layers, &staging, &IMAGE_DIRECTORIES, &IMAGE_FILES).await;
+        if let Err(error) = unpacked {
+            // What can't be removed is swept at the next start.
+            let _ = tokio::fs::remove_dir_all(&staging).await;
+            return Err(AwsError::internal(error));
+        }
+        self.adopt(&staging, &code.sha256).map_err(AwsError::internal)?;
+        Ok(tree)
+    }
+
+    /// An image that packages run in, and its tree. It is fetched once in the life of this process.
+    ///
+    /// # Errors
+    /// As an image's function is refused.
+    pub(crate) async fn root(&self, uri: &str) -> Result<(ImageCode, PathBuf)> {
+        let mut roots = self.roots.lock().await;
+        if !roots.contains_key(uri) {
+            let name = image_code::parse(uri)?;
+            let fetched = image_code::fetch(&self.images, "runtimes folder", &name, Overrides::default());
+            roots.insert(uri.to_owned(), fetched.await?);
+        }
+        let (code, image) = &roots[uri];
+        let tree = self.image_tree(code, image).await?;
+        Ok((image.clone(), tree))
+    }
+
+    pub(crate) fn images(&self) -> &Images {
+        &self.images
+    }
+
+    /// Removes the packages that `is_used` does not know, that nobody has put for [`UNUSED_KEPT`], and that were
+    /// `unused` before: an environment of an old version may go on with them for a while. Says so of the others.
+    pub(crate) async fn collect(
+        &self,
+        is_used: impl Fn(&str) -> bool,
+        unused: &mut HashSet<String>,
+    ) -> Result<usize> {
+        let unused_before = std::mem::take(unused);
+        let roots = self.roots.lock().await;
+        let of_roots =
+            roots.values().flat_map(|(code, image)| std::iter::once(&code.sha256).chain(image.blobs()));
+        let of_roots = of_roots.cloned().collect::<HashSet<_>>();
+        drop(roots);
+        let is_used = |sha256: &str| is_used(sha256) || of_roots.contains(sha256);
         let mut removed = 0;
         let mut after = None;
         loop {
@@ -111,6 +240,10 @@ impl Packages {
             for stored in page {
                 let sha256 = stored.blob.digest.to_string();
                 if is_used(&sha256) || self.env.now().since(stored.stored_at) < UNUSED_KEPT {
+                    continue;
+                }
+                if !unused_before.contains(&sha256) {
+                    unused.insert(sha256);
                     continue;
                 }
                 self.blobs.delete(stored.blob.digest).await.map_err(AwsError::internal)?;
@@ -164,7 +297,10 @@ fn is_ours(error: &io::Error) -> bool {
     ) || error.raw_os_error().is_some_and(|code| code == 5 || code == 24)
 }
 
-async fn unpack_in_background(zip: Cursor<Bytes>, target: PathBuf) -> Result<(), Unpack> {
+async fn unpack_in_background(
+    zip: impl Read + Seek + Send + 'static,
+    target: PathBuf,
+) -> Result<u64, Unpack> {
     let work = tokio::task::spawn_blocking(move || {
         let unpacked = unpack(zip, &target);
         if unpacked.is_err() {
@@ -176,7 +312,8 @@ async fn unpack_in_background(zip: Cursor<Bytes>, target: PathBuf) -> Result<(),
     work.await.unwrap_or_else(|panic| Err(Unpack::Io(io::Error::other(panic))))
 }
 
-fn unpack(zip: impl Read + Seek, target: &Path) -> Result<(), Unpack> {
+/// Unpacks a zip; gives the size of all its files.
+fn unpack(zip: impl Read + Seek, target: &Path) -> Result<u64, Unpack> {
     let mut archive = ZipArchive::new(zip)?;
     if archive.is_empty() {
         return Err(Unpack::Empty);
@@ -220,7 +357,7 @@ fn unpack(zip: impl Read + Seek, target: &Path) -> Result<(), Unpack> {
     for (path, text) in links {
         symlink(text, path)?;
     }
-    Ok(())
+    Ok(UNZIPPED_BYTES_MAX - left)
 }
 
 /// What everybody may do with a file: the function's user is not its owner, and packages made by a script often let

@@ -110,6 +110,11 @@ pub(crate) struct Found {
 }
 
 impl Found {
+    pub(crate) fn settings(&self) -> &Settings {
+        let published = self.published.as_ref().map(|published| &published.settings);
+        published.unwrap_or(&self.function.wanted)
+    }
+
     pub(crate) fn shown(&self) -> Shown<'_> {
         match &self.published {
             Some(published) => Shown::published(&self.function, published),

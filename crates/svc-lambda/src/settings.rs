@@ -6,6 +6,9 @@ use api_lambda as api;
 use api_lambda::errors;
 use aws_wire::{AwsError, Result};
 
+use crate::Ctx;
+use crate::asynchronous::destination;
+
 /// Names and values of a function's variables as JSON.
 const VARIABLES_BYTES_MAX: usize = 4096;
 const TAGS_MAX: usize = 50;
@@ -117,6 +120,24 @@ pub(crate) fn check_runtime(runtime: &str) -> Result<()> {
     Err(errors::invalid_parameter_value_exception(message))
 }
 
+/// Layers say which runtimes they are for, also those past their end.
+///
+/// # Errors
+/// 400 for a runtime that AWS does not know.
+pub(crate) fn check_compatible_runtimes(runtimes: &[String]) -> Result<()> {
+    let is_known =
+        |runtime: &String| SUPPORTED.contains(&runtime.as_str()) || DEPRECATED.contains(&runtime.as_str());
+    if runtimes.iter().all(is_known) {
+        return Ok(());
+    }
+    Err(AwsError::validation(format!(
+        "1 validation error detected: Value '[{}]' at 'compatibleRuntimes' failed to satisfy constraint: Member must \
+         satisfy constraint: [Member must satisfy enum value set: [{}]]",
+        runtimes.join(", "),
+        [&SUPPORTED[..], &DEPRECATED[..]].concat().join(", ")
+    )))
+}
+
 /// # Errors
 /// 400 for reserved names, and above 4 KB.
 pub(crate) fn check_variables(variables: &BTreeMap<String, String>) -> Result<()> {
@@ -166,16 +187,29 @@ pub(crate) fn architecture(architectures: Option<&[api::Architecture]>) -> Resul
     }
 }
 
+/// The dead-letter queue that is asked for; `Some(None)` takes it away.
+///
+/// # Errors
+/// 400 for what can be none, 501 when its service is not served.
+pub(crate) async fn dead_letter_arn(
+    cx: &Ctx,
+    config: Option<&api::DeadLetterConfig>,
+) -> Result<Option<Option<String>>> {
+    let Some(arn) = config.and_then(|config| config.target_arn.as_deref()) else { return Ok(None) };
+    if arn.is_empty() {
+        return Ok(Some(None));
+    }
+    destination::check_dead_letter(cx, arn).await?;
+    Ok(Some(Some(arn.to_owned())))
+}
+
 /// The parameters that create and update have in common and that Lambent can't honour yet. What asks for the default
 /// is no request for the feature and passes.
 pub(crate) struct Unhonoured<'a> {
     pub vpc: Option<&'a api::VpcConfig>,
-    pub dead_letter: Option<&'a api::DeadLetterConfig>,
     pub kms_key_arn: Option<&'a str>,
     pub tracing: Option<&'a api::TracingConfig>,
-    pub layers: Option<&'a [String]>,
     pub file_systems: bool,
-    pub image: bool,
     pub snap_start: Option<&'a api::SnapStart>,
     pub capacity_provider: bool,
     pub durable: bool,
@@ -191,18 +225,14 @@ impl Unhonoured<'_> {
             let some = |list: &Option<Vec<String>>| list.as_ref().is_some_and(|list| !list.is_empty());
             some(&vpc.subnet_ids) || some(&vpc.security_group_ids)
         });
-        let dead_letters = self.dead_letter.and_then(|config| config.target_arn.as_deref());
         let asked = [
             ("VpcConfig", in_vpc),
-            ("DeadLetterConfig", dead_letters.is_some_and(|arn| !arn.is_empty())),
             ("KMSKeyArn", self.kms_key_arn.is_some_and(|arn| !arn.is_empty())),
             (
                 "TracingConfig Active",
                 self.tracing.is_some_and(|tracing| tracing.mode == Some(api::TracingMode::Active)),
             ),
-            ("Layers", self.layers.is_some_and(|layers| !layers.is_empty())),
             ("FileSystemConfigs", self.file_systems),
-            ("ImageConfig", self.image),
             (
                 "SnapStart",
                 self.snap_start.is_some_and(|s| s.apply_on == Some(api::SnapStartApplyOn::PublishedVersions)),

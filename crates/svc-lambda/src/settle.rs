@@ -1,6 +1,7 @@
 //! Makes functions live: what was asked for becomes what runs, outside the request that asked.
 
 use kv::{Direction, Span};
+use tokio::task::JoinSet;
 
 use crate::Ctx;
 use crate::function::Function;
@@ -10,6 +11,8 @@ use crate::published;
 
 /// Functions read at once when the platform starts.
 const PAGE: usize = 1000;
+/// Functions that are made live at once.
+const AT_ONCE_MAX: usize = 8;
 
 /// Settles what a crash left unsettled, then whatever comes.
 pub(crate) async fn run(cx: Ctx) {
@@ -17,8 +20,15 @@ pub(crate) async fn run(cx: Ctx) {
         tracing::error!(%error, "settle functions left by the last run");
     }
     let mut settling = cx.state.settling.lock().await;
+    // A large image takes its time; nobody else has to wait for it.
+    let mut tasks = JoinSet::new();
     while let Some(key) = settling.recv().await {
-        settle(&cx, key).await;
+        while tasks.len() >= AT_ONCE_MAX {
+            tasks.join_next().await;
+        }
+        while tasks.try_join_next().is_some() {}
+        let cx = cx.clone();
+        tasks.spawn(async move { settle(&cx, key).await });
     }
 }
 
@@ -46,7 +56,7 @@ async fn try_settle(cx: &Ctx, key: &FunctionKey) -> Result<(), kv::Error> {
     if !function.is_settling() {
         return Ok(());
     }
-    let prepared = cx.state.packages.tree(&function.wanted.code).await;
+    let prepared = cx.state.packages.trees(&function.wanted).await;
     if let Err(error) = &prepared {
         tracing::error!(%error, cause = ?error.cause, function = key.2, "prepare a package");
     }
@@ -68,6 +78,7 @@ async fn try_settle(cx: &Ctx, key: &FunctionKey) -> Result<(), kv::Error> {
         .await?;
     if let Some(Function { arn, revision_id, .. }) = settled {
         cx.state.versions.forget(key);
+        cx.state.provisioned.insert(key.clone());
         cx.state.pools.retire(&arn, Some(LATEST), Some(&revision_id));
     }
     Ok(())

@@ -2,8 +2,9 @@
 
 use api_lambda as api;
 use env::Timestamp;
-use execution::Runtimes;
+use execution::{Interpreter, Runtimes};
 
+use crate::attached::Attached;
 use crate::function::{Function, LastUpdate, Settings, State};
 use crate::name::{FunctionName, LATEST};
 use crate::published::Published;
@@ -77,6 +78,7 @@ impl<'a> Shown<'a> {
     ) -> api::FunctionConfiguration {
         let region = self.function.arn.split(':').nth(3).unwrap_or_default();
         let (state, last_update) = (self.state, self.last_update);
+        let is_zip = self.settings.image.is_none();
         api::FunctionConfiguration {
             state: Some(match state {
                 State::Pending => api::State::Pending,
@@ -86,6 +88,7 @@ impl<'a> Shown<'a> {
             state_reason: reason(state == State::Pending, state == State::Failed),
             state_reason_code: match state {
                 State::Pending => Some(api::StateReasonCode::Creating),
+                State::Failed if self.settings.image.is_some() => Some(api::StateReasonCode::InvalidImage),
                 State::Failed => Some(api::StateReasonCode::InvalidZipFileException),
                 State::Active => None,
             },
@@ -101,10 +104,11 @@ impl<'a> Shown<'a> {
             last_update_status_reason_code: match last_update {
                 // AWS says "Creating" of an update too.
                 Some(LastUpdate::InProgress) => Some("Creating".to_owned()),
+                Some(LastUpdate::Failed) if self.settings.image.is_some() => Some("InvalidImage".to_owned()),
                 Some(LastUpdate::Failed) => Some("InvalidZipFileException".to_owned()),
                 Some(LastUpdate::Successful) | None => None,
             },
-            runtime_version_config: Some(self.runtime_version(region, runtimes)),
+            runtime_version_config: is_zip.then(|| self.runtime_version(region, runtimes)),
             function_arn: Some(name.qualified_arn()),
             ..self.listed()
         }
@@ -113,7 +117,10 @@ impl<'a> Shown<'a> {
     /// What runs its runtime here. When that is another release than asked for, `Error` says so.
     fn runtime_version(&self, region: &str, runtimes: &Runtimes) -> api::RuntimeVersionConfig {
         let runtime = &self.settings.runtime;
-        let resolved = self.runtime_management.resolve(runtimes, runtime);
+        let resolved = match runtimes.image_of(runtime) {
+            Some(_) => Ok((Interpreter::Custom { runtime: runtime.clone() }, None)),
+            None => self.runtime_management.resolve(runtimes, runtime),
+        };
         let running =
             resolved.as_ref().map_or_else(|_| runtime.clone(), |(interpreter, _)| interpreter.version_text());
         let error = match resolved {
@@ -133,6 +140,7 @@ impl<'a> Shown<'a> {
     /// As lists show it: without states; a published version's ARN has its number.
     pub(crate) fn listed(&self) -> api::FunctionConfiguration {
         let settings = self.settings;
+        let is_zip = settings.image.is_none();
         let arn = &self.function.arn;
         api::FunctionConfiguration {
             function_name: Some(self.function.name.clone()),
@@ -140,9 +148,9 @@ impl<'a> Shown<'a> {
                 LATEST => arn.clone(),
                 number => format!("{arn}:{number}"),
             }),
-            runtime: Some(settings.runtime.clone()),
+            runtime: is_zip.then(|| settings.runtime.clone()),
             role: Some(settings.role.clone()),
-            handler: Some(settings.handler.clone()),
+            handler: is_zip.then(|| settings.handler.clone()),
             code_size: i64::try_from(settings.code.size_bytes).ok(),
             description: Some(self.description.to_owned()),
             timeout: i32::try_from(settings.timeout_s).ok(),
@@ -154,9 +162,14 @@ impl<'a> Shown<'a> {
                 .variables
                 .clone()
                 .map(|variables| api::EnvironmentResponse { variables: Some(variables), error: None }),
+            dead_letter_config: settings
+                .dead_letter_arn
+                .clone()
+                .map(|arn| api::DeadLetterConfig { target_arn: Some(arn) }),
             tracing_config: Some(api::TracingConfigResponse { mode: Some(api::TracingMode::PassThrough) }),
             revision_id: Some(self.revision_id.to_owned()),
-            package_type: Some(api::PackageType::Zip),
+            package_type: Some(if is_zip { api::PackageType::Zip } else { api::PackageType::Image }),
+            image_config_response: settings.image.as_ref().and_then(|image| image.overrides.shown()),
             architectures: Some(settings.architecture.parse().into_iter().collect()),
             ephemeral_storage: i32::try_from(settings.ephemeral_mb)
                 .ok()
@@ -166,6 +179,8 @@ impl<'a> Shown<'a> {
                 optimization_status: Some(api::SnapStartOptimizationStatus::Off),
             }),
             logging_config: Some(settings.log_format.shown(&settings.log_group)),
+            layers: Some(settings.layers.iter().map(Attached::shown).collect::<Vec<_>>())
+                .filter(|layers| !layers.is_empty()),
             ..api::FunctionConfiguration::default()
         }
     }

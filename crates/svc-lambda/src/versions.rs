@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
+use api_lambda::errors;
 use aws_wire::Result;
 use env::Env;
-use execution::Version;
+use execution::{Interpreter, Version};
 
 use crate::Ctx;
+use crate::concurrency;
 use crate::function::{Function, Settings};
 use crate::keys::{FUNCTIONS, FunctionKey};
 use crate::name::{FunctionName, LATEST};
@@ -41,6 +43,11 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    /// The version, or the one that most invocations of an alias run.
+    pub(crate) fn version(&self) -> &Arc<Version> {
+        &self.version
+    }
+
     /// The version that this invocation runs, by the alias' weights.
     pub(crate) fn pick(&self, env: &Env) -> &Arc<Version> {
         let Some((additional, weight)) = &self.additional else { return &self.version };
@@ -85,6 +92,8 @@ impl Versions {
         if let Some(target) = known {
             return Ok(target);
         }
+        // Before anything runs, what other functions have reserved is known.
+        concurrency::load(cx).await?;
         let seen = self.changes.load(Ordering::Acquire);
         let found = find_qualified(cx, name).await?;
         let target = Arc::new(target(cx, name, &found).await?);
@@ -133,6 +142,16 @@ async fn ready_published(cx: &Ctx, function: &Function, published: &Published) -
     ready(cx, function, &published.settings, number, &published.revision_id, management).await
 }
 
+/// The image that packages of a runtime run in here.
+async fn in_image(cx: &Ctx, runtime: &str, uri: &str) -> Result<Interpreter> {
+    let (image, tree) = cx.state.packages.root(uri).await.map_err(|error| {
+        let why = error.message.clone().unwrap_or_default();
+        errors::invalid_runtime_exception(format!("{runtime}: the image {uri} that it runs in here: {why}"))
+            .because(error)
+    })?;
+    Ok(image.runtime(tree, runtime))
+}
+
 async fn ready(
     cx: &Ctx,
     function: &Function,
@@ -141,10 +160,16 @@ async fn ready(
     generation: &str,
     management: &RuntimeManagement,
 ) -> Result<Arc<Version>> {
-    let (interpreter, substitution) = live.interpreter(&cx.state.runtimes, management)?;
+    let (code_dir, opt_dirs) = cx.state.packages.trees(live).await?;
+    let (interpreter, substitution) = match &live.image {
+        Some(image) => (image.interpreter(code_dir.clone()), None),
+        None => match cx.state.runtimes.image_of(&live.runtime) {
+            Some(uri) => (in_image(cx, &live.runtime, &uri).await?, None),
+            None => live.interpreter(&cx.state.runtimes, management)?,
+        },
+    };
     // Whoever calls: a policy may let in callers of other accounts.
     let account = function.arn.split(':').nth(4).unwrap_or_default().into();
-    let code_dir = cx.state.packages.tree(&live.code).await?;
     Ok(Arc::new(Version {
         account,
         region: Arc::clone(&cx.caller.region),
@@ -161,9 +186,9 @@ async fn ready(
         timeout: live.timeout(),
         variables: live.variables.clone().unwrap_or_default(),
         code_dir,
+        opt_dirs,
         role: live.role.clone(),
         log_group: live.log_group.clone(),
         logging: live.log_format.honoured(),
-        opt_dirs: Vec::new(),
     }))
 }

@@ -1,21 +1,23 @@
 //! `GetFunction` over the wire.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use testkit::Lambda;
 
 #[tokio::test]
-async fn shows_configuration_tags_and_where_the_code_is_not() {
+async fn shows_configuration_tags_and_where_the_code_is() {
     let lambda = Lambda::new().await;
     lambda.function("f", "echo").await;
-    let shown = lambda.get("/2015-03-31/functions/f").await.ok();
+    let mut shown = lambda.get("/2015-03-31/functions/f").await.ok();
+    // What it leads to is the front door's affair, and tested there.
+    let location = shown["Code"].as_object_mut().expect("code").remove("Location");
+    let location = location.as_ref().and_then(Value::as_str).expect("a location").to_owned();
+    assert!(location.starts_with("http://localhost:4566/_lambent/packages/"), "{location}");
+    assert!(location.contains("&X-Amz-Date=20261123T101112Z&X-Amz-Expires=600&"), "{location}");
     assert_eq!(
         shown,
         json!({
             "Configuration": lambda.configuration("f").await,
-            "Code": { "RepositoryType": "S3", "Error": {
-                "ErrorCode": "NotImplementedException",
-                "Message": "Lambent has no download location of packages yet.",
-            } },
+            "Code": { "RepositoryType": "S3" },
         })
     );
     lambda.create(&Lambda::creation_with("g", json!({ "Tags": { "team": "a" } }))).await.ok();

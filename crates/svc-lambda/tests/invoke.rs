@@ -2,7 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use execution::Options;
+use std::time::Duration;
+
+use execution::{Options, Rates};
 use serde_json::json;
 use testkit::{Event, Lambda};
 
@@ -84,11 +86,9 @@ async fn bad_requests_reach_no_function() {
     let context = [("x-amz-client-context", "no base64")];
     let message = "Client context must be a valid Base64-encoded JSON object.";
     lambda.invoke_with("f", &context, "1").await.refuses(400, "InvalidRequestContentException", message);
-    for (name, value, parameter) in [
-        ("x-amz-invocation-type", "Event", "InvocationType Event"),
-        ("x-amz-durable-execution-name", "d", "DurableExecutionName"),
-        ("x-amz-tenant-id", "t", "TenantId"),
-    ] {
+    for (name, value, parameter) in
+        [("x-amz-durable-execution-name", "d", "DurableExecutionName"), ("x-amz-tenant-id", "t", "TenantId")]
+    {
         let message = format!("Lambent's Invoke does not honour {parameter} yet, so it refuses it.");
         lambda.invoke_with("f", &[(name, value)], "1").await.refuses(
             501,
@@ -109,8 +109,12 @@ async fn pending_functions_and_missing_runtimes_are_refused() {
     let body = Lambda::creation_with("n", json!({ "Runtime": "nodejs22.x" }));
     lambda.create(&body).await.ok();
     lambda.settled("n").await;
-    let message = "nodejs22.x: there is no nodejs on this host; install one (apt-get install nodejs) or put one into /runtimes";
-    lambda.invoke("n", "1").await.refuses(502, "InvalidRuntimeException", message);
+    let folder = lambda.runtimes();
+    let message = format!(
+        "nodejs22.x: there is no nodejs on this host; install one (apt-get install nodejs) or put one into {}",
+        folder.display()
+    );
+    lambda.invoke("n", "1").await.refuses(502, "InvalidRuntimeException", &message);
     lambda.stop_jobs().await;
     lambda.create(&Lambda::creation("f", "echo")).await.ok();
     let message = "The operation cannot be performed at this time. The function is currently in the following state: Pending";
@@ -134,6 +138,53 @@ async fn too_many_at_once_are_throttled() {
         r#"{"Type":"User","message":"Rate Exceeded.","Reason":"ConcurrentInvocationLimitExceeded"}"#,
     );
     assert_eq!(refused.header("retry-after"), "1");
+}
+
+#[tokio::test]
+async fn too_often_is_throttled_by_the_clock() {
+    let rates = Rates { scaling_per_10_s: 1000, requests_per_unit: Some(2) };
+    let lambda = Lambda::with(|options| Options { concurrency_max: 3, rates, ..options }).await;
+    lambda.function("f", "echo").await;
+    let calls = async |count: usize| {
+        let mut statuses = Vec::new();
+        for _ in 0..count {
+            statuses.push(lambda.invoke("f", "1").await.status);
+        }
+        statuses
+    };
+    assert_eq!(calls(7).await, [200, 200, 200, 200, 200, 200, 429]);
+    let refused = lambda.invoke("f", "1").await;
+    let reason = "FunctionInvocationRateLimitExceeded";
+    refused.is_json(429, &json!({ "Type": "User", "message": "Rate Exceeded.", "Reason": reason }));
+    assert_eq!(refused.header("retry-after"), "1");
+    lambda.wire.clock.advance(Duration::from_millis(500));
+    assert_eq!(calls(4).await, [200, 200, 200, 429]);
+    let body = json!({ "ReservedConcurrentExecutions": 0 });
+    lambda.call("PUT", "/2017-10-31/functions/f/concurrency", &body).await.ok();
+    let reason = "ReservedFunctionConcurrentInvocationLimitExceeded";
+    assert_eq!(lambda.invoke("f", "1").await.json()["Reason"], reason);
+    lambda.call("DELETE", "/2017-10-31/functions/f/concurrency", &json!(null)).await.ok();
+    lambda.wire.clock.advance(Duration::from_secs(3600));
+    assert_eq!(calls(7).await, [200, 200, 200, 200, 200, 200, 429], "an hour's allowance does not add up");
+}
+
+#[tokio::test]
+async fn a_function_that_grows_too_fast_is_throttled() {
+    let rates = Rates { scaling_per_10_s: 1, requests_per_unit: None };
+    let lambda = Lambda::with(|options| Options { rates, ..options }).await;
+    lambda.function("f", "held").await;
+    lambda
+        .call("PUT", "/2017-10-31/functions/f/concurrency", &json!({ "ReservedConcurrentExecutions": 9 }))
+        .await
+        .ok();
+    let (first, refused) = tokio::join!(lambda.invoke("f", "1"), async {
+        lambda.sandboxes.until(Event::Works(1)).await;
+        let refused = lambda.invoke("f", "1").await;
+        lambda.sandboxes.let_go_on(1);
+        refused
+    });
+    first.is(200, "1");
+    assert_eq!(refused.json()["Reason"], "ReservedFunctionInvocationRateLimitExceeded");
 }
 
 #[tokio::test]

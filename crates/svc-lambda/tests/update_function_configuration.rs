@@ -42,13 +42,7 @@ async fn refusals_change_nothing() {
     let before = lambda.configuration("f").await;
     for (name, more) in [
         ("VpcConfig", json!({ "VpcConfig": { "SecurityGroupIds": ["sg-1"] } })),
-        (
-            "DeadLetterConfig",
-            json!({ "DeadLetterConfig": { "TargetArn": "arn:aws:sns:us-east-1:000000000000:t" } }),
-        ),
         ("TracingConfig Active", json!({ "TracingConfig": { "Mode": "Active" } })),
-        ("Layers", json!({ "Layers": ["arn:aws:lambda:us-east-1:000000000000:layer:l:1"] })),
-        ("ImageConfig", json!({ "ImageConfig": {} })),
         ("SnapStart", json!({ "SnapStart": { "ApplyOn": "PublishedVersions" } })),
         ("DurableConfig", json!({ "DurableConfig": { "ExecutionTimeout": 60 } })),
     ] {
@@ -140,5 +134,35 @@ async fn logging_is_updated_in_part_and_honoured() {
                    the LogFormat to JSON and try again.";
     let asked = json!({ "LoggingConfig": { "SystemLogLevel": "WARN" }, "Timeout": 9 });
     update(&lambda, asked).await.refuses(400, "InvalidParameterValueException", message);
+    assert_eq!(lambda.configuration("f").await, before);
+}
+
+#[tokio::test]
+async fn a_dead_letter_queue_is_set_and_taken_away() {
+    let mailbox = testkit::Mailbox::new();
+    let lambda = Lambda::beside(|options| options, vec![mailbox.service("sqs")]).await;
+    let config = json!({ "DeadLetterConfig": { "TargetArn": "arn:aws:sqs:us-east-1:000000000000:q" } });
+    let created = lambda.create(&Lambda::creation_with("f", config.clone())).await.ok();
+    assert_eq!(created["DeadLetterConfig"], config["DeadLetterConfig"]);
+    lambda.settled("f").await;
+    update(&lambda, json!({ "Timeout": 9 })).await.ok();
+    lambda.settled("f").await;
+    assert_eq!(lambda.configuration("f").await["DeadLetterConfig"], config["DeadLetterConfig"]);
+    update(&lambda, json!({ "DeadLetterConfig": { "TargetArn": "" } })).await.ok();
+    lambda.settled("f").await;
+    let before = lambda.configuration("f").await;
+    assert_eq!(before.get("DeadLetterConfig"), None);
+    for arn in
+        ["arn:aws:sqs:us-east-1:000000000000:missing", "arn:aws:lambda:us-east-1:000000000000:function:f"]
+    {
+        let answer = update(&lambda, json!({ "DeadLetterConfig": { "TargetArn": arn } })).await;
+        assert_eq!(
+            (answer.status, answer.header("x-amzn-errortype")),
+            (400, "InvalidParameterValueException")
+        );
+    }
+    let config = json!({ "DeadLetterConfig": { "TargetArn": "arn:aws:sns:us-east-1:000000000000:t" } });
+    let message = "Lambent's DeadLetterConfig does not honour targets of sns, a service it does not serve, yet, so it refuses it.";
+    update(&lambda, config).await.refuses(501, "NotImplementedException", message);
     assert_eq!(lambda.configuration("f").await, before);
 }

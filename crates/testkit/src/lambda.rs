@@ -1,10 +1,11 @@
 //! Lambda and Logs together, with scripted sandboxes and packages in a temporary folder.
 
 use std::ops::Deref;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use aws_auth::Presigner;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use blob::{Blob, BlobReader, Blobs, BoxFuture, Digest, DiskBlobs, Stored};
@@ -14,12 +15,15 @@ use svc_lambda::{EventSources, LogShipper, NoEventSources};
 use tokio::io::AsyncRead;
 use tokio::sync::{Semaphore, watch};
 
+use crate::objects::Objects;
 use crate::pools::{options, python};
-use crate::wire::request;
-use crate::{Answer, Ground, Scripted, Wire, package, soon};
+use crate::wire::{request, sessions};
+use crate::{Answer, Ground, Scripted, Wire, package, package_of, soon};
 
 /// Where CreateFunction and ListFunctions are.
 const FUNCTIONS: &str = "/2015-03-31/functions";
+/// How long another account's session lasts.
+const HOUR: std::time::Duration = std::time::Duration::from_secs(60 * 60);
 
 /// A platform with functions.
 pub struct Lambda {
@@ -29,6 +33,27 @@ pub struct Lambda {
     shipper: LogShipper,
     packages: Arc<Gate>,
     folder: tempfile::TempDir,
+}
+
+/// What a platform with functions is made of, beside its pools' options.
+struct Made {
+    interpreters: Vec<Hosted>,
+    event_sources: Arc<dyn EventSources>,
+    others: Vec<service::Service>,
+    objects: Option<Arc<dyn svc_lambda::Objects>>,
+    registries: Vec<String>,
+}
+
+impl Default for Made {
+    fn default() -> Self {
+        Self {
+            interpreters: vec![python()],
+            event_sources: Arc::new(NoEventSources),
+            others: Vec::new(),
+            objects: None,
+            registries: Vec::new(),
+        }
+    }
 }
 
 impl Deref for Lambda {
@@ -46,32 +71,43 @@ impl Lambda {
     }
 
     /// With other options of the pools.
-    ///
-    /// # Panics
-    /// When there is no temporary folder.
     pub async fn with(change: impl FnOnce(Options) -> Options) -> Self {
-        Self::of(change, vec![python()], Arc::new(NoEventSources)).await
+        Self::made(change, Made::default()).await
+    }
+
+    /// With other services beside.
+    pub async fn beside(change: impl FnOnce(Options) -> Options, others: Vec<service::Service>) -> Self {
+        Self::made(change, Made { others, ..Made::default() }).await
     }
 
     /// With somebody who polls event sources.
-    pub async fn with_sources(sources: Arc<dyn EventSources>) -> Self {
-        Self::of(|options| options, vec![python()], sources).await
+    pub async fn with_sources(event_sources: Arc<dyn EventSources>) -> Self {
+        Self::made(|options| options, Made { event_sources, ..Made::default() }).await
     }
 
     /// On a host with these releases of Python.
     pub async fn with_pythons(releases: &[(u32, u32)]) -> Self {
-        let pythons = releases.iter().map(|release| Hosted { release: *release, ..python() }).collect();
-        Self::of(|options| options, pythons, Arc::new(NoEventSources)).await
+        let interpreters = releases.iter().map(|release| Hosted { release: *release, ..python() }).collect();
+        Self::made(|options| options, Made { interpreters, ..Made::default() }).await
     }
 
-    async fn of(
-        change: impl FnOnce(Options) -> Options,
-        interpreters: Vec<Hosted>,
-        event_sources: Arc<dyn EventSources>,
-    ) -> Self {
+    /// One that fetches packages from `objects`.
+    pub async fn with_objects(objects: Objects) -> Self {
+        let objects = Some(Arc::new(objects) as Arc<dyn svc_lambda::Objects>);
+        Self::made(|options| options, Made { objects, ..Made::default() }).await
+    }
+
+    /// One whose images may come from this registry.
+    pub async fn with_registry(host: &str) -> Self {
+        Self::made(|options| options, Made { registries: vec![host.to_owned()], ..Made::default() }).await
+    }
+
+    async fn made(change: impl FnOnce(Options) -> Options, made: Made) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let trees = folder.path().join("trees");
         std::fs::create_dir(&trees).expect("a folder can be made");
+        let runtimes = folder.path().join("runtimes");
+        std::fs::create_dir(&runtimes).expect("a folder can be made");
         let ground = Ground::new();
         let disk = DiskBlobs::open(folder.path().join("blobs"), ground.env.clone()).await;
         let packages = Arc::new(Gate {
@@ -85,14 +121,21 @@ impl Lambda {
         let pools = Pools::new(change(options(&ground.env, &sandboxes, Arc::new(shipper.clone()))));
         let lambda = svc_lambda::service(svc_lambda::Config {
             pools: pools.clone(),
-            runtimes: Arc::new(Runtimes::of(Path::new("/runtimes"), interpreters)),
+            runtimes: Arc::new(Runtimes::of(&runtimes, made.interpreters)),
             blobs: Arc::clone(&packages) as Arc<dyn Blobs>,
             trees,
             env: ground.env.clone(),
             shipment,
-            event_sources,
+            event_sources: made.event_sources,
+            port: 4566,
+            presigner: Presigner::new(sessions()),
+            objects: made.objects,
+            images: folder.path().join("images"),
+            registries: made.registries,
         });
-        let wire = ground.serve(vec![lambda, svc_logs::service()]);
+        let mut services = vec![lambda, svc_logs::service()];
+        services.extend(made.others);
+        let wire = ground.serve_with(services, Some(Arc::clone(&packages) as Arc<dyn Blobs>));
         wire.start_jobs();
         Self { wire, sandboxes, pools, shipper, packages, folder }
     }
@@ -136,6 +179,24 @@ impl Lambda {
     pub async fn function(&self, name: &str, handler: &str) {
         self.create(&Self::creation(name, handler)).await.ok();
         self.settled(name).await;
+    }
+
+    /// Publishes a version of a layer that holds these files; what the answer shows.
+    pub async fn layer(&self, name: &str, files: &[(&str, &str)]) -> Json {
+        let files = files.iter().map(|(name, text)| (*name, 0o755, text.as_bytes())).collect::<Vec<_>>();
+        let content = json!({ "ZipFile": BASE64.encode(package_of(&files)) });
+        let path = format!("/2018-10-31/layers/{name}/versions");
+        self.call("POST", &path, &json!({ "Content": content })).await.ok()
+    }
+
+    /// A request of another account's.
+    pub async fn call_as(&self, account: &str, method: &str, path: &str, body: &Json) -> Answer {
+        let role = format!("arn:aws:iam::{account}:role/r");
+        let token = self.wire.sessions().mint(&role, "s", account, self.wire.env.now().after(HOUR));
+        let headers =
+            [("content-type", "application/json"), ("x-amz-security-token", token.session_token.as_str())];
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        self.wire.send(request(method, path, "lambda", &headers, body)).await
     }
 
     /// A function's configuration.
@@ -182,6 +243,16 @@ impl Lambda {
             }
         };
         soon("logs to be shipped", shipped).await;
+    }
+
+    /// The folder of runtimes.
+    pub fn runtimes(&self) -> PathBuf {
+        self.folder.path().join("runtimes")
+    }
+
+    /// Where local images are.
+    pub fn images(&self) -> PathBuf {
+        self.folder.path().join("images")
     }
 
     /// Where packages lie unpacked.
@@ -237,6 +308,20 @@ impl Lambda {
     pub fn release_packages(&self) {
         self.packages.closed.store(false, Ordering::Release);
         self.packages.passes.add_permits(Semaphore::MAX_PERMITS / 2);
+    }
+
+    /// Changes a byte at the end of every stored package.
+    ///
+    /// # Panics
+    /// When they can't be written.
+    pub async fn damage_packages(&self) {
+        for stored in self.packages.disk.list(None).await.expect("a list") {
+            let name = stored.blob.digest.to_string();
+            let path = self.folder.path().join("blobs").join(&name[..2]).join(&name);
+            let mut bytes = std::fs::read(&path).expect("a blob is a file");
+            *bytes.last_mut().expect("it has bytes") ^= 1;
+            std::fs::write(&path, bytes).expect("a file can be written");
+        }
     }
 
     /// Loses every package, stored and unpacked.

@@ -4,31 +4,39 @@
 //! functions; those run in [`Scripted`] sandboxes, whose programs are futures of the test. `execution`'s own tests
 //! use the parts in `pools.rs`.
 
+mod container;
 mod http1;
 mod lambda;
 mod layer;
 mod logs;
+mod mailbox;
+mod objects;
 mod package;
 mod pools;
 mod runtime;
 mod scripted;
 mod sources;
 mod sqs;
+mod streaming;
 mod wire;
 
 use std::future::Future;
 use std::time::Duration;
 
+pub use container::{Container, Registry};
 pub use http1::{Connection, Reply};
 pub use lambda::Lambda;
 pub use layer::Layer;
 pub use logs::Logs;
+pub use mailbox::Mailbox;
+pub use objects::Objects;
 pub use package::{package, package_of};
 pub use pools::{Records, invocation, options, version};
 pub use runtime::{Runtime, Work};
 pub use scripted::{Event, Scripted};
 pub use sources::Sources;
 pub use sqs::Sqs;
+pub use streaming::Answering;
 pub use wire::{Answer, EPOCH_MS, Ground, Wire, request};
 
 /// Waits for what must come without anybody moving the clock. That nothing comes is a failure, not a hang.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use env::Env;
 use execution::{
-    Credentials, Hosted, Interpreter, Invocation, Language, LogSink, LogStream, Logging, Options, Record,
-    Version,
+    Credentials, Hosted, Interpreter, Invocation, Language, LogSink, LogStream, Logging, Options, Rates,
+    Record, Streaming, Version,
 };
 use sandbox::Network;
 
@@ -57,8 +57,10 @@ pub fn options(env: &Env, sandboxes: &Scripted, sink: Arc<dyn LogSink>) -> Optio
         freeze_after: Duration::from_millis(100),
         keep_alive: Duration::from_secs(600),
         concurrency_max: 1000,
+        rates: Rates { scaling_per_10_s: 100_000, requests_per_unit: None },
         starting_max: 100,
         environments_max: 1000,
+        streaming: Streaming::default(),
     }
 }
 
@@ -80,10 +82,10 @@ pub fn version(handler: &str) -> Version {
         timeout: Duration::from_secs(3),
         variables: BTreeMap::new(),
         code_dir: "/nowhere".into(),
+        opt_dirs: Vec::new(),
         role: "arn:aws:iam::000000000000:role/r".to_owned(),
         log_group: "/aws/lambda/f".to_owned(),
         logging: Logging::Text,
-        opt_dirs: Vec::new(),
     }
 }
 
@@ -104,5 +106,6 @@ pub fn invocation(id: &str, payload: &str) -> Invocation {
         payload: payload.to_owned().into(),
         client_context: None,
         trace_id: None,
+        sink: None,
     }
 }

@@ -4,7 +4,8 @@ use std::future::Future;
 use std::sync::{Arc, Mutex};
 
 use aws_auth::{Authenticator, DEFAULT_ACCOUNT, DEFAULT_REGION, Mode, NoKeys, SessionKeys};
-use aws_wire::Request;
+use aws_wire::{Request, Response};
+use blob::Blobs;
 use bytes::Bytes;
 use env::{Env, ManualClock, Timestamp};
 use gateway::Gateway;
@@ -40,13 +41,23 @@ impl Ground {
 
     /// The platform with these services; their jobs do not run yet.
     pub fn serve(self, services: Vec<Service>) -> Wire {
+        self.serve_with(services, None)
+    }
+
+    /// As [`Ground::serve`], with packages that can be downloaded.
+    pub fn serve_with(self, services: Vec<Service>, packages: Option<Arc<dyn Blobs>>) -> Wire {
         let platform = Platform::new(self.kv.clone(), self.env.clone(), services);
-        let gateway = Gateway::new(
-            platform.clone(),
-            Authenticator::new(Mode::Open, Arc::new(NoKeys), SessionKeys::new([0; 32])),
-        );
+        let authenticator = Authenticator::new(Mode::Open, Arc::new(NoKeys), sessions());
+        let gateway = match packages {
+            Some(packages) => Gateway::with_packages(platform.clone(), authenticator, packages),
+            None => Gateway::new(platform.clone(), authenticator),
+        };
         Wire { gateway, platform, clock: self.clock, env: self.env, kv: self.kv, jobs: Mutex::default() }
     }
+}
+
+pub(crate) fn sessions() -> SessionKeys {
+    SessionKeys::new([0; 32])
 }
 
 /// A platform and the way to it.
@@ -60,6 +71,11 @@ pub struct Wire {
 }
 
 impl Wire {
+    /// What makes the sessions that it believes.
+    pub fn sessions(&self) -> SessionKeys {
+        sessions()
+    }
+
     /// Starts the services' background jobs.
     pub fn start_jobs(&self) {
         *self.jobs.lock().expect("no panic while held") =
@@ -73,8 +89,14 @@ impl Wire {
     }
 
     pub async fn send(&self, request: Request) -> Answer {
-        let response = soon("an answer", self.gateway.answer(request)).await;
-        Answer { status: response.status, headers: response.headers, body: response.body }
+        let response = self.open(request).await;
+        let body = soon("a whole answer", response.body.collect()).await.expect("it does not break off");
+        Answer { status: response.status, headers: response.headers, body }
+    }
+
+    /// As [`Wire::send`], but the body may still be on its way.
+    pub async fn open(&self, request: Request) -> Response {
+        soon("an answer", self.gateway.answer(request)).await
     }
 
     /// An operation of a service that speaks awsJson.

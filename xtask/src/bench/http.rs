@@ -22,11 +22,23 @@ impl Connection {
 
     /// Sends one request and reads its answer's status and body.
     pub fn call(&mut self, method: &str, path: &str, body: &[u8]) -> Result<(u16, Vec<u8>), Error> {
+        self.send(method, path, body)?;
+        let (status, length) = self.head()?;
+        let mut answer = vec![0; length];
+        self.reader.read_exact(&mut answer)?;
+        Ok((status, answer))
+    }
+
+    pub(super) fn send(&mut self, method: &str, path: &str, body: &[u8]) -> Result<(), Error> {
         let mut request =
             format!("{method} {path} HTTP/1.1\r\nHost: bench\r\nContent-Length: {}\r\n\r\n", body.len())
                 .into_bytes();
         request.extend_from_slice(body);
-        self.stream.write_all(&request)?;
+        Ok(self.stream.write_all(&request)?)
+    }
+
+    /// Reads an answer's head: its status and how long its body is.
+    pub(super) fn head(&mut self) -> Result<(u16, usize), Error> {
         let (mut status, mut length, mut line) = (0, 0, String::new());
         loop {
             line.clear();
@@ -44,9 +56,16 @@ impl Connection {
                 break;
             }
         }
-        let mut answer = vec![0; length];
-        self.reader.read_exact(&mut answer)?;
-        Ok((status, answer))
+        Ok((status, length))
+    }
+
+    /// Reads one chunk of a body; false at its end.
+    pub(super) fn chunk(&mut self) -> Result<bool, Error> {
+        let mut line = String::new();
+        self.reader.read_line(&mut line)?;
+        let length = usize::from_str_radix(line.trim_end(), 16)?;
+        self.reader.read_exact(&mut vec![0; length + 2])?;
+        Ok(length > 0)
     }
 
     /// The body of a call that must succeed.
@@ -74,6 +93,7 @@ pub fn throughput(
     time: Duration,
     method: &str,
     path: &str,
+    body: &[u8],
 ) -> Result<f64, Error> {
     let stop = AtomicBool::new(false);
     let began = Instant::now();
@@ -83,7 +103,7 @@ pub fn throughput(
                 let mut connection = Connection::open(address).map_err(|error| error.to_string())?;
                 let mut count = 0;
                 while !stop.load(Ordering::Relaxed) {
-                    connection.expect(method, path, b"{}").map_err(|error| error.to_string())?;
+                    connection.expect(method, path, body).map_err(|error| error.to_string())?;
                     count += 1;
                 }
                 Ok(count)

@@ -2,7 +2,10 @@
 //!
 //! The method is told in `docs/benchmarks.md`; the table goes to standard output and `target/bench.md`.
 
+mod events;
 mod http;
+mod provisioned;
+mod stream;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -62,7 +65,6 @@ pub fn run(root: &Path) -> Result<(), Error> {
     drop(start(&lambent, &data, true, false)?);
     let platform = start(&lambent, &data, false, false)?;
     let idle_kib = resident_kib(platform.child.id())?;
-
     let mut table = String::from(
         "| | p50 ms | p99 ms | floor | p50 ÷ floor's p50 | to reach |\n|---|---|---|---|---|---|\n",
     );
@@ -77,7 +79,14 @@ pub fn run(root: &Path) -> Result<(), Error> {
         let floor = (format!("`{}`", floor.join(" ")), bare);
         row(&mut table, &format!("cold start, {name}"), &cold, &floor, cold_goal);
     }
+    for name in ["hello-python", "hello-node", "rust-bootstrap"] {
+        let (first, warm) = provisioned::first_calls(&platform, name)?;
+        let warm = ("warm call after the same idle time".to_owned(), warm);
+        row(&mut table, &format!("first call of a provisioned environment, {name}"), &first, &warm, 1.2);
+    }
     drop(platform);
+    // While clients and platform still have all cores, as the store's floor has.
+    let intake = events::intake(root, &lambent, &work)?;
     // From here on the clients have the first core for themselves, and the platform and its functions the others:
     // where two processes that wake each other happen to run would otherwise decide the figures.
     pin_clients()?;
@@ -91,14 +100,19 @@ pub fn run(root: &Path) -> Result<(), Error> {
         let warm = warm_calls(&platform, name)?;
         row(&mut table, &format!("warm invoke, {name}"), &warm, &echo, goal);
     }
+    deploy(&lambent, &platform, "streaming", &root.join("bench/streaming"), &node_runtime()?)?;
+    let (first, end) = stream::measure(&platform, "streaming")?;
+    row(&mut table, "first byte of a stream, Node.js", &first, &echo, f64::NAN);
+    row(&mut table, "its end, written 50 ms later", &end, &echo, f64::NAN);
     table.push_str("\n| throughput | environments | requests/s | ÷ echo's |\n|---|---|---|---|\n");
     for clients in [1, 16, 64] {
-        let echo = http::throughput(&platform.address, clients, THROUGHPUT_TIME, "GET", "/_lambent/health")?;
+        let echo =
+            http::throughput(&platform.address, clients, THROUGHPUT_TIME, "GET", "/_lambent/health", b"{}")?;
         for name in ["hello-python", "hello-node", "rust-bootstrap"] {
             let path = invoke_path(name);
             // The first round makes the environments.
-            http::throughput(&platform.address, clients, Duration::from_secs(1), "POST", &path)?;
-            let rate = http::throughput(&platform.address, clients, THROUGHPUT_TIME, "POST", &path)?;
+            http::throughput(&platform.address, clients, Duration::from_secs(1), "POST", &path, b"{}")?;
+            let rate = http::throughput(&platform.address, clients, THROUGHPUT_TIME, "POST", &path, b"{}")?;
             let _ = writeln!(table, "| {name} | {clients} | {rate:.0} | {:.3} |", rate / echo);
         }
         let _ = writeln!(table, "| echo (floor) | {clients} | {echo:.0} | 1 |");
@@ -106,6 +120,7 @@ pub fn run(root: &Path) -> Result<(), Error> {
     let _ = writeln!(table, "\n| | measured | to reach |\n|---|---|---|");
     let _ = writeln!(table, "| `lambent up` to ready | {} ms | 200 ms |", platform.ready_in.as_millis());
     let _ = writeln!(table, "| resident when idle | {:.1} MiB | 40 MiB |", idle_kib as f64 / 1024.0);
+    table.push_str(&intake);
     print!("{table}");
     fs::write(root.join("target/bench.md"), &table)?;
     Ok(())
@@ -131,7 +146,8 @@ fn start(
         command.args(["-c", &format!("1-{last_core}")]).arg(lambent);
     }
     let mut child = command
-        .args(["up", "--listen", "127.0.0.1:0", "--log", "error", "--data"])
+        // AWS's bound on the rate of calls is below what is to be measured.
+        .args(["up", "--listen", "127.0.0.1:0", "--log", "error", "--request-rate", "0", "--data"])
         .arg(data)
         .stdout(Stdio::piped())
         .spawn()?;
@@ -224,9 +240,9 @@ fn deploy(
             .args(["--name", name, "--runtime", runtime, "--endpoint", &endpoint])
             // One whole core: what is measured is the platform, not the share of the processor that memory buys.
             .args(["--memory", "1769"])
-            .args(match name {
-                "hello-python" => ["--handler", "lambda_function.lambda_handler"],
-                _ => ["--handler", "index.handler"],
+            .args(match name.ends_with("-python") {
+                true => ["--handler", "lambda_function.lambda_handler"],
+                false => ["--handler", "index.handler"],
             }),
     )
 }

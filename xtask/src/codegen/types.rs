@@ -130,7 +130,9 @@ fn rust_type(api: &Api<'_>, names: &BTreeMap<&str, Vec<String>>, name: &str) -> 
         }
         _ if shape.document => "serde_json::Value".into(),
         _ => {
-            names[name].iter().find(|name| !name.ends_with("Input")).cloned().unwrap_or_else(|| pascal(name))
+            let own = names[name].iter().find(|name| !name.ends_with("Input")).cloned();
+            let own = own.unwrap_or_else(|| pascal(name));
+            if shape.eventstream { format!("aws_wire::EventStream<{own}>") } else { own }
         }
     }
 }

@@ -9,6 +9,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("kv", 0),
     ("kv-", 0),
     ("blob", 0),
+    ("image", 0),
     ("aws-wire", 1),
     ("aws-auth", 1),
     ("aws-model", 1),
@@ -32,6 +33,9 @@ const BESIDE: &[(&str, &str)] = &[
     ("kv-mem", "kv"),
     ("kv-disk", "kv"),
     ("blob", "env"),
+    // Images are kept as blobs; registries are waited for by the clock.
+    ("image", "blob"),
+    ("image", "env"),
     // Signatures are checked on requests as the wire has them.
     ("aws-auth", "aws-wire"),
     // Environments are sandboxes with a runtime in them.

@@ -1,6 +1,7 @@
 //! Tests of the whole verification. Requests are signed by AWS's signer, as a client's would be.
 
 mod chunks;
+mod presigned;
 mod published;
 mod refusals;
 

@@ -139,7 +139,12 @@ fn compare_response(
                 Bytes::copy_from_slice(body.as_bytes())
             };
             let content_type = response.headers.get("content-type").and_then(|value| value.to_str().ok());
-            same_body(content_type.unwrap_or_default(), &response.body, &body, named_root)
+            same_body(
+                content_type.unwrap_or_default(),
+                response.body.whole().unwrap_or(&Bytes::new()),
+                &body,
+                named_root,
+            )
         }
         None => Ok(()),
     }

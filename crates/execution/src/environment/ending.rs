@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use env::Timestamp;
 use sandbox::Exit;
 use tokio::sync::oneshot;
 
@@ -19,6 +20,22 @@ use crate::report::Report;
 pub(super) struct Open<'a> {
     pub environment: &'a Arc<Environment>,
     pub is_closed: bool,
+}
+
+/// What is told of the runtime's part in an invocation.
+pub(super) struct Current {
+    pub request_id: Arc<str>,
+    pub trace_id: Option<String>,
+    pub began: Duration,
+    pub began_at: Timestamp,
+    pub answered: Option<Answered>,
+}
+
+pub(super) struct Answered {
+    pub after: Duration,
+    pub at: Timestamp,
+    pub produced_bytes: usize,
+    pub failure: Option<Failure>,
 }
 
 impl Drop for Open<'_> {

@@ -26,7 +26,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn sleeper(code_dir: PathBuf) -> Spec {
     Spec {
         id: "trial".to_owned(),
-        code_dir,
+        root: None,
+        code_dir: Some(code_dir),
         opt_dirs: Vec::new(),
         binds: Vec::new(),
         program: "/bin/sh".into(),

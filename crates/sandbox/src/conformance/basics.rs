@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use super::{Bench, door_vars, read_all, read_until, serve_once, within};
-use crate::{Bind, Error, Exit, Signal};
+use crate::{Bind, Error, Exit, Guarantee, IMAGE_DIRECTORIES, IMAGE_FILES, Signal, Spec};
 
 pub async fn hello(bench: &Bench) {
     let (output, exit) = bench.run(bench.shell("echo hello")).await;
@@ -45,19 +45,97 @@ pub async fn code_is_seen(bench: &Bench) {
 }
 
 pub async fn layers_are_merged(bench: &Bench) {
-    let layer = |name: &str, file: &str, text: &str| {
+    // As many as Lambda takes, with paths as long as those of packages, and a colon.
+    let layer = |number: usize| {
+        let name = format!("l:{number}-{}", "0123456789abcdef".repeat(4));
         let dir = bench.folder.path().join(name);
-        fs::create_dir_all(&dir).expect("make layer");
-        fs::write(dir.join(file), text).expect("write layer");
-        fs::write(dir.join("both"), text).expect("write layer");
+        fs::create_dir_all(dir.join("python/sub")).expect("make layer");
+        for file in ["both", &format!("only{number}"), &format!("python/sub/{number}")] {
+            fs::write(dir.join(file), number.to_string()).expect("write layer");
+        }
         dir
     };
-    let mut spec = bench.shell("cat /opt/one /opt/two /opt/both");
-    spec.opt_dirs = vec![layer("l1", "one", "1"), layer("l:2", "two", "2")];
-    match bench.sandboxes.start(spec).await {
-        Ok(mut started) => assert_eq!(read_all(&mut started).await, "122"),
-        Err(Error::Unsupported { .. }) => eprintln!("not checked: layers cannot be merged here"),
-        Err(error) => panic!("{error}"),
+    let layers = (1..=5).map(layer).collect::<Vec<_>>();
+    fs::write(layers[1].join("kind"), "a file").expect("write layer");
+    fs::create_dir(layers[2].join("kind")).expect("make a folder where a file is below");
+    let script = "cd $OPT; cat only1 only5 both; ls python/sub | tr '\\n' ' '; test -d kind && echo folder";
+    let told = |opt_dirs: Vec<_>| {
+        let mut spec = Spec { opt_dirs, ..bench.shell(script) };
+        spec.env.push(("OPT".to_owned(), "/opt".to_owned()));
+        async { bench.run(spec).await.0 }
+    };
+    assert_eq!(told(layers.clone()).await, "1551 2 3 4 5 folder\n");
+    let reversed = layers.iter().rev().cloned().collect::<Vec<_>>();
+    assert_eq!(told(reversed).await, "1511 2 3 4 5 ");
+    // One that comes twice counts where it comes last.
+    let twice = [&layers[..], &layers[..1]].concat();
+    assert_eq!(told(twice).await, "1511 2 3 4 5 folder\n");
+}
+
+pub async fn layers_are_read_only(bench: &Bench) {
+    if !bench.gives(Guarantee::CodeReadOnly) {
+        return;
+    }
+    let layers = ["l1", "l2"].map(|name| {
+        let dir = bench.folder.path().join(name);
+        fs::create_dir_all(&dir).expect("make layer");
+        fs::write(dir.join(name), name).expect("write layer");
+        fs::set_permissions(&dir, fs::Permissions::from_mode(0o777)).expect("open to all");
+        dir
+    });
+    for count in [1, 2] {
+        let mut spec = bench.shell("echo x > /opt/new; echo x > /opt/l1; cat /opt/l1");
+        spec.opt_dirs = layers[..count].to_vec();
+        let (output, _) = bench.run(spec).await;
+        assert!(output.ends_with("l1") && output.contains("ead-only file system"), "{output}");
+    }
+}
+
+/// An image of one static program would do; here the host's own `/usr` stands in, below another root.
+pub async fn an_image_is_the_root(bench: &Bench) {
+    let image = bench.folder.path().join("image");
+    for dir in IMAGE_DIRECTORIES.iter().chain(&["usr", "etc", "image", "var/task/own"]) {
+        fs::create_dir_all(image.join(dir)).expect("make image");
+    }
+    for file in IMAGE_FILES {
+        fs::write(image.join(file), "the image's").expect("write image");
+    }
+    fs::write(image.join("etc/passwd"), "of the image").expect("write image");
+    for link in ["bin", "lib", "lib64", "sbin"] {
+        std::os::unix::fs::symlink(format!("usr/{link}"), image.join(link)).expect("link");
+    }
+    // Links that lead up or away are the image's own affair.
+    std::os::unix::fs::symlink("../../../../../../etc/passwd", image.join("image/up")).expect("link");
+    std::os::unix::fs::symlink("/etc/passwd", image.join("image/away")).expect("link");
+    fs::set_permissions(&image, fs::Permissions::from_mode(0o755)).expect("open to all");
+    let script = "ls / | tr '\\n' ' '; cat /etc/passwd /image/up /image/away; echo; \
+                  grep -c localhost /etc/hosts; echo hidden > /new; echo own > /tmp/new && cat /tmp/new; \
+                  echo out > /dev/null; ls /dev | grep -c null; cat /proc/self/comm; pwd; ls; cat /opt/layer";
+    let layer = bench.folder.path().join("layer");
+    fs::create_dir_all(&layer).expect("make layer");
+    fs::write(layer.join("layer"), "a layer").expect("write layer");
+    fs::write(bench.folder.path().join("code/mine"), "").expect("write code");
+    let mut spec = bench.shell(script);
+    spec.root = Some(image);
+    spec.opt_dirs = vec![layer];
+    spec.binds = vec![Bind { host: "/usr".into(), inside: "/usr".into() }];
+    let own_code = Spec { code_dir: None, ..spec.clone() };
+    for (spec, code) in [(spec, "mine"), (own_code, "own")] {
+        let mut started = match bench.sandboxes.start(spec).await {
+            Ok(started) => started,
+            Err(Error::Unsupported { .. }) => {
+                eprintln!("not checked: an image cannot be the root here");
+                return;
+            }
+            Err(error) => panic!("{error}"),
+        };
+        let output = read_all(&mut started).await;
+        let root = "bin dev etc image lib lib64 opt proc sbin tmp usr var ";
+        let read = "of the imageof the imageof the image\n2\n";
+        assert!(output.starts_with(&format!("{root}{read}")), "{output}");
+        assert!(output.contains("ead-only file system"), "{output}");
+        assert!(output.ends_with(&format!("own\n1\ncat\n/var/task\n{code}\na layer")), "{output}");
+        assert_eq!(within(started.exit).await, Exit::Code(0));
     }
 }
 
@@ -115,7 +193,7 @@ pub async fn missing_program_is_an_error(bench: &Bench) {
 
 pub async fn missing_code_is_an_error(bench: &Bench) {
     let mut spec = bench.shell("true");
-    spec.code_dir = bench.folder.path().join("nowhere");
+    spec.code_dir = Some(bench.folder.path().join("nowhere"));
     let error = bench.sandboxes.start(spec).await.err().expect("no code");
     assert!(matches!(error, Error::Build { .. }), "{error}");
     hello(bench).await;

@@ -5,11 +5,16 @@ use aws_wire::{AwsError, Result};
 
 use crate::Ctx;
 use crate::alias;
+use crate::asynchronous::config;
 use crate::code_signing;
-use crate::keys::{ALIASES, FUNCTIONS, POLICIES, VERSIONS};
+use crate::concurrency;
+use crate::keys::{
+    ALIASES, EVENT_INVOKE_CONFIGS, FUNCTIONS, POLICIES, PROVISIONED, RECURSION_CONFIGS, RESERVED, VERSIONS,
+};
 use crate::name::{FunctionName, LATEST};
 use crate::policy;
 use crate::published::{self, of_function};
+use crate::url;
 
 pub(crate) async fn delete_function(cx: Ctx, input: DeleteFunctionInput) -> Result<DeleteFunctionOutput> {
     let name = FunctionName::parse(&cx.caller, &input.function_name, input.qualifier.as_deref())?;
@@ -28,13 +33,21 @@ pub(crate) async fn delete_function(cx: Ctx, input: DeleteFunctionInput) -> Resu
             FUNCTIONS.get(tx, &key)?.ok_or_else(|| name.not_found())?;
             VERSIONS.delete_all(tx, &of_function(&key))?;
             ALIASES.delete_all(tx, &of_function(&key))?;
+            RESERVED.delete(tx, &key)?;
+            PROVISIONED.delete_all(tx, &of_function(&key))?;
             POLICIES.delete_all(tx, &of_function(&key))?;
             code_signing::unlink(tx, &key)?;
+            EVENT_INVOKE_CONFIGS.delete_all(tx, &of_function(&key))?;
+            RECURSION_CONFIGS.delete(tx, &key)?;
+            url::delete_all(tx, &key)?;
             Ok::<_, AwsError>(FUNCTIONS.delete(tx, &key)?)
         })
         .await?;
     cx.state.versions.forget(&key);
     cx.state.pools.retire(&name.arn(), None, None);
+    // A function of the same name may be there again already.
+    concurrency::apply(&cx, &key).await?;
+    cx.state.provisioned.insert(key);
     // The model says 200; AWS answers 204.
     Ok(DeleteFunctionOutput { status_code: Some(204) })
 }
@@ -57,12 +70,15 @@ async fn delete_version(cx: &Ctx, name: &FunctionName, qualifier: &str) -> Resul
                     leading.join(", ")
                 )));
             }
+            PROVISIONED.delete(tx, &alias::key(name, qualifier))?;
             POLICIES.delete(tx, &policy::key(name))?;
+            EVENT_INVOKE_CONFIGS.delete(tx, &config::key(name))?;
             let (account, region, function) = key.clone();
             Ok::<_, AwsError>(VERSIONS.delete(tx, &(account, region, function, number))?)
         })
         .await?;
     cx.state.versions.forget(&key);
     cx.state.pools.retire(&name.arn(), Some(qualifier), None);
+    cx.state.provisioned.insert(key);
     Ok(DeleteFunctionOutput { status_code: Some(204) })
 }

@@ -5,6 +5,7 @@ use aws_wire::Result;
 use kv::{Direction, Span};
 
 use crate::Ctx;
+use crate::concurrency;
 use crate::keys::{FUNCTIONS, VERSIONS};
 use crate::package::{UNZIPPED_BYTES_MAX, ZIPPED_BYTES_MAX};
 
@@ -34,14 +35,14 @@ pub(crate) async fn get_account_settings(
         let Some((last, _)) = page.last() else { break };
         span = Span::prefix(&(account, region)).after(last);
     }
-    let concurrency = i32::try_from(cx.state.pools.concurrency_max()).unwrap_or(i32::MAX);
+    let unreserved = concurrency::unreserved(&cx, &snapshot, (account, region), None)?;
     Ok(GetAccountSettingsOutput {
         account_limit: Some(AccountLimit {
             total_code_size: Some(CODE_BYTES_MAX),
             code_size_unzipped: i64::try_from(UNZIPPED_BYTES_MAX).ok(),
             code_size_zipped: i64::try_from(ZIPPED_BYTES_MAX).ok(),
-            concurrent_executions: Some(concurrency),
-            unreserved_concurrent_executions: Some(concurrency),
+            concurrent_executions: Some(i32::try_from(concurrency::limit(&cx)).unwrap_or(i32::MAX)),
+            unreserved_concurrent_executions: Some(i32::try_from(unreserved).unwrap_or(i32::MAX)),
         }),
         account_usage: Some(AccountUsage {
             total_code_size: i64::try_from(bytes).ok(),

@@ -1,6 +1,5 @@
 //! `Invoke`: runs a function and answers what it returned.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use api_lambda::{InvocationType, InvokeInput, InvokeOutput, LogType, errors};
@@ -11,9 +10,11 @@ use bytes::Bytes;
 use execution::{Invocation, PAYLOAD_BYTES_MAX, Refused, Throttled};
 
 use crate::Ctx;
+use crate::asynchronous::{self, EVENT_BYTES_MAX, config};
 use crate::name::{FunctionName, LATEST};
 use crate::policy;
 use crate::settings;
+use crate::trace::Trace;
 
 /// Of the base64 text.
 const CLIENT_CONTEXT_BYTES_MAX: usize = 3583;
@@ -24,24 +25,30 @@ pub(crate) async fn invoke(cx: Ctx, input: InvokeInput) -> Result<InvokeOutput> 
     settings::refuse_asked(
         "Invoke",
         &[
-            ("InvocationType Event", invocation_type == InvocationType::Event),
             ("DurableExecutionName", input.durable_execution_name.is_some()),
             ("TenantId", input.tenant_id.is_some()),
         ],
     )?;
-    let payload = check_payload(input.payload.unwrap_or_default())?;
+    let payload = check_payload(input.payload.unwrap_or_default(), invocation_type)?;
     let client_context = input.client_context.as_deref().map(decode_client_context).transpose()?;
     let target =
         cx.state.versions.get(&cx, &name).await.map_err(|error| not_found_of_latest(error, &name))?;
     if invocation_type == InvocationType::DryRun {
         return Ok(InvokeOutput { status_code: Some(204), ..InvokeOutput::default() });
     }
+    let trace = Trace::of(&cx);
+    if invocation_type == InvocationType::Event {
+        asynchronous::accept(&cx, &name, &cx.request_id, &payload, &trace).await?;
+        return Ok(InvokeOutput { status_code: Some(202), ..InvokeOutput::default() });
+    }
+    refuse_loop(&cx, &name, &trace).await?;
     let invocation = Invocation {
         request_id: Arc::clone(&cx.request_id),
         invoked_function_arn: name.qualified_arn(),
         payload,
         client_context,
-        trace_id: Some(trace_id(&cx)),
+        trace_id: Some(trace.through(&name.arn())),
+        sink: None,
     };
 
     let version = target.pick(&cx.env);
@@ -58,21 +65,37 @@ pub(crate) async fn invoke(cx: Ctx, input: InvokeInput) -> Result<InvokeOutput> 
     })
 }
 
+/// # Errors
+/// 400 for a chain that has passed the function too often.
+pub(crate) async fn refuse_loop(cx: &Ctx, name: &FunctionName, trace: &Trace) -> Result<()> {
+    if config::is_loop(cx, name, trace).await? {
+        return Err(errors::recursive_invocation_exception(
+            "Lambda has detected your function being invoked in a recursive loop with other AWS resources and stopped \
+             your function's invocation.",
+        ));
+    }
+    Ok(())
+}
+
 /// An invoke of a function that is missing names the version it would have run.
-fn not_found_of_latest(error: AwsError, name: &FunctionName) -> AwsError {
+pub(crate) fn not_found_of_latest(error: AwsError, name: &FunctionName) -> AwsError {
     if error.status == 404 && name.qualifier.is_none() {
         return errors::resource_not_found_exception(format!("Function not found: {}:{LATEST}", name.arn()));
     }
     error
 }
 
-fn check_payload(payload: Bytes) -> Result<Bytes> {
-    if payload.len() > PAYLOAD_BYTES_MAX {
-        return Err(errors::request_too_large_exception(format!(
-            "{} byte payload is too large for the RequestResponse invocation type (limit {PAYLOAD_BYTES_MAX} bytes)",
-            payload.len()
-        )));
+pub(crate) fn check_payload(payload: Bytes, invocation_type: InvocationType) -> Result<Bytes> {
+    match invocation_type {
+        InvocationType::Event => asynchronous::check_size(&payload, "Event", EVENT_BYTES_MAX)?,
+        _ => asynchronous::check_size(&payload, "RequestResponse", PAYLOAD_BYTES_MAX)?,
     }
+    check_json(payload)
+}
+
+/// # Errors
+/// 400 for what is no JSON.
+pub(super) fn check_json(payload: Bytes) -> Result<Bytes> {
     if payload.is_empty() {
         return Ok(Bytes::from_static(b"{}"));
     }
@@ -84,7 +107,7 @@ fn check_payload(payload: Bytes) -> Result<Bytes> {
     }
 }
 
-fn decode_client_context(text: &str) -> Result<String> {
+pub(crate) fn decode_client_context(text: &str) -> Result<String> {
     if text.len() > CLIENT_CONTEXT_BYTES_MAX {
         return Err(errors::invalid_request_content_exception(format!(
             "Client context must be no more than {CLIENT_CONTEXT_BYTES_MAX} bytes in size."
@@ -99,7 +122,7 @@ fn decode_client_context(text: &str) -> Result<String> {
     })
 }
 
-fn refused(refused: Refused) -> AwsError {
+pub(crate) fn refused(refused: Refused) -> AwsError {
     match refused {
         Refused::Throttled(Throttled(reason)) => errors::too_many_requests_exception("Rate Exceeded.")
             .with("Reason", reason.as_str())
@@ -108,18 +131,4 @@ fn refused(refused: Refused) -> AwsError {
             errors::service_exception("The execution environment could not be started.").because(cause)
         }
     }
-}
-
-/// A trace that begins here, not sampled.
-fn trace_id(cx: &Ctx) -> String {
-    let mut random = [0; 20];
-    cx.env.fill(&mut random);
-    let hex = |bytes: &[u8]| {
-        bytes.iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
-    };
-    let (root, parent) = random.split_at(12);
-    format!("Root=1-{:08x}-{};Parent={};Sampled=0", cx.env.now().as_secs(), hex(root), hex(parent))
 }

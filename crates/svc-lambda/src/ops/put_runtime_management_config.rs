@@ -46,6 +46,8 @@ pub(crate) async fn put_runtime_management_config(
         .await?;
     cx.state.versions.forget(&key);
     cx.state.pools.retire(&arn, Some(&number), Some(&revision_id));
+    // What was provisioned of it is to be made anew.
+    cx.state.provisioned.insert(key);
     Ok(PutRuntimeManagementConfigOutput {
         update_runtime_on: management.update_runtime_on(),
         function_arn: format!("{arn}:{number}"),

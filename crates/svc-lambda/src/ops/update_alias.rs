@@ -8,6 +8,7 @@ use crate::alias;
 use crate::function;
 use crate::keys::ALIASES;
 use crate::name::FunctionName;
+use crate::provisioned;
 
 pub(crate) async fn update_alias(cx: Ctx, input: UpdateAliasInput) -> Result<AliasConfiguration> {
     let name = FunctionName::parse_latest(&cx.caller, &input.function_name, None)?;
@@ -31,11 +32,13 @@ pub(crate) async fn update_alias(cx: Ctx, input: UpdateAliasInput) -> Result<Ali
                 description.clone_into(&mut alias.description);
             }
             alias.check(tx, &name)?;
+            provisioned::check_moved(tx, &name, &alias)?;
             revision_id.clone_into(&mut alias.revision_id);
             ALIASES.put(tx, &key, &alias)?;
             Ok::<_, AwsError>(alias)
         })
         .await?;
     cx.state.versions.forget(&name.key());
+    cx.state.provisioned.insert(name.key());
     Ok(alias.shown(&name))
 }

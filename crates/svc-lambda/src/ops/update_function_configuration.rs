@@ -1,10 +1,13 @@
 //! `UpdateFunctionConfiguration`: other settings. What is not given stays; a map that is given replaces the old.
 
-use api_lambda::{FunctionConfiguration, UpdateFunctionConfigurationInput};
+use api_lambda::{FunctionConfiguration, UpdateFunctionConfigurationInput, errors};
 use aws_wire::{AwsError, Result};
+use kv::Tx;
 
 use crate::Ctx;
+use crate::attached::{self, Wanted};
 use crate::function::Settings;
+use crate::image_code::Overrides;
 use crate::keys::FUNCTIONS;
 use crate::name::FunctionName;
 use crate::published::Publication;
@@ -20,19 +23,34 @@ pub(crate) async fn update_function_configuration(
     input.runtime.as_deref().map(settings::check_runtime).transpose()?;
     let variables = input.environment.as_ref().and_then(|environment| environment.variables.as_ref());
     variables.map(settings::check_variables).transpose()?;
+    let dead_letter_arn = settings::dead_letter_arn(&cx, input.dead_letter_config.as_ref()).await?;
+    let layers = input.layers.as_deref().map(|arns| Wanted::parse(&cx.caller, arns)).transpose()?;
     let revision_id = input.revision_id.as_deref();
-    update(&cx, &name, revision_id, None, |wanted| apply(wanted, &input)).await
+    let overrides = input.image_config.clone().map(|config| Overrides::parse(Some(config))).transpose()?;
+    update(&cx, &name, revision_id, None, |tx, wanted| {
+        check_package_type(wanted, &input)?;
+        if let (Some(image), Some(overrides)) = (&mut wanted.image, &overrides) {
+            overrides.clone_into(&mut image.overrides);
+        }
+        if let Some(arn) = &dead_letter_arn {
+            wanted.dead_letter_arn.clone_from(arn);
+        }
+        apply(wanted, &input)?;
+        if let Some(layers) = &layers {
+            wanted.layers = layers.find(tx, &cx.caller)?;
+            attached::check_size(wanted)?;
+        }
+        Ok(())
+    })
+    .await
 }
 
 fn check_honoured(input: &UpdateFunctionConfigurationInput) -> Result<()> {
     Unhonoured {
         vpc: input.vpc_config.as_ref(),
-        dead_letter: input.dead_letter_config.as_ref(),
         kms_key_arn: input.kms_key_arn.as_deref(),
         tracing: input.tracing_config.as_ref(),
-        layers: input.layers.as_deref(),
         file_systems: input.file_system_configs.as_ref().is_some_and(|list| !list.is_empty()),
-        image: input.image_config.is_some(),
         snap_start: input.snap_start.as_ref(),
         capacity_provider: input.capacity_provider_config.is_some(),
         durable: input.durable_config.is_some(),
@@ -40,6 +58,22 @@ fn check_honoured(input: &UpdateFunctionConfigurationInput) -> Result<()> {
         accelerator: input.accelerator_config.is_some(),
     }
     .check("UpdateFunctionConfiguration")
+}
+
+/// # Errors
+/// 400 for what only functions of the other kind of package have.
+fn check_package_type(wanted: &Settings, input: &UpdateFunctionConfigurationInput) -> Result<()> {
+    let has_layers = input.layers.as_ref().is_some_and(|layers| !layers.is_empty());
+    let message = match &wanted.image {
+        Some(_) if input.runtime.is_some() || input.handler.is_some() || has_layers => {
+            "Please don't provide Handler or Runtime or Layer when the intent is to update a function with container images."
+        }
+        None if input.image_config.is_some() => {
+            "Please don't provide ImageConfig when updating a function with packageType Zip."
+        }
+        Some(_) | None => return Ok(()),
+    };
+    Err(errors::invalid_parameter_value_exception(message))
 }
 
 fn apply(wanted: &mut Settings, input: &UpdateFunctionConfigurationInput) -> Result<()> {
@@ -75,13 +109,13 @@ fn apply(wanted: &mut Settings, input: &UpdateFunctionConfigurationInput) -> Res
 /// so.
 ///
 /// # Errors
-/// 404 without the function, 409 while another change is under way, 412 for another revision.
+/// 404 without the function, 409 while another change is under way, 412 for another revision; those of `change`.
 pub(super) async fn update(
     cx: &Ctx,
     name: &FunctionName,
     revision_id: Option<&str>,
     publication: Option<&Publication>,
-    change: impl Fn(&mut Settings) -> Result<()>,
+    change: impl Fn(&mut Tx, &mut Settings) -> Result<()>,
 ) -> Result<FunctionConfiguration> {
     let key = name.key();
     let (now, new_revision_id) = (cx.env.now(), cx.env.uuid().to_string());
@@ -91,7 +125,7 @@ pub(super) async fn update(
             let mut function = FUNCTIONS.get(tx, &key)?.ok_or_else(|| name.not_found())?;
             function.check_settled()?;
             function.check_revision(revision_id)?;
-            change(&mut function.wanted)?;
+            change(tx, &mut function.wanted)?;
             function.runtime_management.refresh(&cx.state.runtimes, &function.wanted.runtime);
             function.touch(&new_revision_id, now);
             let published = publication.map(|publication| publication.publish(tx, &key, &mut function));

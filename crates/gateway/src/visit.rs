@@ -1,0 +1,46 @@
+//! The road of a request to an address that a service has beside its API: authenticate, answer.
+
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use aws_auth::{DEFAULT_ACCOUNT, DEFAULT_REGION};
+use aws_wire::protocol::encode_error;
+use aws_wire::schema::Service;
+use aws_wire::{AwsError, Request, Response};
+use futures_util::FutureExt as _;
+use service::{Caller, Principal, Site, Visit};
+
+use crate::Gateway;
+use crate::pipeline::{log_failure, panic_text};
+
+impl Gateway {
+    pub(crate) async fn visit(
+        &self,
+        (api, site): (&'static Service, &Arc<dyn Site>),
+        mut request: Request,
+        peer: IpAddr,
+        request_id: Arc<str>,
+    ) -> Response {
+        let now = self.0.platform.env().now();
+        let identity = self.0.authenticator.authenticate(api.name, &mut request, now).await;
+        let caller = identity.map(|identity| {
+            let principal = Principal { arn: identity.arn, user_id: identity.user_id };
+            Caller { account: identity.account, region: identity.region, principal: principal.into() }
+        });
+        let own = Caller::root(DEFAULT_ACCOUNT, DEFAULT_REGION);
+        let cx = self.0.platform.ctx(own, Arc::clone(&request_id));
+        let answered = site.answer(cx, Visit { request, peer, caller });
+        AssertUnwindSafe(answered).catch_unwind().await.unwrap_or_else(|panic| {
+            let error = AwsError::internal(panic_text(&*panic));
+            log_failure(api, &error, &request_id);
+            encode_error(api.protocols[0], api, &error, &request_id)
+        })
+    }
+}
+
+/// The answer to a body larger than the site takes.
+pub(crate) fn too_large(api: &Service, request_id: &str) -> Response {
+    let error = AwsError::common("RequestEntityTooLargeException", 413, "Request Entity Too Large");
+    encode_error(api.protocols[0], api, &error, request_id)
+}
