@@ -23,6 +23,7 @@ mod refusal;
 mod send;
 mod standard;
 mod sweep;
+mod target;
 
 use std::sync::Arc;
 
@@ -69,6 +70,7 @@ pub fn service(config: Config) -> Service {
         .op(ops::start_message_move_task)
         .op(ops::tag_queue)
         .op(ops::untag_queue)
+        .target("sqs", target::check, target::deliver)
         .job("sweep queues", sweep::run)
         .job("move messages", moves::run)
         .done()
