@@ -2,15 +2,11 @@
 
 use service::Service;
 
-pub fn all(
-    lambda: svc_lambda::Config,
-    collector: Option<svc_xray::Collector>,
-    sqs: svc_sqs::Config,
-) -> Vec<Service> {
+pub fn all(lambda: svc_lambda::Config, collector: Option<svc_xray::Collector>) -> Vec<Service> {
     vec![
         svc_lambda::service(lambda),
         svc_logs::service(),
-        svc_sqs::service(sqs),
+        svc_sqs::service(),
         svc_sts::service(),
         svc_xray::service(collector),
     ]
@@ -32,7 +28,7 @@ mod tests {
     #[test]
     fn every_listed_operation_has_a_handler_and_no_other() {
         check(&svc_logs::service());
-        check(&svc_sqs::service(svc_sqs::Config { endpoint: String::new() }));
+        check(&svc_sqs::service());
         check(&svc_sts::service());
         check(&svc_xray::service(None));
     }

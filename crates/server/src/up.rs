@@ -1,7 +1,6 @@
 //! `lambent up`: puts the platform together, serves, and takes it down without losing anything.
 
 use std::fs;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +14,7 @@ use kv::Kv;
 use kv_disk::DiskEngine;
 use sandbox::{Isolation, Sandboxes};
 use service::{Caller, Platform};
-use svc_lambda::LogShipper;
+use svc_lambda::{LogShipper, SegmentShipper};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -70,13 +69,14 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
     let (sandboxes, isolation) = open_sandboxes(&settings).await?;
 
     let (shipper, shipment) = LogShipper::new();
+    let (told, segments) = SegmentShipper::new(env.clone());
     let door = Arc::new(std::sync::OnceLock::<Gateway>::new());
     let secrets = Secrets::open(&secrets_file(&settings.data), &env)
         .map_err(|error| Error::failed("read the platform's own secrets", error))?;
     let master = secrets.master().map_err(|error| Error::failed("read the platform's own secrets", error))?;
     let sessions = SessionKeys::new(master);
     let credentials = credentials(SessionKeys::new(master), env.clone());
-    let pools = Pools::new(options(&settings, &env, sandboxes, &shipper, &door, credentials));
+    let pools = Pools::new(options(&settings, &env, sandboxes, (&shipper, told), &door, credentials));
     let blobs = Arc::new(blobs);
     let lambda = svc_lambda::Config {
         pools: pools.clone(),
@@ -85,6 +85,7 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
         trees: settings.data.join("trees"),
         env: env.clone(),
         shipment,
+        segments,
         event_sources: Arc::new(svc_lambda::NoEventSources),
         port: address.port(),
         presigner: Presigner::new(SessionKeys::new(master)),
@@ -93,8 +94,7 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
         images: settings.images.clone(),
         registries: settings.registries.clone(),
     };
-    let sqs = svc_sqs::Config { endpoint: endpoint(address) };
-    let platform = Platform::new(kv, env.clone(), services::all(lambda, settings.collector.clone(), sqs));
+    let platform = Platform::new(kv, env.clone(), services::all(lambda, settings.collector.clone()));
     let mode = if settings.auth == Auth::Open { Mode::Open } else { Mode::Signed };
     let authenticator = Authenticator::new(mode, Arc::new(RootKey(secrets)), sessions);
     let gateway = Gateway::with_packages(platform.clone(), authenticator, blobs);
@@ -116,20 +116,11 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
     Ok(())
 }
 
-/// The address by which the platform names itself, such as in queues' URLs.
-fn endpoint(address: SocketAddr) -> String {
-    if address.ip().is_unspecified() {
-        format!("http://localhost:{}", address.port())
-    } else {
-        format!("http://{address}")
-    }
-}
-
 fn options(
     settings: &Settings,
     env: &Env,
     sandboxes: Arc<dyn Sandboxes>,
-    shipper: &LogShipper,
+    (shipper, told): (&LogShipper, SegmentShipper),
     door: &Arc<std::sync::OnceLock<Gateway>>,
     credentials: CredentialsOf,
 ) -> Options {
@@ -138,6 +129,7 @@ fn options(
     Options {
         sandboxes,
         sink: Arc::new(shipper.clone()),
+        segments: Some(Arc::new(told)),
         env: env.clone(),
         credentials,
         platform_door: Box::new(move |listener, stop| {

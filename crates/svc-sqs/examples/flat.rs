@@ -27,18 +27,21 @@ fn main() {
     let env = Env::system();
     let engine = DiskEngine::open(Path::new(&dir)).expect("open store");
     let kv = Kv::new(Arc::new(engine), env.clone());
-    let config = svc_sqs::Config { endpoint: "http://localhost".to_owned() };
-    let platform = Platform::new(kv, env.clone(), vec![svc_sqs::service(config)]);
+    let platform = Platform::new(kv, env.clone(), vec![svc_sqs::service()]);
     let cx = platform.ctx(Caller::root("000000000000", "us-east-1"), "bench".into());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("start runtime");
     runtime.block_on(async {
-        let create = |name: &str| CreateQueueInput { queue_name: name.to_owned(), ..CreateQueueInput::default() };
+        let create =
+            |name: &str| CreateQueueInput { queue_name: name.to_owned(), ..CreateQueueInput::default() };
         cx.call(create("flat")).await.expect("create queue");
         for tenth in 1..=10 {
             let began = env.monotonic();
             cycle(&cx, messages / 10).await;
             let rate = messages as f64 / 10.0 / (env.monotonic() - began).as_secs_f64();
-            println!("cycles {:>8} of {messages}: {rate:.0} messages/s sent, received and deleted", tenth * messages / 10);
+            println!(
+                "cycles {:>8} of {messages}: {rate:.0} messages/s sent, received and deleted",
+                tenth * messages / 10
+            );
         }
         cx.call(create("deep")).await.expect("create queue");
         let mut waiting = 0;
@@ -61,7 +64,8 @@ async fn send(cx: &Ctx, queue: &str) {
         message_body: "x".repeat(200),
         ..SendMessageBatchRequestEntry::default()
     };
-    let input = SendMessageBatchInput { queue_url: queue.to_owned(), entries: (0..BATCH).map(entry).collect() };
+    let input =
+        SendMessageBatchInput { queue_url: queue.to_owned(), entries: (0..BATCH).map(entry).collect() };
     cx.call(input).await.expect("send");
 }
 

@@ -95,8 +95,8 @@ fn settle(tx: &mut Tx, store: Id, name: &str, mut group: Group) -> Result<Option
     Ok(Some(group.at))
 }
 
-fn read(reader: &impl Read, store: Id, from: i64, limit: usize) -> kv::Result<Vec<Entry>> {
-    let span = Span::prefix(&(store,)).from(&(store, from, ""));
+fn read(reader: &impl Read, store: Id, (from, to): (i64, i64), limit: usize) -> kv::Result<Vec<Entry>> {
+    let span = Span::prefix(&(store,)).from(&(store, from, "")).before(&(store, to + 1, ""));
     let rows = GROUPS_READY.scan(reader, &span, limit, Direction::Forward)?;
     Ok(rows.into_iter().map(|((_, at, name), ())| (at, name.into_bytes())).collect())
 }
@@ -121,8 +121,9 @@ pub(crate) async fn take(cx: &Ctx, named: &Named, terms: &Terms, wanted: usize) 
     let cursor = cx.state.cursors.of(store);
     loop {
         let now = cx.env.now();
-        let claim =
-            cursor.claim(&cx.kv, now.as_micros(), wanted, |view, from, limit| read(view, store, from, limit));
+        let claim = cursor.claim(&cx.kv, now.as_micros(), wanted, |view, from, to, limit| {
+            read(view, store, (from, to), limit)
+        });
         let claim = claim.await?;
         if claim.entries.is_empty() {
             return Ok(Vec::new());
@@ -144,7 +145,7 @@ pub(crate) async fn take(cx: &Ctx, named: &Named, terms: &Terms, wanted: usize) 
         drop(lanes);
         claim.settle(round.groups);
         round.arrived.iter().for_each(|arrival| arrival.tell(cx));
-        round.places.iter().for_each(|at| cursor.added(*at));
+        round.places.iter().for_each(|at| cursor.added(*at, now.as_micros()));
         if !round.taken.is_empty() {
             return Ok(round.taken);
         }
@@ -227,7 +228,7 @@ async fn with_message<T>(
         .await?;
     drop(lanes);
     if let Some(at) = at {
-        cursor.added(at);
+        cursor.added(at, cx.env.now().as_micros());
     }
     Ok(changed)
 }
@@ -284,7 +285,8 @@ pub(crate) async fn shift(
 ) -> Result<usize> {
     let cursor = cx.state.cursors.of(store);
     let now = cx.env.now().as_micros();
-    let claim = cursor.claim(&cx.kv, now, 1, |view, from, limit| read(view, store, from, limit)).await?;
+    let claim =
+        cursor.claim(&cx.kv, now, 1, |view, from, to, limit| read(view, store, (from, to), limit)).await?;
     if claim.entries.is_empty() {
         return Ok(0);
     }
@@ -312,7 +314,7 @@ pub(crate) async fn shift(
     drop(lanes);
     claim.settle(1);
     if let Some(at) = at {
-        cursor.added(at);
+        cursor.added(at, now);
     }
     arrived.iter().for_each(|arrival| arrival.tell(cx));
     Ok(count)
@@ -351,6 +353,5 @@ pub(crate) fn standing_before(
     before: i64,
     limit: usize,
 ) -> Result<Vec<Entry>> {
-    let entries = read(reader, store, from, limit)?;
-    Ok(entries.into_iter().take_while(|(at, _)| *at < before).collect())
+    Ok(read(reader, store, (from, before - 1), limit)?)
 }

@@ -29,24 +29,17 @@ use std::sync::Arc;
 
 use service::Service;
 
-/// What SQS is told.
-pub struct Config {
-    /// What queue URLs begin with, such as `http://localhost:4566`.
-    pub endpoint: String,
-}
-
 /// What SQS holds in memory; all of it can be made anew.
+#[derive(Default)]
 pub(crate) struct Sqs {
-    endpoint: String,
     cursors: cursor::Cursors,
 }
 
 pub(crate) type Ctx = service::Ctx<Sqs>;
 
 /// The service and its operations.
-pub fn service(config: Config) -> Service {
-    let state = Sqs { endpoint: config.endpoint, cursors: cursor::Cursors::default() };
-    Service::new(&api_sqs::SERVICE, Arc::new(state))
+pub fn service() -> Service {
+    Service::new(&api_sqs::SERVICE, Arc::new(Sqs::default()))
         .op(ops::add_permission)
         .op(ops::cancel_message_move_task)
         .op(ops::change_message_visibility)

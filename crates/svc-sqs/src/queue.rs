@@ -171,8 +171,9 @@ pub(crate) fn is_name(name: &str) -> bool {
     !stem.is_empty() && name.len() <= NAME_LENGTH_MAX && stem.bytes().all(letters)
 }
 
+/// By the address that the client reached the platform by.
 pub(crate) fn url(cx: &Ctx, (account, _, name): &QueueKey) -> String {
-    format!("{}/{account}/{name}", cx.state.endpoint)
+    format!("http://{}/{account}/{name}", cx.host)
 }
 
 /// The queue that a URL names: by its path alone, for the platform has more than one address. A bare name is one of

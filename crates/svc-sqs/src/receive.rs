@@ -62,7 +62,7 @@ pub(crate) async fn receive(
             return Ok((named, taken));
         }
         // Until something arrives, or what is delayed or in flight becomes visible.
-        let until = deadline.min(cursor.head()).saturating_sub(now);
+        let until = deadline.min(cursor.next_due()).saturating_sub(now);
         let pause = Duration::from_micros(u64::try_from(until).unwrap_or(0));
         tokio::select! {
             _ = arrivals.changed() => {}

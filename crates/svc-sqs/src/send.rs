@@ -24,7 +24,7 @@ pub(crate) struct Arrival {
 impl Arrival {
     /// To be called once it is committed.
     pub(crate) fn tell(&self, cx: &Ctx) {
-        cx.state.cursors.of(self.store).added(self.at);
+        cx.state.cursors.of(self.store).added(self.at, cx.env.now().as_micros());
     }
 }
 

@@ -25,8 +25,13 @@ pub(crate) fn take_out(tx: &mut Tx, store: Id, state: &State) -> Result<()> {
 }
 
 /// Reads a store's index for a claim.
-pub(crate) fn read(reader: &impl kv::Read, store: Id, from: i64, limit: usize) -> kv::Result<Vec<Entry>> {
-    let span = Span::prefix(&(store,)).from(&(store, from, [0; 16]));
+pub(crate) fn read(
+    reader: &impl kv::Read,
+    store: Id,
+    (from, to): (i64, i64),
+    limit: usize,
+) -> kv::Result<Vec<Entry>> {
+    let span = Span::prefix(&(store,)).from(&(store, from, [0; 16])).before(&(store, to + 1, [0; 16]));
     let rows = READY.scan(reader, &span, limit, Direction::Forward)?;
     Ok(rows.into_iter().map(|((_, at, id), _)| (at, id.to_vec())).collect())
 }
@@ -46,8 +51,9 @@ pub(crate) async fn take(cx: &Ctx, named: &Named, terms: &Terms, wanted: usize) 
     let cursor = cx.state.cursors.of(store);
     loop {
         let now = cx.env.now();
-        let claim =
-            cursor.claim(&cx.kv, now.as_micros(), wanted, |view, from, limit| read(view, store, from, limit));
+        let claim = cursor.claim(&cx.kv, now.as_micros(), wanted, |view, from, to, limit| {
+            read(view, store, (from, to), limit)
+        });
         let claim = claim.await?;
         if claim.entries.is_empty() {
             return Ok(Vec::new());
@@ -83,7 +89,7 @@ pub(crate) async fn take(cx: &Ctx, named: &Named, terms: &Terms, wanted: usize) 
         claim.settle(count);
         arrived.iter().for_each(|arrival| arrival.tell(cx));
         if !taken.is_empty() {
-            cursor.added(until);
+            cursor.added(until, now.as_micros());
             return Ok(taken);
         }
     }
@@ -133,7 +139,7 @@ pub(crate) async fn change_visibility(
             Ok::<_, aws_wire::AwsError>(Some(()))
         })
         .await?;
-    cx.state.cursors.of(store).added(until);
+    cx.state.cursors.of(store).added(until, now);
     Ok(changed)
 }
 
@@ -149,7 +155,9 @@ pub(crate) async fn shift(
 ) -> Result<usize> {
     let cursor = cx.state.cursors.of(store);
     let now = cx.env.now().as_micros();
-    let claim = cursor.claim(&cx.kv, now, wanted, |view, from, limit| read(view, store, from, limit)).await?;
+    let claim = cursor
+        .claim(&cx.kv, now, wanted, |view, from, to, limit| read(view, store, (from, to), limit))
+        .await?;
     if claim.entries.is_empty() {
         return Ok(0);
     }

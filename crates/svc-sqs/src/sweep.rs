@@ -5,7 +5,6 @@ use std::time::Duration;
 use aws_wire::{AwsError, Result};
 use kv::{Direction, Span};
 
-use crate::cursor::Entry;
 use crate::keys::{
     CONTENTS, DELETED, DOOMED, DUPLICATES, FORGETTING, GROUPS, GROUPS_READY, Id, QUEUES, READY, SEQUENCES,
     STATES,
@@ -63,8 +62,7 @@ async fn expire(cx: &Ctx, queue: &Queue) -> Result<bool> {
     let entries = if queue.is_fifo() {
         fifo::standing_before(&snapshot, store, from, before, PAGE)?
     } else {
-        let entries = standard::read(&snapshot, store, from, PAGE)?;
-        entries.into_iter().take_while(|(at, _)| *at < before).collect::<Vec<Entry>>()
+        standard::read(&snapshot, store, (from, before - 1), PAGE)?
     };
     let added = cx
         .kv
@@ -84,7 +82,8 @@ async fn expire(cx: &Ctx, queue: &Queue) -> Result<bool> {
             Ok::<_, AwsError>(added)
         })
         .await?;
-    added.iter().for_each(|at| cursor.added(*at));
+    let now = cx.env.now().as_micros();
+    added.iter().for_each(|at| cursor.added(*at, now));
     Ok(entries.len() == PAGE)
 }
 

@@ -41,16 +41,19 @@ pub(crate) async fn deliver(cx: Ctx, delivery: Delivery) -> Result<(), Undeliver
     let body = String::from_utf8(delivery.payload.to_vec())
         .map_err(|_| Undelivered::Invalid("a message's body is text".to_owned()))?;
     // Not even an error without a message may keep a dead letter from its queue.
-    let attributes = delivery.attributes.into_iter().filter(|(_, attribute)| !attribute.value.is_empty()).map(|(name, attribute)| {
-        let value = MessageAttributeValue {
-            string_value: Some(attribute.value),
-            binary_value: None,
-            string_list_values: None,
-            binary_list_values: None,
-            data_type: attribute.data_type.to_owned(),
-        };
-        (name, value)
-    });
+    let attributes =
+        delivery.attributes.into_iter().filter(|(_, attribute)| !attribute.value.is_empty()).map(
+            |(name, attribute)| {
+                let value = MessageAttributeValue {
+                    string_value: Some(attribute.value),
+                    binary_value: None,
+                    string_list_values: None,
+                    binary_list_values: None,
+                    data_type: attribute.data_type.to_owned(),
+                };
+                (name, value)
+            },
+        );
     let request = Request {
         body,
         delay_seconds: None,

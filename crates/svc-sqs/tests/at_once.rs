@@ -31,8 +31,12 @@ async fn storm(queue: &'static str) {
             }
         });
     }
-    soon("everything to be received", async { while let Some(done) = tasks.join_next().await { done.expect("no panic") } })
-        .await;
+    soon("everything to be received", async {
+        while let Some(done) = tasks.join_next().await {
+            done.expect("no panic")
+        }
+    })
+    .await;
     assert_eq!(sqs.counts(queue).await, ["0", "0", "0"]);
 }
 

@@ -21,8 +21,7 @@ impl Deref for Sqs {
 impl Sqs {
     #[expect(clippy::new_without_default, reason = "it is no value, it is where a test begins")]
     pub fn new() -> Self {
-        let config = svc_sqs::Config { endpoint: "http://localhost:4566".to_owned() };
-        Self(Ground::new().serve(vec![svc_sqs::service(config)]))
+        Self(Ground::new().serve(vec![svc_sqs::service()]))
     }
 
     /// With these queues; those whose names end in `.fifo` are FIFO queues.
