@@ -14,7 +14,7 @@ use kv::Kv;
 use kv_disk::DiskEngine;
 use sandbox::{Isolation, Sandboxes};
 use service::{Caller, Platform};
-use svc_lambda::{LogShipper, SegmentShipper};
+use svc_lambda::LogShipper;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -69,14 +69,13 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
     let (sandboxes, isolation) = open_sandboxes(&settings).await?;
 
     let (shipper, shipment) = LogShipper::new();
-    let (told, segments) = SegmentShipper::new(env.clone());
     let door = Arc::new(std::sync::OnceLock::<Gateway>::new());
     let secrets = Secrets::open(&secrets_file(&settings.data), &env)
         .map_err(|error| Error::failed("read the platform's own secrets", error))?;
     let master = secrets.master().map_err(|error| Error::failed("read the platform's own secrets", error))?;
     let sessions = SessionKeys::new(master);
     let credentials = credentials(SessionKeys::new(master), env.clone());
-    let pools = Pools::new(options(&settings, &env, sandboxes, (&shipper, told), &door, credentials));
+    let pools = Pools::new(options(&settings, &env, sandboxes, &shipper, &door, credentials));
     let blobs = Arc::new(blobs);
     let lambda = svc_lambda::Config {
         pools: pools.clone(),
@@ -85,7 +84,6 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
         trees: settings.data.join("trees"),
         env: env.clone(),
         shipment,
-        segments,
         event_sources: Arc::new(svc_lambda::NoEventSources),
         port: address.port(),
         presigner: Presigner::new(SessionKeys::new(master)),
@@ -120,7 +118,7 @@ fn options(
     settings: &Settings,
     env: &Env,
     sandboxes: Arc<dyn Sandboxes>,
-    (shipper, told): (&LogShipper, SegmentShipper),
+    shipper: &LogShipper,
     door: &Arc<std::sync::OnceLock<Gateway>>,
     credentials: CredentialsOf,
 ) -> Options {
@@ -129,7 +127,6 @@ fn options(
     Options {
         sandboxes,
         sink: Arc::new(shipper.clone()),
-        segments: Some(Arc::new(told)),
         env: env.clone(),
         credentials,
         platform_door: Box::new(move |listener, stop| {

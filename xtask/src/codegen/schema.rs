@@ -16,6 +16,13 @@ pub fn write(api: &Api<'_>) -> String {
     for name in &api.shapes {
         let shape = &api.model.shapes[*name];
         let constant = screaming(name);
+        // SNS has a `String` and a `string`, which are the same.
+        let twin = api.shapes.iter().find(|twin| *twin < name && screaming(twin) == constant);
+        if let Some(twin) = twin {
+            let same = kind(twin, &api.model.shapes[*twin]) == kind(name, shape);
+            assert!(same, "{twin} and {name} differ, yet read the same in Rust");
+            continue;
+        }
         if let Some(pattern) = &shape.pattern {
             let _ = writeln!(out, "static REGEX_OF_{constant}: Pattern = Pattern::new({pattern:?});");
         }
