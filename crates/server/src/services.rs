@@ -6,6 +6,7 @@ pub fn all(lambda: svc_lambda::Config, collector: Option<svc_xray::Collector>) -
     vec![
         svc_lambda::service(lambda),
         svc_logs::service(),
+        svc_sns::service(),
         svc_sqs::service(),
         svc_sts::service(),
         svc_xray::service(collector),
@@ -28,6 +29,7 @@ mod tests {
     #[test]
     fn every_listed_operation_has_a_handler_and_no_other() {
         check(&svc_logs::service());
+        check(&svc_sns::service());
         check(&svc_sqs::service());
         check(&svc_sts::service());
         check(&svc_xray::service(None));

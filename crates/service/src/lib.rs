@@ -11,7 +11,7 @@ mod site;
 
 pub use caller::{Caller, Principal};
 pub use ctx::Ctx;
-pub use delivery::{Attribute, BusEvent, Delivery, Sender, TargetArn, Undelivered};
+pub use delivery::{Attribute, BusEvent, Delivery, InOrder, Sender, TargetArn, Undelivered};
 pub use platform::Platform;
 pub use register::Service;
 pub use site::{Site, Visit};

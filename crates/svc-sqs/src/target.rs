@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use api_sqs::MessageAttributeValue;
 use aws_auth::policy::{Asker, Keys};
 use aws_wire::AwsError;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use service::{Caller, Delivery, Sender, TargetArn, Undelivered};
 
 use crate::draft::Request;
@@ -44,23 +46,29 @@ pub(crate) async fn deliver(cx: Ctx, delivery: Delivery) -> Result<(), Undeliver
     let attributes =
         delivery.attributes.into_iter().filter(|(_, attribute)| !attribute.value.is_empty()).map(
             |(name, attribute)| {
+                let binary =
+                    attribute.data_type.starts_with("Binary").then(|| BASE64.decode(&attribute.value).ok());
                 let value = MessageAttributeValue {
-                    string_value: Some(attribute.value),
-                    binary_value: None,
+                    string_value: binary.is_none().then_some(attribute.value),
+                    binary_value: binary.flatten().map(Into::into),
                     string_list_values: None,
                     binary_list_values: None,
-                    data_type: attribute.data_type.to_owned(),
+                    data_type: attribute.data_type.into_owned(),
                 };
                 (name, value)
             },
         );
+    let in_order = delivery.in_order;
     let request = Request {
         body,
         delay_seconds: None,
         attributes: attributes.collect::<BTreeMap<_, _>>(),
         system: BTreeMap::new(),
-        deduplication: None,
-        group: None,
+        deduplication: in_order
+            .as_ref()
+            .filter(|_| named.queue.is_fifo())
+            .map(|order| order.deduplication.clone()),
+        group: in_order.map(|order| order.group),
     };
     let (bytes, bytes_max) = (request.bytes(), named.queue.message_bytes_max());
     if bytes > bytes_max {

@@ -199,6 +199,7 @@ async fn change(sqs: &Sqs, queue: &str, dice: &mut Dice, model: &mut Model) {
     message.at = now + timeout;
 }
 
+#[expect(clippy::disallowed_methods, reason = "a person says by the environment which seeds to run")]
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|text| text.parse().ok())
 }
