@@ -80,7 +80,7 @@ test('refusals have their classes', async () => {
   await assert.rejects(make({ Runtime: 'cobol' }), lambda.InvalidParameterValueException)
   await assert.rejects(make({ MemorySize: 1 }), { name: 'ValidationException' })
   await assert.rejects(make({ Code: { ZipFile: Buffer.from('no zip') } }), lambda.InvalidParameterValueException)
-  await assert.rejects(client.send(new lambda.ListLayersCommand({})), { name: 'NotImplementedException' })
+  await assert.rejects(client.send(new lambda.ListCapacityProvidersCommand({})), { name: 'NotImplementedException' })
 })
 
 test('calls at once', async () => {

@@ -203,6 +203,26 @@ class StandardFirst:
         return spec
 
 
+class OwnLast:
+    """Last on sys.meta_path: the library of SnapStart's hooks, which the runtime carries on AWS."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name != "snapshot_restore_py":
+            return None
+        import _frozen_importlib as bootstrap
+
+        return bootstrap.ModuleSpec(name, OwnLast)
+
+    @staticmethod
+    def create_module(spec):
+        return sibling("lambent_snapshot").library()
+
+    @staticmethod
+    def exec_module(module):
+        pass
+
+
 def exists(path):
     try:
         posix.stat(path)
@@ -280,6 +300,7 @@ class Runtime:
         self.context_type = sibling("lambent_context").LambdaContext
         self.standard_path = set_path()
         sys.meta_path.insert(0, StandardFirst(self, self.standard_path))
+        sys.meta_path.append(OwnLast())
 
     def init(self):
         try:
@@ -361,6 +382,8 @@ def main():
     builtins.exit = builtins.quit = sys.exit
     runtime = Runtime()
     handler = runtime.init()
+    if env("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+        sibling("lambent_snapshot").complete_init(runtime)
     while True:
         runtime.serve(handler)
 

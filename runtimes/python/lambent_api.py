@@ -29,6 +29,18 @@ class Api:
             raise RuntimeError("Failed to get next: status %d" % status)
         return headers, body
 
+    def restore_next(self):
+        """Waits until the snapshot is to be taken; the headers say whether there is to be one."""
+        status, headers, _ = self.call(self.head(b"GET", b"/2018-06-01/runtime/restore/next") + b"\r\n")
+        if status != 200:
+            raise RuntimeError("Failed to wait for the snapshot: status %d" % status)
+        return headers
+
+    def close(self):
+        if self.socket is not None:
+            self.socket.close()
+        self.socket, self.buffer = None, b""
+
     def post(self, path, headers, body):
         head = [self.head(b"POST", path)]
         for name, value in headers:

@@ -35,6 +35,7 @@ pub(crate) fn failed_in_init(
         trace_id,
         duration,
         init: None,
+        restore: None,
         memory_mb: version.memory_mb,
         memory_used_bytes: None,
         failure,

@@ -1,16 +1,20 @@
 //! One execution environment: a sandbox, the runtime in it, and the one invocation it works on.
 
+mod due;
 mod ending;
 mod extensions;
 mod farewell;
+mod origin;
+mod segments;
+mod snapshot;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
 use env::{Env, Timestamp};
-use sandbox::{Cpu, Exit, Pending, Sandbox, Started};
+use sandbox::{Exit, Pending, Sandbox, Started};
 use tokio::net::TcpListener;
 use tokio::net::unix::pipe;
 use tokio::sync::{Notify, oneshot, watch};
@@ -18,22 +22,30 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::alarms::Alarms;
+use crate::dates::iso8601;
+use crate::environment::due::{Doing, Due};
 use crate::environment::ending::{Answered, Current, Open};
 pub(crate) use crate::environment::farewell::Reason;
+pub(crate) use crate::environment::origin::{InitFailure, Phase};
+use crate::environment::origin::{Initialising, Kind, Origin, access};
 use crate::extensions::{Extensions, Occasion};
 use crate::invocation::{Failure, Invocation, Outcome};
 use crate::launch::{external_extensions, log_stream, spec, start_failure};
-use crate::limits::LIFETIME_MAX;
+use crate::limits::{LIFETIME_MAX, TEMPLATE_PROCESSES_MAX};
 use crate::output::Output;
 use crate::platform_event::PlatformEvent;
 use crate::pool::{Options, Pool};
 use crate::provisioned::Slot;
 use crate::runtime_api;
+use crate::segments::SegmentSink;
 use crate::starts::Room;
 use crate::state::{Event, Refusal, State};
 use crate::stream::{Sink, Streaming, Writer};
 use crate::subscription::Category;
+use crate::variables::ContainerKeys;
 use crate::version::Version;
+
+pub(crate) use snapshot::{Restore, Snapshot};
 
 /// An invocation on its way into the sandbox.
 pub(crate) struct Work {
@@ -47,13 +59,11 @@ type Ended = Result<(), Failure>;
 /// The sandbox ended before anybody could say how.
 const GONE: Failure = Failure::Exited(Exit::Signal(9));
 
-/// How long an alarm for a running invocation is set at most.
-const REVIEW_AFTER: Duration = Duration::from_secs(5);
-/// How long after the start of its first invocation an environment still has whole cores.
-const FIRST_CALL_GRACE: Duration = Duration::from_millis(50);
-
 pub(crate) struct Environment {
     pub(crate) version: Arc<Version>,
+    kind: Kind,
+    /// What it answers SDKs that ask for keys, where they are in no variables.
+    pub(crate) keys: Option<ContainerKeys>,
     /// By the monotonic clock.
     born: Duration,
     due: Mutex<Due>,
@@ -61,6 +71,9 @@ pub(crate) struct Environment {
     freeze_after: Duration,
     keep_alive: Duration,
     streaming: Streaming,
+    segments: Option<Arc<dyn SegmentSink>>,
+    /// Whether the X-Ray daemon's port is open inside.
+    hears_segments: AtomicBool,
     frozen: watch::Sender<bool>,
     /// Whether it has had an invocation, and so runs with its share of the processor.
     shares_cpu: AtomicBool,
@@ -69,6 +82,10 @@ pub(crate) struct Environment {
     output: Arc<Mutex<Output>>,
     /// How long INIT took; taken by the first invocation's report.
     init: Mutex<Option<Duration>>,
+    /// How long its restore took; likewise.
+    restore: snapshot::Took,
+    /// What it is a copy of, and cannot outlive.
+    _origin: Option<Arc<Snapshot>>,
     env: Env,
     tasks: Mutex<JoinSet<()>>,
     stop: CancellationToken,
@@ -99,6 +116,8 @@ struct Runtime {
     /// Where its answer goes as it is written, if its caller wants it so.
     sink: Option<Sink>,
     ready: Option<oneshot::Sender<Ended>>,
+    /// The `restore/next` call that waits for the snapshot.
+    restoring: Option<oneshot::Sender<Restore>>,
     extensions: Extensions,
     /// Told when every external extension has registered.
     registered: Option<oneshot::Sender<()>>,
@@ -119,87 +138,38 @@ struct Runtime {
     leaving: bool,
 }
 
-/// What somebody waits for during INIT.
-struct Initialising {
-    ready: oneshot::Receiver<Ended>,
-    /// Absent without external extensions.
-    registered: Option<oneshot::Receiver<()>>,
-    exit: Pending<'static, Exit>,
-}
-
-/// What is due for it, and when its alarm goes off.
-#[derive(Default)]
-struct Due {
-    doing: Doing,
-    /// By the monotonic clock; never later than what is due.
-    alarm: Option<Duration>,
-}
-
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Doing {
-    #[default]
-    Nothing,
-    /// An invocation that may take until then.
-    Working { until: Duration },
-    /// Idle, ready to go at once.
-    Resting { since: Duration },
-    /// Idle and stopped.
-    Frozen { since: Duration },
-}
-
-/// An INIT that did not reach its first `next`.
-pub(crate) struct InitFailure {
-    pub failure: Failure,
-    /// Where the invocation that waited for it writes its lines.
-    pub output: Option<Arc<Mutex<Output>>>,
-}
-
-/// Of a start that was never tried.
-impl From<Failure> for InitFailure {
-    fn from(failure: Failure) -> Self {
-        Self { failure, output: None }
-    }
-}
-
-/// In which phase an INIT runs: before an invocation, again within one, or ahead of all.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Phase {
-    Init,
-    Invoke,
-    Provisioned,
-}
-
-impl Phase {
-    /// As `AWS_LAMBDA_INITIALIZATION_TYPE` says it.
-    pub(crate) const fn initialization_type(self) -> &'static str {
-        match self {
-            Self::Init | Self::Invoke => "on-demand",
-            Self::Provisioned => "provisioned-concurrency",
-        }
-    }
-
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Init | Self::Provisioned => "init",
-            Self::Invoke => "invoke",
-        }
-    }
-}
-
 impl Environment {
     /// Starts a sandbox and waits for its runtime's first `next`, for at most `budget`.
     pub(crate) async fn start(
+        parts: (&Options, &Arc<Alarms>),
+        version: &Arc<Version>,
+        room: Room,
+        phase: Phase,
+        budget: Duration,
+    ) -> Result<Arc<Self>, InitFailure> {
+        let kind = if version.snap_start { Kind::Repeated } else { Kind::OnDemand };
+        Self::init(parts, version, room, kind, phase, budget).await
+    }
+
+    /// Starts a sandbox and runs INIT in it.
+    async fn init(
         (options, alarms): (&Options, &Arc<Alarms>),
         version: &Arc<Version>,
         room: Room,
+        kind: Kind,
         phase: Phase,
         budget: Duration,
     ) -> Result<Arc<Self>, InitFailure> {
         let env = &options.env;
         let id = env.uuid().simple().to_string();
         let stream = log_stream(version, env.now(), &id);
+        let token = version.snap_start.then(|| Arc::<str>::from(env.uuid().simple().to_string()));
         let extensions = external_extensions(version)?;
-        let made_from = spec(options, version, (&id, phase), &stream.name, &extensions);
+        let access = access(options, version, token.as_ref());
+        let mut made_from = spec(options, version, (&id, phase), &stream.name, &extensions, &access);
+        if kind == Kind::Template {
+            made_from.limits.processes = TEMPLATE_PROCESSES_MAX;
+        }
         let output = Output::new(stream, version.logging, Arc::clone(&options.sink), env.clone());
         let output = Arc::new(Mutex::new(output));
         let failed = |failure| InitFailure { failure, output: Some(Arc::clone(&output)) };
@@ -219,9 +189,9 @@ impl Environment {
             }
             failed(failure)
         })?;
-        let identity = (id, phase, extensions);
+        let origin = Origin { id, phase, extensions, kind, token: token.as_ref(), snapshot: None };
         let (this, initialising) =
-            Self::assemble((options, alarms), version, room, &output, identity, started).map_err(failed)?;
+            Self::assemble((options, alarms), version, room, &output, origin, started).map_err(failed)?;
         this.output().tell(&PlatformEvent::InitStart { version, phase, instance: &this.id });
         this.watch_exit(initialising.exit);
         let outcome = tokio::select! {
@@ -235,7 +205,7 @@ impl Environment {
                     *this.init.lock().expect("no panic while held") = Some(took);
                 }
                 let mut output = this.output();
-                output.tell(&PlatformEvent::InitReport { phase, duration: took, failure: None });
+                output.tell(&PlatformEvent::InitReport { version, phase, duration: took, failure: None });
                 output.telemetry.close();
                 drop(output);
                 Ok(this)
@@ -266,12 +236,18 @@ impl Environment {
         version: &Arc<Version>,
         room: Room,
         output: &Arc<Mutex<Output>>,
-        (id, phase, extensions): (String, Phase, Vec<String>),
+        origin: Origin<'_>,
         started: Started,
     ) -> Result<(Arc<Self>, Initialising), Failure> {
         let ours = |error: std::io::Error| Failure::Sandbox(error.to_string());
         let listener = TcpListener::from_std(started.runtime_api).map_err(ours)?;
         let (sender, ready) = oneshot::channel();
+        let keys = origin.token.map(|token| ContainerKeys {
+            token: Arc::clone(token),
+            credentials: (options.credentials)(version),
+            expires: iso8601(options.env.now().after(LIFETIME_MAX)),
+        });
+        let Origin { id, phase, extensions, .. } = origin;
         let (registering, registered) = (!extensions.is_empty()).then(oneshot::channel).unzip();
         let runtime = Runtime {
             ready: Some(sender),
@@ -281,18 +257,24 @@ impl Environment {
         };
         let this = Arc::new(Self {
             version: Arc::clone(version),
+            kind: origin.kind,
+            keys,
             born: options.env.monotonic(),
             due: Mutex::default(),
             alarms: Arc::clone(alarms),
             freeze_after: options.freeze_after,
             keep_alive: options.keep_alive,
             streaming: options.streaming,
+            segments: options.segments.clone(),
+            hears_segments: AtomicBool::new(false),
             frozen: watch::Sender::new(false),
             shares_cpu: AtomicBool::new(false),
             sandbox: started.sandbox,
             runtime: Mutex::new(runtime),
             output: Arc::clone(output),
             init: Mutex::new(None),
+            restore: Mutex::new(None),
+            _origin: origin.snapshot,
             env: options.env.clone(),
             tasks: Mutex::default(),
             stop: CancellationToken::new(),
@@ -374,9 +356,18 @@ impl Environment {
         output.drain();
         output.flush();
         if never_asked {
-            output.tell(&PlatformEvent::InitRuntimeDone { phase, failure: Some(&failure) });
+            output.tell(&PlatformEvent::InitRuntimeDone {
+                version: &self.version,
+                phase,
+                failure: Some(&failure),
+            });
         }
-        output.tell(&PlatformEvent::InitReport { phase, duration: took, failure: Some(&failure) });
+        output.tell(&PlatformEvent::InitReport {
+            version: &self.version,
+            phase,
+            duration: took,
+            failure: Some(&failure),
+        });
         output.telemetry.close();
         drop(output);
         self.retire_because(Reason::after(&failure));
@@ -452,111 +443,9 @@ impl Environment {
         self.tasks.lock().expect("no panic while held").abort_all();
     }
 
-    /// It is idle from now on.
-    pub(crate) fn rest(self: &Arc<Self>) {
-        self.expect(Doing::Resting { since: self.env.monotonic() });
-    }
-
-    /// Says what it does from now on, and sees that an alarm goes off when something is due for that.
-    fn expect(self: &Arc<Self>, doing: Doing) {
-        let at = match doing {
-            // Long timeouts are looked at now and then, so that few alarms that came to nothing wait with them.
-            Doing::Working { until } => until.min(self.env.monotonic() + REVIEW_AFTER),
-            Doing::Resting { since } => since + self.freeze_after,
-            Doing::Frozen { since } => self.idle_until(since),
-            Doing::Nothing => return,
-        };
-        let mut due = self.due.lock().expect("no panic while held");
-        due.doing = doing;
-        if due.alarm.is_none_or(|alarm| alarm > at) {
-            due.alarm = Some(at);
-            self.alarms.set(at, Arc::downgrade(self));
-        }
-    }
-
-    /// The alarm set for `set_for` went off.
-    pub(crate) fn alarm(self: &Arc<Self>, set_for: Duration, now: Duration) {
-        let doing = {
-            let mut due = self.due.lock().expect("no panic while held");
-            if due.alarm != Some(set_for) {
-                // An earlier one has taken its place.
-                return;
-            }
-            due.alarm = None;
-            due.doing
-        };
-        match doing {
-            Doing::Working { until } if now >= until => self.time_out(),
-            Doing::Resting { since } if now >= since + self.freeze_after => {
-                if self.pool().is_some_and(|pool| pool.freeze_idle(self)) {
-                    self.expect_if(doing, Doing::Frozen { since });
-                }
-            }
-            Doing::Frozen { since } if now >= self.idle_until(since) => {
-                if self.pool().is_some_and(|pool| pool.take_idle(self)) {
-                    self.retire();
-                }
-            }
-            // It did something else since: what is due now comes later.
-            Doing::Working { .. } | Doing::Resting { .. } | Doing::Frozen { .. } => {
-                self.expect_if(doing, doing)
-            }
-            Doing::Nothing => {}
-        }
-    }
-
-    /// Like `expect`, unless it does something else by now than `still`.
-    fn expect_if(self: &Arc<Self>, still: Doing, doing: Doing) {
-        if self.due.lock().expect("no panic while held").doing == still {
-            self.expect(doing);
-        }
-    }
-
-    fn time_out(&self) {
-        self.fail(&Failure::TimedOut { seconds: self.version.timeout.as_secs_f64() });
-    }
-
-    /// Stops it from using the processor while it waits.
-    pub(crate) fn freeze(&self) {
-        match self.sandbox.freeze() {
-            Ok(()) => {
-                self.frozen.send_replace(true);
-            }
-            Err(error) => tracing::debug!(%error, "freeze an environment"),
-        }
-    }
-
-    fn thaw(&self) {
-        if !*self.frozen.borrow() {
-            return;
-        }
-        if let Err(error) = self.sandbox.thaw() {
-            tracing::warn!(%error, "thaw an environment");
-        }
-        self.frozen.send_replace(false);
-    }
-
-    /// Gives it its share of the processor, once, shortly after its first invocation began: what that runs for the
-    /// first time is initialisation in all but name, and at 128 MB would wait for the next period of the quota.
-    fn share_cpu_soon(self: &Arc<Self>) {
-        if self.shares_cpu.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let (this, grace) = (Arc::downgrade(self), self.env.sleep(FIRST_CALL_GRACE));
-        tokio::spawn(async move {
-            grace.await;
-            if let Some(this) = this.upgrade()
-                && let Err(error) = this.sandbox.set_cpu(Cpu::Share)
-                && this.is_alive()
-            {
-                tracing::warn!(%error, "limit the processor share of an environment");
-            }
-        });
-    }
-
     /// Runs one invocation to its end, whoever still waits for it, for at most the function's timeout, of which
     /// `spent` is over.
-    pub(crate) async fn run(self: &Arc<Self>, invocation: Invocation, spent: Duration) -> Outcome {
+    pub(crate) async fn run(self: &Arc<Self>, mut invocation: Invocation, spent: Duration) -> Outcome {
         let timeout = self.version.timeout;
         let rest = timeout.saturating_sub(spent);
         self.thaw();
@@ -572,6 +461,8 @@ impl Environment {
                 trace_id: request.1.as_deref(),
             });
         }
+        let mut under = self.trace(invocation.sampled.take(), &request.0).await;
+        let init = *self.init.lock().expect("no panic while held");
         let began = self.env.monotonic();
         let deadline = self.env.now().after(rest);
         self.expect(Doing::Working { until: began + rest });
@@ -580,6 +471,9 @@ impl Environment {
             Some((reply, done)) => (reply.await.unwrap_or(Err(GONE)), done),
             None => (Err(GONE), None),
         };
+        if let Some(under) = &mut under {
+            under.answered(self.env.now());
+        }
         // No more waiting: from here on it is closed, now or later.
         open.is_closed = true;
         let mut failure = reply.as_ref().err().cloned();
@@ -592,12 +486,16 @@ impl Environment {
                 Err(_) => {
                     let log_tail = self.log_tail();
                     self.close_later((request, began, spent), failure, done);
-                    return Outcome { payload, failed, error_type, log_tail };
+                    let outcome = Outcome { payload, failed, error_type, log_tail };
+                    self.traced(under, &outcome, init);
+                    return outcome;
                 }
             }
         }
         let log_tail = self.close_invocation(&request, began, spent, failure.as_ref());
-        Outcome { payload, failed, error_type, log_tail }
+        let outcome = Outcome { payload, failed, error_type, log_tail };
+        self.traced(under, &outcome, init);
+        outcome
     }
 
     /// Hands `work` to the runtime and to extensions; `None` when it has ended. What comes second is there if the
@@ -655,7 +553,11 @@ impl Environment {
         drop(runtime);
         match before {
             State::Init => {
-                let event = PlatformEvent::InitRuntimeDone { phase: self.phase, failure: None };
+                let event = PlatformEvent::InitRuntimeDone {
+                    version: &self.version,
+                    phase: self.phase,
+                    failure: None,
+                };
                 self.output().tell(&event);
             }
             State::Responded(_) => self.tell_runtime_done(None),

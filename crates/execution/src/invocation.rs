@@ -7,6 +7,7 @@ use sandbox::Exit;
 use serde_json::json;
 
 use crate::limits::RESPONSE_BYTES_MAX;
+use crate::segments::Sampled;
 use crate::stream::Sink;
 
 /// What a function is called with.
@@ -23,6 +24,8 @@ pub struct Invocation {
     ///
     /// [`Pools::stream`]: crate::Pools::stream
     pub sink: Option<Sink>,
+    /// Set where the trace is kept.
+    pub sampled: Option<Sampled>,
 }
 
 /// What became of an invocation that reached its function.
@@ -69,6 +72,15 @@ pub enum Failure {
     InvalidWorkingDir(String),
     /// Ours: no sandbox could be made.
     Sandbox(String),
+    Restore(RestoreFailure),
+}
+
+/// Why an environment could not be started from its snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RestoreFailure {
+    TimedOut,
+    /// A hook failed, or the runtime ended: AWS's name for what happened.
+    Failed(String),
 }
 
 impl Failure {
@@ -85,6 +97,8 @@ impl Failure {
             Self::Extension { error_type, .. } => error_type,
             Self::InvalidWorkingDir(_) => "Runtime.InvalidWorkingDir",
             Self::Sandbox(_) => "Sandbox.Failure",
+            Self::Restore(RestoreFailure::TimedOut) => "Sandbox.Timedout",
+            Self::Restore(RestoreFailure::Failed(error_type)) => error_type,
         }
     }
 
@@ -119,6 +133,7 @@ impl Failure {
             Self::Extension { message, .. } => message.clone(),
             Self::InvalidEntrypoint(why) | Self::InvalidWorkingDir(why) => why.clone(),
             Self::Sandbox(_) => "The execution environment could not be started".to_owned(),
+            Self::Restore(_) => "The snapshot could not be restored".to_owned(),
         })
     }
 

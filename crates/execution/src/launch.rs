@@ -11,7 +11,7 @@ use crate::extensions;
 use crate::invocation::Failure;
 use crate::output::LogStream;
 use crate::pool::Options;
-use crate::variables::{EXEC_WRAPPER, doors, of_extensions, variables};
+use crate::variables::{Access, EXEC_WRAPPER, doors, of_extensions, variables};
 use crate::version::Version;
 
 /// Why a start failed, and the extension that could not be executed, if it was one.
@@ -66,11 +66,11 @@ pub(crate) fn spec(
     (id, phase): (&str, Phase),
     log_stream: &str,
     extensions: &[String],
+    access: &Access,
 ) -> Spec {
-    let credentials = (options.credentials)(version);
     let image = version.interpreter.image();
     let mut launch = version.interpreter.launch(version);
-    let env = variables(version, log_stream, &credentials, phase.initialization_type());
+    let env = variables(version, log_stream, access, phase.initialization_type());
     if let Some(wrapper) = wrapper(version) {
         launch.arguments.insert(0, launch.program.to_string_lossy().into_owned());
         launch.program = wrapper.into();
@@ -89,7 +89,7 @@ pub(crate) fn spec(
         program: launch.program,
         args: launch.arguments,
         env,
-        doors: doors(),
+        doors: doors(access),
         cwd: image.map_or_else(|| "/var/task".into(), |image| image.directory.clone()),
         companions,
         memory_bytes: u64::from(version.memory_mb) << 20,

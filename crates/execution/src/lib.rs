@@ -24,6 +24,8 @@ mod provisioned;
 mod report;
 mod runtime_api;
 mod runtimes;
+mod segments;
+mod snapshots;
 mod starts;
 mod state;
 mod stream;
@@ -35,16 +37,18 @@ mod version;
 
 pub use admission::Rates;
 pub use image::Image;
-pub use invocation::{Failure, Invocation, Outcome};
+pub use invocation::{Failure, Invocation, Outcome, RestoreFailure};
 pub use limits::{
     INIT_TIMEOUT, LIFETIME_MAX, LOG_TAIL_BYTES, PAYLOAD_BYTES_MAX, PROVISIONED_INIT_TIMEOUT,
-    RESPONSE_BYTES_MAX, ThrottleReason, Throttled,
+    RESPONSE_BYTES_MAX, RESTORE_TIMEOUT, SNAPSHOT_INIT_TIMEOUT, ThrottleReason, Throttled,
 };
 pub use logging::{Level, Logging};
 pub use output::{LogSink, LogStream, Record};
 pub use pool::{Options, Pools, Refused};
 pub use provisioned::{Provisioning, ProvisioningStatus};
 pub use runtimes::{Hosted, Interpreter, Language, MissingRuntime, Runtimes, Substitution};
+pub use segments::{Sampled, SegmentSink, Traced};
+pub use snapshots::Prepared;
 pub use stream::{AnswerStream, Sink, Streamed, Streaming};
 pub use variables::Credentials;
 pub use version::Version;

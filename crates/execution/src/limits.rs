@@ -8,6 +8,12 @@ pub const PAYLOAD_BYTES_MAX: usize = 6 * 1024 * 1024;
 pub const RESPONSE_BYTES_MAX: usize = PAYLOAD_BYTES_MAX + 100;
 /// How long an environment may take from its start to its first `next`.
 pub const INIT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the INIT that a snapshot is taken of may take, or the function's timeout if that is longer.
+pub const SNAPSHOT_INIT_TIMEOUT: Duration = Duration::from_secs(130);
+/// How long a restore may take, after-restore hooks included.
+pub const RESTORE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Processes and threads of all environments of one version with SnapStart together; each has its own limit besides.
+pub(crate) const TEMPLATE_PROCESSES_MAX: u64 = 16 * 1024;
 /// The same for a provisioned environment, unless its function's timeout is longer.
 pub const PROVISIONED_INIT_TIMEOUT: Duration = Duration::from_secs(130);
 /// How long an environment lives at most, however busy: Lambda recycles its own every few hours, and the keys that it

@@ -19,13 +19,27 @@ pub(crate) enum PlatformEvent<'a> {
         instance: &'a str,
     },
     InitRuntimeDone {
+        version: &'a Version,
         phase: Phase,
         failure: Option<&'a Failure>,
     },
     InitReport {
+        version: &'a Version,
         phase: Phase,
         duration: Duration,
         failure: Option<&'a Failure>,
+    },
+    RestoreStart {
+        version: &'a Version,
+        instance: &'a str,
+    },
+    RestoreReport {
+        duration: Duration,
+        failure: Option<&'a Failure>,
+    },
+    /// Ours: a version with SnapStart that can't be copied.
+    NoSnapshot {
+        reason: &'a str,
     },
     Start {
         request_id: &'a str,
@@ -62,6 +76,9 @@ impl PlatformEvent<'_> {
             Self::InitStart { .. } => "platform.initStart",
             Self::InitRuntimeDone { .. } => "platform.initRuntimeDone",
             Self::InitReport { .. } => "platform.initReport",
+            Self::RestoreStart { .. } => "platform.restoreStart",
+            Self::RestoreReport { .. } => "platform.restoreReport",
+            Self::NoSnapshot { .. } => "platform.noSnapshot",
             Self::Start { .. } => "platform.start",
             Self::RuntimeDone { .. } => "platform.runtimeDone",
             Self::Report(_) => "platform.report",
@@ -76,11 +93,15 @@ impl PlatformEvent<'_> {
         match self {
             Self::InitRuntimeDone { failure: Some(_), .. }
             | Self::InitReport { failure: Some(_), .. }
+            | Self::RestoreReport { failure: Some(_), .. }
+            | Self::NoSnapshot { .. }
             | Self::RuntimeDone { failure: Some(_), .. }
             | Self::Report(Report { failure: Some(_), .. })
             | Self::Extension { error_type: Some(_), .. } => Level::Warn,
             Self::InitRuntimeDone { .. } | Self::InitReport { .. } | Self::RuntimeDone { .. } => Level::Debug,
             Self::InitStart { .. }
+            | Self::RestoreStart { .. }
+            | Self::RestoreReport { .. }
             | Self::Start { .. }
             | Self::Report(_)
             | Self::Extension { .. }
@@ -97,8 +118,11 @@ impl PlatformEvent<'_> {
             | Self::InitReport { phase: Phase::Init | Phase::Invoke, failure: None, .. }
             | Self::RuntimeDone { .. } => Vec::new(),
             Self::InitStart { version, .. } => vec![report::init_start(version)],
+            Self::RestoreStart { version, .. } => vec![report::restore_start(version)],
+            Self::RestoreReport { duration, failure } => vec![report::restore_report(*duration, *failure)],
+            Self::NoSnapshot { reason } => vec![report::no_snapshot(reason)],
             // Of one that ran ahead of all invocations, no REPORT tells.
-            Self::InitReport { phase, duration, failure } => {
+            Self::InitReport { phase, duration, failure, .. } => {
                 vec![report::init_report(*duration, phase.name(), *failure)]
             }
             Self::Start { request_id, version, .. } => vec![report::start(request_id, version)],
@@ -123,13 +147,18 @@ impl PlatformEvent<'_> {
     pub(crate) fn record(&self) -> Json {
         match self {
             Self::InitStart { version, phase, instance } => init_start(version, *phase, instance),
-            Self::InitRuntimeDone { phase, failure } => with_outcome(
-                json!({ "initializationType": phase.initialization_type(), "phase": phase.name() }),
+            Self::InitRuntimeDone { version, phase, failure } => with_outcome(
+                json!({ "initializationType": initialization_type(version, *phase), "phase": phase.name() }),
                 *failure,
                 json!({}),
             ),
-            Self::InitReport { phase, duration, failure } => with_outcome(
-                json!({ "initializationType": phase.initialization_type(), "phase": phase.name() }),
+            Self::RestoreStart { version, instance } => instance_of(version, instance),
+            Self::RestoreReport { duration, failure } => {
+                with_outcome(json!({}), *failure, json!({ "metrics": { "durationMs": rounded(*duration) } }))
+            }
+            Self::NoSnapshot { reason } => json!({ "reason": reason }),
+            Self::InitReport { version, phase, duration, failure } => with_outcome(
+                json!({ "initializationType": initialization_type(version, *phase), "phase": phase.name() }),
                 *failure,
                 json!({ "metrics": { "durationMs": rounded(*duration) } }),
             ),
@@ -162,11 +191,26 @@ impl PlatformEvent<'_> {
     }
 }
 
+/// AWS's word for how an environment came to be.
+fn initialization_type(version: &Version, phase: Phase) -> &'static str {
+    if version.snap_start { "snap-start" } else { phase.initialization_type() }
+}
+
 fn init_start(version: &Version, phase: Phase, instance: &str) -> Json {
+    let mut record = json!({
+        "initializationType": initialization_type(version, phase),
+        "phase": phase.name(),
+    });
+    if let (Json::Object(record), Json::Object(rest)) = (&mut record, instance_of(version, instance)) {
+        record.extend(rest);
+    }
+    record
+}
+
+/// What runs where.
+fn instance_of(version: &Version, instance: &str) -> Json {
     let running = version.interpreter.version_text();
     json!({
-        "initializationType": phase.initialization_type(),
-        "phase": phase.name(),
         "runtimeVersion": running,
         "runtimeVersionArn": format!("arn:aws:lambda:{}::runtime:{running}", version.region),
         "functionName": version.function_name,
@@ -187,6 +231,10 @@ fn invocation_report(report: &Report<'_>) -> Json {
     }
     if let Some(init) = report.init {
         metrics["initDurationMs"] = rounded(init).into();
+    }
+    if let Some(restore) = report.restore {
+        metrics["restoreDurationMs"] = rounded(restore).into();
+        metrics["billedRestoreDurationMs"] = millis(restore).ceil().into();
     }
     let rest = json!({ "metrics": metrics });
     with_trace(with_outcome(json!({ "requestId": report.request_id }), report.failure, rest), report.trace_id)
@@ -276,6 +324,7 @@ mod tests {
             trace_id: None,
             duration: Duration::from_micros(3_010),
             init: Some(Duration::from_micros(110_100)),
+            restore: None,
             memory_mb: 128,
             memory_used_bytes: Some(36 << 20),
             failure: None,
@@ -308,16 +357,6 @@ mod tests {
             Level::Info,
             Some("TELEMETRY\tName: e\tState: Subscribed\tTypes: [Platform, Function]"),
             r#"{"name":"e","state":"Subscribed","types":["platform","function"]}"#,
-        );
-        check(
-            &PlatformEvent::InitReport {
-                phase: Phase::Init,
-                duration: Duration::from_millis(7),
-                failure: None,
-            },
-            Level::Debug,
-            None,
-            r#"{"initializationType":"on-demand","phase":"init","status":"success","metrics":{"durationMs":7.0}}"#,
         );
     }
 

@@ -19,11 +19,13 @@ use crate::admission::{Admission, Class, Rates, Share};
 use crate::alarms::Alarms;
 use crate::closing::failed_in_init;
 use crate::environment::{Environment, InitFailure, Phase};
-use crate::invocation::{Failure, Invocation, Outcome};
+use crate::invocation::{Failure, Invocation, Outcome, RestoreFailure};
 use crate::limits::{INIT_TIMEOUT, Throttled};
 use crate::output::LogSink;
 use crate::provisioned::Provisioned;
-use crate::starts::{Grant, Ring, Starts};
+use crate::segments::SegmentSink;
+use crate::snapshots::Snapshots;
+use crate::starts::{Grant, Ring, Starts, Turn};
 use crate::stream::Streaming;
 use crate::variables::Credentials;
 use crate::version::{Version, VersionKey};
@@ -35,6 +37,8 @@ const TURN_MAX: Duration = Duration::from_secs(1);
 pub struct Options {
     pub sandboxes: Arc<dyn Sandboxes>,
     pub sink: Arc<dyn LogSink>,
+    /// Where traces are told; `None` when nobody keeps them.
+    pub segments: Option<Arc<dyn SegmentSink>>,
     pub env: Env,
     /// The keys that an environment of a version gets.
     pub credentials: Box<dyn Fn(&Version) -> Credentials + Send + Sync>,
@@ -64,6 +68,8 @@ pub enum Refused {
     Throttled(Throttled),
     /// Ours: no environment could be made.
     Sandbox(String),
+    /// The snapshot could not be restored.
+    Restore(RestoreFailure),
 }
 
 /// The pools of all versions. Cheap to clone.
@@ -77,7 +83,8 @@ pub(crate) struct Inner {
     pub(crate) starts: Starts,
     /// Tells of changes of what is provisioned.
     pub(crate) provisioning: watch::Sender<()>,
-    alarms: Arc<Alarms>,
+    pub(crate) alarms: Arc<Alarms>,
+    pub(crate) snapshots: Snapshots,
 }
 
 /// The environments of one version.
@@ -125,6 +132,7 @@ impl Pools {
                 pools: RwLock::default(),
                 provisioning: watch::Sender::default(),
                 alarms: Arc::default(),
+                snapshots: Snapshots::default(),
             }
         });
         let (alarms, env) = (Arc::clone(&inner.alarms), inner.options.env.clone());
@@ -169,6 +177,7 @@ impl Pools {
         match pool.claim(&self.0, version, now).await.map_err(Refused::Throttled)? {
             Ok(environment) => Ok(environment.run(invocation, Duration::ZERO).await),
             Err(InitFailure { failure: Failure::Sandbox(cause), .. }) => Err(Refused::Sandbox(cause)),
+            Err(InitFailure { failure: Failure::Restore(failure), .. }) => Err(Refused::Restore(failure)),
             Err(failed) => self.repeat_init(&pool, version, invocation, failed).await,
         }
     }
@@ -200,6 +209,7 @@ impl Pools {
                 Ok(environment.run(invocation, spent).await)
             }
             Err(InitFailure { failure: Failure::Sandbox(cause), .. }) => Err(Refused::Sandbox(cause)),
+            Err(InitFailure { failure: Failure::Restore(failure), .. }) => Err(Refused::Restore(failure)),
             Err(failed) => Ok(failed_in_init(version, &failed, &invocation, spent, env.now())),
         }
     }
@@ -207,11 +217,15 @@ impl Pools {
     /// Ends every idle environment of a function, or of one `version` of it, of all generations but `keep`; those at
     /// work end when they are done.
     pub fn retire(&self, function_arn: &str, version: Option<&str>, keep: Option<&str>) {
+        let kept = |key: &VersionKey| {
+            key.function_arn != function_arn
+                || version.is_some_and(|version| version != key.version)
+                || keep == Some(key.generation.as_str())
+        };
+        self.0.snapshots.retain(kept);
         let mut pools = self.0.pools.write().expect("no panic while held");
         pools.retain(|key, pool| {
-            let kept = key.function_arn != function_arn
-                || version.is_some_and(|version| version != key.version)
-                || keep == Some(key.generation.as_str());
+            let kept = kept(key);
             if !kept {
                 self.retire_pool(function_arn, pool);
             }
@@ -246,6 +260,7 @@ impl Pools {
         // Extensions have a little time to send what they gathered.
         self.0.alarms.endings.close();
         self.0.alarms.endings.wait().await;
+        self.0.snapshots.retain(|_| false);
         self.0.options.sandboxes.shutdown().await;
     }
 
@@ -276,8 +291,16 @@ impl Inner {
         phase: Phase,
         budget: Duration,
     ) -> Result<Arc<Environment>, InitFailure> {
+        if version.snap_start {
+            return self.start_from_snapshot(grant, version, phase, budget).await;
+        }
         let Grant { turn, room } = grant;
         let start = Environment::start((&self.options, &self.alarms), version, room, phase, budget);
+        self.in_turn(turn, start).await
+    }
+
+    /// Keeps others from beginning until `start` is done, or has taken long.
+    pub(crate) async fn in_turn<T>(&self, turn: Turn, start: impl Future<Output = T>) -> T {
         let mut start = std::pin::pin!(start);
         tokio::select! {
             started = &mut start => return started,
@@ -482,6 +505,6 @@ impl PoolState {
     }
 }
 
-fn shutting_down() -> InitFailure {
+pub(crate) fn shutting_down() -> InitFailure {
     Failure::Sandbox("the platform is shutting down".into()).into()
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::{Failure, Version};
+use crate::{Failure, RestoreFailure, Version};
 
 /// What REPORT tells of an invocation.
 pub(crate) struct Report<'a> {
@@ -12,6 +12,8 @@ pub(crate) struct Report<'a> {
     pub duration: Duration,
     /// Set on a cold start.
     pub init: Option<Duration>,
+    /// Set on a start from a snapshot.
+    pub restore: Option<Duration>,
     pub memory_mb: u32,
     pub memory_used_bytes: Option<u64>,
     pub failure: Option<&'a Failure>,
@@ -31,10 +33,18 @@ impl Report<'_> {
 }
 
 pub(crate) fn init_start(version: &Version) -> String {
+    starting("INIT_START", version)
+}
+
+pub(crate) fn restore_start(version: &Version) -> String {
+    starting("RESTORE_START", version)
+}
+
+fn starting(what: &str, version: &Version) -> String {
     let region = &version.region;
     let running = version.interpreter.version_text();
     let mut line = format!(
-        "INIT_START Runtime Version: {running}\tRuntime Version ARN: arn:aws:lambda:{region}::runtime:{running}"
+        "{what} Runtime Version: {running}\tRuntime Version ARN: arn:aws:lambda:{region}::runtime:{running}"
     );
     if let Some(substitution) = &version.substitution {
         let _ = write!(line, "\t{substitution}");
@@ -62,6 +72,23 @@ pub(crate) fn init_report(duration: Duration, phase: &str, failure: Option<&Fail
     format!("INIT_REPORT Init Duration: {duration:.2} ms\tPhase: {phase}\tStatus: {status}")
 }
 
+/// Ours: Lambda's own snapshots are of whole machines and always possible.
+pub(crate) fn no_snapshot(reason: &str) -> String {
+    format!("SnapStart: no snapshot can be taken of this function: {reason}. Each environment runs INIT.")
+}
+
+pub(crate) fn restore_report(duration: Duration, failure: Option<&Failure>) -> String {
+    let mut line = format!("RESTORE_REPORT Restore Duration: {:.2} ms", millis(duration));
+    match failure {
+        None => {}
+        Some(Failure::Restore(RestoreFailure::TimedOut)) => line.push_str("\tStatus: timeout"),
+        Some(failure) => {
+            let _ = write!(line, "\tStatus: error\tError Type: {}", failure.error_type());
+        }
+    }
+    line
+}
+
 pub(crate) fn report(report: &Report<'_>) -> String {
     let Report { request_id, duration, init, memory_mb, .. } = report;
     let billed = report.billed_ms();
@@ -75,6 +102,10 @@ pub(crate) fn report(report: &Report<'_>) -> String {
     if let Some(init) = init {
         let _ = write!(line, "Init Duration: {:.2} ms\t", millis(*init));
     }
+    if let Some(restore) = report.restore.map(millis) {
+        let billed = restore.ceil();
+        let _ = write!(line, "Restore Duration: {restore:.2} ms\tBilled Restore Duration: {billed:.0} ms\t");
+    }
     match report.failure {
         Some(Failure::TimedOut { .. }) => line.push_str("Status: timeout"),
         Some(failure) => {
@@ -82,7 +113,17 @@ pub(crate) fn report(report: &Report<'_>) -> String {
         }
         None => {}
     }
+    if let Some((root, segment)) = report.trace_id.and_then(kept_trace) {
+        let _ = write!(line, "\nXRAY TraceId: {root}\tSegmentId: {segment}\tSampled: true\t");
+    }
     line
+}
+
+/// The trace and the segment that a header names, if the trace is kept.
+fn kept_trace(header: &str) -> Option<(&str, &str)> {
+    let field = |name: &str| header.split(';').find_map(|field| field.strip_prefix(name));
+    field("Sampled=").filter(|sampled| *sampled == "1")?;
+    field("Root=").zip(field("Parent="))
 }
 
 pub(crate) fn millis(duration: Duration) -> f64 {
@@ -100,6 +141,7 @@ mod tests {
             trace_id: None,
             duration: Duration::from_micros(3010),
             init: Some(Duration::from_micros(110_100)),
+            restore: None,
             memory_mb: 128,
             memory_used_bytes: Some(36 << 20),
             failure: None,
@@ -116,6 +158,17 @@ mod tests {
             report(&told),
             "REPORT RequestId: id-1\tDuration: 3.01 ms\tBilled Duration: 4 ms\tMemory Size: 128 MB\t\
              Max Memory Used: 36 MB\tStatus: timeout"
+        );
+        told.failure = None;
+        told.restore = Some(Duration::from_micros(342_060));
+        assert_eq!(
+            report(&told),
+            "REPORT RequestId: id-1\tDuration: 3.01 ms\tBilled Duration: 4 ms\tMemory Size: 128 MB\t\
+             Max Memory Used: 36 MB\tRestore Duration: 342.06 ms\tBilled Restore Duration: 343 ms\t"
+        );
+        assert_eq!(
+            restore_report(Duration::from_micros(342_060), None),
+            "RESTORE_REPORT Restore Duration: 342.06 ms"
         );
         assert_eq!(
             init_report(Duration::from_micros(10_008_640), "init", Some(&failure)),

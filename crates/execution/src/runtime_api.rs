@@ -12,12 +12,13 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-use crate::environment::{Environment, Work};
+use crate::environment::{Environment, Restore, Work};
 use crate::extensions_api;
 use crate::invocation::Failure;
 use crate::limits::RESPONSE_BYTES_MAX;
 use crate::state::Refusal;
 use crate::stream_api::{self, Taken};
+use crate::variables::CREDENTIALS_PATH;
 
 pub(crate) type Answer = Response<Full<Bytes>>;
 
@@ -44,6 +45,9 @@ const CONNECTIONS_MAX: usize = 64;
 
 async fn answer(environment: &Arc<Environment>, request: Request<Incoming>) -> Result<Answer, Infallible> {
     let path = request.uri().path().to_owned();
+    if path == CREDENTIALS_PATH {
+        return Ok(keys(environment, &request));
+    }
     let Some(call) = path.strip_prefix("/2018-06-01/runtime/") else {
         if path == "/ping" && request.method() == Method::GET {
             return Ok(Response::new(Full::from("pong")));
@@ -56,11 +60,8 @@ async fn answer(environment: &Arc<Environment>, request: Request<Incoming>) -> R
         (&Method::POST, ["invocation", id, "response"]) => response(environment, id, request).await,
         (&Method::POST, ["invocation", id, "error"]) => error(environment, id, request).await,
         (&Method::POST, ["init", "error"]) => init_error(environment, request).await,
-        (_, ["restore", _]) => refuse(
-            StatusCode::FORBIDDEN,
-            "InvalidStateTransition",
-            "This environment was not started for a snapshot",
-        ),
+        (&Method::GET, ["restore", "next"]) => restore_next(environment).await,
+        (&Method::POST, ["restore", "error"]) => restore_error(environment, request).await,
         _ => not_found(),
     })
 }
@@ -137,6 +138,55 @@ async fn init_error(environment: &Arc<Environment>, request: Request<Incoming>) 
         Ok(failure) => accepted(environment.init_failed(failure)),
         Err(answer) => answer,
     }
+}
+
+async fn restore_next(environment: &Arc<Environment>) -> Answer {
+    let restore = match environment.restore_next() {
+        Ok(restore) => restore.await,
+        Err(refusal) => return refused(&refusal),
+    };
+    let mut response = Response::new(Full::default());
+    match restore {
+        // Between our own bootstrap and us: the child of the fork that it makes now is the snapshot.
+        Ok(Restore::Fork) => {
+            response.headers_mut().insert("lambent-snapshot", HeaderValue::from_static("fork"));
+        }
+        Ok(Restore::GoOn) => {}
+        // No snapshot is taken after all, and the environment is being taken down.
+        Err(_) => {
+            return refuse(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "Sandbox.Failure",
+                "The environment is shutting down",
+            );
+        }
+    }
+    response
+}
+
+async fn restore_error(environment: &Arc<Environment>, request: Request<Incoming>) -> Answer {
+    match reported(request).await {
+        Ok(failure) => accepted(environment.restore_failed(failure)),
+        Err(answer) => answer,
+    }
+}
+
+/// Keys for the SDKs, as the ones of containers ask for them.
+fn keys(environment: &Environment, request: &Request<Incoming>) -> Answer {
+    let Some(keys) = &environment.keys else { return not_found() };
+    let asked_with = request.headers().get("authorization").map(HeaderValue::as_bytes);
+    if request.method() != Method::GET || asked_with != Some(keys.token.as_bytes()) {
+        return refuse(StatusCode::UNAUTHORIZED, "Unauthorized", "The authorization token is not valid");
+    }
+    let body = serde_json::json!({
+        "AccessKeyId": keys.credentials.access_key_id,
+        "SecretAccessKey": keys.credentials.secret_access_key,
+        "Token": keys.credentials.session_token,
+        "Expiration": keys.expires,
+    });
+    let mut response = Response::new(Full::from(body.to_string()));
+    response.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
+    response
 }
 
 async fn reported(request: Request<Incoming>) -> Result<Failure, Answer> {

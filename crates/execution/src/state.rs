@@ -32,6 +32,13 @@ pub(crate) enum Event<'a> {
     AnswerBegins(&'a str),
     AnswerEnds(&'a str),
     InitError,
+    /// INIT and its hooks are done, if this is how the environment started.
+    RestoreNext {
+        has_snap_start: bool,
+    },
+    RestoreError {
+        has_snap_start: bool,
+    },
 }
 
 /// Why a call is refused, as the API words it.
@@ -49,6 +56,8 @@ impl State {
             Event::AnswerBegins(_) => "RuntimeInvocationResponse",
             Event::Answer(_) | Event::AnswerEnds(_) => "RuntimeInvocationResponseSent",
             Event::InitError => "RuntimeInitError",
+            Event::RestoreNext { .. } => "RestoreReady",
+            Event::RestoreError { .. } => "RuntimeRestoreError",
         };
         let refused = Refusal::InvalidTransition { from: self.name(), to };
         match (self, event) {
@@ -72,6 +81,8 @@ impl State {
                 Err(Refusal::InvalidRequestId)
             }
             (Self::Init, Event::InitError) => Ok(Self::InitFailed),
+            (Self::Init, Event::RestoreNext { has_snap_start: true }) => Ok(Self::Init),
+            (Self::Init, Event::RestoreError { has_snap_start: true }) => Ok(Self::InitFailed),
             _ => Err(refused),
         }
     }
@@ -115,6 +126,13 @@ mod tests {
             refused("RuntimeInvocationResponseSent", "RuntimeInvocationResponseSent"),
         );
         check(&State::Responded(id()), Event::Next, Ok(State::Ready));
+        let restore_next = |has_snap_start| Event::RestoreNext { has_snap_start };
+        check(&State::Init, restore_next(true), Ok(State::Init));
+        check(&State::Init, restore_next(false), refused("Started", "RestoreReady"));
+        check(&State::Ready, restore_next(true), refused("Ready", "RestoreReady"));
+        let restore_error = |has_snap_start| Event::RestoreError { has_snap_start };
+        check(&State::Init, restore_error(true), Ok(State::InitFailed));
+        check(&State::Init, restore_error(false), refused("Started", "RuntimeRestoreError"));
         let responding = || State::Responding(id());
         check(&State::Busy(id()), Event::AnswerBegins("a"), Ok(responding()));
         check(&State::Busy(id()), Event::AnswerBegins("b"), Err(Refusal::InvalidRequestId));

@@ -40,6 +40,8 @@ pub struct Version {
     pub role: String,
     pub log_group: String,
     pub logging: Logging,
+    /// Whether environments start from a snapshot taken after INIT.
+    pub snap_start: bool,
 }
 
 impl Version {

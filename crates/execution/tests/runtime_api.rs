@@ -117,8 +117,11 @@ async fn calls_out_of_order_are_refused_and_do_no_harm() {
     };
     let wrong_id = refusal(400, "Invalid request ID", "InvalidRequestID");
     let missing = refusal(404, "404 page not found", "NotFound");
-    let no_snapshot =
-        refusal(403, "This environment was not started for a snapshot", "InvalidStateTransition");
+    let no_snapshot = refusal(
+        403,
+        "State transition from Running to RuntimeRestoreError failed for runtime. Error: State transition is not allowed",
+        "InvalidStateTransition",
+    );
     let no_mode = refusal(400, "A response is streaming or says no mode", "InvalidFunctionResponseMode");
     assert_eq!(
         statuses(&replies),

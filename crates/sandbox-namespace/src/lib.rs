@@ -124,6 +124,7 @@ fn isolation(abilities: &Abilities) -> Isolation {
         Guarantee::CpuShare => groups.has("cpu"),
         Guarantee::Usage => groups.tells_usage(),
         Guarantee::Freeze => groups.can_freeze(),
+        Guarantee::Snapshots => abilities.snapshots,
         Guarantee::HostFilesHidden
         | Guarantee::CodeReadOnly
         | Guarantee::OwnTmp

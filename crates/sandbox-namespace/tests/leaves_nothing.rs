@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use env::Env;
 use sandbox::conformance::{DEADLINE, Folder, read_until, within};
-use sandbox::{Exit, Limits, Network, Sandboxes, Spec};
+use sandbox::{Door, DoorVar, Exit, Guarantee, Limits, Network, Sandboxes, Spec, Started, Template};
 use sandbox_namespace::{NamespaceSandboxes, Options};
 use sandbox_spawner::{Command, group_folder};
 
@@ -208,6 +208,106 @@ fn spawner_killed_is_replaced() {
         assert_eq!(within(started.exit).await, Exit::Signal(9));
         let mut started = within(sandboxes.start(sleeper(&folder))).await.expect("start again");
         read_until(&mut started, "ready\n").await;
+        sandboxes.shutdown().await;
+        until_no_traces(&scratch).await;
+    });
+}
+
+/// A program that forks when its Runtime API door has been told.
+fn forks_when_told(folder: &Folder) -> Spec {
+    let script = "import os, socket, time\n\
+                  host, port = os.environ['DOOR'].split(':')\n\
+                  socket.create_connection((host, int(port))).recv(1)\n\
+                  os.fork() and os._exit(0)\n\
+                  print('ready', flush=True); time.sleep(1000)";
+    Spec {
+        program: "/usr/bin/python3".into(),
+        args: ["-I", "-S", "-c", script].map(str::to_owned).to_vec(),
+        doors: vec![DoorVar::address("DOOR", Door::RuntimeApi)],
+        ..sleeper(folder)
+    }
+}
+
+async fn template(sandboxes: &NamespaceSandboxes, folder: &Folder) -> (Started, Box<dyn Template>) {
+    let started = sandboxes.start(forks_when_told(folder)).await.expect("start");
+    let listener = started.runtime_api.try_clone().expect("clone listener");
+    let listener = tokio::net::TcpListener::from_std(listener).expect("watch listener");
+    let (asked, _) = within(listener.accept()).await.expect("accept");
+    let template = within(started.sandbox.snapshot(Box::new(move || drop(asked)))).await;
+    (started, template.expect("take a snapshot"))
+}
+
+#[test]
+fn a_killed_keeper_takes_template_and_copies_along() {
+    run(async {
+        let (folder, scratch) = folder("keeper-killed");
+        let sandboxes = open(&scratch).await;
+        if !sandboxes.describe().gives(Guarantee::Snapshots) {
+            return;
+        }
+        let (kept, template) = template(&sandboxes, &folder).await;
+        let mut copy = within(template.start(sleeper(&folder))).await.expect("start a copy");
+        read_until(&mut copy, "ready\n").await;
+        let spawner = sandboxes.spawner_pid().await.expect("pid");
+        let children = std::fs::read_to_string(format!("/proc/{spawner}/task/{spawner}/children"));
+        // Of all its children it is the one that traces.
+        let traced = |pid: &&str| {
+            let status =
+                |pid: &str| std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+            let tracer = format!("TracerPid:\t{pid}\n");
+            let all = std::fs::read_dir("/proc").expect("list processes").flatten();
+            all.into_iter().any(|entry| status(&entry.file_name().to_string_lossy()).contains(&tracer))
+        };
+        let children = children.expect("list children");
+        let keeper = children.split_whitespace().find(traced).expect("a keeper").to_owned();
+        kill("-KILL", &keeper);
+        assert_eq!(within(kept.exit).await, Exit::Signal(9));
+        assert_eq!(within(copy.exit).await, Exit::Signal(9));
+        assert!(within(template.start(sleeper(&folder))).await.is_err());
+        sandboxes.shutdown().await;
+        until_no_traces(&scratch).await;
+    });
+}
+
+#[test]
+fn copies_leave_counts_flat() {
+    run(async {
+        let (folder, scratch) = folder("many-copies");
+        let sandboxes = open(&scratch).await;
+        if !sandboxes.describe().gives(Guarantee::Snapshots) {
+            return;
+        }
+        let spawner = sandboxes.spawner_pid().await.expect("pid");
+        let count = |path: String| std::fs::read_dir(path).map_or(0, Iterator::count);
+        let (_kept, template) = template(&sandboxes, &folder).await;
+        let counts = || {
+            let groups: usize =
+                traces(&scratch).groups.iter().map(|dir| count(dir.display().to_string())).sum();
+            let processes = traces(&scratch).processes.len();
+            (count(format!("/proc/{spawner}/fd")), groups, processes, traces(&scratch).disks.len())
+        };
+        let one = || async {
+            let mut copy = within(template.start(sleeper(&folder))).await.expect("start a copy");
+            read_until(&mut copy, "ready\n").await;
+            copy.sandbox.kill();
+            assert_eq!(within(copy.exit).await, Exit::Signal(9));
+        };
+        one().await;
+        let env = Env::system();
+        env.sleep(Duration::from_millis(300)).await;
+        let before = counts();
+        for _ in 0..50 {
+            one().await;
+        }
+        // Starts that nobody waits for any more.
+        for _ in 0..10 {
+            drop(tokio::time::timeout(Duration::from_millis(2), template.start(sleeper(&folder))).await);
+        }
+        // The parts that were made for them serve the next ones.
+        for _ in 0..10 {
+            one().await;
+        }
+        until(before, counts).await;
         sandboxes.shutdown().await;
         until_no_traces(&scratch).await;
     });

@@ -175,6 +175,39 @@ fn the_outside_is_reached() {
 }
 
 #[test]
+fn copies_have_a_way_out_of_their_own() {
+    let world = World::make(9);
+    let outside = world.outside;
+    with(
+        "copies",
+        |_| {},
+        |bench, _| async move {
+            if !bench.gives(Guarantee::Snapshots) {
+                return;
+            }
+            let told = "import os; host, port = os.environ['DOOR'].split(':')\n\
+                    socket.create_connection((host, int(port))).recv(1); os.fork() and os._exit(0)";
+            let text = format!(
+                "kept = socket.create_connection(('{outside}', 7))\n{told}\nprint(kept.recv(9), tcp('{outside}', 7))"
+            );
+            let door = sandbox::DoorVar::address("DOOR", sandbox::Door::RuntimeApi);
+            let spec = Spec { doors: vec![door], ..script(&bench, &text) };
+            let started = bench.start(spec.clone()).await;
+            let listener = started.runtime_api.try_clone().expect("clone listener");
+            let listener = tokio::net::TcpListener::from_std(listener).expect("watch listener");
+            let (asked, _) = within(listener.accept()).await.expect("accept");
+            let template = within(started.sandbox.snapshot(Box::new(move || drop(asked)))).await;
+            let template = template.expect("take a snapshot");
+            for _ in 0..2 {
+                let mut copy = within(template.start(spec.clone())).await.expect("start a copy");
+                assert_eq!(read_all(&mut copy).await, "b'' hello x bye\n");
+                assert_eq!(within(copy.exit).await, Exit::Code(0));
+            }
+        },
+    );
+}
+
+#[test]
 fn this_machine_is_not_reached() {
     let world = World::make(1);
     let listener = TcpListener::bind("0.0.0.0:0").expect("listen");

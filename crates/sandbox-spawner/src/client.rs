@@ -7,12 +7,13 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rustix::net::{RecvFlags, Shutdown};
 use sandbox::{
-    COMPANIONS_MAX, Cpu, Error, Exit, Network, Pending, Result, Sandbox, Signal, Spec, Started, Usage,
+    COMPANIONS_MAX, Cpu, Error, Exit, Network, Pending, Result, Sandbox, Signal, Spec, Started, Template,
+    Usage,
 };
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{Notify, oneshot};
@@ -21,6 +22,7 @@ use crate::cgroup::{Group, Layout};
 use crate::channel::{self, Receiver};
 use crate::launch;
 use crate::role::ROLE;
+use crate::template::{self, Awaited};
 use crate::wire::{Abilities, Ended, Reply, Request, Settings, Task};
 
 /// The program that can become the spawner. `run_spawner_if_asked` must be the first thing its `main` does.
@@ -44,7 +46,6 @@ pub struct Spawner {
     link: Arc<Link>,
     abilities: Abilities,
     child: Mutex<Option<Child>>,
-    next_id: AtomicU64,
 }
 
 impl Spawner {
@@ -71,6 +72,9 @@ impl Spawner {
             outbox: Mutex::default(),
             posted: Notify::new(),
             expected: Mutex::new(Some(HashMap::new())),
+            snapshots: Mutex::default(),
+            next_id: AtomicU64::new(1),
+            limits: OnceLock::new(),
         });
         link.post(&Request::Setup(settings))?;
         let mut receiver = Receiver::new();
@@ -81,9 +85,10 @@ impl Spawner {
             }
             _ => return Err(Error::Spawner("it ended before it was ready".to_owned())),
         };
+        let _ = link.limits.set(Given { outbound: abilities.outbound, snapshots: abilities.snapshots });
         tokio::spawn(link.clone().hear(receiver, Arc::new(abilities.groups.clone())));
         tokio::spawn(link.clone().deliver());
-        Ok(Self { link, abilities, child: Mutex::new(Some(child)), next_id: AtomicU64::new(1) })
+        Ok(Self { link, abilities, child: Mutex::new(Some(child)) })
     }
 
     pub fn abilities(&self) -> &Abilities {
@@ -102,25 +107,7 @@ impl Spawner {
 
     /// Starts one sandbox; resolves once its program executes.
     pub async fn start(&self, spec: Spec) -> Result<Started> {
-        check(&spec, &self.abilities)?;
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let (answer, answered) = oneshot::channel();
-        let expected = Expected {
-            answer: Some(answer),
-            exit: None,
-            companions: spec.companions.programs.iter().map(|_| None).collect(),
-            sockets: VecDeque::new(),
-            cpu_millis: spec.cpu_millis,
-        };
-        match guard(&self.link.expected).as_mut() {
-            Some(all) => all.insert(id, expected),
-            None => return Err(gone()),
-        };
-        let abandoned = KillUnlessStarted { link: &self.link, id, started: false };
-        self.link.post(&Request::Start { id, spec: Box::new(spec) })?;
-        let started = answered.await.unwrap_or_else(|_| Err(gone()));
-        abandoned.settled();
-        started
+        self.link.start(spec, |id, spec| Request::Start { id, spec }).await
     }
 
     /// Ends every sandbox and waits until the spawner has cleaned up.
@@ -176,18 +163,60 @@ struct Expected {
 }
 
 /// The socket to the spawner and who waits for what from it.
-struct Link {
+pub(crate) struct Link {
     socket: AsyncFd<OwnedFd>,
     /// Messages the socket had no room for; as many as there are live sandboxes, a few times over.
     outbox: Mutex<VecDeque<Vec<u8>>>,
     posted: Notify,
     /// `None` once the spawner is gone.
     expected: Mutex<Option<HashMap<u64, Expected>>>,
+    /// Snapshots under way, by sandbox.
+    pub(crate) snapshots: Mutex<HashMap<u64, Awaited>>,
+    next_id: AtomicU64,
+    limits: OnceLock<Given>,
+}
+
+/// What this host gives, as far as a start may ask for it.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Given {
+    outbound: bool,
+    pub(crate) snapshots: bool,
 }
 
 impl Link {
+    pub(crate) fn given(&self) -> Given {
+        self.limits.get().copied().unwrap_or_default()
+    }
+
+    /// Asks for one sandbox; resolves once its program runs.
+    pub(crate) async fn start(
+        &self,
+        spec: Spec,
+        request: impl FnOnce(u64, Box<Spec>) -> Request,
+    ) -> Result<Started> {
+        check(&spec, self.given())?;
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let (answer, answered) = oneshot::channel();
+        let expected = Expected {
+            answer: Some(answer),
+            exit: None,
+            companions: spec.companions.programs.iter().map(|_| None).collect(),
+            sockets: VecDeque::new(),
+            cpu_millis: spec.cpu_millis,
+        };
+        match guard(&self.expected).as_mut() {
+            Some(all) => all.insert(id, expected),
+            None => return Err(gone()),
+        };
+        let abandoned = KillUnlessStarted { link: self, id, started: false };
+        self.post(&request(id, Box::new(spec)))?;
+        let started = answered.await.unwrap_or_else(|_| Err(gone()));
+        abandoned.settled();
+        started
+    }
+
     /// Sends a message without waiting: now, or as soon as there is room.
-    fn post(&self, request: &Request) -> Result<()> {
+    pub(crate) fn post(&self, request: &Request) -> Result<()> {
         let bytes = channel::encode(request).map_err(|source| broken("encode request", source))?;
         let mut outbox = guard(&self.outbox);
         if outbox.is_empty() {
@@ -243,6 +272,9 @@ impl Link {
         while let Some((reply, fds)) = self.receive(&mut receiver).await {
             match reply {
                 Reply::Ready(_) | Reply::SetupFailed(_) => {}
+                Reply::SnapshotWatched { id } => self.snapshot_watched(id),
+                Reply::SnapshotTaken { id } => self.snapshot_ended(id, None),
+                Reply::SnapshotRefused { id, reason } => self.snapshot_ended(id, Some(reason)),
                 Reply::Started { id, group } => self.started(id, group, fds, &layout),
                 Reply::StartFailed { id, failure, executing } => {
                     let expected = guard(&self.expected).as_mut().and_then(|all| all.remove(&id));
@@ -284,6 +316,7 @@ impl Link {
         }
         // Whoever still waits learns it by the senders going away.
         drop(guard(&self.expected).take());
+        guard(&self.snapshots).clear();
         self.posted.notify_one();
     }
 
@@ -379,6 +412,22 @@ impl Running {
     }
 }
 
+impl Running {
+    fn open(&self, datagrams: Option<u16>) -> Pending<'_, Result<OwnedFd>> {
+        Box::pin(async move {
+            let (sender, opened) = oneshot::channel();
+            let asked = self.link.expect(self.id, |expected| {
+                let has_room = expected.sockets.len() < SOCKETS_WAITING_MAX;
+                has_room.then(|| expected.sockets.push_back(sender))
+            });
+            let failed = |kind: io::ErrorKind| broken("open a socket in the sandbox", kind.into());
+            asked.ok_or_else(|| failed(io::ErrorKind::WouldBlock))?;
+            self.link.post(&Request::Tell { id: self.id, task: Task::Socket { datagrams } })?;
+            opened.await.ok().flatten().ok_or_else(|| failed(io::ErrorKind::NotConnected))
+        })
+    }
+}
+
 impl Sandbox for Running {
     fn freeze(&self) -> Result<()> {
         self.set_frozen(true)
@@ -430,22 +479,20 @@ impl Sandbox for Running {
         self.link.post(&Request::Signal { id: self.id, signal })
     }
 
+    fn snapshot(&self, watched: Box<dyn FnOnce() + Send>) -> Pending<'_, Result<Box<dyn Template>>> {
+        Box::pin(template::take(&self.link, self.id, watched))
+    }
+
     fn begin(&self) -> Result<()> {
         self.link.post(&Request::Tell { id: self.id, task: Task::Begin })
     }
 
     fn socket(&self) -> Pending<'_, Result<OwnedFd>> {
-        Box::pin(async move {
-            let (sender, opened) = oneshot::channel();
-            let asked = self.link.expect(self.id, |expected| {
-                let has_room = expected.sockets.len() < SOCKETS_WAITING_MAX;
-                has_room.then(|| expected.sockets.push_back(sender))
-            });
-            let failed = |kind: io::ErrorKind| broken("open a socket in the sandbox", kind.into());
-            asked.ok_or_else(|| failed(io::ErrorKind::WouldBlock))?;
-            self.link.post(&Request::Tell { id: self.id, task: Task::Socket })?;
-            opened.await.ok().flatten().ok_or_else(|| failed(io::ErrorKind::NotConnected))
-        })
+        self.open(None)
+    }
+
+    fn datagrams(&self, port: u16) -> Pending<'_, Result<OwnedFd>> {
+        self.open(Some(port))
     }
 
     fn kill(&self) {
@@ -471,7 +518,7 @@ impl From<Ended> for Exit {
 }
 
 /// Refuses early what the kernel would refuse late and less clearly.
-fn check(spec: &Spec, abilities: &Abilities) -> Result<()> {
+fn check(spec: &Spec, given: Given) -> Result<()> {
     let invalid = |text: String| Err(Error::InvalidSpec(text));
     if !spec.program.is_absolute() || !spec.cwd.is_absolute() {
         return invalid("program and cwd must be absolute paths".to_owned());
@@ -488,7 +535,7 @@ fn check(spec: &Spec, abilities: &Abilities) -> Result<()> {
     if let Some((name, _)) = names().find(|(name, _)| name.is_empty() || name.contains('=')) {
         return invalid(format!("environment variable name {name:?}"));
     }
-    if spec.network == Network::Outbound && !abilities.outbound {
+    if spec.network == Network::Outbound && !given.outbound {
         return Err(Error::Unsupported {
             what: "outbound network",
             missing: "the daemon has to be root, and the kernel to have CONFIG_BPF_SYSCALL".to_owned(),
@@ -504,11 +551,11 @@ fn broken(step: &str, source: io::Error) -> Error {
     Error::Build { step: step.to_owned(), source }
 }
 
-fn gone() -> Error {
+pub(crate) fn gone() -> Error {
     Error::Spawner("it has ended".to_owned())
 }
 
 /// Nothing panics while holding these locks; were it to, the data would still be whole.
-fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -21,7 +21,7 @@ use crate::root::{self, INSIDE_ID};
 use crate::sys;
 
 /// Readable by every user, and of no use to a function.
-const PROC_MASKED: [&str; 3] = ["/proc/kcore", "/proc/keys", "/proc/timer_list"];
+pub(crate) const PROC_MASKED: [&str; 3] = ["/proc/kcore", "/proc/keys", "/proc/timer_list"];
 
 /// One sandbox as its first process is told it; comes with the output pipe and the mounts.
 #[derive(Debug, Serialize, Deserialize)]
@@ -106,6 +106,9 @@ pub(crate) fn enter(
         // Becoming another user made the kernel forget it.
         die_with_spawner(true)?;
     }
+    // A user namespace keeps the limit of when it was made for everything below it. Copies of this sandbox are
+    // there, and each is to have the whole of its own.
+    sys::limit(libc::RLIMIT_NPROC, entry.limits.processes).step("set process limits")?;
     rustix::process::chdir(&entry.cwd)
         .step_with(|| format!("enter working directory {}", entry.cwd.display()))?;
     rustix::thread::set_no_new_privs(true).step("give up gaining privileges")?;
@@ -152,7 +155,6 @@ fn set_standard_streams(output: &OwnedFd) -> Result<()> {
 fn set_limits(limits: &Limits) -> Result<()> {
     let all = [
         (libc::RLIMIT_NOFILE, limits.open_files),
-        (libc::RLIMIT_NPROC, limits.processes),
         (libc::RLIMIT_STACK, limits.stack_bytes),
         (libc::RLIMIT_MEMLOCK, limits.locked_memory_bytes),
         (libc::RLIMIT_CORE, 0),

@@ -27,6 +27,11 @@ pub(crate) enum Report {
     /// The program runs, or `ExecuteFailed` came before this.
     Running,
     Ended(Ended),
+    /// A process that is not the program has ended: in a template, maybe a copy's program.
+    Orphan {
+        number: i32,
+        ended: Ended,
+    },
     /// The program has ended and its companions go on.
     ProgramEnded(Ended),
     CompanionEnded {
@@ -41,6 +46,8 @@ pub(crate) enum Report {
 pub(crate) const FREEZE: i32 = libc::SIGUSR1;
 pub(crate) const THAW: i32 = libc::SIGUSR2;
 pub(crate) const END: i32 = libc::SIGQUIT;
+/// Has the first process of a template report the ends of orphans.
+pub(crate) const REPORT_ORPHANS: i32 = libc::SIGUSR1;
 /// Says that there are [`Task`]s to be read.
 pub(crate) const TOLD: i32 = libc::SIGURG;
 
@@ -108,6 +115,7 @@ fn run(status: &OwnedFd, walls: Option<Walls<'_>>) -> Result<(), Failure> {
         contained: walls.is_some(),
         companions: Vec::new(),
         program: None,
+        reports_orphans: false,
     };
     match fds.get(1).filter(|_| !entry.companions.is_empty()) {
         Some(output) => watch.start_companions(output.as_fd())?,
@@ -174,6 +182,7 @@ struct Watch<'a> {
     /// Their pids, in the order of the entry; 0 once one has ended.
     companions: Vec<i32>,
     program: Option<i32>,
+    reports_orphans: bool,
 }
 
 impl Watch<'_> {
@@ -221,6 +230,7 @@ impl Watch<'_> {
                 // Only what comes from outside the namespace is an order; the function may not pose as the platform.
                 _ if self.contained && sender != 0 => {}
                 libc::SIGTERM | libc::SIGINT if self.contained => self.signal(signal),
+                REPORT_ORPHANS if self.contained => self.reports_orphans = true,
                 _ if self.contained => {}
                 // The spawner is gone.
                 _ if rustix::process::getppid() != self.parent => return Ended::Signal(libc::SIGKILL),
@@ -245,6 +255,8 @@ impl Watch<'_> {
             // Nothing that gets its number later is to be signalled.
             self.program = Some(0);
             report(self.status, &Report::ProgramEnded(ended));
+        } else if self.reports_orphans {
+            report(self.status, &Report::Orphan { number: pid, ended });
         }
         None
     }
@@ -267,17 +279,28 @@ impl Watch<'_> {
                 }
                 Task::Begin => {}
                 Task::Kill => self.signal(libc::SIGKILL),
-                Task::Socket => {
-                    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-                    let kind = SocketType::STREAM;
-                    let socket = rustix::net::socket_with(AddressFamily::INET, kind, flags, None);
-                    let fds: Vec<_> = socket.iter().map(AsFd::as_fd).collect();
-                    // Fails only when the spawner is gone, and then so are we.
-                    let _ = channel::send(self.status, &Report::Socket, &fds);
-                }
+                Task::Socket { datagrams } => send_socket(self.status, datagrams),
             }
         }
     }
+}
+
+/// Opens a socket for the daemon, in the network namespace of this process.
+pub(crate) fn send_socket(status: &OwnedFd, datagrams: Option<u16>) {
+    let socket = open_socket(datagrams);
+    let fds: Vec<_> = socket.iter().map(AsFd::as_fd).collect();
+    // Fails only when the spawner is gone, and then so are we.
+    let _ = channel::send(status, &Report::Socket, &fds);
+}
+
+fn open_socket(datagrams: Option<u16>) -> rustix::io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let kind = if datagrams.is_some() { SocketType::DGRAM } else { SocketType::STREAM };
+    let socket = rustix::net::socket_with(AddressFamily::INET, kind, flags, None)?;
+    if let Some(port) = datagrams {
+        rustix::net::bind(&socket, &std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, port))?;
+    }
+    Ok(socket)
 }
 
 fn decode(status: i32) -> Ended {

@@ -11,6 +11,7 @@ use crate::channel;
 use crate::enter::Entry;
 use crate::failure::{Failure, Result, Step};
 use crate::init::{self, Parked};
+use crate::keeper;
 use crate::mounts::{self, NO_DEVICES, READ_ONLY};
 use crate::netns::{Doors, PLATFORM_PORT, RUNTIME_API_PORT};
 use crate::root::Root;
@@ -56,6 +57,57 @@ pub(crate) fn contained(spec: &Spec, kit: Kit, site: Site<'_>) -> Result<Launche
     if let Some(name) = &kit.group {
         site.layout.group(name).set_limits(spec)?;
     }
+    let uid = site.uid;
+    let tmpfs_bytes = site.disk.is_none().then_some(spec.ephemeral_bytes);
+    let (points, mounts) = directories(spec, site)?;
+    let ports = [RUNTIME_API_PORT, PLATFORM_PORT];
+    let entry = Entry { tmpfs_bytes, uid, mounts: points, ..entry(spec, ports) };
+    tell(kit, &entry, &mounts)
+}
+
+/// A copy of a template on its way into its place.
+pub(crate) struct Copying {
+    pub template: u64,
+    pub parked: Parked,
+    pub doors: Doors,
+    pub memory: Option<OwnedFd>,
+    pub output: OwnedFd,
+    pub group: Option<String>,
+    /// Token of its disk.
+    pub disk: Option<u64>,
+    /// Nobody waits for it any more.
+    pub abandoned: bool,
+}
+
+/// Orders the copy number `id` from a template's keeper; gives the read end of its output.
+pub(crate) fn copy(keeper: &OwnedFd, id: u64, spec: &Spec, kit: &Kit, site: Site<'_>) -> Result<OwnedFd> {
+    if spec.binds.len() > BINDS_MAX {
+        return Err(Failure::new("bind so many directories", libc::E2BIG));
+    }
+    if spec.root.is_some() {
+        return Err(Failure::new("copy a program that runs in an image", libc::EOPNOTSUPP));
+    }
+    if let Some(name) = &kit.group {
+        site.layout.group(name).set_limits(spec)?;
+    }
+    let (output, theirs) = output_pipe(site.uid)?;
+    let tmpfs_bytes = site.disk.is_none().then_some(spec.ephemeral_bytes);
+    let (points, mounts) = directories(spec, site)?;
+    let order = keeper::Order {
+        id,
+        holder: kit.parked.pid,
+        group: kit.group.clone(),
+        points,
+        tmpfs_bytes,
+        processes: spec.limits.processes,
+    };
+    let fds: Vec<_> = [&kit.parked.status, &theirs].into_iter().chain(&mounts).map(AsFd::as_fd).collect();
+    channel::send(keeper, &order, &fds).step("order a copy")?;
+    Ok(output)
+}
+
+/// Everything that is mounted into one sandbox, and where.
+fn directories(spec: &Spec, site: Site<'_>) -> Result<(Vec<PathBuf>, Vec<OwnedFd>)> {
     let mut mounts = Vec::new();
     if let Some(root) = &spec.root {
         mounts.push((PathBuf::from("/"), mounts::copy_tree(root, READ_ONLY | NO_DEVICES)?));
@@ -71,12 +123,8 @@ pub(crate) fn contained(spec: &Spec, kit: Kit, site: Site<'_>) -> Result<Launche
         mounts.push((bind.inside.clone(), mounts::copy_tree(&bind.host, READ_ONLY | NO_DEVICES)?));
     }
     mounts.extend(mounts::layers(&spec.opt_dirs)?.map(|layers| (PathBuf::from("/opt"), layers)));
-    let tmpfs_bytes = site.disk.is_none().then_some(spec.ephemeral_bytes);
     mounts.extend(site.disk.map(|disk| (PathBuf::from("/tmp"), disk)));
-    let (points, mounts): (Vec<_>, Vec<_>) = mounts.into_iter().unzip();
-    let ports = [RUNTIME_API_PORT, PLATFORM_PORT];
-    let entry = Entry { tmpfs_bytes, uid: site.uid, mounts: points, ..entry(spec, ports) };
-    tell(kit, &entry, &mounts)
+    Ok(mounts.into_iter().unzip())
 }
 
 /// Starts a child process with limits and nothing else.
@@ -117,7 +165,7 @@ fn entry(spec: &Spec, [runtime_api, platform]: [u16; 2]) -> Entry {
             Door::RuntimeApi => runtime_api,
             Door::Platform => platform,
         };
-        format!("{}={}127.0.0.1:{port}", var.name, var.prefix)
+        format!("{}={}127.0.0.1:{port}{}", var.name, var.prefix, var.suffix)
     });
     let environment = |own: &[(String, String)]| {
         own.iter().map(|(name, value)| format!("{name}={value}")).chain(doors.clone()).collect::<Vec<_>>()

@@ -38,6 +38,11 @@ impl Doors {
 /// Makes one namespace. The calling process is left inside it.
 pub(crate) fn make() -> Result<Doors> {
     unshare(UnshareFlags::NEWNET, "make a network namespace")?;
+    furnish()
+}
+
+/// Makes the new namespace that the calling process is in a sandbox's.
+pub(crate) fn furnish() -> Result<Doors> {
     loopback_up()?;
     Doors::open(RUNTIME_API_PORT, PLATFORM_PORT)
 }

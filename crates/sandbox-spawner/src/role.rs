@@ -16,7 +16,7 @@ use crate::failure::{Result, Step};
 use crate::root::{Root, unshare};
 use crate::serve::Serving;
 use crate::wire::{Abilities, Mode, Reply, Request, Settings};
-use crate::{filter, launch, probe, relay, resolvers, scratch, stockroom, sys};
+use crate::{filter, launch, probe, registers, relay, resolvers, scratch, stockroom, sys};
 
 /// First argument of a process that is to be a spawner.
 pub(crate) const ROLE: &str = "__spawner";
@@ -136,6 +136,8 @@ fn set_up(settings: &Settings) -> Result<(Serving, Abilities)> {
             Err(failure) => abilities.caveats.push(format!("/tmp is memory and counts as such: {failure}")),
         }
     }
+    // The tracer's registers are known for this processor only, and the rights of root are needed.
+    abilities.snapshots = abilities.own_users && registers::ARE_KNOWN;
     let filter = filter::program()?;
     let plan = stockroom::Plan { layout: &groups, root: root.namespace.as_fd(), filter: &filter };
     let (stock_socket, stockroom) = stockroom::open(settings, plan, &lock)?;

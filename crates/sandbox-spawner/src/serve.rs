@@ -1,5 +1,7 @@
 //! The spawner's loop: answers starts, steers and collects sandboxes, keeps the stock filled.
 
+mod copies;
+
 use std::collections::{HashMap, VecDeque};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -11,20 +13,23 @@ use crate::cgroup::Layout;
 use crate::channel::{self, Receiver};
 use crate::failure::Failure;
 use crate::init::{self, Parked, Report};
-use crate::launch::{self, Kit, Launched, Site};
+use crate::launch::{self, Copying, Kit, Launched, Site};
 use crate::netns::Doors;
 use crate::root::Root;
 use crate::stock::{Needs, Parts, ReadyDisk, Stock};
 use crate::stockroom::{Order, Supply};
 use crate::sys;
-use crate::wire::{Ended, Reply, Request, Settings};
+use crate::wire::{Ended, Reply, Request, Settings, Task};
 
-/// Tokens of the two sockets; a sandbox's are its number times four plus one of `PIDFD`, `STATUS`, `MEMORY`.
+/// Tokens of the two sockets; a sandbox's are its number times `TOKENS` plus one of those below.
 const DAEMON: u64 = 0;
 const STOCKROOM: u64 = 1;
 const PIDFD: u64 = 1;
 const STATUS: u64 = 2;
 const MEMORY: u64 = 3;
+const KEEPER: u64 = 4;
+const PROGRAM: u64 = 5;
+const TOKENS: u64 = 8;
 /// Events taken from the kernel at a time.
 const EVENTS_MAX: usize = 64;
 
@@ -41,6 +46,8 @@ pub(crate) struct Workshop {
 struct Waiting {
     id: u64,
     spec: Box<Spec>,
+    /// The template that it is to be a copy of.
+    template: Option<u64>,
 }
 
 /// Doors, and the read ends of the pipes of program and companions.
@@ -54,8 +61,10 @@ struct Live {
     memory: Option<OwnedFd>,
     group: Option<String>,
     disk: Option<u64>,
-    /// Number of the user it runs as.
-    slot: u32,
+    /// Number of the user it runs as; a copy runs as its template's.
+    slot: Option<u32>,
+    template: Option<copies::Template>,
+    copy: Option<copies::Copy>,
     /// What the daemon gets once the program runs.
     gifts: Option<Gifts>,
     /// Once it runs, [`init::TOLD`] is understood.
@@ -73,6 +82,8 @@ pub(crate) struct Serving {
     stock: Stock,
     waiting: VecDeque<Waiting>,
     live: HashMap<u64, Live>,
+    /// Copies that keepers are making.
+    copying: HashMap<u64, Copying>,
     slots: Slots,
 }
 
@@ -101,6 +112,7 @@ impl Serving {
             stock: Stock::default(),
             waiting: VecDeque::new(),
             live: HashMap::new(),
+            copying: HashMap::new(),
             slots: Slots::default(),
         }
     }
@@ -135,7 +147,7 @@ impl Serving {
                     DAEMON => self.hear_daemon(&epoll, daemon, &mut receiver)?,
                     STOCKROOM => self.hear_stockroom(&mut receiver)?,
                     token => {
-                        self.hear_sandbox(daemon, &mut receiver, token / 4, token % 4)?;
+                        self.hear_sandbox(&epoll, daemon, &mut receiver, token / TOKENS, token % TOKENS)?;
                         true
                     }
                 };
@@ -163,11 +175,13 @@ impl Serving {
         match request {
             Request::Setup(_) => {}
             Request::Start { id, spec } => {
-                self.waiting.push_back(Waiting { id, spec });
+                self.waiting.push_back(Waiting { id, spec, template: None });
                 self.dispatch(epoll, daemon)?;
             }
+            Request::Snapshot { id } => self.begin_snapshot(epoll, daemon, id)?,
+            Request::Copy { id, template, spec } => self.queue_copy(epoll, daemon, id, template, spec)?,
             Request::Signal { id, signal } => {
-                self.live.get(&id).inspect(|live| sys::kill(live.pid, signal));
+                self.live.get(&id).inspect(|live| live.signal(signal));
             }
             Request::Freeze { id, frozen } => {
                 let signal = if frozen { init::FREEZE } else { init::THAW };
@@ -175,6 +189,9 @@ impl Serving {
             }
             Request::Tell { id, task } => {
                 if let Some(live) = self.live.get(&id) {
+                    if live.copy.is_some() && matches!(task, Task::Kill) {
+                        live.signal(libc::SIGKILL);
+                    }
                     // Fails only when the sandbox is ending.
                     let _ = channel::send(&live.status, &task, &[]);
                     sys::kill(live.pid, init::TOLD);
@@ -182,6 +199,7 @@ impl Serving {
             }
             Request::Kill { id } => {
                 self.waiting.retain(|waiting| waiting.id != id);
+                self.copying.get_mut(&id).into_iter().for_each(|copying| copying.abandoned = true);
                 self.kill(id);
             }
         }
@@ -190,6 +208,7 @@ impl Serving {
 
     fn kill(&self, id: u64) {
         let Some(live) = self.live.get(&id) else { return };
+        live.let_tracees_go();
         match &self.workshop {
             // The first process's end is everybody's.
             Some(workshop) => {
@@ -212,20 +231,27 @@ impl Serving {
         let Some((supply, fds)) = supply else { return Ok(false) };
         let mut fds = fds.into_iter();
         match supply {
-            Supply::Kit { network, group, pid } => {
+            Supply::Kit { network, template, group, pid } => {
                 let mut next =
                     || fds.next().ok_or_else(|| std::io::Error::from(std::io::ErrorKind::InvalidData));
                 let parked = Parked { pid, pidfd: next()?, status: next()? };
                 let doors = Doors { runtime_api: next()?, platform: next()? };
                 let layout = &workshop.layout;
                 let memory = group.as_ref().and_then(|name| layout.group(name).out_of_memory_event());
-                self.stock.kit_arrived(network, Ok(Kit { group, doors, parked, memory }));
+                let kit = Kit { group, doors, parked, memory };
+                if template.is_some_and(|id| !self.live.contains_key(&id)) {
+                    // Its template is gone, and so is it.
+                    return self.discard(kit.group, None).map(|()| true);
+                }
+                self.stock.kit_arrived(network, template, Ok(kit));
             }
             Supply::Disk { size, token } => {
                 let mount = fds.next().ok_or_else(|| Failure::new("take a disk", libc::EBADF));
                 self.stock.disk_arrived(size, mount.map(|mount| ReadyDisk { token, mount }));
             }
-            Supply::KitFailed { network, failure } => self.stock.kit_arrived(network, Err(failure)),
+            Supply::KitFailed { network, template, failure } => {
+                self.stock.kit_arrived(network, template, Err(failure));
+            }
             Supply::DiskFailed { size, failure } => self.stock.disk_arrived(size, Err(failure)),
         }
         Ok(true)
@@ -235,7 +261,7 @@ impl Serving {
     fn dispatch(&mut self, epoll: &OwnedFd, daemon: &OwnedFd) -> std::io::Result<()> {
         let mut index = 0;
         while index < self.waiting.len() {
-            let needs = self.needs(&self.waiting[index].spec);
+            let needs = self.needs(&self.waiting[index]);
             let parts = if self.workshop.is_none() { Parts::Ready } else { self.stock.look(needs) };
             match parts {
                 Parts::Coming => index += 1,
@@ -245,29 +271,32 @@ impl Serving {
                         channel::send(daemon, &Reply::StartFailed { id, failure, executing: false }, &[])?;
                     }
                 }
-                Parts::Ready => {
-                    if let Some(waiting) = self.waiting.remove(index) {
-                        self.start(epoll, daemon, waiting)?;
+                Parts::Ready => match self.waiting.remove(index) {
+                    Some(Waiting { id, spec, template: Some(template) }) => {
+                        self.order_copy(daemon, id, template, &spec)?;
                     }
-                }
+                    Some(waiting) => self.start(epoll, daemon, waiting)?,
+                    None => {}
+                },
             }
         }
         Ok(())
     }
 
-    fn needs(&self, spec: &Spec) -> Needs {
+    fn needs(&self, waiting: &Waiting) -> Needs {
+        let Waiting { spec, template, .. } = waiting;
         let on_disk = self.workshop.as_ref().is_some_and(|workshop| workshop.tmp_on_disk);
-        Needs { network: spec.network, disk: on_disk.then_some(spec.ephemeral_bytes) }
+        Needs { network: spec.network, disk: on_disk.then_some(spec.ephemeral_bytes), template: *template }
     }
 
     fn start(&mut self, epoll: &OwnedFd, daemon: &OwnedFd, waiting: Waiting) -> std::io::Result<()> {
-        let Waiting { id, spec } = waiting;
+        let needs = self.needs(&waiting);
+        let Waiting { id, spec, .. } = waiting;
         let slot = self.slots.take();
         let (mut group, mut disk, mut prepared) = (None, None, None);
         let launched = match &self.workshop {
             None => launch::plain(&spec),
             Some(workshop) => {
-                let needs = self.needs(&spec);
                 let Some((kit, ready)) = self.stock.take(needs) else { return Ok(()) };
                 group.clone_from(&kit.group);
                 prepared = Some(kit.parked.pid);
@@ -283,11 +312,11 @@ impl Serving {
         };
         match launched {
             Ok(launched) => {
-                let live = Self::live(launched, group, disk, slot);
-                watch(epoll, live.pidfd.as_fd(), id * 4 + PIDFD)?;
-                watch(epoll, live.status.as_fd(), id * 4 + STATUS)?;
+                let live = Self::live(launched, group, disk, Some(slot));
+                watch(epoll, live.pidfd.as_fd(), id * TOKENS + PIDFD)?;
+                watch(epoll, live.status.as_fd(), id * TOKENS + STATUS)?;
                 if let Some(memory) = &live.memory {
-                    watch(epoll, memory.as_fd(), id * 4 + MEMORY)?;
+                    watch(epoll, memory.as_fd(), id * TOKENS + MEMORY)?;
                 }
                 self.live.insert(id, live);
                 Ok(())
@@ -304,7 +333,7 @@ impl Serving {
         }
     }
 
-    fn live(launched: Launched, group: Option<String>, disk: Option<u64>, slot: u32) -> Live {
+    fn live(launched: Launched, group: Option<String>, disk: Option<u64>, slot: Option<u32>) -> Live {
         let Launched { parked: Parked { pid, pidfd, status }, output, companion_output, doors, memory } =
             launched;
         Live {
@@ -315,6 +344,8 @@ impl Serving {
             group,
             disk,
             slot,
+            template: None,
+            copy: None,
             has_companions: companion_output.is_some(),
             gifts: Some((doors, output, companion_output)),
             failed: false,
@@ -325,11 +356,20 @@ impl Serving {
 
     fn hear_sandbox(
         &mut self,
+        epoll: &OwnedFd,
         daemon: &OwnedFd,
         receiver: &mut Receiver,
         id: u64,
         what: u64,
     ) -> std::io::Result<()> {
+        match what {
+            KEEPER => return self.hear_keeper(epoll, daemon, id),
+            PROGRAM => {
+                self.copy_ended(id);
+                return Ok(());
+            }
+            _ => {}
+        }
         // Events of one batch may concern a sandbox that an earlier one has removed.
         let Some(live) = self.live.get_mut(&id) else { return Ok(()) };
         if what == MEMORY {
@@ -338,9 +378,10 @@ impl Serving {
             self.kill(id);
             return Ok(());
         }
-        let mut is_hopeless = false;
+        let (mut is_hopeless, mut orphans) = (false, Vec::new());
         while let Ok(Some((report, fds))) = receiver.receive::<Report>(&live.status, RecvFlags::DONTWAIT) {
             match report {
+                Report::Orphan { number, ended } => orphans.push((number, ended)),
                 // A program that had to wait tells of it by its end.
                 Report::Failed(_) | Report::ExecuteFailed(_) if live.failed || live.gifts.is_none() => {}
                 Report::Failed(failure) => {
@@ -387,7 +428,13 @@ impl Serving {
         if is_hopeless {
             self.kill(id);
         }
+        if !orphans.is_empty() {
+            // Of a copy that has ended before its keeper was heard.
+            self.hear_keeper(epoll, daemon, id)?;
+            self.copies_ended(id, &orphans);
+        }
         if what == PIDFD {
+            self.await_copys_end(id);
             self.collect(daemon, id)?;
         }
         Ok(())
@@ -395,8 +442,11 @@ impl Serving {
 
     /// The first process has ended, and with it everything in the sandbox.
     fn collect(&mut self, daemon: &OwnedFd, id: u64) -> std::io::Result<()> {
-        let Some(live) = self.live.remove(&id) else { return Ok(()) };
+        let Some(mut live) = self.live.remove(&id) else { return Ok(()) };
         sys::reap(live.pid, true);
+        if let Some(template) = live.template.take() {
+            self.end_template(daemon, id, template)?;
+        }
         if self.workshop.is_none() {
             self.end_strays();
         }
@@ -406,7 +456,7 @@ impl Serving {
             None => Ended::Signal(libc::SIGKILL),
         };
         let started = live.gifts.is_none();
-        self.slots.free.push(live.slot);
+        self.slots.free.extend(live.slot);
         self.discard(live.group, live.disk)?;
         if started {
             return channel::send(daemon, &Reply::Exited { id, exit }, &[]);
@@ -452,10 +502,11 @@ impl Serving {
         let usual = Needs {
             network: self.settings.network,
             disk: workshop.tmp_on_disk.then_some(self.settings.ephemeral_bytes),
+            template: None,
         };
-        let waiting: Vec<_> = self.waiting.iter().map(|waiting| self.needs(&waiting.spec)).collect();
+        let waiting: Vec<_> = self.waiting.iter().map(|waiting| self.needs(waiting)).collect();
         for order in self.stock.order(usual, ready_max, &waiting) {
-            channel::send(&workshop.stock_socket, &order, &[])?;
+            channel::send(&workshop.stock_socket, &order, &self.anchors_for(&order))?;
         }
         Ok(())
     }
@@ -464,6 +515,7 @@ impl Serving {
         for id in self.live.keys() {
             self.kill(*id);
         }
+        self.end_keepers();
         for live in self.live.values() {
             sys::reap(live.pid, true);
         }

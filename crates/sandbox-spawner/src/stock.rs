@@ -77,6 +77,8 @@ pub(crate) enum Parts {
 pub(crate) struct Needs {
     pub network: Network,
     pub disk: Option<u64>,
+    /// The template that it is to be a copy of.
+    pub template: Option<u64>,
 }
 
 /// Parts at hand and on their way.
@@ -84,12 +86,19 @@ pub(crate) struct Needs {
 pub(crate) struct Stock {
     isolated: Shelf<Kit>,
     outbound: Shelf<Kit>,
+    /// Places for copies, by template.
+    places: HashMap<u64, Shelf<Kit>>,
     disks: HashMap<u64, Shelf<ReadyDisk>>,
 }
 
 impl Stock {
-    pub(crate) fn kit_arrived(&mut self, network: Network, kit: Result<Kit, Failure>) {
-        self.kits(network).arrived(kit);
+    pub(crate) fn kit_arrived(&mut self, network: Network, template: Option<u64>, kit: Result<Kit, Failure>) {
+        self.kits(network, template).arrived(kit);
+    }
+
+    /// Places for copies of a template that is gone.
+    pub(crate) fn drop_places(&mut self, template: u64) -> impl Iterator<Item = Kit> {
+        self.places.remove(&template).into_iter().flat_map(|shelf| shelf.ready)
     }
 
     pub(crate) fn disk_arrived(&mut self, size: u64, disk: Result<ReadyDisk, Failure>) {
@@ -97,7 +106,7 @@ impl Stock {
     }
 
     pub(crate) fn look(&mut self, needs: Needs) -> Parts {
-        match (self.kits(needs.network).look(), needs.disk) {
+        match (self.kits(needs.network, needs.template).look(), needs.disk) {
             (Parts::Ready, Some(size)) => {
                 self.disks.get_mut(&size).map_or(Parts::Coming, |disks| disks.look())
             }
@@ -107,7 +116,7 @@ impl Stock {
 
     /// Takes what [`Stock::look`] has just found ready.
     pub(crate) fn take(&mut self, needs: Needs) -> Option<(Kit, Option<ReadyDisk>)> {
-        let kit = self.kits(needs.network).ready.pop_front()?;
+        let kit = self.kits(needs.network, needs.template).ready.pop_front()?;
         let disk = needs.disk.and_then(|size| self.disks.get_mut(&size)?.ready.pop_front());
         Some((kit, disk))
     }
@@ -117,9 +126,16 @@ impl Stock {
         let mut orders = Vec::new();
         for network in [Network::Isolated, Network::Outbound] {
             let ahead = if usual.network == network { ready_max } else { 0 };
-            let waited_for = waiting.iter().filter(|needs| needs.network == network).count();
-            let missing = self.kits(network).order(ahead + waited_for);
-            orders.extend((0..missing).map(|_| Order::Kit { network }));
+            let waited_for =
+                waiting.iter().filter(|needs| needs.network == network && needs.template.is_none()).count();
+            let missing = self.kits(network, None).order(ahead + waited_for);
+            orders.extend((0..missing).map(|_| Order::Kit { network, template: None }));
+        }
+        for (index, needs) in waiting.iter().enumerate().filter(|(_, needs)| needs.template.is_some()) {
+            let wanted = waiting[..=index].iter().filter(|other| other.template == needs.template).count();
+            let missing = self.kits(needs.network, needs.template).order(wanted);
+            let Needs { network, template, .. } = *needs;
+            orders.extend((0..missing).map(|_| Order::Kit { network, template }));
         }
         let mut sizes: HashMap<u64, usize> = usual.disk.map(|size| (size, ready_max)).into_iter().collect();
         for size in waiting.iter().filter_map(|needs| needs.disk) {
@@ -134,10 +150,14 @@ impl Stock {
     }
 
     pub(crate) fn drain_kits(&mut self) -> impl Iterator<Item = Kit> + '_ {
-        self.isolated.ready.drain(..).chain(self.outbound.ready.drain(..))
+        let places = self.places.drain().flat_map(|(_, shelf)| shelf.ready);
+        self.isolated.ready.drain(..).chain(self.outbound.ready.drain(..)).chain(places)
     }
 
-    fn kits(&mut self, network: Network) -> &mut Shelf<Kit> {
+    fn kits(&mut self, network: Network, template: Option<u64>) -> &mut Shelf<Kit> {
+        if let Some(template) = template {
+            return self.places.entry(template).or_default();
+        }
         match network {
             Network::Isolated => &mut self.isolated,
             Network::Outbound => &mut self.outbound,

@@ -16,10 +16,11 @@ use crate::cgroup::{self, Layout};
 use crate::channel::{self, Receiver};
 use crate::enter::Walls;
 use crate::failure::{Failure, Result, Step};
+use crate::graft::{self, Anchors};
 use crate::init;
 use crate::launch::Kit;
 use crate::netns;
-use crate::outlet;
+use crate::outlet::{self, Outlet};
 use crate::relay::{self, Relay};
 use crate::root::{enter_namespace, open_namespace};
 use crate::scratch::{Disk, Disks};
@@ -39,8 +40,11 @@ const NO_TIME: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Order {
     /// A first process in its own namespaces and cgroup, waiting to be told what to run.
+    ///
+    /// For a copy of a template it comes with the template's pid and user namespaces.
     Kit {
         network: Network,
+        template: Option<u64>,
     },
     Disk {
         size: u64,
@@ -58,6 +62,7 @@ pub(crate) enum Supply {
     /// Comes with the process, its status socket and the two listeners.
     Kit {
         network: Network,
+        template: Option<u64>,
         group: Option<String>,
         pid: i32,
     },
@@ -68,6 +73,7 @@ pub(crate) enum Supply {
     },
     KitFailed {
         network: Network,
+        template: Option<u64>,
         failure: Failure,
     },
     DiskFailed {
@@ -117,6 +123,14 @@ pub(crate) struct Plan<'a> {
     pub filter: &'a [libc::sock_filter],
 }
 
+/// The way out of the network namespace the process is in, if there is to be one.
+fn outlet_for(network: Network) -> Result<Option<Outlet>> {
+    match network {
+        Network::Isolated => Ok(None),
+        Network::Outbound => outlet::make().map(Some),
+    }
+}
+
 /// What is left of a sandbox.
 struct Rubbish {
     group: Option<String>,
@@ -162,12 +176,12 @@ impl Stockroom<'_> {
                     // Before those that could not be taken out yet.
                     discarded.push_front(Rubbish { group, disk, attempts: 0 });
                 }
-                Ok(Some((order, _))) => wanted.push_back(order),
+                Ok(Some(order)) => wanted.push_back(order),
                 Ok(None) => break,
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
                     // Starts may be waiting for parts; nobody waits for rubbish to be taken out.
-                    if let Some(order) = wanted.pop_front() {
-                        if self.serve(order).is_err() {
+                    if let Some((order, fds)) = wanted.pop_front() {
+                        if self.serve(order, fds).is_err() {
                             break;
                         }
                     } else if let Some(rubbish) = discarded.pop_front() {
@@ -191,15 +205,21 @@ impl Stockroom<'_> {
     }
 
     /// Fails only when the spawner cannot be reached.
-    fn serve(&mut self, order: Order) -> std::io::Result<()> {
+    fn serve(&mut self, order: Order, fds: Vec<OwnedFd>) -> std::io::Result<()> {
         match order {
-            Order::Kit { network } => match self.make_kit(network) {
+            Order::Kit { network, template } => match self.make_kit(network, fds) {
                 Ok(Kit { group, doors, parked, .. }) => {
                     let fds = [&parked.pidfd, &parked.status, &doors.runtime_api, &doors.platform];
                     let fds = fds.map(AsFd::as_fd);
-                    channel::send(&self.socket, &Supply::Kit { network, group, pid: parked.pid }, &fds)
+                    channel::send(
+                        &self.socket,
+                        &Supply::Kit { network, template, group, pid: parked.pid },
+                        &fds,
+                    )
                 }
-                Err(failure) => channel::send(&self.socket, &Supply::KitFailed { network, failure }, &[]),
+                Err(failure) => {
+                    channel::send(&self.socket, &Supply::KitFailed { network, template, failure }, &[])
+                }
             },
             Order::Disk { size } => match self.disks.make(size) {
                 Ok((mount, disk)) => {
@@ -231,17 +251,12 @@ impl Stockroom<'_> {
         (attempts < ATTEMPTS_MAX).then_some(Rubbish { group: Some(name), disk: None, attempts })
     }
 
-    fn make_kit(&mut self, network: Network) -> Result<Kit> {
+    /// `fds` are the namespaces of the template that it is for.
+    fn make_kit(&mut self, network: Network, fds: Vec<OwnedFd>) -> Result<Kit> {
         if network == Network::Outbound && self.relay.is_none() {
             enter_namespace(&self.home, LinkNameSpaceType::Network)?;
             self.relay = Some(Relay::start(&self.relay_setup, self.plan.root)?);
         }
-        // Leaves this process in the new namespace, where the child then is too.
-        let doors = netns::make()?;
-        let outlet = match network {
-            Network::Isolated => None,
-            Network::Outbound => Some(outlet::make()?),
-        };
         let mut group = None;
         if !self.plan.layout.is_empty() {
             self.made += 1;
@@ -255,8 +270,17 @@ impl Stockroom<'_> {
             None => Vec::new(),
         };
         let walls = Walls { entrances: &entrances, root: self.plan.root, filter: self.plan.filter };
-        // The spawner is to be its parent: it collects it, and its end is the child's.
-        let parked = init::park(NAMESPACES | libc::CLONE_PARENT, Some(walls))?;
+        let (parked, doors, outlet);
+        if let Ok([pid, user]) = <[OwnedFd; 2]>::try_from(fds) {
+            parked = graft::park(&Anchors { pid, user }, walls)?;
+            enter_namespace(&graft::namespace_of(parked.pid, "net")?, LinkNameSpaceType::Network)?;
+            (doors, outlet) = (netns::furnish()?, outlet_for(network)?);
+        } else {
+            // Leaves this process in the new namespace, where the child then is too.
+            (doors, outlet) = (netns::make()?, outlet_for(network)?);
+            // The spawner is to be its parent: it collects it, and its end is the child's.
+            parked = init::park(NAMESPACES | libc::CLONE_PARENT, Some(walls))?;
+        }
         if let (Some(relay), Some(outlet)) = (&self.relay, &outlet) {
             relay.serve(&parked.pidfd, outlet)?;
         }

@@ -93,9 +93,20 @@ pub(crate) fn drop_bounding_set() -> io::Result<()> {
 }
 
 pub(crate) fn set_user(uid: u32, gid: u32) -> io::Result<()> {
+    drop_groups()?;
+    set_only_user(uid, gid)
+}
+
+pub(crate) fn drop_groups() -> io::Result<()> {
+    // SAFETY: no group is read; the raw call changes this thread only, which is the only one.
+    check(unsafe { libc::syscall(libc::SYS_setgroups, 0, ptr::null::<libc::gid_t>()) })?;
+    Ok(())
+}
+
+/// As [`set_user`], keeping the groups, which a user namespace may forbid to change.
+pub(crate) fn set_only_user(uid: u32, gid: u32) -> io::Result<()> {
     // SAFETY: plain numbers; the raw calls change this thread only, which is the only one.
     unsafe {
-        check(libc::syscall(libc::SYS_setgroups, 0, ptr::null::<libc::gid_t>()))?;
         check(libc::syscall(libc::SYS_setresgid, gid, gid, gid))?;
         check(libc::syscall(libc::SYS_setresuid, uid, uid, uid))?;
     }

@@ -69,6 +69,16 @@ pub(crate) enum Request {
         id: u64,
         spec: Box<Spec>,
     },
+    /// Makes a template of a sandbox.
+    Snapshot {
+        id: u64,
+    },
+    /// Starts a copy of a template.
+    Copy {
+        id: u64,
+        template: u64,
+        spec: Box<Spec>,
+    },
     Signal {
         id: u64,
         signal: i32,
@@ -95,8 +105,8 @@ pub(crate) enum Task {
     Begin,
     /// Kill the program alone.
     Kill,
-    /// Open a socket and send it.
-    Socket,
+    /// Open a socket and send it: one for streams, or one that receives datagrams at this port.
+    Socket { datagrams: Option<u16> },
 }
 
 /// Spawner to daemon.
@@ -114,6 +124,17 @@ pub(crate) enum Reply {
         id: u64,
         failure: Failure,
         executing: bool,
+    },
+    /// The program may fork now: its child becomes the snapshot.
+    SnapshotWatched {
+        id: u64,
+    },
+    SnapshotTaken {
+        id: u64,
+    },
+    SnapshotRefused {
+        id: u64,
+        reason: String,
     },
     /// The program has ended; its companions have not.
     ProgramEnded {
@@ -153,6 +174,8 @@ pub struct Abilities {
     pub tmp_on_disk: bool,
     /// Sandboxes can have a way out.
     pub outbound: bool,
+    /// Sandboxes can become templates that others are copied from.
+    pub snapshots: bool,
     /// Where sandboxes' cgroups live, and which controllers they have.
     pub groups: Layout,
     /// What is missing, and why, for people.

@@ -4,6 +4,7 @@
 
 mod basics;
 mod companions;
+mod copies;
 mod resources;
 mod walls;
 
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 pub use basics::*;
 pub use companions::*;
+pub use copies::*;
 pub use resources::*;
 pub use walls::*;
 
@@ -214,6 +216,10 @@ macro_rules! sandbox_conformance {
             others_loopback_is_out_of_reach, no_way_out, dangerous_calls_are_refused, dangerous_sockets_are_refused,
             namespaces_are_refused, proc_is_protected, devices_are_few, first_process_is_out_of_reach,
             memory_limit_ends_it, memory_limit_spares_neighbours, memory_limit_counts_children,
+            copies_go_on, copies_are_collected, copies_have_limits_of_their_own, copies_are_apart,
+            copies_have_no_rights, copies_have_their_own, copies_run_out_of_memory_alone, copies_at_once,
+            copies_end_with_their_template, connections_end_at_a_snapshot, files_are_opened_anew,
+            tmp_is_carried_along, sockets_lead_into_copies, what_copies_would_share_is_refused, only_a_fork_is_a_snapshot,
             companions_run_beside, a_companions_end_is_told, the_program_waits_for_its_companions,
             companions_outlive_the_program, a_killed_program_leaves_its_companions, missing_companion_is_an_error,
             a_program_that_waited_and_is_missing_ends, sockets_lead_inside, the_sandbox_has_a_name,

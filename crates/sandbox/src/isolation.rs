@@ -38,10 +38,12 @@ pub enum Guarantee {
     Usage,
     /// A frozen sandbox gets no processor time.
     Freeze,
+    /// A sandbox can become a template, and copies of it are kept apart as all others.
+    Snapshots,
 }
 
 impl Guarantee {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::HostFilesHidden,
         Self::CodeReadOnly,
         Self::OwnTmp,
@@ -58,6 +60,7 @@ impl Guarantee {
         Self::CpuShare,
         Self::Usage,
         Self::Freeze,
+        Self::Snapshots,
     ];
 }
 

@@ -19,7 +19,7 @@ pub use spec::{
     Bind, COMPANIONS_MAX, Companions, Door, DoorVar, IMAGE_DIRECTORIES, IMAGE_FILES, Limits, Network, Spec,
     cpu_millis_for_memory,
 };
-pub use started::{Cpu, Exit, Sandbox, Signal, Started, Usage};
+pub use started::{Cpu, Exit, Sandbox, Signal, Started, Template, Usage};
 
 /// A future an implementation hands out; boxed so that [`Sandboxes`] can be used behind `dyn`.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -48,6 +48,9 @@ pub enum Error {
     /// The spec asks for something this implementation or this host cannot give.
     #[error("{what} is not available: {missing}")]
     Unsupported { what: &'static str, missing: String },
+    /// The program cannot be copied as it is: the function's doing, in words for its owner.
+    #[error("take a snapshot: {0}")]
+    NoSnapshot(String),
     /// The program itself could not be executed: the function's fault, not the platform's.
     #[error("execute {program}: {source}")]
     Execute { program: String, source: std::io::Error },

@@ -78,24 +78,26 @@ pub enum Door {
     Platform,
 }
 
-/// An environment variable whose value is `prefix` and the address of a door.
+/// An environment variable whose value is `prefix`, the address of a door, and `suffix`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DoorVar {
     pub name: String,
     /// Text before the address, such as `http://`; may be empty.
     pub prefix: String,
     pub door: Door,
+    /// Text after the address, such as a path; may be empty.
+    pub suffix: String,
 }
 
 impl DoorVar {
     /// `name` = `host:port`.
     pub fn address(name: &str, door: Door) -> Self {
-        Self { name: name.to_owned(), prefix: String::new(), door }
+        Self { name: name.to_owned(), prefix: String::new(), door, suffix: String::new() }
     }
 
     /// `name` = `http://host:port`.
     pub fn url(name: &str, door: Door) -> Self {
-        Self { name: name.to_owned(), prefix: "http://".to_owned(), door }
+        Self { name: name.to_owned(), prefix: "http://".to_owned(), door, suffix: String::new() }
     }
 }
 

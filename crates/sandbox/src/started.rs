@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use crate::{Pending, Result};
+use crate::{Error, Pending, Result, Spec};
 
 /// What one successful start gives.
 pub struct Started {
@@ -94,6 +94,31 @@ pub trait Sandbox: Send + Sync {
     /// A TCP socket in the sandbox's own network, neither bound nor connected. Non-blocking. A frozen sandbox gives
     /// none until it is thawed.
     fn socket(&self) -> Pending<'_, Result<OwnedFd>>;
+    /// A UDP socket that receives at this port of the sandbox's own loopback. Non-blocking; otherwise as
+    /// [`Sandbox::socket`].
+    fn datagrams(&self, port: u16) -> Pending<'_, Result<OwnedFd>>;
+    /// Makes the sandbox a template that others are copied from, if the implementation can.
+    ///
+    /// `watched` is called once the program may fork. It has to fork then, as a C library's `fork` does, and to be
+    /// alone: one process, one thread, nothing open or mapped that copies would share. The child, which has not run
+    /// yet, is the snapshot. Parent and snapshot never run again; the sandbox is spent whatever comes of it, and a
+    /// template is good for as long as this handle is kept.
+    fn snapshot(&self, watched: Box<dyn FnOnce() + Send>) -> Pending<'_, Result<Box<dyn Template>>> {
+        drop(watched);
+        let missing = "this kind of sandbox has no way to copy a running program".to_owned();
+        Box::pin(async { Err(Error::Unsupported { what: "snapshots", missing }) })
+    }
     /// Kills every process of the sandbox. `Started::exit` tells when it is done.
     fn kill(&self);
+}
+
+/// A program, stopped right after a fork, that sandboxes can be copied from.
+pub trait Template: Send + Sync {
+    /// Starts a sandbox in which the snapshot's `fork` returns: to the child, with everything that a sandbox has of
+    /// its own. Program, arguments, environment and limits are the snapshot's, whatever `spec` says; the rest is
+    /// `spec`'s, and so is [`crate::Limits::processes`]. The snapshot's own, which must not be lower, holds for it and
+    /// all copies together. Connections that were open have ended.
+    ///
+    /// A copy ends when its template does.
+    fn start(&self, spec: Spec) -> Pending<'_, Result<Started>>;
 }

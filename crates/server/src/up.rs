@@ -14,7 +14,7 @@ use kv::Kv;
 use kv_disk::DiskEngine;
 use sandbox::{Isolation, Sandboxes};
 use service::{Caller, Platform};
-use svc_lambda::LogShipper;
+use svc_lambda::{LogShipper, SegmentShipper};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -69,13 +69,14 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
     let (sandboxes, isolation) = open_sandboxes(&settings).await?;
 
     let (shipper, shipment) = LogShipper::new();
+    let (told, segments) = SegmentShipper::new(env.clone());
     let door = Arc::new(std::sync::OnceLock::<Gateway>::new());
     let secrets = Secrets::open(&secrets_file(&settings.data), &env)
         .map_err(|error| Error::failed("read the platform's own secrets", error))?;
     let master = secrets.master().map_err(|error| Error::failed("read the platform's own secrets", error))?;
     let sessions = SessionKeys::new(master);
     let credentials = credentials(SessionKeys::new(master), env.clone());
-    let pools = Pools::new(options(&settings, &env, sandboxes, &shipper, &door, credentials));
+    let pools = Pools::new(options(&settings, &env, sandboxes, (&shipper, told), &door, credentials));
     let blobs = Arc::new(blobs);
     let lambda = svc_lambda::Config {
         pools: pools.clone(),
@@ -84,6 +85,7 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
         trees: settings.data.join("trees"),
         env: env.clone(),
         shipment,
+        segments,
         event_sources: Arc::new(svc_lambda::NoEventSources),
         port: address.port(),
         presigner: Presigner::new(SessionKeys::new(master)),
@@ -118,7 +120,7 @@ fn options(
     settings: &Settings,
     env: &Env,
     sandboxes: Arc<dyn Sandboxes>,
-    shipper: &LogShipper,
+    (shipper, told): (&LogShipper, SegmentShipper),
     door: &Arc<std::sync::OnceLock<Gateway>>,
     credentials: CredentialsOf,
 ) -> Options {
@@ -127,6 +129,7 @@ fn options(
     Options {
         sandboxes,
         sink: Arc::new(shipper.clone()),
+        segments: Some(Arc::new(told)),
         env: env.clone(),
         credentials,
         platform_door: Box::new(move |listener, stop| {

@@ -61,11 +61,17 @@ pub(crate) struct Settings {
     pub variables: Option<BTreeMap<String, String>>,
     pub architecture: String,
     pub log_group: String,
+    /// Whether published versions start from snapshots.
+    #[serde(default)]
+    pub snap_start: bool,
     #[serde(default)]
     pub log_format: logging::Format,
     /// Where events go that the function failed: a queue or a topic.
     #[serde(default)]
     pub dead_letter_arn: Option<String>,
+    /// Whether its own invocations are sampled for X-Ray.
+    #[serde(default)]
+    pub tracing_active: bool,
     /// In the order in which they cover each other, the last on top.
     #[serde(default)]
     pub layers: Vec<Attached>,
@@ -133,6 +139,10 @@ impl Function {
 
     /// What was wanted is live, or `failed` to be.
     pub(crate) fn settle(&mut self, prepared: bool, revision_id: String) {
+        if self.state == State::Active && self.last_update != Some(LastUpdate::InProgress) {
+            // Only versions of it were to be settled.
+            return;
+        }
         self.revision_id = revision_id;
         if prepared {
             self.live = Some(self.wanted.clone());

@@ -31,9 +31,11 @@ mod policy;
 mod provisioned;
 mod published;
 mod runtime_management;
+mod segments;
 mod settings;
 mod settle;
 mod shown;
+mod snap_start;
 mod source;
 mod tagged;
 mod trace;
@@ -56,6 +58,7 @@ pub use event_source_mapping::{EventSourceMapping, MappingState, Source};
 pub use log_shipping::{LogShipper, Shipment};
 pub use mapping_settings::{DocumentDb, MappingSettings, Pollers};
 pub use objects::{Object, ObjectName, ObjectRefused, Objects};
+pub use segments::{SegmentShipper, Segments};
 
 use crate::concurrency::Reservations;
 use crate::keys::FunctionKey;
@@ -74,6 +77,8 @@ pub struct Config {
     pub env: Env,
     /// The other end of the `LogShipper` that the pools write to.
     pub shipment: Shipment,
+    /// The other end of the `SegmentShipper` that the pools tell.
+    pub segments: Segments,
     /// Whoever polls queues and streams.
     pub event_sources: Arc<dyn EventSources>,
     /// Of the endpoint, as functions' URLs name it.
@@ -104,6 +109,7 @@ pub(crate) struct Lambda {
     to_settle: mpsc::Sender<FunctionKey>,
     settling: tokio::sync::Mutex<mpsc::Receiver<FunctionKey>>,
     shipment: tokio::sync::Mutex<Shipment>,
+    segments: tokio::sync::Mutex<Segments>,
     mappings: Mappings,
     events: Arc<asynchronous::Queue>,
 }
@@ -136,6 +142,7 @@ pub fn service(config: Config) -> Service {
         to_settle,
         settling: settling.into(),
         shipment: config.shipment.into(),
+        segments: config.segments.into(),
         mappings: Mappings::new(config.event_sources),
         events,
     };
@@ -219,5 +226,6 @@ pub fn service(config: Config) -> Service {
         .job("run events", asynchronous::run)
         .job("settle functions", settle::run)
         .job("ship function logs", log_shipping::run)
+        .job("ship segments of traces", segments::run)
         .done()
 }

@@ -30,6 +30,20 @@ pub(crate) struct Published {
     pub last_modified_us: i64,
     #[serde(default)]
     pub runtime_management: RuntimeManagement,
+    /// Why it is `Failed`, where it is not its package.
+    #[serde(default)]
+    pub failed: Option<SnapshotFailure>,
+    /// Why it starts without a snapshot although one was asked for.
+    #[serde(default)]
+    pub no_snapshot: Option<String>,
+}
+
+/// Why no snapshot of a version was taken, as its state's reason tells it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SnapshotFailure {
+    /// One of AWS's reason codes.
+    pub code: String,
+    pub reason: String,
 }
 
 impl Published {
@@ -69,9 +83,15 @@ impl Publication {
             number: function.last_version,
             settings: function.wanted.clone(),
             description: self.description.clone(),
-            state: if function.is_settling() { State::Pending } else { State::Active },
+            state: if function.is_settling() || function.wanted.snap_start {
+                State::Pending
+            } else {
+                State::Active
+            },
             revision_id: self.revision_id.clone(),
             last_modified_us: self.now.as_micros(),
+            failed: None,
+            no_snapshot: None,
             runtime_management: RuntimeManagement::default(),
         };
         if published.state == State::Pending {
@@ -160,4 +180,17 @@ pub(crate) fn settle(
     let Some(mut published) = VERSIONS.get(tx, &key)? else { return Ok(()) };
     published.state = if prepared { State::Active } else { State::Failed };
     VERSIONS.put(tx, &key, &published)
+}
+
+/// Whether a version waits for its snapshot.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) fn wants_snapshot(
+    reader: &impl Read,
+    (account, region, name): &FunctionKey,
+    number: u64,
+) -> Result<bool, kv::Error> {
+    let published = VERSIONS.get(reader, &(account, region, name, number))?;
+    Ok(published.is_some_and(|published| published.state == State::Pending && published.settings.snap_start))
 }

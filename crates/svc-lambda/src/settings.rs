@@ -203,14 +203,17 @@ pub(crate) async fn dead_letter_arn(
     Ok(Some(Some(arn.to_owned())))
 }
 
+/// Whether invocations are to be sampled, if that is said.
+pub(crate) fn tracing_active(tracing: Option<&api::TracingConfig>) -> Option<bool> {
+    Some(tracing?.mode.as_ref()? == &api::TracingMode::Active)
+}
+
 /// The parameters that create and update have in common and that Lambent can't honour yet. What asks for the default
 /// is no request for the feature and passes.
 pub(crate) struct Unhonoured<'a> {
     pub vpc: Option<&'a api::VpcConfig>,
     pub kms_key_arn: Option<&'a str>,
-    pub tracing: Option<&'a api::TracingConfig>,
     pub file_systems: bool,
-    pub snap_start: Option<&'a api::SnapStart>,
     pub capacity_provider: bool,
     pub durable: bool,
     pub custom_runtime: bool,
@@ -228,15 +231,7 @@ impl Unhonoured<'_> {
         let asked = [
             ("VpcConfig", in_vpc),
             ("KMSKeyArn", self.kms_key_arn.is_some_and(|arn| !arn.is_empty())),
-            (
-                "TracingConfig Active",
-                self.tracing.is_some_and(|tracing| tracing.mode == Some(api::TracingMode::Active)),
-            ),
             ("FileSystemConfigs", self.file_systems),
-            (
-                "SnapStart",
-                self.snap_start.is_some_and(|s| s.apply_on == Some(api::SnapStartApplyOn::PublishedVersions)),
-            ),
             ("CapacityProviderConfig", self.capacity_provider),
             ("DurableConfig", self.durable),
             ("RuntimeConfig", self.custom_runtime),

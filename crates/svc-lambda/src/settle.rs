@@ -8,6 +8,7 @@ use crate::function::Function;
 use crate::keys::{FUNCTIONS, FunctionKey};
 use crate::name::LATEST;
 use crate::published;
+use crate::snap_start;
 
 /// Functions read at once when the platform starts.
 const PAGE: usize = 1000;
@@ -70,16 +71,25 @@ async fn try_settle(cx: &Ctx, key: &FunctionKey) -> Result<(), kv::Error> {
             let Some(mut stored) = stored else { return Ok(None) };
             stored.settle(prepared.is_ok(), revision_id.clone());
             for number in std::mem::take(&mut stored.settling_versions) {
-                published::settle(tx, key, number, prepared.is_ok())?;
+                // Those that want a snapshot go on settling until it is taken.
+                if prepared.is_ok() && published::wants_snapshot(tx, key, number)? {
+                    stored.settling_versions.push(number);
+                } else {
+                    published::settle(tx, key, number, prepared.is_ok())?;
+                }
             }
             FUNCTIONS.put(tx, key, &stored)?;
             Ok::<_, kv::Error>(Some(stored))
         })
         .await?;
-    if let Some(Function { arn, revision_id, .. }) = settled {
+    if let Some(Function { arn, revision_id, settling_versions, .. }) = settled {
         cx.state.versions.forget(key);
         cx.state.provisioned.insert(key.clone());
         cx.state.pools.retire(&arn, Some(LATEST), Some(&revision_id));
+        for number in settling_versions {
+            // Running a function's INIT takes long; others are not to wait for it.
+            tokio::spawn(snap_start::take(cx.clone(), key.clone(), number));
+        }
     }
     Ok(())
 }

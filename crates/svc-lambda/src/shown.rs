@@ -9,11 +9,13 @@ use crate::function::{Function, LastUpdate, Settings, State};
 use crate::name::{FunctionName, LATEST};
 use crate::published::Published;
 use crate::runtime_management::{RuntimeManagement, version_arn, version_hash};
+use crate::snap_start;
 
 /// One version of a function, `$LATEST` or a published one.
 pub(crate) struct Shown<'a> {
     function: &'a Function,
     settings: &'a Settings,
+    published: Option<&'a Published>,
     /// `$LATEST` or a number.
     version: String,
     description: &'a str,
@@ -29,6 +31,7 @@ impl<'a> From<&'a Function> for Shown<'a> {
         Self {
             function,
             settings: &function.wanted,
+            published: None,
             version: LATEST.to_owned(),
             description: &function.wanted.description,
             state: function.state,
@@ -46,6 +49,7 @@ impl<'a> Shown<'a> {
         Self {
             function,
             settings: &published.settings,
+            published: Some(published),
             version: published.number.to_string(),
             description: published.description(),
             state: published.state,
@@ -79,33 +83,39 @@ impl<'a> Shown<'a> {
         let region = self.function.arn.split(':').nth(3).unwrap_or_default();
         let (state, last_update) = (self.state, self.last_update);
         let is_zip = self.settings.image.is_none();
+        let failed = self.published.and_then(|published| published.failed.as_ref());
         api::FunctionConfiguration {
             state: Some(match state {
                 State::Pending => api::State::Pending,
                 State::Active => api::State::Active,
                 State::Failed => api::State::Failed,
             }),
-            state_reason: reason(state == State::Pending, state == State::Failed),
-            state_reason_code: match state {
-                State::Pending => Some(api::StateReasonCode::Creating),
-                State::Failed if self.settings.image.is_some() => Some(api::StateReasonCode::InvalidImage),
-                State::Failed => Some(api::StateReasonCode::InvalidZipFileException),
-                State::Active => None,
+            state_reason: failed
+                .map(|failed| failed.reason.clone())
+                .or_else(|| reason(state == State::Pending, state == State::Failed)),
+            state_reason_code: match (state, failed) {
+                (State::Pending, _) => Some(api::StateReasonCode::Creating),
+                (State::Failed, Some(failed)) => failed.code.parse().ok(),
+                (State::Failed, None) if !is_zip => Some(api::StateReasonCode::InvalidImage),
+                (State::Failed, None) => Some(api::StateReasonCode::InvalidZipFileException),
+                (State::Active, _) => None,
             },
             last_update_status: last_update.map(|status| match status {
                 LastUpdate::InProgress => api::LastUpdateStatus::InProgress,
                 LastUpdate::Successful => api::LastUpdateStatus::Successful,
                 LastUpdate::Failed => api::LastUpdateStatus::Failed,
             }),
-            last_update_status_reason: reason(
-                last_update == Some(LastUpdate::InProgress),
-                last_update == Some(LastUpdate::Failed),
-            ),
+            last_update_status_reason: failed.map(|failed| failed.reason.clone()).or_else(|| {
+                reason(last_update == Some(LastUpdate::InProgress), last_update == Some(LastUpdate::Failed))
+            }),
             last_update_status_reason_code: match last_update {
                 // AWS says "Creating" of an update too.
                 Some(LastUpdate::InProgress) => Some("Creating".to_owned()),
-                Some(LastUpdate::Failed) if self.settings.image.is_some() => Some("InvalidImage".to_owned()),
-                Some(LastUpdate::Failed) => Some("InvalidZipFileException".to_owned()),
+                Some(LastUpdate::Failed) => Some(match failed {
+                    Some(failed) => failed.code.clone(),
+                    None if is_zip => "InvalidZipFileException".to_owned(),
+                    None => "InvalidImage".to_owned(),
+                }),
                 Some(LastUpdate::Successful) | None => None,
             },
             runtime_version_config: is_zip.then(|| self.runtime_version(region, runtimes)),
@@ -166,7 +176,13 @@ impl<'a> Shown<'a> {
                 .dead_letter_arn
                 .clone()
                 .map(|arn| api::DeadLetterConfig { target_arn: Some(arn) }),
-            tracing_config: Some(api::TracingConfigResponse { mode: Some(api::TracingMode::PassThrough) }),
+            tracing_config: Some(api::TracingConfigResponse {
+                mode: Some(if settings.tracing_active {
+                    api::TracingMode::Active
+                } else {
+                    api::TracingMode::PassThrough
+                }),
+            }),
             revision_id: Some(self.revision_id.to_owned()),
             package_type: Some(if is_zip { api::PackageType::Zip } else { api::PackageType::Image }),
             image_config_response: settings.image.as_ref().and_then(|image| image.overrides.shown()),
@@ -174,10 +190,7 @@ impl<'a> Shown<'a> {
             ephemeral_storage: i32::try_from(settings.ephemeral_mb)
                 .ok()
                 .map(|size| api::EphemeralStorage { size }),
-            snap_start: Some(api::SnapStartResponse {
-                apply_on: Some(api::SnapStartApplyOn::None),
-                optimization_status: Some(api::SnapStartOptimizationStatus::Off),
-            }),
+            snap_start: Some(snap_start::shown(settings, self.published)),
             logging_config: Some(settings.log_format.shown(&settings.log_group)),
             layers: Some(settings.layers.iter().map(Attached::shown).collect::<Vec<_>>())
                 .filter(|layers| !layers.is_empty()),

@@ -23,7 +23,10 @@ const LINEAGE_MAX: usize = 32;
 pub(crate) struct Trace {
     root: String,
     parent: String,
-    sampled: bool,
+    /// Whether `parent` is a segment of whoever called, or only made up.
+    has_parent: bool,
+    /// What whoever called has decided.
+    sampled: Option<bool>,
     lineage: Vec<(String, u32)>,
 }
 
@@ -40,7 +43,7 @@ impl Trace {
 
     fn new(env: &Env) -> Self {
         let root = format!("1-{:08x}-{}", env.now().as_secs(), random_hex(env, 12));
-        Self { root, parent: random_hex(env, 8), sampled: false, lineage: Vec::new() }
+        Self { root, parent: random_hex(env, 8), has_parent: false, sampled: None, lineage: Vec::new() }
     }
 
     /// A header may lack its parent.
@@ -72,9 +75,33 @@ impl Trace {
         Some(Self {
             root: root.to_owned(),
             parent: parent.unwrap_or_default().to_owned(),
-            sampled: field("Sampled") == Some("1"),
+            has_parent: parent.is_some_and(|parent| parent.len() == 16),
+            sampled: match field("Sampled") {
+                Some("1") => Some(true),
+                Some("0") => Some(false),
+                _ => None,
+            },
             lineage: lineage.take(LINEAGE_MAX).collect(),
         })
+    }
+
+    pub(crate) fn root(&self) -> &str {
+        &self.root
+    }
+
+    /// The segment of whoever called.
+    pub(crate) fn parent(&self) -> Option<&str> {
+        self.has_parent.then_some(self.parent.as_str())
+    }
+
+    /// What whoever called has decided; `None` when that is left to this side.
+    pub(crate) fn sampled(&self) -> Option<bool> {
+        self.sampled
+    }
+
+    /// The trace as it goes on below a segment that is kept.
+    pub(crate) fn below(&self, segment: &str) -> Self {
+        Self { parent: segment.to_owned(), has_parent: true, sampled: Some(true), ..self.clone() }
     }
 
     /// How often the chain has passed a function.
@@ -105,7 +132,13 @@ impl Trace {
 
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Root={};Parent={};Sampled={}", self.root, self.parent, u8::from(self.sampled))?;
+        write!(
+            f,
+            "Root={};Parent={};Sampled={}",
+            self.root,
+            self.parent,
+            u8::from(self.sampled == Some(true))
+        )?;
         for (position, (hash, count)) in self.lineage.iter().enumerate() {
             write!(f, "{}{hash}:{count}", if position == 0 { ";Lineage=" } else { "|" })?;
         }
@@ -127,7 +160,7 @@ fn hash(function_arn: &str) -> String {
     hex(&Sha256::digest(function_arn)[..4])
 }
 
-fn random_hex(env: &Env, bytes: usize) -> String {
+pub(crate) fn random_hex(env: &Env, bytes: usize) -> String {
     let mut random = vec![0; bytes];
     env.fill(&mut random);
     hex(&random)

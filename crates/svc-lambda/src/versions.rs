@@ -16,6 +16,7 @@ use crate::keys::{FUNCTIONS, FunctionKey};
 use crate::name::{FunctionName, LATEST};
 use crate::published::{Found, Published, find_qualified, get};
 use crate::runtime_management::RuntimeManagement;
+use crate::segments::Sampler;
 
 /// Targets kept; above it all are dropped and read again as they are invoked.
 const TARGETS_MAX: usize = 100_000;
@@ -40,6 +41,7 @@ pub(crate) struct Target {
     version: Arc<Version>,
     /// Of an alias that routes: another version, and the share of invocations that it gets, 0 to 1.
     additional: Option<(Arc<Version>, f64)>,
+    pub(crate) sampler: Sampler,
 }
 
 impl Target {
@@ -131,14 +133,25 @@ async fn target(cx: &Ctx, name: &FunctionName, found: &Found) -> Result<Target> 
         }
         None => None,
     };
-    Ok(Target { version, additional })
+    let settings = published.as_ref().map(|published| &published.settings).or(function.live.as_ref());
+    let sampler = Sampler::new(settings.is_some_and(|settings| settings.tracing_active));
+    Ok(Target { version, additional, sampler })
 }
 
 async fn ready_published(cx: &Ctx, function: &Function, published: &Published) -> Result<Arc<Version>> {
     published.state.check_invocable()?;
+    of_published(cx, function, published).await
+}
+
+/// As execution needs a published version, whatever its state.
+pub(crate) async fn of_published(
+    cx: &Ctx,
+    function: &Function,
+    published: &Published,
+) -> Result<Arc<Version>> {
     // Its revision tells it from a version of the same number of a function that was deleted.
-    let management = &published.runtime_management;
     let number = published.number.to_string();
+    let management = &published.runtime_management;
     ready(cx, function, &published.settings, number, &published.revision_id, management).await
 }
 
@@ -169,10 +182,14 @@ async fn ready(
         },
     };
     // Whoever calls: a policy may let in callers of other accounts.
-    let account = function.arn.split(':').nth(4).unwrap_or_default().into();
+    let mut place = function.arn.split(':').skip(3);
+    let mut next = || place.next().unwrap_or_default().into();
+    let (region, account) = (next(), next());
+    // Of published versions only.
+    let snap_start = live.snap_start && version != LATEST;
     Ok(Arc::new(Version {
         account,
-        region: Arc::clone(&cx.caller.region),
+        region,
         function_name: function.name.clone(),
         function_arn: function.arn.clone(),
         version,
@@ -190,5 +207,6 @@ async fn ready(
         role: live.role.clone(),
         log_group: live.log_group.clone(),
         logging: live.log_format.honoured(),
+        snap_start,
     }))
 }

@@ -214,7 +214,6 @@ async fn what_is_not_honoured_is_refused_by_name() {
     for (name, more) in [
         ("VpcConfig", json!({ "VpcConfig": { "SubnetIds": ["subnet-1"] } })),
         ("KMSKeyArn", json!({ "KMSKeyArn": "arn:aws:kms:us-east-1:000000000000:key/k" })),
-        ("TracingConfig Active", json!({ "TracingConfig": { "Mode": "Active" } })),
         (
             "FileSystemConfigs",
             json!({ "FileSystemConfigs": [{
@@ -222,7 +221,6 @@ async fn what_is_not_honoured_is_refused_by_name() {
                 "LocalMountPath": "/mnt/a",
             }] }),
         ),
-        ("SnapStart", json!({ "SnapStart": { "ApplyOn": "PublishedVersions" } })),
         ("DurableConfig", json!({ "DurableConfig": { "ExecutionTimeout": 60 } })),
         ("PublishTo", json!({ "PublishTo": "LATEST_PUBLISHED" })),
         ("TenancyConfig", json!({ "TenancyConfig": { "TenantIsolationMode": "PER_TENANT" } })),

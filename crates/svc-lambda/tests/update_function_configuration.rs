@@ -42,8 +42,6 @@ async fn refusals_change_nothing() {
     let before = lambda.configuration("f").await;
     for (name, more) in [
         ("VpcConfig", json!({ "VpcConfig": { "SecurityGroupIds": ["sg-1"] } })),
-        ("TracingConfig Active", json!({ "TracingConfig": { "Mode": "Active" } })),
-        ("SnapStart", json!({ "SnapStart": { "ApplyOn": "PublishedVersions" } })),
         ("DurableConfig", json!({ "DurableConfig": { "ExecutionTimeout": 60 } })),
     ] {
         let message =

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use blob::{Blob, BlobReader, Blobs, BoxFuture, Digest, DiskBlobs, Stored};
 use execution::{Hosted, Options, Pools, Runtimes};
 use serde_json::{Value as Json, json};
-use svc_lambda::{EventSources, LogShipper, NoEventSources};
+use svc_lambda::{EventSources, LogShipper, NoEventSources, SegmentShipper};
 use tokio::io::AsyncRead;
 use tokio::sync::{Semaphore, watch};
 
@@ -118,7 +118,10 @@ impl Lambda {
         });
         let sandboxes = Scripted::new();
         let (shipper, shipment) = LogShipper::new();
-        let pools = Pools::new(change(options(&ground.env, &sandboxes, Arc::new(shipper.clone()))));
+        let (told, segments) = SegmentShipper::new(ground.env.clone());
+        let mut options = options(&ground.env, &sandboxes, Arc::new(shipper.clone()));
+        options.segments = Some(Arc::new(told));
+        let pools = Pools::new(change(options));
         let lambda = svc_lambda::service(svc_lambda::Config {
             pools: pools.clone(),
             runtimes: Arc::new(Runtimes::of(&runtimes, made.interpreters)),
@@ -126,6 +129,7 @@ impl Lambda {
             trees,
             env: ground.env.clone(),
             shipment,
+            segments,
             event_sources: made.event_sources,
             port: 4566,
             presigner: Presigner::new(sessions()),

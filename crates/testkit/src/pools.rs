@@ -45,6 +45,7 @@ pub fn options(env: &Env, sandboxes: &Scripted, sink: Arc<dyn LogSink>) -> Optio
     Options {
         sandboxes: Arc::new(sandboxes.clone()),
         sink,
+        segments: None,
         env: env.clone(),
         credentials: Box::new(|_| Credentials {
             access_key_id: "ASIAEXAMPLE".to_owned(),
@@ -86,6 +87,7 @@ pub fn version(handler: &str) -> Version {
         role: "arn:aws:iam::000000000000:role/r".to_owned(),
         log_group: "/aws/lambda/f".to_owned(),
         logging: Logging::Text,
+        snap_start: false,
     }
 }
 
@@ -107,5 +109,6 @@ pub fn invocation(id: &str, payload: &str) -> Invocation {
         client_context: None,
         trace_id: None,
         sink: None,
+        sampled: None,
     }
 }

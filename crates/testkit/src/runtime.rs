@@ -17,6 +17,8 @@ pub struct Runtime {
     /// Counts sandboxes from 1, in the order of their starts.
     pub number: usize,
     pub spec: Arc<Spec>,
+    /// Whether it goes on from a snapshot.
+    pub is_copy: bool,
     address: SocketAddr,
     connection: Option<Connection>,
     output: Arc<OwnedFd>,
@@ -42,7 +44,7 @@ impl Runtime {
         sandboxes: Arc<Inner>,
     ) -> Self {
         let terminated = CancellationToken::new();
-        Self { number, spec, address, connection: None, output, sandboxes, terminated }
+        Self { number, spec, is_copy: false, address, connection: None, output, sandboxes, terminated }
     }
 
     /// A variable of the environment that it was started with.
@@ -81,6 +83,16 @@ impl Runtime {
                 reply
             }
             Err(_) => pending().await,
+        }
+    }
+
+    /// INIT is done. Returns in what starts from the snapshot, and where none is taken.
+    pub async fn snapshot(&mut self) {
+        if !self.is_copy {
+            let reply = self.call("GET", "restore/next", &[], b"").await;
+            if reply.status != 200 || reply.header("lambent-snapshot").is_some() {
+                pending().await
+            }
         }
     }
 
@@ -140,6 +152,12 @@ pub(crate) async fn held(mut runtime: Runtime) -> Exit {
         let number = runtime.number.to_string();
         runtime.respond(&work.id, number.as_bytes()).await;
     }
+}
+
+/// As `echo`, with SnapStart.
+pub(crate) async fn snap(mut runtime: Runtime) -> Exit {
+    runtime.snapshot().await;
+    echo(runtime).await
 }
 
 /// Reports an error of the function's own.

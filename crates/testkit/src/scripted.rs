@@ -12,7 +12,8 @@ use std::sync::{Arc, Mutex};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::pipe::{PipeFlags, pipe_with};
 use sandbox::{
-    Cpu, Error, Exit, Isolation, Pending, Result, Sandbox, Sandboxes, Signal, Spec, Started, Usage,
+    Cpu, Error, Exit, Guarantee, Isolation, Pending, Result, Sandbox, Sandboxes, Signal, Spec, Started,
+    Template, Usage,
 };
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -52,6 +53,10 @@ pub(crate) struct Inner {
     may_start: Semaphore,
     pub(crate) going_on: Semaphore,
     failures: Mutex<VecDeque<Error>>,
+    /// Where the last X-Ray daemon listens that was opened.
+    daemon: Mutex<Option<std::net::SocketAddr>>,
+    /// Why no snapshot is to be taken, if so.
+    no_snapshots: Mutex<Option<String>>,
 }
 
 impl Inner {
@@ -73,6 +78,8 @@ impl Scripted {
             may_start: Semaphore::new(0),
             going_on: Semaphore::new(0),
             failures: Mutex::default(),
+            daemon: Mutex::default(),
+            no_snapshots: Mutex::default(),
         }));
         scripted.on("echo", runtime::echo);
         scripted.on("held", runtime::held);
@@ -83,6 +90,7 @@ impl Scripted {
         scripted.on("big", runtime::big);
         scripted.on("init-raise", runtime::init_raise);
         scripted.on("init-hang", runtime::init_hang);
+        scripted.on("snap", runtime::snap);
         scripted.on("init-exit", |_| std::future::ready(Exit::Code(7)));
         scripted
     }
@@ -137,6 +145,11 @@ impl Scripted {
         assert!(reached.is_ok(), "the sender lives here");
     }
 
+    /// No snapshot can be taken from now on.
+    pub fn refuse_snapshots(&self, reason: &str) {
+        *self.0.no_snapshots.lock().expect("no panic while held") = Some(reason.to_owned());
+    }
+
     pub fn events(&self) -> Vec<Event> {
         self.0.events.borrow().clone()
     }
@@ -144,6 +157,11 @@ impl Scripted {
     /// How often something happened.
     pub fn count(&self, wanted: impl Fn(&Event) -> bool) -> usize {
         self.0.events.borrow().iter().filter(|event| wanted(event)).count()
+    }
+
+    /// Where a function would send segments of traces to, once an invocation was sampled.
+    pub fn daemon(&self) -> Option<std::net::SocketAddr> {
+        *self.0.daemon.lock().expect("no panic while held")
     }
 
     /// Waits until something has happened.
@@ -159,7 +177,7 @@ impl Scripted {
         assert!(reached.is_ok(), "the sender lives here");
     }
 
-    async fn start_one(&self, spec: Spec) -> Result<Started> {
+    async fn start_one(&self, spec: Spec, is_copy: bool) -> Result<Started> {
         self.0.asked.send_modify(|asked| *asked += 1);
         if self.0.held.load(Ordering::Acquire) {
             self.0.may_start.acquire().await.expect("never closed").forget();
@@ -175,7 +193,9 @@ impl Scripted {
         let (reader, writer) =
             pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).map_err(|errno| failed(errno.into()))?;
         let spec = Arc::new(spec);
-        let runtime = Runtime::new(number, Arc::clone(&spec), address, Arc::new(writer), Arc::clone(&self.0));
+        let mut runtime =
+            Runtime::new(number, Arc::clone(&spec), address, Arc::new(writer), Arc::clone(&self.0));
+        runtime.is_copy = is_copy;
         let handler = runtime.variable("_HANDLER").unwrap_or_default().to_owned();
         let program = |name: &str| {
             let program = self.0.programs.lock().expect("no panic while held").get(name).cloned();
@@ -251,11 +271,12 @@ fn listen() -> std::io::Result<TcpListener> {
 
 impl Sandboxes for Scripted {
     fn start(&self, spec: Spec) -> Pending<'_, Result<Started>> {
-        Box::pin(self.start_one(spec))
+        Box::pin(self.start_one(spec, false))
     }
 
     fn describe(&self) -> Isolation {
-        Isolation { name: "scripted", guarantees: BTreeSet::new(), caveats: Vec::new() }
+        let guarantees = BTreeSet::from([Guarantee::Snapshots]);
+        Isolation { name: "scripted", guarantees, caveats: Vec::new() }
     }
 
     fn shutdown(&self) -> Pending<'_, ()> {
@@ -313,6 +334,19 @@ impl Sandbox for One {
         Ok(())
     }
 
+    /// Copies run the same program from its beginning, which sees that it is one.
+    fn snapshot(&self, watched: Box<dyn FnOnce() + Send>) -> Pending<'_, Result<Box<dyn Template>>> {
+        let sandboxes = Arc::clone(&self.sandboxes);
+        Box::pin(async move {
+            let refused = sandboxes.no_snapshots.lock().expect("no panic while held").clone();
+            if let Some(reason) = refused {
+                return Err(Error::NoSnapshot(reason));
+            }
+            watched();
+            Ok(Box::new(Copies(Scripted(sandboxes))) as Box<dyn Template>)
+        })
+    }
+
     fn begin(&self) -> Result<()> {
         self.begun.cancel();
         Ok(())
@@ -326,11 +360,31 @@ impl Sandbox for One {
         Box::pin(std::future::ready(socket))
     }
 
+    fn datagrams(&self, _port: u16) -> Pending<'_, Result<OwnedFd>> {
+        let socket = std::net::UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0)).and_then(|socket| {
+            socket.set_nonblocking(true)?;
+            if let Ok(address) = socket.local_addr() {
+                *self.sandboxes.daemon.lock().expect("no panic while held") = Some(address);
+            }
+            Ok(OwnedFd::from(socket))
+        });
+        let socket = socket.map_err(|source| Error::Build { step: "script a socket".to_owned(), source });
+        Box::pin(std::future::ready(socket))
+    }
+
     fn kill(&self) {
         if !self.killed.is_cancelled() {
             self.killed.cancel();
             self.sandboxes.tell(Event::Killed(self.number));
         }
+    }
+}
+
+struct Copies(Scripted);
+
+impl Template for Copies {
+    fn start(&self, spec: Spec) -> Pending<'_, Result<Started>> {
+        Box::pin(self.0.start_one(spec, true))
     }
 }
 

@@ -2,9 +2,12 @@
 //!
 //! The method is told in `docs/benchmarks.md`; the table goes to standard output and `target/bench.md`.
 
+mod alias;
 mod events;
 mod http;
+mod memory;
 mod provisioned;
+mod snapstart;
 mod stream;
 
 use std::fmt::Write as _;
@@ -79,11 +82,16 @@ pub fn run(root: &Path) -> Result<(), Error> {
         let floor = (format!("`{}`", floor.join(" ")), bare);
         row(&mut table, &format!("cold start, {name}"), &cold, &floor, cold_goal);
     }
+    if let Some((restored, plain)) = snapstart::starts(root, &work, &lambent, &platform)? {
+        let floor = ("its plain cold start".to_owned(), plain);
+        row(&mut table, "start from a snapshot, Python that imports boto3", &restored, &floor, 0.15);
+    }
     for name in ["hello-python", "hello-node", "rust-bootstrap"] {
         let (first, warm) = provisioned::first_calls(&platform, name)?;
         let warm = ("warm call after the same idle time".to_owned(), warm);
         row(&mut table, &format!("first call of a provisioned environment, {name}"), &first, &warm, 1.2);
     }
+    let (environment_kib, bare_kib) = memory::of_one_more(&platform, &lambent, &work)?;
     drop(platform);
     // While clients and platform still have all cores, as the store's floor has.
     let intake = events::intake(root, &lambent, &work)?;
@@ -100,6 +108,9 @@ pub fn run(root: &Path) -> Result<(), Error> {
         let warm = warm_calls(&platform, name)?;
         row(&mut table, &format!("warm invoke, {name}"), &warm, &echo, goal);
     }
+    let (routed, direct) = alias::calls(&platform, "rust-bootstrap")?;
+    let direct = ("warm call of one of its versions".to_owned(), direct);
+    row(&mut table, "warm invoke by an alias of two versions, rust-bootstrap", &routed, &direct, 1.05);
     deploy(&lambent, &platform, "streaming", &root.join("bench/streaming"), &node_runtime()?)?;
     let (first, end) = stream::measure(&platform, "streaming")?;
     row(&mut table, "first byte of a stream, Node.js", &first, &echo, f64::NAN);
@@ -120,6 +131,12 @@ pub fn run(root: &Path) -> Result<(), Error> {
     let _ = writeln!(table, "\n| | measured | to reach |\n|---|---|---|");
     let _ = writeln!(table, "| `lambent up` to ready | {} ms | 200 ms |", platform.ready_in.as_millis());
     let _ = writeln!(table, "| resident when idle | {:.1} MiB | 40 MiB |", idle_kib as f64 / 1024.0);
+    let _ = writeln!(
+        table,
+        "| one more idle environment of Python, PSS | {:.1} MiB | a bare interpreter: {:.1} MiB |",
+        environment_kib as f64 / 1024.0,
+        bare_kib as f64 / 1024.0
+    );
     table.push_str(&intake);
     print!("{table}");
     fs::write(root.join("target/bench.md"), &table)?;

@@ -91,6 +91,7 @@ impl Environment {
                 trace_id: trace_id.as_deref(),
                 duration,
                 init: self.init.lock().expect("no panic while held").take(),
+                restore: self.restore.lock().expect("no panic while held").take(),
                 memory_mb: self.version.memory_mb,
                 memory_used_bytes,
                 failure,

@@ -195,7 +195,7 @@ pub async fn dangerous_calls_are_refused(bench: &Bench) {
     let script = format!(
         "{CALLS}\
          for name, number in dict(mount=165, umount2=166, pivot_root=155, chroot=161, open_tree=428, move_mount=429,\n\
-         \x20       fsopen=430, fsconfig=431, fsmount=432, fspick=433, mount_setattr=442, setns=308, ptrace=101,\n\
+         \x20       fsopen=430, fsconfig=431, fsmount=432, fspick=433, mount_setattr=442, ptrace=101,\n\
          \x20       process_vm_readv=310, process_vm_writev=311, bpf=321, keyctl=250, add_key=248, request_key=249,\n\
          \x20       kexec_load=246, init_module=175, finit_module=313, delete_module=176, perf_event_open=298,\n\
          \x20       userfaultfd=323, io_uring_setup=425, reboot=169, swapon=167, acct=163, settimeofday=164,\n\
@@ -203,6 +203,7 @@ pub async fn dangerous_calls_are_refused(bench: &Bench) {
          \x20       iopl=172, ioperm=173, syslog=103, pidfd_getfd=438, kcmp=312, sethostname=170).items():\n\
          \x20   refused(name, errno.EPERM, number, 0, 0, 0, 0, 0)\n\
          refused('clone3', errno.ENOSYS, 435, 0, 0)\n\
+         refused('setns', errno.ENOSYS, 308, 0, 0)\n\
          refused('x32', errno.ENOSYS, 0x40000000 + 165, 0, 0, 0, 0, 0)\n\
          refused('personality', errno.EPERM, 135, 0x0040000)\n\
          refused('TIOCSTI', errno.EPERM, 16, 0, 0x5412, 0)\n\

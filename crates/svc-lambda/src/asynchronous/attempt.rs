@@ -17,6 +17,7 @@ use crate::asynchronous::{config, count, record};
 use crate::function::Function;
 use crate::keys::{EVENT_INVOKE_CONFIGS, FUNCTIONS, FunctionKey};
 use crate::name::{FunctionName, LATEST};
+use crate::segments;
 use crate::trace::Trace;
 
 /// The platform itself, as the worker uses it.
@@ -40,12 +41,15 @@ impl Platform {
         {
             return Ok(Attempted::Recursive);
         }
+        let entered = trace.map(|trace| segments::enter(&cx.env, &trace, &target.sampler, &name.arn()));
+        let (trace_id, sampled) = entered.map_or((None, None), |(id, sampled)| (Some(id), sampled));
         let invocation = Invocation {
             request_id: event.request_id.as_str().into(),
             invoked_function_arn: name.qualified_arn(),
             payload: Bytes::copy_from_slice(event.payload.as_bytes()),
             client_context: None,
-            trace_id: trace.map(|trace| trace.through(&name.arn())),
+            trace_id,
+            sampled,
             sink: None,
         };
         let version = target.pick(&cx.env);
@@ -62,7 +66,7 @@ impl Platform {
             },
             Err(Refused::Throttled(throttled)) if throttled.is_for_good() => Attempted::Barred,
             Err(Refused::Throttled(_)) => Attempted::Throttled,
-            Err(Refused::Sandbox(_)) => Attempted::Unavailable,
+            Err(Refused::Sandbox(_) | Refused::Restore(_)) => Attempted::Unavailable,
         })
     }
 }

@@ -16,6 +16,7 @@ use crate::published::Publication;
 use crate::runtime_management::RuntimeManagement;
 use crate::settings::{self, Unhonoured};
 use crate::shown::Shown;
+use crate::snap_start;
 use crate::source::{Asked, Package, Source};
 
 const OPERATION: &str = "CreateFunction";
@@ -36,6 +37,7 @@ pub(crate) async fn create_function(cx: Ctx, input: CreateFunctionInput) -> Resu
     let architecture = settings::architecture(input.architectures.as_deref())?;
     let log_format = logging::Format::default().with(input.logging_config.as_ref())?;
     let log_group = input.logging_config.and_then(|logging| logging.log_group);
+    let snap_start = snap_start::wanted(input.snap_start.as_ref()).unwrap_or(false);
     let dead_letter_arn = settings::dead_letter_arn(&cx, input.dead_letter_config.as_ref()).await?;
     let layers = Wanted::parse(&cx.caller, input.layers.as_deref().unwrap_or_default())?;
     let overrides = Overrides::parse(input.image_config)?;
@@ -67,8 +69,10 @@ pub(crate) async fn create_function(cx: Ctx, input: CreateFunctionInput) -> Resu
             variables,
             architecture: architecture.unwrap_or_else(|| "x86_64".to_owned()),
             log_group: log_group.unwrap_or_else(|| format!("/aws/lambda/{}", name.name)),
+            snap_start,
             log_format,
             dead_letter_arn: dead_letter_arn.flatten(),
+            tracing_active: settings::tracing_active(input.tracing_config.as_ref()).unwrap_or(false),
             layers: Vec::new(),
             image,
         },
@@ -82,6 +86,7 @@ pub(crate) async fn create_function(cx: Ctx, input: CreateFunctionInput) -> Resu
         settling_versions: Vec::new(),
         runtime_management: RuntimeManagement::default(),
     };
+    snap_start::check(&created.wanted, &cx.state, OPERATION)?;
     let publication = (input.publish == Some(true)).then(|| Publication::new(&cx, None));
     let (function, published) = cx
         .kv
@@ -132,9 +137,7 @@ fn check_honoured(input: &CreateFunctionInput) -> Result<()> {
     Unhonoured {
         vpc: input.vpc_config.as_ref(),
         kms_key_arn: input.kms_key_arn.as_deref(),
-        tracing: input.tracing_config.as_ref(),
         file_systems: input.file_system_configs.as_ref().is_some_and(|list| !list.is_empty()),
-        snap_start: input.snap_start.as_ref(),
         capacity_provider: input.capacity_provider_config.is_some(),
         durable: input.durable_config.is_some(),
         custom_runtime: input.runtime_config.is_some(),

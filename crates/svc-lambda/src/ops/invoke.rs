@@ -7,12 +7,13 @@ use aws_wire::{AwsError, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use execution::{Invocation, PAYLOAD_BYTES_MAX, Refused, Throttled};
+use execution::{Invocation, PAYLOAD_BYTES_MAX, Refused, RestoreFailure, Throttled};
 
 use crate::Ctx;
 use crate::asynchronous::{self, EVENT_BYTES_MAX, config};
 use crate::name::{FunctionName, LATEST};
 use crate::policy;
+use crate::segments;
 use crate::settings;
 use crate::trace::Trace;
 
@@ -42,12 +43,14 @@ pub(crate) async fn invoke(cx: Ctx, input: InvokeInput) -> Result<InvokeOutput> 
         return Ok(InvokeOutput { status_code: Some(202), ..InvokeOutput::default() });
     }
     refuse_loop(&cx, &name, &trace).await?;
+    let (trace_id, sampled) = segments::enter(&cx.env, &trace, &target.sampler, &name.arn());
     let invocation = Invocation {
         request_id: Arc::clone(&cx.request_id),
         invoked_function_arn: name.qualified_arn(),
         payload,
         client_context,
-        trace_id: Some(trace.through(&name.arn())),
+        trace_id: Some(trace_id),
+        sampled,
         sink: None,
     };
 
@@ -130,5 +133,13 @@ pub(crate) fn refused(refused: Refused) -> AwsError {
         Refused::Sandbox(cause) => {
             errors::service_exception("The execution environment could not be started.").because(cause)
         }
+        Refused::Restore(RestoreFailure::TimedOut) => errors::snap_start_timeout_exception(
+            "Lambda couldn't restore the snapshot within the timeout limit.",
+        ),
+        Refused::Restore(RestoreFailure::Failed(error_type)) => errors::snap_start_exception(
+            "The afterRestore() runtime hook encountered an error. For more information, check the Amazon CloudWatch \
+             logs.",
+        )
+        .because(error_type),
     }
 }

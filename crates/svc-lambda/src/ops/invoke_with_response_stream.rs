@@ -17,6 +17,7 @@ use futures_util::stream;
 use crate::Ctx;
 use crate::name::FunctionName;
 use crate::ops::invoke::{check_payload, decode_client_context, not_found_of_latest, refuse_loop, refused};
+use crate::segments;
 use crate::settings;
 use crate::trace::Trace;
 
@@ -39,12 +40,14 @@ pub(crate) async fn invoke_with_response_stream(
     }
     let trace = Trace::of(&cx);
     refuse_loop(&cx, &name, &trace).await?;
+    let (trace_id, sampled) = segments::enter(&cx.env, &trace, &target.sampler, &name.arn());
     let invocation = Invocation {
         request_id: Arc::clone(&cx.request_id),
         invoked_function_arn: name.qualified_arn(),
         payload,
         client_context,
-        trace_id: Some(trace.through(&name.arn())),
+        trace_id: Some(trace_id),
+        sampled,
         sink: None,
     };
 

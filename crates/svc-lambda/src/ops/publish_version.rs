@@ -4,6 +4,7 @@ use api_lambda::{FunctionConfiguration, PublishVersionInput, errors};
 use aws_wire::{AwsError, Result};
 
 use crate::Ctx;
+use crate::function::State;
 use crate::keys::FUNCTIONS;
 use crate::name::FunctionName;
 use crate::published::Publication;
@@ -33,6 +34,9 @@ pub(crate) async fn publish_version(cx: Ctx, input: PublishVersionInput) -> Resu
             Ok::<_, AwsError>((function, published))
         })
         .await?;
+    if published.state == State::Pending {
+        cx.state.to_settle.send(key).await.map_err(AwsError::internal)?;
+    }
     let name = name.with_qualifier(&published.number.to_string());
     Ok(Shown::published(&function, &published).configuration(&name, &cx.state.runtimes))
 }

@@ -3,7 +3,7 @@
 
 use api_lambda::{
     ProvisionedConcurrencyStatusEnum, PutProvisionedConcurrencyConfigInput,
-    PutProvisionedConcurrencyConfigOutput,
+    PutProvisionedConcurrencyConfigOutput, errors,
 };
 use aws_wire::{AwsError, Result};
 
@@ -11,6 +11,7 @@ use crate::Ctx;
 use crate::function::FORMAT;
 use crate::keys::PROVISIONED;
 use crate::provisioned::{self, Config, UNPUBLISHED};
+use crate::published::find_qualified;
 
 pub(crate) async fn put_provisioned_concurrency_config(
     cx: Ctx,
@@ -20,6 +21,12 @@ pub(crate) async fn put_provisioned_concurrency_config(
     // The model lets only positive numbers pass.
     let requested = u32::try_from(input.provisioned_concurrent_executions).unwrap_or(0);
     provisioned::check(&cx, &cx.kv.snapshot().await?, &name, requested)?;
+    let found = find_qualified(&cx, &name).await?;
+    if found.published.is_some_and(|published| published.settings.snap_start) {
+        return Err(errors::invalid_parameter_value_exception(
+            "Provisioned Concurrency is not supported for functions enabled with SnapStart.",
+        ));
+    }
     // What can't run at all is refused now rather than shown as failed later.
     cx.state.versions.get(&cx, &name).await?;
     let config = Config { format: FORMAT, requested, last_modified_us: cx.env.now().as_micros() };

@@ -13,6 +13,9 @@ use crate::name::FunctionName;
 use crate::published::Publication;
 use crate::settings::{self, Unhonoured};
 use crate::shown::Shown;
+use crate::snap_start;
+
+const OPERATION: &str = "UpdateFunctionConfiguration";
 
 pub(crate) async fn update_function_configuration(
     cx: Ctx,
@@ -49,15 +52,13 @@ fn check_honoured(input: &UpdateFunctionConfigurationInput) -> Result<()> {
     Unhonoured {
         vpc: input.vpc_config.as_ref(),
         kms_key_arn: input.kms_key_arn.as_deref(),
-        tracing: input.tracing_config.as_ref(),
         file_systems: input.file_system_configs.as_ref().is_some_and(|list| !list.is_empty()),
-        snap_start: input.snap_start.as_ref(),
         capacity_provider: input.capacity_provider_config.is_some(),
         durable: input.durable_config.is_some(),
         custom_runtime: input.runtime_config.is_some(),
         accelerator: input.accelerator_config.is_some(),
     }
-    .check("UpdateFunctionConfiguration")
+    .check(OPERATION)
 }
 
 /// # Errors
@@ -80,6 +81,9 @@ fn apply(wanted: &mut Settings, input: &UpdateFunctionConfigurationInput) -> Res
     let logging = input.logging_config.as_ref();
     // What it was decides whether levels are allowed.
     wanted.log_format = wanted.log_format.with(logging)?;
+    if let Some(active) = settings::tracing_active(input.tracing_config.as_ref()) {
+        wanted.tracing_active = active;
+    }
     let set = |target: &mut String, value: Option<&str>| {
         if let Some(value) = value {
             value.clone_into(target);
@@ -98,6 +102,9 @@ fn apply(wanted: &mut Settings, input: &UpdateFunctionConfigurationInput) -> Res
     set(&mut wanted.timeout_s, input.timeout);
     set(&mut wanted.memory_mb, input.memory_size);
     set(&mut wanted.ephemeral_mb, input.ephemeral_storage.as_ref().map(|storage| storage.size));
+    if let Some(snap_start) = snap_start::wanted(input.snap_start.as_ref()) {
+        wanted.snap_start = snap_start;
+    }
     if let Some(variables) = input.environment.as_ref().and_then(|environment| environment.variables.as_ref())
     {
         wanted.variables = Some(variables.clone()).filter(|variables| !variables.is_empty());
@@ -126,6 +133,7 @@ pub(super) async fn update(
             function.check_settled()?;
             function.check_revision(revision_id)?;
             change(tx, &mut function.wanted)?;
+            snap_start::check(&function.wanted, &cx.state, OPERATION)?;
             function.runtime_management.refresh(&cx.state.runtimes, &function.wanted.runtime);
             function.touch(&new_revision_id, now);
             let published = publication.map(|publication| publication.publish(tx, &key, &mut function));
