@@ -155,7 +155,8 @@ fn attribute(name: &str, value: &MessageAttributeValue) -> Result<Attribute> {
         "String" => text.ok_or_else(missing)?,
         _ => {
             return Err(refuse(
-                "has an invalid message attribute type, the set of supported type prefixes is Binary, Number, and String.",
+                "has an invalid message attribute type, the set of supported type prefixes is Binary, Number, \
+                 and String.",
             ));
         }
     };
@@ -179,7 +180,8 @@ fn order(
     if !topic.is_fifo() {
         if deduplication.is_some() {
             return Err(invalid(
-                "MessageDeduplicationId Reason: The request includes MessageDeduplicationId parameter that is not valid for this topic type",
+                "MessageDeduplicationId Reason: The request includes MessageDeduplicationId parameter that is \
+                 not valid for this topic type",
             ));
         }
         return Ok((group, None));
@@ -192,7 +194,8 @@ fn order(
         }
         None => {
             return Err(invalid(
-                "The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly",
+                "The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided \
+                 explicitly",
             ));
         }
     };

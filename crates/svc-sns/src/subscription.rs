@@ -89,7 +89,8 @@ pub(crate) fn check_endpoint(topic: &Topic, protocol: &str, endpoint: &str) -> R
             Ok(false)
         }
         _ if topic.is_fifo() => Err(invalid(format!(
-            "Invalid parameter: Endpoint Reason: Please use FIFO SQS queue. Protocol {protocol} is not supported by FIFO topics"
+            "Invalid parameter: Endpoint Reason: Please use FIFO SQS queue. Protocol {protocol} is \
+             not supported by FIFO topics"
         ))),
         "lambda" => {
             let function = arn("lambda").filter(|arn| arn.resource().starts_with("function:"));

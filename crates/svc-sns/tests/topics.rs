@@ -121,7 +121,7 @@ async fn subscriptions_are_found_changed_and_removed() {
         .next()
         .expect("it ends")
         .to_owned();
-    assert_eq!(ok(&wire, &subscribe).await.contains(&arn), true, "the same again");
+    assert!(ok(&wire, &subscribe).await.contains(&arn), "the same again");
     let set = format!("Action=SetSubscriptionAttributes&SubscriptionArn={arn}");
     ok(&wire, &format!("{set}&AttributeName=RawMessageDelivery&AttributeValue=true")).await;
     refused(

@@ -76,7 +76,7 @@ async fn run(seed: u64, fifo: bool) {
             6 => delete(&sqs, queue, fifo, &mut dice, &mut model).await,
             7 => change(&sqs, queue, &mut dice, &mut model).await,
             8 => {
-                let seconds = [1, 5, 31, 301][usize::try_from(dice.roll(4)).expect("small")];
+                let seconds = [1, 5, 31, 245, 301][usize::try_from(dice.roll(5)).expect("small")];
                 sqs.pass(seconds);
                 model.now += seconds;
             }

@@ -1,6 +1,8 @@
 //! Queues over the wire: creating, finding, changing, purging, deleting them.
 
+use api_sqs::{ReceiveMessageInput, SendMessageInput};
 use serde_json::json;
+use service::Caller;
 use testkit::Sqs;
 
 fn refused(answer: &testkit::Answer, code: &str) {
@@ -191,4 +193,24 @@ async fn other_accounts_queues_are_denied() {
     let none =
         sqs.call("SendMessage", json!({ "QueueUrl": "http://localhost/q/x", "MessageBody": "x" })).await;
     refused(&none, "InvalidAddress");
+}
+
+#[tokio::test]
+async fn another_account_is_let_in_as_far_as_the_policy_says() {
+    let sqs = Sqs::with(&["q"]).await;
+    let other = sqs.platform.ctx(Caller::root("111111111111", "us-east-1"), "other".into());
+    let send = || SendMessageInput {
+        queue_url: Sqs::url("q"),
+        message_body: "from elsewhere".to_owned(),
+        ..SendMessageInput::default()
+    };
+    let denied = other.call(send()).await.expect_err("no policy names it");
+    assert_eq!((denied.status, denied.query_code), (403, Some("AccessDenied")));
+    assert_eq!(sqs.counts("q").await, ["0", "0", "0"]);
+    let add = json!({ "Label": "l", "AWSAccountIds": ["111111111111"], "Actions": ["SendMessage"] });
+    sqs.on("q", "AddPermission", add).await.ok();
+    other.call(send()).await.expect("the policy names it");
+    let receive = ReceiveMessageInput { queue_url: Sqs::url("q"), ..ReceiveMessageInput::default() };
+    assert_eq!(other.call(receive).await.expect_err("but not for this").status, 403);
+    assert_eq!(sqs.bodies("q").await, ["from elsewhere"]);
 }

@@ -8,7 +8,12 @@ use crate::keys::SUBSCRIPTIONS;
 use crate::{Ctx, topic};
 
 /// How AWS retries deliveries over HTTP when nobody says otherwise.
-const DELIVERY_POLICY: &str = r#"{"http":{"defaultHealthyRetryPolicy":{"minDelayTarget":20,"maxDelayTarget":20,"numRetries":3,"numMaxDelayRetries":0,"numNoDelayRetries":0,"numMinDelayRetries":0,"backoffFunction":"linear"},"disableSubscriptionOverrides":false,"defaultRequestPolicy":{"headerContentType":"text/plain; charset=UTF-8"}}}"#;
+const DELIVERY_POLICY: &str = concat!(
+    r#"{"http":{"defaultHealthyRetryPolicy":{"minDelayTarget":20,"maxDelayTarget":20,"numRetries""#,
+    r#":3,"numMaxDelayRetries":0,"numNoDelayRetries":0,"numMinDelayRetries":0,"backoffFunction":""#,
+    r#"linear"},"disableSubscriptionOverrides":false,"defaultRequestPolicy":{"headerContentType":"#,
+    r#""text/plain; charset=UTF-8"}}}"#,
+);
 
 pub(crate) async fn get_topic_attributes(
     cx: Ctx,

@@ -9,6 +9,9 @@ use crate::refusal::invalid_value;
 use crate::{Ctx, counts, queue};
 
 const PER_SECOND_MAX: i32 = 500;
+/// Of one source queue; one more is begun.
+const TASKS_KEPT: usize = 100;
+const TASKS_SHOWN: usize = 10;
 
 pub(crate) async fn start_message_move_task(
     cx: Ctx,
@@ -63,9 +66,13 @@ pub(crate) async fn start_message_move_task(
     let task_key = (key.0.clone(), key.1.clone(), key.2.clone(), started);
     cx.kv
         .transact(|tx| {
-            let tasks = moves::of_queue(tx, &key, 1)?;
+            let tasks = moves::of_queue(tx, &key, TASKS_KEPT)?;
             if tasks.iter().any(|(_, task)| task.status == Status::Running) {
-                return Err(errors::unsupported_operation("There is already a task running. Only one active task is allowed for a source queue arn at a given time."));
+                return Err(errors::unsupported_operation("There is already a task running. Only one active task is allowed for a source queue arn at a \
+                     given time."));
+            }
+            for (old, _) in tasks.iter().skip(TASKS_SHOWN - 1) {
+                MOVE_TASKS.delete(tx, old)?;
             }
             Ok::<_, AwsError>(MOVE_TASKS.put(tx, &task_key, &task)?)
         })
