@@ -1,8 +1,9 @@
 """A function that uses boto3, unmodified and unconfigured: the platform's endpoint and the role's keys are there."""
 import importlib
 import pathlib
+import subprocess
 
-from harness import ACCOUNT, folder_files, zipped
+from harness import ACCOUNT, BINARY, Functions, folder_files, zipped
 
 CODE = """
 import os, sys
@@ -41,3 +42,16 @@ def test_boto3_in_a_function(functions):
     assert sorted(functions.ask(name, "list")) == sorted([callee, name])
     assert functions.ask(name, "logs") == "/from/inside"
     assert functions.ask(name, callee) == '"called"'
+
+
+def test_boto3_that_nobody_packed(start):
+    platform = start()
+    functions = Functions(platform)
+    code = "import boto3\ndef handler(event, context):\n    return boto3.client('sts').get_caller_identity()['Account']\n"
+    name = functions.create(code, MemorySize=1769, Timeout=60)
+    assert "No module named 'boto3'" in functions.invoke(name).payload["errorMessage"]
+    install = [BINARY, "runtimes", "install", "boto3", "--data", str(platform.data)]
+    installed = subprocess.run(install, capture_output=True, text=True, timeout=100)
+    assert installed.returncode == 0, installed.stderr
+    name = functions.create(code, MemorySize=1769, Timeout=60)
+    assert functions.ask(name) == ACCOUNT

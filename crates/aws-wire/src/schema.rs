@@ -9,7 +9,7 @@ use fancy_regex::Regex;
 pub struct Service {
     /// The name in a credential scope and in `models/`: `lambda`, `sts`, `logs`.
     pub name: &'static str,
-    /// The name in an error text or a console: `Lambda`.
+    /// The name in an error text or a console: `Lambda`. No two services share it, as some share `name`.
     pub id: &'static str,
     pub api_version: &'static str,
     /// First the one that AWS prefers.

@@ -26,6 +26,9 @@ use language::Client;
 pub use language::Language;
 use language::Release;
 
+/// Where AWS's SDK is inside a sandbox.
+pub(crate) const SDK_FOLDER: &str = "/var/sdk";
+
 /// What runs a function's handler.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Interpreter {
@@ -49,6 +52,8 @@ pub struct Hosted {
     pub prefix: Option<PathBuf>,
     /// Our bootstrap of the language, to mount at `/var/runtime`.
     pub bootstrap: PathBuf,
+    /// Where AWS's SDK is, once somebody fetched it: functions may count on it without packing it.
+    pub sdk: Option<PathBuf>,
 }
 
 /// Another release of the language than the one asked for.
@@ -201,12 +206,20 @@ impl Hosted {
         !matches!(self.language.facts().client, Client::Fetched(_)) || self.bootstrap.join("lib").is_dir()
     }
 
+    /// The folder of AWS's SDK. Looked at each time: it may be fetched while we run.
+    pub fn fetched_sdk(&self) -> Option<&PathBuf> {
+        self.sdk.as_ref().filter(|folder| folder.is_dir())
+    }
+
     /// What has to be mounted to run it.
     fn binds(&self) -> Vec<Bind> {
         let mut binds = (self.language.facts().binds)(self);
         if !matches!(self.language.facts().client, Client::InPackage) {
             let host = self.compiled().unwrap_or_else(|| self.bootstrap.clone());
             binds.push(Bind { host, inside: "/var/runtime".into() });
+        }
+        if let Some(sdk) = self.fetched_sdk() {
+            binds.push(Bind { host: sdk.clone(), inside: SDK_FOLDER.into() });
         }
         if let Some(prefix) = &self.prefix {
             binds.push(Bind { host: prefix.clone(), inside: "/var/lang".into() });
@@ -299,7 +312,14 @@ mod tests {
     use super::*;
 
     fn hosted(language: Language, release: Release) -> Hosted {
-        Hosted { language, release, program: "/usr/bin/x".into(), prefix: None, bootstrap: "/b".into() }
+        Hosted {
+            language,
+            release,
+            program: "/usr/bin/x".into(),
+            prefix: None,
+            bootstrap: "/b".into(),
+            sdk: None,
+        }
     }
 
     fn runtimes(pythons: &[Release], nodes: &[Release]) -> Runtimes {

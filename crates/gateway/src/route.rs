@@ -12,12 +12,17 @@ pub fn service(
     scope: Option<&Scope>,
 ) -> Option<&'static Service> {
     let named = |name: &str| apis.iter().copied().find(|api| api.name == name);
-    if let Some(api) = scope.and_then(|scope| named(&scope.service)) {
-        return Some(api);
-    }
     let with_prefix = |prefix: &str| apis.iter().copied().find(|api| api.target_prefix == Some(prefix));
-    if let Some((prefix, _)) = request.header("x-amz-target").and_then(|target| target.rsplit_once('.')) {
-        return with_prefix(prefix);
+    let target = request.header("x-amz-target").and_then(|target| target.rsplit_once('.'));
+    let targeted = target.and_then(|(prefix, _)| with_prefix(prefix));
+    if let Some(scope) = scope
+        && let Some(api) = named(&scope.service)
+    {
+        // DynamoDB and its Streams sign alike: there the target tells which.
+        return Some(targeted.filter(|targeted| targeted.name == api.name).unwrap_or(api));
+    }
+    if target.is_some() {
+        return targeted;
     }
     if let Some(rest) = request.path.strip_prefix("/service/") {
         return rest.split_once('/').and_then(|(prefix, _)| with_prefix(prefix));

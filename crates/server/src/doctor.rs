@@ -62,6 +62,9 @@ fn languages(folder: Option<PathBuf>) -> Vec<Finding> {
         let found = hosted.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let (status, detail, fix) = if hosted.is_empty() {
             (Status::Missing, "no interpreter found".to_owned(), language.install())
+        } else if language == Language::Python && hosted.iter().all(|hosted| hosted.fetched_sdk().is_none()) {
+            let detail = format!("{found}; functions have to bring boto3 with them");
+            (Status::Limited, detail, "lambent runtimes install boto3")
         } else if hosted.iter().all(|hosted| hosted.has_client()) {
             (Status::Ok, found, "")
         } else {

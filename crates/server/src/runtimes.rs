@@ -46,6 +46,8 @@ enum Action {
 enum Installable {
     /// AWS's runtime interface client, from Maven Central, with the host's mvn
     Java,
+    /// AWS's SDK for Python, from PyPI, with the host's pip: Lambda's own Python has it
+    Boto3,
 }
 
 /// # Errors
@@ -55,6 +57,7 @@ pub fn run(flags: Flags) -> Result<(), Error> {
     match flags.action.unwrap_or(Action::List) {
         Action::List => list(&folder),
         Action::Install { language: Installable::Java } => install_java(&folder)?,
+        Action::Install { language: Installable::Boto3 } => install_boto3(&folder)?,
     }
     Ok(())
 }
@@ -81,7 +84,7 @@ fn install_java(folder: &Path) -> Result<(), Error> {
     if is_there {
         say(&format!("{} is there already", target.display()));
     } else {
-        fetch(&target).map_err(|error| Error::failed("put the client into its folder", error))??;
+        fetch(&target, maven).map_err(|error| Error::failed("put the client into its folder", error))??;
         say(&format!("fetched AWS's runtime interface client into {}", target.display()));
     }
     for hosted in find(folder).list().filter(|hosted| hosted.language == Language::Java) {
@@ -93,12 +96,31 @@ fn install_java(folder: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+fn install_boto3(folder: &Path) -> Result<(), Error> {
+    let target = folder.join("boto3");
+    fetch(&target, pip).map_err(|error| Error::failed("put boto3 into its folder", error))??;
+    say(&format!("fetched boto3 into {}; functions find it from their next start on", target.display()));
+    Ok(())
+}
+
+fn pip(folder: &Path) -> Result<(), Error> {
+    let mut command = Command::new("python3");
+    command.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]);
+    command.args(["--no-warn-conflicts", "--target"]).arg(folder).arg("boto3");
+    let output = command.output().map_err(|error| Error::failed("start python3", error))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it gave no reason");
+    Err(Error::Said(format!("pip ended with {}: {last} (apt-get install python3-pip)", output.status)))
+}
+
 /// Fetches beside the target and swaps, so that a platform that runs sees the old or the new, never half.
-fn fetch(target: &Path) -> std::io::Result<Result<(), Error>> {
+fn fetch(target: &Path, into: impl FnOnce(&Path) -> Result<(), Error>) -> std::io::Result<Result<(), Error>> {
     let staging = target.with_extension(format!("staging-{}", std::process::id()));
     fs::create_dir_all(&staging)?;
-    fs::write(staging.join("pom.xml"), POM)?;
-    let fetched = maven(&staging);
+    let fetched = into(&staging);
     if fetched.is_err() {
         fs::remove_dir_all(&staging)?;
         return Ok(fetched);
@@ -115,6 +137,8 @@ fn fetch(target: &Path) -> std::io::Result<Result<(), Error>> {
 }
 
 fn maven(folder: &Path) -> Result<(), Error> {
+    fs::write(folder.join("pom.xml"), POM)
+        .map_err(|error| Error::failed("write the list of what to fetch", error))?;
     let output = Command::new("mvn")
         .args(["--batch-mode", "--quiet", "--file", "pom.xml", COPY, "-DoutputDirectory=lib"])
         .current_dir(folder)

@@ -2,15 +2,21 @@
 
 use service::Service;
 
-pub fn all(lambda: svc_lambda::Config, collector: Option<svc_xray::Collector>) -> Vec<Service> {
-    vec![
+pub fn all(
+    lambda: svc_lambda::Config,
+    dynamodb: svc_dynamodb::Config,
+    collector: Option<svc_xray::Collector>,
+) -> Vec<Service> {
+    let mut services = vec![
         svc_lambda::service(lambda),
         svc_logs::service(),
         svc_sns::service(),
         svc_sqs::service(),
         svc_sts::service(),
         svc_xray::service(collector),
-    ]
+    ];
+    services.extend(svc_dynamodb::services(dynamodb));
+    services
 }
 
 #[cfg(test)]
@@ -28,6 +34,7 @@ mod tests {
 
     #[test]
     fn every_listed_operation_has_a_handler_and_no_other() {
+        svc_dynamodb::services(svc_dynamodb::Config::default()).iter().for_each(check);
         check(&svc_logs::service());
         check(&svc_sns::service());
         check(&svc_sqs::service());

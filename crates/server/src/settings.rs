@@ -60,6 +60,9 @@ pub struct Flags {
     /// Also sends traces to this OpenTelemetry collector, such as http://127.0.0.1:4318
     #[arg(long, env = "LAMBENT_OTLP", value_name = "URL")]
     otlp: Option<String>,
+    /// DynamoDB's provisioned tables refuse what goes beyond their capacity units
+    #[arg(long, env = "LAMBENT_THROTTLE")]
+    throttle: bool,
     /// Invocations that may run at once in an account and region [default: 1000]
     #[arg(long, env = "LAMBENT_CONCURRENCY", value_name = "COUNT")]
     concurrency: Option<usize>,
@@ -119,6 +122,7 @@ pub struct Settings {
     pub network: Network,
     pub outbound: Outbound,
     pub collector: Option<Collector>,
+    pub throttle: bool,
     pub concurrency: usize,
     pub rates: Rates,
     pub environments: usize,
@@ -179,6 +183,7 @@ impl Settings {
                 .map(|url| Collector::parse(&url))
                 .transpose()
                 .map_err(|error| Error::Said(format!("--otlp {error}")))?,
+            throttle: flags.throttle || file.throttle,
             concurrency: flags.concurrency.or(file.concurrency).unwrap_or(1000),
             rates,
             environments,

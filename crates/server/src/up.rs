@@ -94,7 +94,9 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
         images: settings.images.clone(),
         registries: settings.registries.clone(),
     };
-    let platform = Platform::new(kv, env.clone(), services::all(lambda, settings.collector.clone()));
+    let dynamodb = svc_dynamodb::Config { throttle: settings.throttle };
+    let platform =
+        Platform::new(kv, env.clone(), services::all(lambda, dynamodb, settings.collector.clone()));
     let mode = if settings.auth == Auth::Open { Mode::Open } else { Mode::Signed };
     let authenticator = Authenticator::new(mode, Arc::new(RootKey(secrets)), sessions);
     let gateway = Gateway::with_packages(platform.clone(), authenticator, blobs);

@@ -32,7 +32,7 @@ impl Platform {
     pub fn new(kv: Kv, env: Env, services: Vec<Service>) -> Self {
         let apis = services.iter().map(|service| service.api).collect::<Vec<_>>();
         let services =
-            services.into_iter().map(|service| (service.api.name, service)).collect::<HashMap<_, _>>();
+            services.into_iter().map(|service| (service.api.id, service)).collect::<HashMap<_, _>>();
         assert_eq!(services.len(), apis.len(), "two services have one name");
         Self(Arc::new(Inner { apis, services, kv, env }))
     }
@@ -75,7 +75,7 @@ impl Platform {
     /// # Errors
     /// What the operation answers; 501 `NotImplementedException` when it has no handler here.
     pub async fn dispatch(&self, api: &Api, operation: &Operation, cx: Ctx, input: Value) -> Result<Value> {
-        let handler = self.0.services.get(api.name).and_then(|service| service.handlers.get(operation.name));
+        let handler = self.0.services.get(api.id).and_then(|service| service.handlers.get(operation.name));
         match handler {
             Some(handler) => handler(cx, input).await,
             None => Err(AwsError::not_implemented(api.name, operation.name)),

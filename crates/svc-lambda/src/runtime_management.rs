@@ -128,6 +128,7 @@ mod tests {
             program: "/usr/bin/python3".into(),
             prefix: None,
             bootstrap: "/nowhere/python".into(),
+            sdk: None,
         };
         Runtimes::of(Path::new("/runtimes"), releases.iter().map(hosted).collect())
     }

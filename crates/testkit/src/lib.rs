@@ -5,6 +5,7 @@
 //! use the parts in `pools.rs`.
 
 mod container;
+mod dynamo;
 mod http1;
 mod lambda;
 mod layer;
@@ -24,6 +25,7 @@ use std::future::Future;
 use std::time::Duration;
 
 pub use container::{Container, Registry};
+pub use dynamo::{Dynamo, dynamo_table};
 pub use http1::{Connection, Reply};
 pub use lambda::Lambda;
 pub use layer::Layer;

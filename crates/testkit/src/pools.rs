@@ -98,6 +98,7 @@ pub(crate) fn python() -> Hosted {
         program: "/usr/bin/python3.13".into(),
         prefix: None,
         bootstrap: "/nowhere/python".into(),
+        sdk: None,
     }
 }
 

@@ -106,10 +106,15 @@ impl Wire {
 
     /// As [`Wire::json`], with a body that need not be JSON.
     pub async fn json_text(&self, service: &str, operation: &str, body: &str) -> Answer {
-        let api = self.platform.apis().iter().find(|api| api.name == service).expect("a service that runs");
+        let api = self
+            .platform
+            .apis()
+            .iter()
+            .find(|api| [api.name, api.id].contains(&service))
+            .expect("a service that runs");
         let target = format!("{}.{operation}", api.target_prefix.expect("a service that speaks awsJson"));
         let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target.as_str())];
-        self.send(request("POST", "/", service, &headers, body)).await
+        self.send(request("POST", "/", api.name, &headers, body)).await
     }
 
     /// An operation of a service that speaks restJson; `path` may have a query.

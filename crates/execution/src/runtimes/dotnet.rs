@@ -8,6 +8,7 @@ use super::language::{Client, Facts, Release};
 pub(super) const FACTS: Facts = Facts {
     name: "dotnet",
     client: Client::InPackage,
+    sdk: None,
     oldest: (6, 0),
     install: "Microsoft's package dotnet-runtime-8.0, or publish the function self-contained, with a bootstrap, for \
               provided.al2023",

@@ -34,7 +34,8 @@ pub(super) fn find(language: Language, places: &Places<'_>) -> Vec<Hosted> {
             let release = if facts.by_major { (major, 0) } else { (major, minor) };
             if release >= facts.oldest && !hosted.iter().any(|known| known.release == release) {
                 let (program, prefix, bootstrap) = (program.clone(), prefix.clone(), bootstrap.clone());
-                hosted.push(Hosted { language, release, program, prefix, bootstrap });
+                let sdk = facts.sdk.map(|name| places.folder.join(name));
+                hosted.push(Hosted { language, release, program, prefix, bootstrap, sdk });
             }
         }
     }

@@ -13,6 +13,7 @@ use crate::Version;
 pub(super) const FACTS: Facts = Facts {
     name: "java",
     client: Client::Fetched("java-client"),
+    sdk: None,
     oldest: (8, 0),
     install: "apt-get install default-jre-headless",
     programs: &["java"],

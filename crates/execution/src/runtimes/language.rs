@@ -25,6 +25,8 @@ pub(super) struct Facts {
     /// How its runtimes' identifiers begin.
     pub name: &'static str,
     pub client: Client,
+    /// The folder of the runtimes folder that AWS's SDK is fetched into, where AWS's own runtime has one.
+    pub sdk: Option<&'static str>,
     /// The oldest release that the client runs on.
     pub oldest: Release,
     /// How to install it on a Debian host.

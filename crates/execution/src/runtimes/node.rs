@@ -5,6 +5,7 @@ use super::language::{Client, Facts, in_path};
 pub(super) const FACTS: Facts = Facts {
     name: "nodejs",
     client: Client::Bootstrap("node"),
+    sdk: None,
     oldest: (16, 0),
     install: "apt-get install nodejs",
     programs: &["node", "nodejs"],

@@ -1,10 +1,12 @@
 //! Python, on our own bootstrap.
 
+use super::SDK_FOLDER;
 use super::language::{Client, Facts, in_name, in_path};
 
 pub(super) const FACTS: Facts = Facts {
     name: "python",
     client: Client::Bootstrap("python"),
+    sdk: Some("boto3"),
     oldest: (3, 8),
     install: "apt-get install python3",
     programs: &["python3"],
@@ -23,6 +25,9 @@ pub(super) const FACTS: Facts = Facts {
             .chain([format!("/var/runtime/{main}")])
             .collect()
     },
-    variables: |_, _| vec![("PYTHONPATH", "/var/runtime".to_owned())],
+    variables: |hosted, _| {
+        let sdk = hosted.fetched_sdk().map_or(String::new(), |_| format!(":{SDK_FOLDER}"));
+        vec![("PYTHONPATH", format!("/var/runtime{sdk}"))]
+    },
     binds: |_| Vec::new(),
 };

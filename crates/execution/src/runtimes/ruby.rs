@@ -7,6 +7,7 @@ use crate::Version;
 pub(super) const FACTS: Facts = Facts {
     name: "ruby",
     client: Client::Bootstrap("ruby"),
+    sdk: None,
     oldest: (2, 7),
     install: "apt-get install ruby",
     programs: &["ruby"],

@@ -16,6 +16,7 @@ use crate::policy;
 use crate::segments;
 use crate::settings;
 use crate::trace::Trace;
+use crate::versions::Target;
 
 /// Of the base64 text.
 const CLIENT_CONTEXT_BYTES_MAX: usize = 3583;
@@ -42,17 +43,7 @@ pub(crate) async fn invoke(cx: Ctx, input: InvokeInput) -> Result<InvokeOutput> 
         asynchronous::accept(&cx, &name, &cx.request_id, &payload, &trace).await?;
         return Ok(InvokeOutput { status_code: Some(202), ..InvokeOutput::default() });
     }
-    refuse_loop(&cx, &name, &trace).await?;
-    let (trace_id, sampled) = segments::enter(&cx.env, &trace, &target.sampler, &name.arn());
-    let invocation = Invocation {
-        request_id: Arc::clone(&cx.request_id),
-        invoked_function_arn: name.qualified_arn(),
-        payload,
-        client_context,
-        trace_id: Some(trace_id),
-        sampled,
-        sink: None,
-    };
+    let invocation = invocation(&cx, &name, &target, payload, client_context, &trace).await?;
 
     let version = target.pick(&cx.env);
     let outcome = cx.state.pools.invoke(version, invocation).await.map_err(refused)?;
@@ -68,16 +59,34 @@ pub(crate) async fn invoke(cx: Ctx, input: InvokeInput) -> Result<InvokeOutput> 
     })
 }
 
+/// What a function is called with by somebody who waits for its answer.
+///
 /// # Errors
 /// 400 for a chain that has passed the function too often.
-pub(crate) async fn refuse_loop(cx: &Ctx, name: &FunctionName, trace: &Trace) -> Result<()> {
+pub(crate) async fn invocation(
+    cx: &Ctx,
+    name: &FunctionName,
+    target: &Target,
+    payload: Bytes,
+    client_context: Option<String>,
+    trace: &Trace,
+) -> Result<Invocation> {
     if config::is_loop(cx, name, trace).await? {
         return Err(errors::recursive_invocation_exception(
             "Lambda has detected your function being invoked in a recursive loop with other AWS resources and stopped \
              your function's invocation.",
         ));
     }
-    Ok(())
+    let (trace_id, sampled) = segments::enter(&cx.env, trace, &target.sampler, &name.arn());
+    Ok(Invocation {
+        request_id: Arc::clone(&cx.request_id),
+        invoked_function_arn: name.qualified_arn(),
+        payload,
+        client_context,
+        trace_id: Some(trace_id),
+        sink: None,
+        sampled,
+    })
 }
 
 /// An invoke of a function that is missing names the version it would have run.

@@ -1,7 +1,5 @@
 //! `InvokeWithResponseStream`: runs a function and passes on what it writes, as it writes it.
 
-use std::sync::Arc;
-
 use api_lambda::{
     InvocationType, InvokeResponseStreamUpdate, InvokeWithResponseStreamCompleteEvent,
     InvokeWithResponseStreamInput, InvokeWithResponseStreamOutput, InvokeWithResponseStreamResponseEvent,
@@ -11,13 +9,12 @@ use aws_wire::{EventStream, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use execution::{AnswerStream, Invocation, Outcome, Streamed};
+use execution::{AnswerStream, Outcome, Streamed};
 use futures_util::stream;
 
 use crate::Ctx;
-use crate::name::FunctionName;
-use crate::ops::invoke::{check_payload, decode_client_context, not_found_of_latest, refuse_loop, refused};
-use crate::segments;
+use crate::ops::invoke::{check_payload, decode_client_context, invocation, not_found_of_latest, refused};
+use crate::policy;
 use crate::settings;
 use crate::trace::Trace;
 
@@ -25,7 +22,7 @@ pub(crate) async fn invoke_with_response_stream(
     cx: Ctx,
     input: InvokeWithResponseStreamInput,
 ) -> Result<InvokeWithResponseStreamOutput> {
-    let name = FunctionName::parse(&cx.caller, &input.function_name, input.qualifier.as_deref())?;
+    let name = policy::named(&cx, "InvokeFunction", &input.function_name, input.qualifier.as_deref()).await?;
     settings::refuse_asked("InvokeWithResponseStream", &[("TenantId", input.tenant_id.is_some())])?;
     let payload = check_payload(input.payload.unwrap_or_default(), InvocationType::RequestResponse)?;
     let client_context = input.client_context.as_deref().map(decode_client_context).transpose()?;
@@ -39,17 +36,7 @@ pub(crate) async fn invoke_with_response_stream(
         });
     }
     let trace = Trace::of(&cx);
-    refuse_loop(&cx, &name, &trace).await?;
-    let (trace_id, sampled) = segments::enter(&cx.env, &trace, &target.sampler, &name.arn());
-    let invocation = Invocation {
-        request_id: Arc::clone(&cx.request_id),
-        invoked_function_arn: name.qualified_arn(),
-        payload,
-        client_context,
-        trace_id: Some(trace_id),
-        sampled,
-        sink: None,
-    };
+    let invocation = invocation(&cx, &name, &target, payload, client_context, &trace).await?;
 
     let version = target.pick(&cx.env);
     let streamed = cx.state.pools.stream(version, invocation).await.map_err(refused)?;

@@ -19,8 +19,7 @@ use super::event::{self, Surroundings};
 use super::{Auth, FunctionUrl, Mode, UrlOwner, cors, host};
 use crate::keys::{URL_OWNERS, URLS};
 use crate::name::{FunctionName, LATEST};
-use crate::ops::invoke::{refuse_loop, refused};
-use crate::segments;
+use crate::ops::invoke::{self, refused};
 use crate::trace::Trace;
 use crate::{Ctx, Lambda};
 
@@ -137,17 +136,7 @@ async fn invocation(
     let qualifier = Some(owner.qualifier.as_str()).filter(|qualifier| *qualifier != LATEST);
     let name = FunctionName::parse(&cx.caller, &owner.function, qualifier)?;
     let target = cx.state.versions.get(cx, &name).await?;
-    refuse_loop(cx, &name, trace).await?;
-    let (trace_id, sampled) = segments::enter(&cx.env, trace, &target.sampler, &name.arn());
-    let invocation = Invocation {
-        request_id: Arc::clone(&cx.request_id),
-        invoked_function_arn: name.qualified_arn(),
-        payload,
-        client_context: None,
-        trace_id: Some(trace_id),
-        sampled,
-        sink: None,
-    };
+    let invocation = invoke::invocation(cx, &name, &target, payload, None, trace).await?;
     Ok((Arc::clone(target.pick(&cx.env)), invocation))
 }
 

@@ -1,0 +1,179 @@
+//! Conditions as data: what holds, what does not, what is refused and how.
+
+use super::super::tests::{item, scope};
+use super::*;
+
+const ITEM: &str = r#"{
+    "s": {"S": "hello"}, "n": {"N": "5"}, "b": {"B": "AQID"}, "t": {"BOOL": true}, "nil": {"NULL": true},
+    "ss": {"SS": ["a", "b"]}, "ns": {"NS": ["1", "2"]}, "l": {"L": [{"N": "1"}, {"S": "x"}]},
+    "m": {"M": {"k": {"N": "7"}, "d": {"L": [{"M": {"z": {"S": "deep"}}}]}}}, "n2": {"N": "5.0"}
+}"#;
+const VALUES: &str = r#"{
+    ":five": {"N": "5.00"}, ":six": {"N": "6"}, ":four": {"N": "4"}, ":he": {"S": "he"}, ":hello": {"S": "hello"},
+    ":a": {"S": "a"}, ":one": {"N": "1"}, ":S": {"S": "S"}, ":SS": {"S": "SS"}, ":bad": {"S": "X"},
+    ":true": {"BOOL": true}, ":b": {"B": "AQI="}, ":seven": {"N": "7"}, ":l": {"L": []}
+}"#;
+
+fn parsed(text: &str) -> Result<Condition> {
+    Condition::parse(
+        "ConditionExpression",
+        text,
+        &mut scope(&[("#m", "m"), ("#nil", "nil"), ("#x", "x.y")], VALUES),
+    )
+}
+
+#[track_caller]
+fn check(text: &str, holds: bool) {
+    assert_eq!(parsed(text).unwrap().holds(&item(ITEM)), holds, "{text}");
+}
+
+#[test]
+fn what_holds() {
+    for text in [
+        "n = :five",
+        "n2 = n",
+        "n <> :six",
+        "zz <> :six",
+        "n < :six AND n > :four",
+        "n <= :five and n >= :five",
+        "n BETWEEN :four AND :six",
+        "n in (:one, :five)",
+        "NOT n = :six",
+        "not not n = :five",
+        "attribute_exists(s)",
+        "attribute_exists(m.d[0].z)",
+        "attribute_not_exists(m.d[1].z)",
+        "attribute_not_exists(#x)",
+        "attribute_type(s, :S)",
+        "attribute_type(ss, :SS)",
+        "begins_with(s, :he)",
+        "begins_with(b, :b)",
+        "contains(s, :he)",
+        "contains(ss, :a)",
+        "contains(ns, :one)",
+        "contains(l, :one)",
+        "size(s) = :five",
+        "size(ss) < :four",
+        "size(m.d) = :one",
+        "#m.k = :seven",
+        "n = :six OR n = :five AND s = :hello",
+        "(n = :six OR n = :five) AND (s = :hello)",
+        "t = :true",
+        "attribute_exists(#nil)",
+        "n BETWEEN :four AND :six AND s = :hello",
+    ] {
+        check(text, true);
+    }
+}
+
+#[test]
+fn what_does_not() {
+    for text in [
+        "n = :six",
+        "n = :hello",
+        "s < :five",
+        "zz = :five",
+        "zz < :five",
+        "NOT (n = :five OR s = :he)",
+        "n = :six AND n = :five OR s = :he",
+        "attribute_type(s, :SS)",
+        "begins_with(n, :he)",
+        "contains(s, :one)",
+        "size(n) = :one",
+        "zz BETWEEN :four AND :six",
+        "zz IN (:one)",
+        "m.k.z = :one",
+    ] {
+        check(text, false);
+    }
+}
+
+#[test]
+fn what_is_refused_in_awss_words() {
+    for (text, said) in [
+        (" ", "The expression can not be empty;"),
+        ("n", r#"Syntax error; token: "<EOF>", near: "n""#),
+        ("n = ", r#"Syntax error; token: "<EOF>", near: "=""#),
+        ("n == :five", r#"Syntax error; token: "=", near: "== :five""#),
+        ("n ! :five", r#"Syntax error; token: "!", near: "n !""#),
+        ("n = :five :six", r#"Syntax error; token: ":six", near: ":five :six""#),
+        ("((n = :five))", "The expression has redundant parentheses;"),
+        ("status = :five", "Attribute name is a reserved keyword; reserved keyword: status"),
+        (
+            "#q = :five",
+            "An expression attribute name used in the document path is not defined; attribute name: #q",
+        ),
+        ("n = :q", "An expression attribute value used in expression is not defined; attribute value: :q"),
+        ("exists(n)", "Invalid function name; function: exists"),
+        (
+            "if_not_exists(n, :five)",
+            "The function is not allowed in a condition expression; function: if_not_exists",
+        ),
+        ("size(n)", "The function is not allowed to be used this way in an expression; function: size"),
+        (
+            "attribute_exists(n) = :five",
+            "The function is not allowed to be used this way in an expression; function: attribute_exists",
+        ),
+        (
+            "attribute_exists(:five)",
+            "Operator or function requires a document path; operator or function: attribute_exists",
+        ),
+        (
+            "begins_with(n)",
+            "Incorrect number of operands for operator or function; operator or function: begins_with, number of operands: 1",
+        ),
+        (
+            "begins_with(n, :five)",
+            "Incorrect operand type for operator or function; operator or function: begins_with, operand type: N",
+        ),
+        (
+            "n < :l",
+            "Incorrect operand type for operator or function; operator or function: <, operand type: L",
+        ),
+        (
+            "size(:five) = n",
+            "Incorrect operand type for operator or function; operator or function: size, operand type: N",
+        ),
+        (
+            "attribute_type(n, :bad)",
+            "Invalid attribute type name found; type: X, valid types: {B,NULL,SS,BOOL,L,BS,N,NS,S,M}",
+        ),
+        (
+            "n = n",
+            "The first operand must be distinct from the remaining operands for this operator or function; operator: =, first operand: [n]",
+        ),
+        (
+            "n BETWEEN :six AND :five",
+            "The BETWEEN operator requires upper bound to be greater than or equal to lower bound; lower bound operand: AttributeValue: {N:6}, upper bound operand: AttributeValue: {N:5}",
+        ),
+        (
+            "n BETWEEN :six AND :he",
+            "The BETWEEN operator requires same data type for lower and upper bounds; lower bound operand: AttributeValue: {N:6}, upper bound operand: AttributeValue: {S:he}",
+        ),
+    ] {
+        let error = parsed(text).unwrap_err();
+        assert_eq!(error.message.unwrap(), format!("Invalid ConditionExpression: {said}"), "{text}");
+    }
+}
+
+#[test]
+fn what_is_too_deep_or_too_long_is_refused() {
+    let deep = format!("{}n = :five{}", "NOT (".repeat(200), ")".repeat(200));
+    let long = vec!["n=:five"; 400].join(" OR ");
+    let huge = "n".repeat(5000);
+    for text in [deep, long, huge, "(".repeat(4000)] {
+        assert_eq!(parsed(&text).unwrap_err().code, "ValidationException");
+    }
+}
+
+#[test]
+fn no_text_is_a_panic() {
+    // Every prefix and every single change of a text that uses all there is.
+    let text = "NOT (a.b[0] = :five AND size(#m) >= :four) OR n IN (:one, :six) AND contains(s, :he) OR n BETWEEN :four AND :six";
+    for end in 0..text.len() {
+        let _ = parsed(&text[..end]);
+        for other in ["(", ")", ",", "[", "]", ".", "#", ":", "=", "<", " ", "é", "9"] {
+            let _ = parsed(&format!("{}{other}{}", &text[..end], &text[end + 1..]));
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! DynamoDB and DynamoDB Streams: tables, items, indexes, expressions, transactions, and the streams of changes.
+//!
+//! Start with `ops/put_item.rs` and `write.rs`, which every change goes through, then `ops/query.rs` and `read.rs`.
+//! `keys.rs` has everything stored, `expression/` the expressions, `settle.rs` the work that tables wait for.
+
+mod asked;
+mod capacity;
+mod expression;
+mod item;
+mod keys;
+mod legacy;
+mod number;
+mod ops;
+mod partiql;
+mod read;
+mod reserved;
+mod schema;
+mod sequence;
+mod settle;
+mod stream;
+mod sweep;
+mod table;
+mod value;
+mod write;
+
+use std::sync::Arc;
+
+use service::Service;
+
+/// The state of both services.
+#[derive(Default)]
+pub(crate) struct State {
+    pub locks: sequence::Locks,
+    pub sequences: sequence::Sequences,
+    pub throttle: capacity::Throttle,
+}
+
+pub(crate) type Ctx = service::Ctx<State>;
+
+/// The settings.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Config {
+    /// Whether provisioned tables refuse what goes beyond their capacity units.
+    pub throttle: bool,
+}
+
+/// DynamoDB and DynamoDB Streams.
+pub fn services(config: Config) -> [Service; 2] {
+    let throttle = capacity::Throttle::new(config.throttle);
+    let state = Arc::new(State { throttle, ..State::default() });
+    let dynamodb = Service::new(&api_dynamodb::SERVICE, Arc::clone(&state))
+        .op(ops::batch_execute_statement)
+        .op(ops::batch_get_item)
+        .op(ops::batch_write_item)
+        .op(ops::create_table)
+        .op(ops::delete_item)
+        .op(ops::delete_table)
+        .op(ops::describe_continuous_backups)
+        .op(ops::describe_limits)
+        .op(ops::describe_table)
+        .op(ops::describe_time_to_live)
+        .op(ops::execute_statement)
+        .op(ops::execute_transaction)
+        .op(ops::get_item)
+        .op(ops::list_tables)
+        .op(ops::list_tags_of_resource)
+        .op(ops::put_item)
+        .op(ops::query)
+        .op(ops::scan)
+        .op(ops::tag_resource)
+        .op(ops::transact_get_items)
+        .op(ops::transact_write_items)
+        .op(ops::untag_resource)
+        .op(ops::update_item)
+        .op(ops::update_table)
+        .op(ops::update_time_to_live)
+        .job("settle tables", settle::run)
+        .job("clear deleted tables", settle::clear)
+        .job("expire items", sweep::expire)
+        .job("trim streams", sweep::trim)
+        .done();
+    let streams = Service::new(&api_dynamodbstreams::SERVICE, state)
+        .op(ops::describe_stream)
+        .op(ops::get_records)
+        .op(ops::get_shard_iterator)
+        .op(ops::list_streams)
+        .done();
+    [dynamodb, streams]
+}

@@ -1,0 +1,43 @@
+//! `PutItem`: puts an item in the place of whatever has its key.
+
+use api_dynamodb::{PutItemInput, PutItemOutput, ReturnValue};
+use aws_wire::{AwsError, Result};
+
+use crate::Ctx;
+use crate::asked::{Asked, check_metrics};
+use crate::capacity::{Told, consumed};
+use crate::table;
+use crate::value;
+use crate::write::{Action, Request, write_one};
+
+pub(crate) async fn put_item(cx: Ctx, input: PutItemInput) -> Result<PutItemOutput> {
+    if !matches!(input.return_values, None | Some(ReturnValue::None | ReturnValue::AllOld)) {
+        return Err(AwsError::validation("ReturnValues can only be ALL_OLD or NONE"));
+    }
+    let item = value::from_wire(input.item)?;
+    let asked = Asked {
+        expected: input.expected,
+        operator: input.conditional_operator,
+        expression: input.condition_expression,
+        names: input.expression_attribute_names,
+        values: input.expression_attribute_values,
+    };
+    let condition = asked.condition()?;
+    check_metrics(&cx, "PutItem", &input.table_name, input.return_item_collection_metrics).await?;
+
+    let request =
+        Request { table: table::key(&cx.caller, &input.table_name)?, action: Action::Put(item), condition };
+    let done = write_one(&cx, request, input.return_values_on_condition_check_failure).await?;
+
+    let old = done.old.filter(|_| input.return_values == Some(ReturnValue::AllOld));
+    Ok(PutItemOutput {
+        attributes: old.map(value::to_wire),
+        consumed_capacity: consumed(
+            input.return_consumed_capacity,
+            &done.table.name,
+            &done.units,
+            Told::Together,
+        ),
+        item_collection_metrics: None,
+    })
+}
