@@ -43,6 +43,7 @@ pub(crate) static ATTRIBUTE_MAP: Shape = Shape::plain(
         value_name: "value",
         key_namespace: None,
         value_namespace: None,
+        entry_name: None,
         flattened: false,
     }),
 );
@@ -70,6 +71,7 @@ pub(crate) static ATTRIBUTE_UPDATES: Shape = Shape::plain(
         value_name: "value",
         key_namespace: None,
         value_namespace: None,
+        entry_name: None,
         flattened: false,
     }),
 );
@@ -150,6 +152,7 @@ pub(crate) static BATCH_GET_REQUEST_MAP: Shape = Shape {
             value_name: "value",
             key_namespace: None,
             value_namespace: None,
+            entry_name: None,
             flattened: false,
         }),
     )
@@ -163,6 +166,7 @@ pub(crate) static BATCH_GET_RESPONSE_MAP: Shape = Shape::plain(
         value_name: "value",
         key_namespace: None,
         value_namespace: None,
+        entry_name: None,
         flattened: false,
     }),
 );
@@ -235,6 +239,7 @@ pub(crate) static BATCH_WRITE_ITEM_REQUEST_MAP: Shape = Shape {
             value_name: "value",
             key_namespace: None,
             value_namespace: None,
+            entry_name: None,
             flattened: false,
         }),
     )
@@ -603,6 +608,7 @@ pub(crate) static EXPECTED_ATTRIBUTE_MAP: Shape = Shape::plain(
         value_name: "value",
         key_namespace: None,
         value_namespace: None,
+        entry_name: None,
         flattened: false,
     }),
 );
@@ -624,6 +630,7 @@ pub(crate) static EXPRESSION_ATTRIBUTE_NAME_MAP: Shape = Shape::plain(
         value_name: "value",
         key_namespace: None,
         value_namespace: None,
+        entry_name: None,
         flattened: false,
     }),
 );
@@ -638,6 +645,7 @@ pub(crate) static EXPRESSION_ATTRIBUTE_VALUE_MAP: Shape = Shape::plain(
         value_name: "value",
         key_namespace: None,
         value_namespace: None,
+        entry_name: None,
         flattened: false,
     }),
 );
@@ -652,6 +660,7 @@ pub(crate) static FILTER_CONDITION_MAP: Shape = Shape::plain(
         value_name: "value",
         key_namespace: None,
         value_namespace: None,
+        entry_name: None,
         flattened: false,
     }),
 );
@@ -825,6 +834,7 @@ pub(crate) static ITEM_COLLECTION_KEY_ATTRIBUTE_MAP: Shape = Shape::plain(
         value_name: "value",
         key_namespace: None,
         value_namespace: None,
+        entry_name: None,
         flattened: false,
     }),
 );
@@ -854,6 +864,7 @@ pub(crate) static ITEM_COLLECTION_METRICS_PER_TABLE: Shape = Shape::plain(
         value_name: "value",
         key_namespace: None,
         value_namespace: None,
+        entry_name: None,
         flattened: false,
     }),
 );
@@ -910,6 +921,7 @@ pub(crate) static KEY: Shape = Shape::plain(
         value_name: "value",
         key_namespace: None,
         value_namespace: None,
+        entry_name: None,
         flattened: false,
     }),
 );
@@ -922,6 +934,7 @@ pub(crate) static KEY_CONDITIONS: Shape = Shape::plain(
         value_name: "value",
         key_namespace: None,
         value_namespace: None,
+        entry_name: None,
         flattened: false,
     }),
 );
@@ -1066,6 +1079,7 @@ pub(crate) static MAP_ATTRIBUTE_VALUE: Shape = Shape::plain(
         value_name: "value",
         key_namespace: None,
         value_namespace: None,
+        entry_name: None,
         flattened: false,
     }),
 );
@@ -1265,6 +1279,7 @@ pub(crate) static PUT_ITEM_INPUT_ATTRIBUTE_MAP: Shape = Shape::plain(
         value_name: "value",
         key_namespace: None,
         value_namespace: None,
+        entry_name: None,
         flattened: false,
     }),
 );
@@ -1557,6 +1572,7 @@ pub(crate) static SECONDARY_INDEXES_CAPACITY_MAP: Shape = Shape::plain(
         value_name: "value",
         key_namespace: None,
         value_namespace: None,
+        entry_name: None,
         flattened: false,
     }),
 );
@@ -2040,6 +2056,7 @@ pub(crate) static VECTOR_INDEXES_CAPACITY_MAP: Shape = Shape::plain(
         value_name: "value",
         key_namespace: None,
         value_namespace: None,
+        entry_name: None,
         flattened: false,
     }),
 );

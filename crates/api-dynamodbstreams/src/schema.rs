@@ -15,6 +15,7 @@ pub(crate) static ATTRIBUTE_MAP: Shape = Shape::plain(
         value_name: "value",
         key_namespace: None,
         value_namespace: None,
+        entry_name: None,
         flattened: false,
     }),
 );
@@ -163,6 +164,7 @@ pub(crate) static MAP_ATTRIBUTE_VALUE: Shape = Shape::plain(
         value_name: "value",
         key_namespace: None,
         value_namespace: None,
+        entry_name: None,
         flattened: false,
     }),
 );

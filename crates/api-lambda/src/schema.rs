@@ -101,6 +101,7 @@ pub(crate) static ADDITIONAL_VERSION_WEIGHTS: Shape = Shape::plain(
         value_name: "value",
         key_namespace: None,
         value_namespace: None,
+        entry_name: None,
         flattened: false,
     }),
 );
@@ -726,6 +727,7 @@ pub(crate) static ENDPOINTS: Shape = Shape {
             value_name: "value",
             key_namespace: None,
             value_namespace: None,
+            entry_name: None,
             flattened: false,
         }),
     )
@@ -767,6 +769,7 @@ pub(crate) static ENVIRONMENT_VARIABLES: Shape = Shape {
             value_name: "value",
             key_namespace: None,
             value_namespace: None,
+            entry_name: None,
             flattened: false,
         }),
     )
@@ -3037,6 +3040,7 @@ pub(crate) static TAGS: Shape = Shape::plain(
         value_name: "value",
         key_namespace: None,
         value_namespace: None,
+        entry_name: None,
         flattened: false,
     }),
 );

@@ -138,6 +138,7 @@ pub(crate) static ENTITY_ATTRIBUTES: Shape = Shape {
             value_name: "value",
             key_namespace: None,
             value_namespace: None,
+            entry_name: None,
             flattened: false,
         }),
     )
@@ -158,6 +159,7 @@ pub(crate) static ENTITY_KEY_ATTRIBUTES: Shape = Shape {
             value_name: "value",
             key_namespace: None,
             value_namespace: None,
+            entry_name: None,
             flattened: false,
         }),
     )
@@ -500,6 +502,7 @@ pub(crate) static TAGS: Shape = Shape {
             value_name: "value",
             key_namespace: None,
             value_namespace: None,
+            entry_name: None,
             flattened: false,
         }),
     )

@@ -3406,6 +3406,7 @@ pub(crate) static METADATA: Shape = Shape::plain(
         value_name: "value",
         key_namespace: None,
         value_namespace: None,
+        entry_name: None,
         flattened: false,
     }),
 );

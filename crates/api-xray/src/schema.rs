@@ -24,6 +24,7 @@ pub(crate) static ANNOTATIONS: Shape = Shape::plain(
         value_name: "value",
         key_namespace: None,
         value_namespace: None,
+        entry_name: None,
         flattened: false,
     }),
 );

@@ -206,6 +206,7 @@ mod tests {
             value_name: "value",
             key_namespace: None,
             value_namespace: None,
+            entry_name: None,
             flattened: false,
         }),
     );

@@ -128,6 +128,10 @@ impl Routed {
                 Value::Structure(json::decode_members(&request.body, structure, Naming::AwsJson)?)
             }
             Protocol::RpcCbor => cbor::decode(&request.body, structure)?,
+            // SQS: a queue's URL is an address of its own, and a form sent there need not name the queue again.
+            Protocol::Query if request.path.len() > 1 => {
+                query::decode(&form(request).with("QueueUrl", || request.path.clone()), structure)?
+            }
             Protocol::Query => query::decode(&form(request), structure)?,
             Protocol::RestJson | Protocol::RestXml => {
                 rest::decode(self.protocol, structure, request, &self.labels)?

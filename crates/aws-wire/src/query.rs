@@ -24,6 +24,15 @@ impl Form {
         Self(fields.collect())
     }
 
+    /// With a field that the form itself has not.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl FnOnce() -> String) -> Self {
+        if self.get(name).is_none() {
+            self.0.push((name.to_owned(), value()));
+        }
+        self
+    }
+
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
     }
@@ -77,8 +86,7 @@ fn decode_value(
             } else if list.element == "member" || form.has_under(name) {
                 name.to_owned()
             } else {
-                let parent = name.rsplit_once('.').map_or(String::new(), |(parent, _)| format!("{parent}."));
-                format!("{parent}{}", list.element)
+                beside(name, list.element)
             };
             let mut items = Vec::new();
             for position in 1..=ELEMENTS_MAX {
@@ -92,7 +100,11 @@ fn decode_value(
             Ok((!items.is_empty() || form.get(name) == Some("")).then_some(Value::List(items)))
         }
         Kind::Map(map) => {
-            let base = if flattened { name.to_owned() } else { format!("{name}.entry") };
+            let base = match map.entry_name {
+                Some(entry) if flattened => beside(name, entry),
+                _ if flattened => name.to_owned(),
+                _ => format!("{name}.entry"),
+            };
             let mut entries = Vec::new();
             for position in 1..=ELEMENTS_MAX {
                 let Some(key) = form.get(&format!("{base}.{position}.{}", map.key_name)) else { break };
@@ -106,6 +118,11 @@ fn decode_value(
             text::decode(text, shape, format.unwrap_or(TimestampFormat::Iso8601)).map(Some)
         }
     }
+}
+
+/// `last` in place of the last part of `name`.
+fn beside(name: &str, last: &str) -> String {
+    name.rsplit_once('.').map_or_else(|| last.to_owned(), |(parent, _)| format!("{parent}.{last}"))
 }
 
 /// `<OpResponse><OpResult>…</OpResult><ResponseMetadata>…</OpResponse>`

@@ -162,6 +162,8 @@ pub struct Map {
     pub value_name: &'static str,
     pub key_namespace: Option<Namespace>,
     pub value_namespace: Option<Namespace>,
+    /// What a flattened map's entries are called in forms and XML, where that is not the member's name.
+    pub entry_name: Option<&'static str>,
     pub flattened: bool,
 }
 

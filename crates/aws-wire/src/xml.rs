@@ -245,10 +245,12 @@ pub fn write_members(out: &mut String, structure: &'static Structure, slots: &[O
         let Some(value) = slot else { continue };
         match (member.shape.kind, value) {
             (Kind::List(list), Value::List(items)) if member.is_flattened() => {
+                // In models where elements have a name of their own, that is what they are called.
+                let name = if list.element == "member" { member.wire_name } else { list.element };
                 for item in items.iter().flatten() {
                     write_element(
                         out,
-                        member.wire_name,
+                        name,
                         list.element_namespace,
                         item,
                         list.member,
@@ -257,8 +259,9 @@ pub fn write_members(out: &mut String, structure: &'static Structure, slots: &[O
                 }
             }
             (Kind::Map(map), Value::Map(entries)) if member.is_flattened() => {
+                let name = map.entry_name.unwrap_or(member.wire_name);
                 for (key, value) in entries {
-                    write_entry(out, member.wire_name, member.xml_namespace, map, key, value.as_ref());
+                    write_entry(out, name, member.xml_namespace, map, key, value.as_ref());
                 }
             }
             _ => write_element(

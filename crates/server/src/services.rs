@@ -11,6 +11,8 @@ pub fn all(
     let mut services = vec![
         svc_lambda::service(lambda),
         svc_logs::service(),
+        svc_sns::service(),
+        svc_sqs::service(),
         svc_sts::service(),
         svc_xray::service(collector),
         svc_s3::service(s3),
@@ -36,6 +38,8 @@ mod tests {
     fn every_listed_operation_has_a_handler_and_no_other() {
         svc_dynamodb::services(svc_dynamodb::Config::default()).iter().for_each(check);
         check(&svc_logs::service());
+        check(&svc_sns::service());
+        check(&svc_sqs::service());
         check(&svc_sts::service());
         check(&svc_xray::service(None));
     }

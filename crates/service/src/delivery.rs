@@ -5,6 +5,7 @@
 //! calls `Ctx::deliver` when the event is there. Retrying is the sender's: it knows for how long, and stores what it
 //! still has to send.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -81,9 +82,17 @@ pub struct Sender {
 /// A message attribute of SQS or SNS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attribute {
-    /// `String` or `Number`.
-    pub data_type: &'static str,
+    /// Such as `String`, `Number` or `Binary`.
+    pub data_type: Cow<'static, str>,
+    /// Of `Binary` in Base64.
     pub value: String,
+}
+
+/// What a FIFO queue wants to know of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InOrder {
+    pub group: String,
+    pub deduplication: String,
 }
 
 /// What an event bus wants to know beside the detail.
@@ -105,6 +114,8 @@ pub struct Delivery {
     pub sender: Sender,
     /// For queues and topics.
     pub attributes: BTreeMap<String, Attribute>,
+    /// For FIFO queues and topics.
+    pub in_order: Option<InOrder>,
     /// For event buses: `payload` is then the event's detail.
     pub bus: Option<BusEvent>,
     /// For buckets: the object's key.

@@ -12,7 +12,7 @@ mod site;
 
 pub use caller::{Caller, Principal};
 pub use ctx::Ctx;
-pub use delivery::{Attribute, BusEvent, Delivery, Sender, TargetArn, Undelivered};
+pub use delivery::{Attribute, BusEvent, Delivery, InOrder, Sender, TargetArn, Undelivered};
 pub use edge::{Edge, Head};
 pub use platform::Platform;
 pub use register::{Pending, Service};

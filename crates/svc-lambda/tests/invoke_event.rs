@@ -156,7 +156,7 @@ async fn a_failing_event_is_retried_twice_and_sent_on() {
     let attributes = letter
         .attributes
         .iter()
-        .map(|(name, attribute)| (name.as_str(), attribute.data_type, attribute.value.as_str()));
+        .map(|(name, attribute)| (name.as_str(), &*attribute.data_type, attribute.value.as_str()));
     assert_eq!(
         attributes.collect::<Vec<_>>(),
         [("ErrorCode", "Number", "200"), ("ErrorMessage", "String", "bad"), ("RequestID", "String", &*id)]

@@ -209,5 +209,6 @@ fn delivery(notice: &Notice, target: TargetArn) -> Delivery {
         bus: None,
         object_key: None,
         trace: None,
+        in_order: None,
     }
 }

@@ -18,6 +18,7 @@ mod runtime;
 mod s3;
 mod scripted;
 mod sources;
+mod sqs;
 mod streaming;
 mod wire;
 
@@ -38,6 +39,7 @@ pub use runtime::{Runtime, Work};
 pub use s3::S3;
 pub use scripted::{Event, Scripted};
 pub use sources::Sources;
+pub use sqs::Sqs;
 pub use streaming::Answering;
 pub use wire::{Answer, EPOCH_MS, Ground, Wire, request};
 

@@ -30,6 +30,8 @@ pub struct Settings {
     pub model: String,
     /// The operations that are served; the others answer 501.
     pub operations: Vec<String>,
+    /// The namespace of XML answers, where the model no longer has it.
+    pub xml_namespace: Option<String>,
     /// By shape: what the model has wrong.
     #[serde(default)]
     pub patch: std::collections::BTreeMap<String, Patch>,
@@ -121,6 +123,9 @@ pub fn load(root: &Path, name: &str, settings: &Settings) -> Result<Model, Error
             target.remove(key).ok_or_else(|| format!("{name}: {shape} has no {key} to drop"))?;
         }
         target.extend(patch.set.clone());
+    }
+    if let Some(namespace) = &settings.xml_namespace {
+        json["metadata"]["xmlNamespace"] = namespace.as_str().into();
     }
     Ok(Model::parse(&json.to_string())?)
 }

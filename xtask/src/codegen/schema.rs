@@ -16,6 +16,13 @@ pub fn write(api: &Api<'_>) -> String {
     for name in &api.shapes {
         let shape = &api.model.shapes[*name];
         let constant = screaming(name);
+        // SNS has a `String` and a `string`, which are the same.
+        let twin = api.shapes.iter().find(|twin| *twin < name && screaming(twin) == constant);
+        if let Some(twin) = twin {
+            let same = kind(twin, &api.model.shapes[*twin]) == kind(name, shape);
+            assert!(same, "{twin} and {name} differ, yet read the same in Rust");
+            continue;
+        }
         if let Some(pattern) = &shape.pattern {
             let _ = writeln!(out, "static REGEX_OF_{constant}: Pattern = Pattern::new({pattern:?});");
         }
@@ -91,13 +98,14 @@ fn map(shape: &Shape) -> String {
     let key = shape.key.as_ref().expect("a map has keys");
     let value = shape.value.as_ref().expect("a map has values");
     format!(
-        "Kind::Map(&Map {{ key: &{}, value: &{}, key_name: {:?}, value_name: {:?}, key_namespace: {}, value_namespace: {}, flattened: {} }})",
+        "Kind::Map(&Map {{ key: &{}, value: &{}, key_name: {:?}, value_name: {:?}, key_namespace: {}, value_namespace: {}, entry_name: {:?}, flattened: {} }})",
         screaming(&key.shape),
         screaming(&value.shape),
         key.location_name.as_deref().unwrap_or("key"),
         value.location_name.as_deref().unwrap_or("value"),
         namespace(key.xml_namespace.as_ref()),
         namespace(value.xml_namespace.as_ref()),
+        shape.location_name,
         shape.flattened
     )
 }

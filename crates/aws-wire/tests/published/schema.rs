@@ -129,6 +129,7 @@ impl<'a> Schemas<'a> {
                     value_name: value.location_name.as_deref().map_or("value", leak),
                     key_namespace: namespace(key.xml_namespace.as_ref()),
                     value_namespace: namespace(value.xml_namespace.as_ref()),
+                    entry_name: None,
                     flattened: shape.flattened,
                 }))
             }

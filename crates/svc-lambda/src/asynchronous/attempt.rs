@@ -123,6 +123,7 @@ impl Doer for Platform {
             },
             payload: Bytes::copy_from_slice(parcel.body.as_bytes()),
             attributes: attributes(parcel),
+            in_order: None,
             bus: bus_event(parcel, &target),
             object_key,
             trace: Some(parcel.trace.clone()).filter(|trace| !trace.is_empty()),
@@ -177,7 +178,7 @@ impl Platform {
 
 fn attributes(parcel: &Parcel) -> BTreeMap<String, Attribute> {
     let ParcelKind::DeadLetter { error_code, error_message } = &parcel.kind else { return BTreeMap::new() };
-    let attribute = |data_type, value: String| Attribute { data_type, value };
+    let attribute = |data_type: &'static str, value: String| Attribute { data_type: data_type.into(), value };
     BTreeMap::from([
         ("RequestID".to_owned(), attribute("String", parcel.request_id.clone())),
         ("ErrorCode".to_owned(), attribute("Number", error_code.to_string())),
@@ -200,8 +201,11 @@ fn bus_event(parcel: &Parcel, target: &TargetArn) -> Option<BusEvent> {
 
 /// Functions as targets of everybody's events.
 pub(crate) mod target {
-    use super::{Arc, Caller, Ctx, Delivery, FunctionName, TargetArn, Undelivered};
+    use aws_auth::policy::{Asker, Keys};
+
+    use super::{Arc, Caller, Ctx, Delivery, FunctionName, Sender, TargetArn, Undelivered};
     use crate::asynchronous::{EVENT_BYTES_MAX, accept};
+    use crate::policy;
     use crate::published::find_qualified;
     use crate::trace::Trace;
 
@@ -229,10 +233,26 @@ pub(crate) mod target {
             return Err(Undelivered::TooLarge { bytes: delivery.payload.len(), bytes_max: EVENT_BYTES_MAX });
         }
         find_qualified(&cx, &name).await.map_err(|error| undelivered(&error))?;
+        if !lets_in(&cx, &name, &delivery.sender).await.map_err(|error| undelivered(&error))? {
+            return Err(Undelivered::Denied(delivery.target.to_string()));
+        }
         let request_id = cx.env.uuid().to_string();
         let cx = cx.with_trace(delivery.trace.as_deref().map(Arc::from));
         let accepted = accept(&cx, &name, &request_id, &delivery.payload, &Trace::of(&cx)).await;
         accepted.map_err(|error| undelivered(&error))
+    }
+
+    /// Whoever sends without a role needs the function's policy.
+    async fn lets_in(cx: &Ctx, name: &FunctionName, sender: &Sender) -> aws_wire::Result<bool> {
+        if sender.role.is_some() {
+            return Ok(true);
+        }
+        let keys = Keys::default()
+            .with("aws:SourceArn", sender.source_arn.clone())
+            .with("aws:SourceAccount", sender.source_account.clone())
+            .with("aws:PrincipalIsAWSService", "true");
+        let asker = Asker::Service(sender.service.clone());
+        policy::allows(cx, name, &asker, "lambda:InvokeFunction", &keys).await
     }
 
     fn undelivered(error: &aws_wire::AwsError) -> Undelivered {

@@ -1,0 +1,44 @@
+//! Texts with stars in them, each standing for any letters; a backslash takes a star's or its own meaning away.
+
+/// The letters of a pattern; `None` is a star.
+pub(crate) type Wildcard = Vec<Option<char>>;
+
+/// `None` for two stars in a row, and for a backslash before anything else.
+pub(crate) fn parse(text: &str) -> Option<Wildcard> {
+    let mut parsed = Wildcard::new();
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '*' if parsed.last() == Some(&None) => return None,
+            '*' => parsed.push(None),
+            '\\' => match letters.next() {
+                Some(letter @ ('*' | '\\')) => parsed.push(Some(letter)),
+                _ => return None,
+            },
+            letter => parsed.push(Some(letter)),
+        }
+    }
+    Some(parsed)
+}
+
+/// In time of the two lengths' product at most: only the last star is ever tried again.
+pub(crate) fn matches(pattern: &[Option<char>], text: &str) -> bool {
+    let text = text.chars().collect::<Vec<_>>();
+    let (mut at, mut in_text) = (0, 0);
+    let mut star = None;
+    while in_text < text.len() {
+        match pattern.get(at) {
+            Some(Some(letter)) if *letter == text[in_text] => (at, in_text) = (at + 1, in_text + 1),
+            Some(None) => {
+                star = Some((at, in_text));
+                at += 1;
+            }
+            _ => {
+                let Some((star_at, taken)) = star else { return false };
+                star = Some((star_at, taken + 1));
+                (at, in_text) = (star_at + 1, taken + 1);
+            }
+        }
+    }
+    pattern[at..].iter().all(Option::is_none)
+}
