@@ -37,12 +37,13 @@ pub fn new_op(root: &Path, service: &str, operation: &str) -> Result<(), Error> 
         &format!("pub(crate) use {module}::{module};"),
     )?;
     write_new(
-        &folder.join(format!("tests/{module}.rs")),
+        &folder.join(format!("tests/wire/{module}.rs")),
         &format!(
             "//! `{operation}` over the wire.\n\n#[test]\nfn {module}_answers() {{\n    \
              panic!(\"write what {operation} answers, as in the tests beside this one\");\n}}\n"
         ),
     )?;
+    insert_sorted(&folder.join("tests/wire/main.rs"), "mod ", &format!("mod {module};"))?;
     println!(
         "now add `.op(ops::{module})` to crates/svc-{service}/src/lib.rs and write {}",
         handler.display()
@@ -76,6 +77,10 @@ pub fn new_service(root: &Path, service: &str, model: &str) -> Result<(), Error>
         ),
     )?;
     write_new(&folder.join("src/ops.rs"), "//! The operations, one file each.\n\n")?;
+    write_new(
+        &folder.join("tests/wire/main.rs"),
+        "//! The service over the wire: raw requests in, answers out, an operation or a theme a file.\n\n",
+    )?;
     let manifest = root.join("Cargo.toml");
     for name in [&api, &crate_name] {
         insert_sorted(&manifest, &name[..4], &format!("{name}.path = \"crates/{name}\""))?;
