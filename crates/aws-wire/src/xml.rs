@@ -245,8 +245,10 @@ pub fn write_members(out: &mut String, structure: &'static Structure, slots: &[O
         let Some(value) = slot else { continue };
         match (member.shape.kind, value) {
             (Kind::List(list), Value::List(items)) if member.is_flattened() => {
-                // In models where elements have a name of their own, that is what they are called.
-                let name = if list.element == "member" { member.wire_name } else { list.element };
+                // Elements of a list that is flattened everywhere may have a name of their own; one that is flattened
+                // here alone has its member's.
+                let named = list.flattened && list.element != "member";
+                let name = if named { list.element } else { member.wire_name };
                 for item in items.iter().flatten() {
                     write_element(
                         out,

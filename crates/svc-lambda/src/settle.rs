@@ -62,6 +62,7 @@ async fn try_settle(cx: &Ctx, key: &FunctionKey) -> Result<(), kv::Error> {
         tracing::error!(%error, cause = ?error.cause, function = key.2, "prepare a package");
     }
     let revision_id = cx.env.uuid().to_string();
+    let _changing = cx.state.versions.changing(key);
     let settled = cx
         .kv
         .transact(|tx| {
@@ -83,7 +84,6 @@ async fn try_settle(cx: &Ctx, key: &FunctionKey) -> Result<(), kv::Error> {
         })
         .await?;
     if let Some(Function { arn, revision_id, settling_versions, .. }) = settled {
-        cx.state.versions.forget(key);
         cx.state.provisioned.insert(key.clone());
         cx.state.pools.retire(&arn, Some(LATEST), Some(&revision_id));
         for number in settling_versions {

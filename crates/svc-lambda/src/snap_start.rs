@@ -100,6 +100,7 @@ async fn try_take(cx: &Ctx, key: &FunctionKey, number: u64) -> Result<()> {
             reason: error.message.unwrap_or_else(|| "The runtime cannot be run.".to_owned()),
         }),
     };
+    let _changing = cx.state.versions.changing(key);
     cx.kv
         .transact(|tx| {
             if let Some(mut function) = FUNCTIONS.get(tx, key)? {
@@ -124,7 +125,6 @@ async fn try_take(cx: &Ctx, key: &FunctionKey, number: u64) -> Result<()> {
         })
         .await
         .map(|is_there| {
-            cx.state.versions.forget(key);
             if !is_there {
                 // It was deleted meanwhile.
                 cx.state.pools.retire(&function.arn, Some(&number.to_string()), None);

@@ -32,6 +32,8 @@ pub(crate) struct Versions {
 struct Known {
     /// By function, then by qualifier; no qualifier is `$LATEST`.
     functions: HashMap<FunctionKey, HashMap<String, Arc<Target>>>,
+    /// Functions of which something is being changed, and how many changes: of these nothing is kept.
+    changing: HashMap<FunctionKey, usize>,
     count: usize,
 }
 
@@ -61,20 +63,24 @@ impl Target {
 }
 
 impl Versions {
-    /// A function, or a version or an alias of it, has changed or is gone.
-    pub(crate) fn forget(&self, key: &FunctionKey) {
+    /// A function, or a version or an alias of it, is about to change: until the guard is dropped, after the change,
+    /// invocations read what is stored. Who has seen the change done must not run what was before it.
+    pub(crate) fn changing(&self, key: &FunctionKey) -> Changing<'_> {
         let mut known = self.known.write().expect("no panic while held");
         self.changes.fetch_add(1, Ordering::AcqRel);
         if let Some(targets) = known.functions.remove(key) {
             known.count -= targets.len();
         }
+        *known.changing.entry(key.clone()).or_default() += 1;
+        Changing { versions: self, key: key.clone() }
     }
 
     fn keep(&self, name: &FunctionName, target: &Arc<Target>, seen: u64) {
         let mut known = self.known.write().expect("no panic while held");
-        if self.changes.load(Ordering::Acquire) == seen {
+        if self.changes.load(Ordering::Acquire) == seen && !known.changing.contains_key(&name.key()) {
             if known.count >= TARGETS_MAX {
-                *known = Known::default();
+                known.functions.clear();
+                known.count = 0;
             }
             let targets = known.functions.entry(name.key()).or_default();
             let before = targets.insert(qualifier(name).to_owned(), Arc::clone(target));
@@ -101,6 +107,26 @@ impl Versions {
         let target = Arc::new(target(cx, name, &found).await?);
         self.keep(name, &target, seen);
         Ok(target)
+    }
+}
+
+/// A change that is under way.
+pub(crate) struct Changing<'a> {
+    versions: &'a Versions,
+    key: FunctionKey,
+}
+
+impl Drop for Changing<'_> {
+    fn drop(&mut self) {
+        let mut known = self.versions.known.write().expect("no panic while held");
+        // Whoever has read before the change must not keep it after.
+        self.versions.changes.fetch_add(1, Ordering::AcqRel);
+        if let Some(count) = known.changing.get_mut(&self.key) {
+            *count -= 1;
+            if *count == 0 {
+                known.changing.remove(&self.key);
+            }
+        }
     }
 }
 

@@ -21,6 +21,7 @@ pub(crate) async fn create_alias(cx: Ctx, input: CreateAliasInput) -> Result<Ali
         revision_id: cx.env.uuid().to_string(),
     };
     let key = alias::key(&name, &alias.name);
+    let _changing = cx.state.versions.changing(&name.key());
     cx.kv
         .transact(|tx| {
             FUNCTIONS.get(tx, &name.key())?.ok_or_else(|| name.not_found())?;
@@ -32,6 +33,5 @@ pub(crate) async fn create_alias(cx: Ctx, input: CreateAliasInput) -> Result<Ali
             Ok::<_, AwsError>(ALIASES.put(tx, &key, &alias)?)
         })
         .await?;
-    cx.state.versions.forget(&name.key());
     Ok(alias.shown(&name))
 }

@@ -12,6 +12,7 @@ use crate::url;
 
 pub(crate) async fn delete_alias(cx: Ctx, input: DeleteAliasInput) -> Result<()> {
     let name = FunctionName::parse_latest(&cx.caller, &input.function_name, None)?;
+    let _changing = cx.state.versions.changing(&name.key());
     cx.kv
         .transact(|tx| {
             FUNCTIONS.get(tx, &name.key())?.ok_or_else(|| name.not_found())?;
@@ -23,7 +24,6 @@ pub(crate) async fn delete_alias(cx: Ctx, input: DeleteAliasInput) -> Result<()>
             Ok::<_, AwsError>(ALIASES.delete(tx, &key)?)
         })
         .await?;
-    cx.state.versions.forget(&name.key());
     cx.state.provisioned.insert(name.key());
     Ok(())
 }

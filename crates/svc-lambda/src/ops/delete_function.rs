@@ -28,6 +28,7 @@ pub(crate) async fn delete_function(cx: Ctx, input: DeleteFunctionInput) -> Resu
         Some(qualifier) => return delete_version(&cx, &name, qualifier).await,
     }
     let key = name.key();
+    let _changing = cx.state.versions.changing(&key);
     cx.kv
         .transact(|tx| {
             FUNCTIONS.get(tx, &key)?.ok_or_else(|| name.not_found())?;
@@ -43,7 +44,6 @@ pub(crate) async fn delete_function(cx: Ctx, input: DeleteFunctionInput) -> Resu
             Ok::<_, AwsError>(FUNCTIONS.delete(tx, &key)?)
         })
         .await?;
-    cx.state.versions.forget(&key);
     cx.state.pools.retire(&name.arn(), None, None);
     // A function of the same name may be there again already.
     concurrency::apply(&cx, &key).await?;
@@ -58,6 +58,7 @@ async fn delete_version(cx: &Ctx, name: &FunctionName, qualifier: &str) -> Resul
         errors::invalid_parameter_value_exception("Deletion of aliases is not currently supported.")
     })?;
     let key = name.key();
+    let _changing = cx.state.versions.changing(&key);
     cx.kv
         .transact(|tx| {
             published::get(tx, name, number)?;
@@ -77,7 +78,6 @@ async fn delete_version(cx: &Ctx, name: &FunctionName, qualifier: &str) -> Resul
             Ok::<_, AwsError>(VERSIONS.delete(tx, &(account, region, function, number))?)
         })
         .await?;
-    cx.state.versions.forget(&key);
     cx.state.pools.retire(&name.arn(), Some(qualifier), None);
     cx.state.provisioned.insert(key);
     Ok(DeleteFunctionOutput { status_code: Some(204) })

@@ -17,6 +17,7 @@ pub(crate) async fn put_runtime_management_config(
     let name = FunctionName::parse(&cx.caller, &input.function_name, input.qualifier.as_deref())?;
     let (key, revision_id) = (name.key(), cx.env.uuid().to_string());
     let (runtimes, region) = (&cx.state.runtimes, &cx.caller.region);
+    let _changing = cx.state.versions.changing(&key);
     let (arn, number, management) = cx
         .kv
         .transact(|tx| {
@@ -44,7 +45,6 @@ pub(crate) async fn put_runtime_management_config(
             Ok::<_, AwsError>((found.function.arn, version, management))
         })
         .await?;
-    cx.state.versions.forget(&key);
     cx.state.pools.retire(&arn, Some(&number), Some(&revision_id));
     // What was provisioned of it is to be made anew.
     cx.state.provisioned.insert(key);

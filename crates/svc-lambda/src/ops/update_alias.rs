@@ -14,6 +14,7 @@ pub(crate) async fn update_alias(cx: Ctx, input: UpdateAliasInput) -> Result<Ali
     let name = FunctionName::parse_latest(&cx.caller, &input.function_name, None)?;
     let key = alias::key(&name, &input.name);
     let revision_id = cx.env.uuid().to_string();
+    let _changing = cx.state.versions.changing(&name.key());
     let alias = cx
         .kv
         .transact(|tx| {
@@ -38,7 +39,6 @@ pub(crate) async fn update_alias(cx: Ctx, input: UpdateAliasInput) -> Result<Ali
             Ok::<_, AwsError>(alias)
         })
         .await?;
-    cx.state.versions.forget(&name.key());
     cx.state.provisioned.insert(name.key());
     Ok(alias.shown(&name))
 }
