@@ -53,7 +53,7 @@ impl Platform {
 
     /// What `api` does in a way of its own at the edge of the wire.
     pub fn edge(&self, api: &Api) -> Option<&Arc<dyn Edge>> {
-        self.0.services.get(api.name)?.edge.as_ref()
+        self.0.services.get(api.id)?.edge.as_ref()
     }
 
     /// The API that has the host of `request` for itself, and the path that host and path stand for.
