@@ -43,15 +43,17 @@ CREATE = {
     "no code": ({"Code": {}}, INVALID, "…"),
     "another region": ({"FunctionName": f"arn:aws:lambda:eu-west-1:{ACCOUNT}:function:f"}, MISSING, f"Functions from 'eu-west-1' are not reachable in this region ('{REGION}')"),
     "layers": ({"Layers": [f"arn:aws:lambda:{REGION}:{ACCOUNT}:layer:l:1"]}, INVALID, f"Layer version arn:aws:lambda:{REGION}:{ACCOUNT}:layer:l:1 does not exist."),
-    "dead letters": ({"DeadLetterConfig": {"TargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:q"}}, UNSERVED, "…DeadLetterConfig…"),
+    "dead letters": ({"DeadLetterConfig": {"TargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:q"}}, INVALID, f"The destination ARN arn:aws:sqs:{REGION}:{ACCOUNT}:q is invalid."),
     "network": ({"VpcConfig": {"SubnetIds": ["subnet-12345678"], "SecurityGroupIds": ["sg-12345678"]}}, UNSERVED, "…VpcConfig…"),
-    "tracing": ({"TracingConfig": {"Mode": "Active"}}, UNSERVED, "…TracingConfig…"),
+    "tracing": ({"TracingConfig": {"Mode": "Sometimes"}}, VALIDATION, DETECTED + "Sometimes' at 'tracingConfig.mode' failed to satisfy constraint: Member must satisfy enum value set: […"),
     "levels of text logs": ({"LoggingConfig": {"SystemLogLevel": "WARN"}}, INVALID, "Log level is not supported when LogFormat is set to Text. …"),
-    "from S3": ({"Code": {"S3Bucket": "bucket", "S3Key": "key"}}, UNSERVED, "…S3…"),
+    "from S3": ({"Code": {"S3Bucket": "bucket", "S3Key": "key"}}, INVALID, "Error occurred while GetObject. S3 Error Code: NoSuchBucket. S3 Error Message: The specified bucket does not exist"),
     "an image": ({"PackageType": "Image", "Code": {"ImageUri": "123456789012.dkr.ecr.us-east-1.amazonaws.com/i:1"}, "Runtime": None, "Handler": None}, INVALID, "Source image 123456789012.dkr.ecr.us-east-1.amazonaws.com/i:1 does not exist. Provide a valid source image."),
     "another machine": ({"Architectures": ["arm64"]}, UNSERVED, "…Architectures…"),
 }
 OPERATIONS_UNSERVED = {
+    "ListCapacityProviders": lambda api, name: api.list_capacity_providers(),
+    "GetFunctionScalingConfig": lambda api, name: api.get_function_scaling_config(FunctionName=name, Qualifier="1"),
 }
 MISSING_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:nobody"
 ON_MISSING = {
