@@ -64,7 +64,29 @@ macro_rules! refuse_keys {
     };
 }
 
-pub(crate) use {headers_of, refuse_keys, refuse_unserved};
+/// Refuses an ACL that is not a canned one, and none at all.
+macro_rules! refuse_grants {
+    ($operation:literal, $input:expr) => {
+        let unserved = [
+            ("AccessControlPolicy", $input.access_control_policy.is_some()),
+            ("GrantFullControl", $input.grant_full_control.is_some()),
+            ("GrantRead", $input.grant_read.is_some()),
+            ("GrantReadACP", $input.grant_read_acp.is_some()),
+            ("GrantWrite", $input.grant_write.is_some()),
+            ("GrantWriteACP", $input.grant_write_acp.is_some()),
+        ];
+        if let Some((parameter, _)) = unserved.iter().find(|(_, asked)| *asked) {
+            return Err(aws_wire::AwsError::parameter_not_implemented($operation, parameter));
+        }
+        if $input.acl.is_none() {
+            let message = "Your request was missing a required header";
+            return Err($crate::errors::other(400, "MissingSecurityHeader", message)
+                .with("MissingHeaderName", "x-amz-acl"));
+        }
+    };
+}
+
+pub(crate) use {headers_of, refuse_grants, refuse_keys, refuse_unserved};
 
 /// The archives hand nothing out before it was restored, and nothing restores.
 pub(crate) fn check_class(operation: &'static str, class: Option<StorageClass>) -> Result<()> {

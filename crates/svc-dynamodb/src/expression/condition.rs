@@ -11,8 +11,6 @@ use crate::value::{Attr, Item};
 
 /// Values of an IN.
 const IN_MAX: usize = 100;
-/// Operators and functions in one expression.
-const OPERATORS_MAX: usize = 300;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Operand {
@@ -75,7 +73,7 @@ impl Condition {
     /// `ValidationException` in AWS's words, which name the `parameter`.
     pub(crate) fn parse(parameter: &str, text: &str, scope: &mut Scope) -> Result<Self> {
         parse_all(parameter, text, |cursor| {
-            let mut parser = Parser { cursor, scope, operators: 0 };
+            let mut parser = Parser { cursor, scope };
             parser.any()
         })
     }
@@ -194,25 +192,13 @@ fn contains(value: &Attr, part: &Attr) -> bool {
 struct Parser<'c, 't, 's> {
     cursor: &'c mut Cursor<'t>,
     scope: &'s mut Scope,
-    operators: usize,
 }
 
 impl Parser<'_, '_, '_> {
-    fn count(&mut self) -> Result<(), String> {
-        self.operators += 1;
-        if self.operators > OPERATORS_MAX {
-            return Err(format!(
-                "The expression contains too many operators; operator count: {}",
-                self.operators
-            ));
-        }
-        Ok(())
-    }
-
     fn any(&mut self) -> Result<Condition, String> {
         let mut parts = vec![self.all()?];
         while self.cursor.take_word("OR") {
-            self.count()?;
+            self.cursor.count()?;
             parts.push(self.all()?);
         }
         Ok(if parts.len() == 1 { parts.remove(0) } else { Condition::Any(parts) })
@@ -221,7 +207,7 @@ impl Parser<'_, '_, '_> {
     fn all(&mut self) -> Result<Condition, String> {
         let mut parts = vec![self.not()?];
         while self.cursor.take_word("AND") {
-            self.count()?;
+            self.cursor.count()?;
             parts.push(self.not()?);
         }
         Ok(if parts.len() == 1 { parts.remove(0) } else { Condition::All(parts) })
@@ -231,7 +217,7 @@ impl Parser<'_, '_, '_> {
         if !self.cursor.take_word("NOT") {
             return self.primary();
         }
-        self.count()?;
+        self.cursor.count()?;
         let inside = self.nested(Self::not)?;
         Ok(Condition::Not(Box::new(inside)))
     }
@@ -289,7 +275,7 @@ impl Parser<'_, '_, '_> {
     fn comparison(&mut self, left: Operand) -> Result<Condition, String> {
         if let Some(Token::Compare(symbol)) = self.cursor.peek() {
             let comparison = Comparison::of(symbol);
-            self.count()?;
+            self.cursor.count()?;
             self.cursor.advance();
             let right = self.operand()?;
             check_distinct(comparison.symbol(), &left, &right)?;
@@ -301,7 +287,7 @@ impl Parser<'_, '_, '_> {
             return Ok(Condition::Compare(comparison, left, right));
         }
         if self.cursor.take_word("BETWEEN") {
-            self.count()?;
+            self.cursor.count()?;
             let low = self.operand()?;
             self.cursor.expect_word("AND")?;
             let high = self.operand()?;
@@ -312,7 +298,7 @@ impl Parser<'_, '_, '_> {
             return Ok(Condition::Between(left, low, high));
         }
         if self.cursor.take_word("IN") {
-            self.count()?;
+            self.cursor.count()?;
             self.cursor.expect(&Token::Open('('))?;
             let mut list = vec![self.operand()?];
             while self.cursor.take(&Token::Comma) {
@@ -342,7 +328,7 @@ impl Parser<'_, '_, '_> {
     }
 
     fn function(&mut self, name: &str) -> Result<Condition, String> {
-        self.count()?;
+        self.cursor.count()?;
         let wanted = match name {
             "attribute_exists" | "attribute_not_exists" => 1,
             "attribute_type" | "begins_with" | "contains" => 2,
@@ -414,7 +400,7 @@ impl Parser<'_, '_, '_> {
                         format!("Invalid function name; function: {name}")
                     });
                 }
-                self.count()?;
+                self.cursor.count()?;
                 let mut arguments = self.nested(Self::arguments)?;
                 if arguments.len() != 1 {
                     return Err(wrong_count("size", arguments.len()));

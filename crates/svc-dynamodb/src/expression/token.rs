@@ -22,12 +22,16 @@ pub(super) enum Token {
     Minus,
 }
 
+/// Actions, operators and functions in one expression.
+const OPERATORS_MAX: usize = 300;
+
 /// Tokens with where each begins and ends in the text.
 pub(super) struct Cursor<'a> {
     text: &'a str,
     tokens: Vec<(Token, usize, usize)>,
     at: usize,
     depth: usize,
+    operators: usize,
 }
 
 impl<'a> Cursor<'a> {
@@ -50,7 +54,7 @@ impl<'a> Cursor<'a> {
             tokens.push((token, start, start + length));
             start += length;
         }
-        Ok(Self { text, tokens, at: 0, depth: 0 })
+        Ok(Self { text, tokens, at: 0, depth: 0, operators: 0 })
     }
 
     pub(super) fn peek(&self) -> Option<&Token> {
@@ -111,6 +115,21 @@ impl<'a> Cursor<'a> {
 
     pub(super) fn leave(&mut self) {
         self.depth -= 1;
+    }
+
+    /// Counts one more operator.
+    ///
+    /// # Errors
+    /// When there are too many.
+    pub(super) fn count(&mut self) -> Result<(), String> {
+        self.operators += 1;
+        if self.operators > OPERATORS_MAX {
+            return Err(format!(
+                "The expression contains too many operators; operator count: {}",
+                self.operators
+            ));
+        }
+        Ok(())
     }
 
     /// Where the parenthesis closes that opens at `position`.

@@ -8,9 +8,6 @@ use super::token::{Cursor, Token};
 use super::{Path, Scope, Step, check_disjoint, parse_all, parse_path};
 use crate::value::{Attr, Item};
 
-/// Actions and operators in one expression.
-const OPERATORS_MAX: usize = 300;
-
 /// What an attribute is set to.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value {
@@ -35,7 +32,7 @@ impl Update {
     /// `ValidationException` in AWS's words.
     pub(crate) fn parse(text: &str, scope: &mut Scope) -> Result<Self> {
         parse_all("UpdateExpression", text, |cursor| {
-            let mut parser = Parser { cursor, scope, operators: 0 };
+            let mut parser = Parser { cursor, scope };
             let update = parser.sections()?;
             check_disjoint(&update.paths())?;
             Ok(update)
@@ -220,23 +217,11 @@ fn remove(item: &mut Item, path: &Path) -> Result<()> {
 struct Parser<'c, 't, 's> {
     cursor: &'c mut Cursor<'t>,
     scope: &'s mut Scope,
-    operators: usize,
 }
 
 const SECTIONS: [&str; 4] = ["SET", "REMOVE", "ADD", "DELETE"];
 
 impl Parser<'_, '_, '_> {
-    fn count(&mut self) -> Result<(), String> {
-        self.operators += 1;
-        if self.operators > OPERATORS_MAX {
-            return Err(format!(
-                "The expression contains too many operators; operator count: {}",
-                self.operators
-            ));
-        }
-        Ok(())
-    }
-
     fn sections(&mut self) -> Result<Update, String> {
         let mut update = Update::default();
         let mut seen = BTreeSet::new();
@@ -251,7 +236,7 @@ impl Parser<'_, '_, '_> {
             }
             self.cursor.advance();
             loop {
-                self.count()?;
+                self.cursor.count()?;
                 self.action(section, &mut update)?;
                 if !self.cursor.take(&Token::Comma) {
                     break;
@@ -297,7 +282,7 @@ impl Parser<'_, '_, '_> {
             Some(Token::Minus) => "-",
             _ => return Ok(left),
         };
-        self.count()?;
+        self.cursor.count()?;
         self.cursor.advance();
         let right = self.operand()?;
         for operand in [&left, &right] {
@@ -336,7 +321,7 @@ impl Parser<'_, '_, '_> {
         if !["if_not_exists", "list_append"].contains(&name) {
             return Err(format!("Invalid function name; function: {name}"));
         }
-        self.count()?;
+        self.cursor.count()?;
         self.cursor.advance();
         self.cursor.expect(&Token::Open('('))?;
         self.cursor.enter()?;

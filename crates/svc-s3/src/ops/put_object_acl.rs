@@ -1,29 +1,13 @@
 //! `PutObjectAcl`: a canned ACL, where the bucket has ACLs at all.
 
 use api_s3::{PutObjectAclInput, PutObjectAclOutput};
-use aws_wire::{AwsError, Result};
+use aws_wire::Result;
 
 use crate::object::Draw;
-use crate::{Ctx, access, asked, bucket, errors, notify, object};
+use crate::{Ctx, access, asked, bucket, notify, object};
 
 pub(crate) async fn put_object_acl(cx: Ctx, input: PutObjectAclInput) -> Result<PutObjectAclOutput> {
-    let unserved = [
-        ("AccessControlPolicy", input.access_control_policy.is_some()),
-        ("GrantFullControl", input.grant_full_control.is_some()),
-        ("GrantRead", input.grant_read.is_some()),
-        ("GrantReadACP", input.grant_read_acp.is_some()),
-        ("GrantWrite", input.grant_write.is_some()),
-        ("GrantWriteACP", input.grant_write_acp.is_some()),
-    ];
-    if let Some((parameter, _)) = unserved.iter().find(|(_, asked)| *asked) {
-        return Err(AwsError::parameter_not_implemented("PutObjectAcl", parameter));
-    }
-    if input.acl.is_none() {
-        let message = "Your request was missing a required header";
-        return Err(
-            errors::other(400, "MissingSecurityHeader", message).with("MissingHeaderName", "x-amz-acl")
-        );
-    }
+    asked::refuse_grants!("PutObjectAcl", input);
     let acl = asked::acl(input.acl);
     let draw = Draw::new(&cx);
     cx.kv
