@@ -3,17 +3,7 @@
 use serde_json::json;
 use testkit::Lambda;
 
-const PROFILE: &str = "arn:aws:signer:us-east-1:000000000000:/signing-profiles/p/abcdefghij";
-
-/// The ARN of a new configuration.
-async fn config(lambda: &Lambda, policy: &str) -> String {
-    let body = json!({
-        "AllowedPublishers": { "SigningProfileVersionArns": [PROFILE] },
-        "CodeSigningPolicies": { "UntrustedArtifactOnDeployment": policy },
-    });
-    let created = lambda.call("POST", "/2020-04-22/code-signing-configs", &body).await.ok();
-    created["CodeSigningConfig"]["CodeSigningConfigArn"].as_str().expect("text").to_owned()
-}
+use crate::code_signing::config;
 
 #[tokio::test]
 async fn a_function_without_one_is_named_alone() {

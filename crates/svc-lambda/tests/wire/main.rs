@@ -3,6 +3,7 @@
 
 mod add_permission;
 mod code_from_s3;
+mod code_signing;
 mod create_alias;
 mod create_code_signing_config;
 mod create_event_source_mapping;

@@ -5,18 +5,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::json;
 use testkit::{Lambda, package};
 
-const PROFILE: &str = "arn:aws:signer:us-east-1:000000000000:/signing-profiles/p/abcdefghij";
-const MISSING: &str = "arn:aws:lambda:us-east-1:000000000000:code-signing-config:csc-00000000000000000";
-
-/// The ARN of a new configuration.
-async fn config(lambda: &Lambda, policy: &str) -> String {
-    let body = json!({
-        "AllowedPublishers": { "SigningProfileVersionArns": [PROFILE] },
-        "CodeSigningPolicies": { "UntrustedArtifactOnDeployment": policy },
-    });
-    let created = lambda.call("POST", "/2020-04-22/code-signing-configs", &body).await.ok();
-    created["CodeSigningConfig"]["CodeSigningConfigArn"].as_str().expect("text").to_owned()
-}
+use crate::code_signing::{MISSING, config};
 
 const PATH: &str = "/2020-06-30/functions/f/code-signing-config";
 
