@@ -2,6 +2,7 @@
 //!
 //! A service is a list of operations ([`Service`]); a request of one, or of another service, runs with a [`Ctx`].
 
+mod arrivals;
 mod caller;
 mod ctx;
 mod delivery;
@@ -10,6 +11,7 @@ mod platform;
 mod register;
 mod site;
 
+pub use arrivals::Arrivals;
 pub use caller::{Caller, Principal};
 pub use ctx::Ctx;
 pub use delivery::{Attribute, BusEvent, Delivery, InOrder, Sender, TargetArn, Undelivered};

@@ -9,6 +9,7 @@ use env::Env;
 use kv::Kv;
 use tokio::task::JoinSet;
 
+use crate::arrivals::Board;
 use crate::register::Target;
 use crate::{Caller, Ctx, Delivery, Edge, Service, Site, TargetArn, Undelivered};
 
@@ -24,6 +25,7 @@ struct Inner {
     services: HashMap<&'static str, Service>,
     kv: Kv,
     env: Env,
+    arrivals: Arc<Board>,
 }
 
 impl Platform {
@@ -34,7 +36,7 @@ impl Platform {
         let services =
             services.into_iter().map(|service| (service.api.id, service)).collect::<HashMap<_, _>>();
         assert_eq!(services.len(), apis.len(), "two services have one name");
-        Self(Arc::new(Inner { apis, services, kv, env }))
+        Self(Arc::new(Inner { apis, services, kv, env, arrivals: Arc::default() }))
     }
 
     pub fn apis(&self) -> &[&'static Api] {
@@ -91,6 +93,10 @@ impl Platform {
             Some(handler) => handler(cx, input).await,
             None => Err(AwsError::not_implemented(api.name, operation.name)),
         }
+    }
+
+    pub(crate) fn arrivals(&self) -> &Arc<Board> {
+        &self.0.arrivals
     }
 
     pub(crate) async fn check_target(&self, target: &TargetArn, cx: Ctx) -> Result<(), Undelivered> {
