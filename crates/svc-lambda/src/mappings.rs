@@ -35,6 +35,11 @@ impl Mappings {
         Self { sources, changed, settling: settling.into() }
     }
 
+    /// As the API shows it.
+    pub(crate) fn shown(&self, mapping: &EventSourceMapping) -> api_lambda::EventSourceMappingConfiguration {
+        mapping.shown(self.sources.last_result(&mapping.uuid))
+    }
+
     /// A mapping was stored in a state that is to lead to another.
     pub(crate) async fn changed(&self, key: MappingKey) -> Result<()> {
         self.changed.send(key).await.map_err(AwsError::internal)
@@ -131,7 +136,10 @@ async fn try_settle(cx: &Ctx, key: &MappingKey) -> Result<(), kv::Error> {
         sources.start(cx.as_caller(caller).stateless(), &mapping).await
     } else {
         sources.stop(&mapping.uuid).await;
-        Ok(())
+        match mapping.state {
+            MappingState::Deleting => sources.forget(cx.as_caller(caller).stateless(), &mapping.uuid).await,
+            _ => Ok(()),
+        }
     };
     let problem = started.err().map(|error| {
         tracing::error!(%error, cause = ?error.cause, mapping = key.2, "poll an event source");
