@@ -10,6 +10,7 @@ use crate::Polled;
 use crate::batch;
 use crate::checkpoint::Keeper;
 use crate::invoke::PAYLOAD_BYTES_MAX;
+use crate::pause::sleep;
 use crate::source::{Record, Stream};
 use crate::stop::Stop;
 use crate::window::{self, Frame};
@@ -81,7 +82,7 @@ impl Lane {
             return Waited::Records;
         }
         let env = &self.shared.polled.cx.env;
-        let left = deadline.map_or(Duration::MAX, |deadline| deadline.saturating_sub(env.monotonic()));
+        let left = deadline.map(|deadline| deadline.saturating_sub(env.monotonic()));
         tokio::select! {
             biased;
             () = self.shared.stop.requested() => Waited::Stopped,
@@ -92,7 +93,7 @@ impl Lane {
                 }
                 None => Waited::Ended,
             },
-            () = env.sleep(left) => Waited::TimeOver,
+            () = sleep(env, left) => Waited::TimeOver,
         }
     }
 

@@ -30,3 +30,11 @@ impl Pause {
         }
     }
 }
+
+/// Sleeps so long, or for ever.
+pub(crate) async fn sleep(env: &Env, duration: Option<Duration>) {
+    match duration {
+        Some(duration) => env.sleep(duration).await,
+        None => std::future::pending().await,
+    }
+}

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 
 use crate::Polled;
 use crate::invoke::{Outcome, PAYLOAD_BYTES_MAX, invoke};
-use crate::pause::Pause;
+use crate::pause::{Pause, sleep};
 use crate::queue_event::{record, seen};
 use crate::report::{self, Report};
 use crate::scale::Scale;
@@ -88,10 +88,10 @@ pub(crate) async fn run(polled: Arc<Polled>, stop: Stop) {
     while !queue.stop.is_requested() || !rest.is_empty() {
         while under_way.try_join_next().is_some() {}
         if under_way.len() >= scale.allowed(env.monotonic()) {
-            let more = scale.saturated(env.monotonic()).unwrap_or(Duration::MAX);
+            let more = scale.saturated(env.monotonic());
             tokio::select! {
                 _ = under_way.join_next() => {}
-                () = env.sleep(more) => {}
+                () = sleep(env, more) => {}
             }
             continue;
         }
@@ -185,6 +185,7 @@ impl Queue {
             ..ReceiveMessageInput::default()
         });
         let received = tokio::select! {
+            biased;
             received = received => received?.messages.unwrap_or_default(),
             () = self.stop.requested() => Vec::new(),
         };
