@@ -175,6 +175,30 @@ def test_a_poisoned_record_is_isolated_and_told_of(functions, sqs, dynamodb):
     eventually(lambda: len(seen(dynamodb, "sums-seen")) == 15, "all the others")
 
 
+def test_a_bucket_gets_what_was_given_up_whole(platform, functions, dynamodb):
+    """From a mapping with the records, from the queue of events as their failure's record."""
+    s3 = platform.client("s3")
+    s3.create_bucket(Bucket="failures")
+    stream = streamed(dynamodb, "broken")
+    function = functions.create("def handler(event, context): raise ValueError(event)")
+    dynamodb.put_item(TableName="broken", Item={"h": {"S": "k"}, "n": {"N": "7"}})
+    to_bucket = {"OnFailure": {"Destination": "arn:aws:s3:::failures"}}
+    uuid = mapped(functions.api, function, stream, StartingPosition="TRIM_HORIZON", MaximumRetryAttempts=0,
+                  DestinationConfig=to_bucket)
+    functions.api.put_function_event_invoke_config(FunctionName=function, MaximumRetryAttempts=0,
+                                                   DestinationConfig=to_bucket)
+    functions.api.invoke(FunctionName=function, InvocationType="Event", Payload=b'{"n": 1}')
+
+    def objects(prefix):
+        found = s3.list_objects_v2(Bucket="failures", Prefix=prefix).get("Contents")
+        return [json.load(s3.get_object(Bucket="failures", Key=item["Key"])["Body"]) for item in found or ()]
+    [record] = eventually(lambda: objects(f"aws/lambda/{uuid}/shardId-"), "records of a mapping")
+    [given_up] = json.loads(record["payload"])["Records"]
+    assert given_up["dynamodb"]["NewImage"]["n"] == {"N": "7"}
+    [record] = eventually(lambda: objects(f"aws/lambda/async/{function}/"), "the record of an event")
+    assert record["requestPayload"] == {"n": 1} and record["requestContext"]["condition"] == "RetriesExhausted"
+
+
 def test_a_switched_off_mapping_leaves_everything_where_it_is(functions, sqs, dynamodb):
     queue = sqs.create_queue(QueueName="paused")["QueueUrl"]
     function = recorder(functions, dynamodb, "paused-seen")

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::Ctx;
+use crate::asynchronous::destination;
 use crate::event_source::{Described, EventSources, SourceKind};
 use crate::event_source_mapping::{EventSourceMapping, MappingState, not_polled};
 use crate::keys::{EVENT_SOURCE_MAPPINGS, MAPPING_IDENTITIES, MappingKey};
@@ -61,6 +62,9 @@ impl Mappings {
         }
         if !self.sources.polls(kind) {
             return Err(not_polled(kind));
+        }
+        if let Some(to) = mapping.settings.on_failure.as_deref().filter(|to| !to.is_empty()) {
+            destination::check_of_mapping(cx, to).await?;
         }
         let timeout_s = function
             .published
