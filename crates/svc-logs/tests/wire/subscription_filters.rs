@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use flate2::read::GzDecoder;
 use serde_json::{Value as Json, json};
 use service::{Delivery, Undelivered};
-use testkit::{Answer, EPOCH_MS, Lambda, Logs, Mailbox};
+use testkit::{Answer, EPOCH_MS, Lambda, Logs, Mailbox, request};
 
 const F: &str = "arn:aws:lambda:us-east-1:000000000000:function:f";
 const STREAM: &str = "arn:aws:kinesis:us-east-1:000000000000:stream/s";
@@ -202,6 +202,24 @@ async fn what_is_on_its_way_survives_a_crash() {
     logs.start_jobs();
     mailbox.until(70).await;
     logs.until("nothing is left", || async { logs.rows(SHIPMENTS).await == 0 }).await;
+}
+
+/// So that whoever is called because of a line sees a loop.
+#[tokio::test]
+async fn what_is_sent_goes_on_in_the_trace_of_who_wrote_it() {
+    let (logs, mailbox) = logs().await;
+    put(&logs, "a", "", F).await.is(200, "{}");
+    let trace = "Root=1-68fd508a-5f3a1b2c3d4e5f6071829304;Lineage=170274f7:3";
+    let body = json!({
+        "logGroupName": "g", "logStreamName": "s", "logEvents": [{ "timestamp": EPOCH_MS, "message": "x" }],
+    });
+    let headers = [
+        ("content-type", "application/x-amz-json-1.1"),
+        ("x-amz-target", "Logs_20140328.PutLogEvents"),
+        ("x-amzn-trace-id", trace),
+    ];
+    logs.send(request("POST", "/", "logs", &headers, body.to_string())).await.ok();
+    assert_eq!(mailbox.until(1).await[0].trace.as_deref(), Some(trace));
 }
 
 #[tokio::test]
