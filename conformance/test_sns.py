@@ -169,10 +169,7 @@ def test_an_endpoint_that_fails_is_tried_again_and_then_dead(sns, sqs, queue):
 
 def test_an_https_endpoint_whose_authority_is_trusted(tmp_path, monkeypatch):
     """With keys checked: links work without a key, but none ends what a queue's owner subscribed."""
-    key, pem = tmp_path / "tls.key", tmp_path / "tls.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", pem, "-days", "2",
-                    "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-addext",
-                    "basicConstraints=critical,CA:FALSE"], check=True, capture_output=True)
+    pem, key = certificate(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(pem))
     platform = Lambent("--auth", "signed")
     try:
@@ -196,15 +193,27 @@ def test_an_https_endpoint_whose_authority_is_trusted(tmp_path, monkeypatch):
         with pytest.raises(urllib.error.HTTPError) as refused:
             visit(envelope["UnsubscribeURL"])
         assert refused.value.code == 403
-        with Endpoint() as nobody:
-            pass
-        untrusted = sns.create_topic(Name="untrusted")["TopicArn"]
-        sns.subscribe(TopicArn=untrusted, Protocol="http", Endpoint=nobody.url)
         with pytest.raises(urllib.error.HTTPError) as refused:
-            visit(f"{platform.endpoint}/?Action=ConfirmSubscription&TopicArn={untrusted}&Token=guessed")
+            visit(f"{platform.endpoint}/?Action=ConfirmSubscription&TopicArn={topic}&Token=guessed")
         assert refused.value.code == 400
+        # Whom nobody here trusts is told nothing.
+        with Endpoint(certificate=certificate(tmp_path / "other")) as stranger:
+            once = json.dumps({"healthyRetryPolicy": {"numRetries": 0, "minDelayTarget": 1, "maxDelayTarget": 1}})
+            sns.subscribe(TopicArn=topic, Protocol="https", Endpoint=stranger.url, Attributes={"DeliveryPolicy": once})
+            eventually(lambda: "invalid peer certificate" in platform.log(), "the stranger's certificate to be refused")
+            assert not stranger.got
     finally:
         platform.remove()
+
+
+def certificate(folder):
+    """A certificate for localhost and its key, as files."""
+    folder.mkdir(exist_ok=True)
+    key, pem = folder / "tls.key", folder / "tls.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", pem, "-days", "2",
+                    "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-addext",
+                    "basicConstraints=critical,CA:FALSE"], check=True, capture_output=True)
+    return pem, key
 
 
 def rooted(platform, service, secrets):

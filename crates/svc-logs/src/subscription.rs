@@ -286,3 +286,25 @@ fn packed(document: &Json) -> std::io::Result<Vec<u8>> {
     packer.write_all(document.to_string().as_bytes())?;
     packer.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::group::Group;
+
+    #[test]
+    fn rows_keep_their_layout() {
+        let zeros = "0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0";
+        let before = format!(r#"{{"id":[{zeros}],"created_ms":1,"tags":{{}}}}"#);
+        let group = serde_json::from_str::<Group>(&before).expect("a group of before filters");
+        assert_eq!(group.filters, []);
+        assert_eq!(serde_json::to_string(&group).expect("JSON"), before, "and without them it stays so");
+        let filter = r#"{"name":"n","pattern":"p","destination":"d","created_ms":1}"#;
+        let shipment = format!(
+            r#"{{"account":"a","region":"r","group":"g","stream":"s","filter":{filter},"events":
+                [{{"id":"i","timestamp":1,"message":"m"}}],"since_ms":1}}"#
+        );
+        let shipment = serde_json::from_str::<Shipment>(&shipment).expect("a shipment");
+        assert_eq!((shipment.tries, shipment.filter.spread, shipment.trace), (0, false, None));
+    }
+}

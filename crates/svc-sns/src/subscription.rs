@@ -236,3 +236,30 @@ fn check_redrive(key: &TopicKey, subscription: &Subscription) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::courier::Letter;
+    use crate::outbox::Parcel;
+
+    #[test]
+    fn rows_of_before_endpoints_are_read() {
+        let row =
+            r#"{"protocol":"sqs","endpoint":"arn","owner":"000000000000","attributes":{},"token":null}"#;
+        let subscription = serde_json::from_str::<Subscription>(row).expect("it is read");
+        assert!(subscription.is_confirmed() && !subscription.guarded && !subscription.deleted);
+        let row = r#"{"topic_arn":"t","host":"h","message":{"id":"i","body":"b","published_ms":1},"recipients":[]}"#;
+        let parcel = serde_json::from_str::<Parcel>(row).expect("it is read");
+        assert_eq!(parcel.signature_version.as_str(), "1");
+    }
+
+    #[test]
+    fn letters_keep_their_layout() {
+        let row = r#"{"host":"h","message":{"id":"i","body":"b","published_ms":1},"signature_version":"2",
+            "confirmation":{"Subscribing":{"token":"t"}},"tries":2}"#;
+        let letter = serde_json::from_str::<Letter>(row).expect("it is read");
+        assert_eq!((letter.tries, letter.signature_version.as_str()), (2, "2"));
+        assert_eq!(letter.confirmation.map(|asked| asked.kind()), Some("SubscriptionConfirmation"));
+    }
+}

@@ -46,8 +46,10 @@ pub(crate) async fn subscribe(cx: Ctx, input: SubscribeInput) -> Result<Subscrib
                 }
             };
             subscription::check_attributes("Subscribe", &topic_key, &subscription)?;
-            let filtered =
-                present.iter().filter(|(_, known)| known.attribute("FilterPolicy").is_some()).count();
+            let filtered = present
+                .iter()
+                .filter(|(known_key, known)| *known_key != key && known.attribute("FilterPolicy").is_some())
+                .count();
             if filtered >= FILTER_POLICIES_MAX && subscription.attribute("FilterPolicy").is_some() {
                 return Err(filter::too_many());
             }
