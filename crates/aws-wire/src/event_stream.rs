@@ -118,14 +118,22 @@ pub fn encode_event(protocol: Protocol, stream: &'static Structure, event: Value
     let Value::Structure(slots) = event else { panic!("an event is a structure") };
     let (member, value) =
         stream.members.iter().zip(slots).find_map(|(m, v)| Some((m, v?))).expect("an event is set");
+    let kind = if member.place == Place::EventException { "exception" } else { "event" };
     let mut headers = vec![
-        (":message-type".to_owned(), "event".to_owned()),
-        (":event-type".to_owned(), member.name.to_owned()),
+        (":message-type".to_owned(), kind.to_owned()),
+        (format!(":{kind}-type"), member.name.to_owned()),
     ];
     let (content_type, payload) = encode_event_body(protocol, member.shape, value, &mut headers);
     headers.push((":content-type".to_owned(), content_type.to_owned()));
     let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect::<Vec<_>>();
     write_frame(&headers, &payload)
+}
+
+/// The frame that begins the events of the protocols without REST: the output's other members.
+pub(crate) fn encode_initial_response(content_type: &str, payload: &[u8]) -> Bytes {
+    let headers =
+        [(":message-type", "event"), (":event-type", "initial-response"), (":content-type", content_type)];
+    write_frame(&headers, payload)
 }
 
 fn encode_event_body(

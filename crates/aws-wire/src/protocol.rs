@@ -1,18 +1,26 @@
 //! One request's way through the wire: which protocol it speaks, which operation it wants, what it says; and back.
 
+use std::io;
+
 use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method};
 
 use crate::AwsError;
 use crate::body::Body;
 use crate::constraints;
+use crate::event_stream::{encode_event, encode_initial_response};
+use crate::events::Events;
 use crate::json::{self, Naming};
 use crate::query::{self, Form};
 use crate::rest::{self, Labels};
-use crate::schema::{Fault, Io, Kind, Operation, Place, Protocol, Service};
+use crate::schema::{Fault, Io, Kind, Operation, Place, Protocol, Service, Structure};
 use crate::value::Value;
 use crate::{cbor, xml};
+
+/// The content type of an answer that goes on.
+pub(crate) const EVENT_STREAM: &str = "application/vnd.amazon.eventstream";
 
 /// An HTTP request with its body read.
 #[derive(Debug)]
@@ -144,12 +152,22 @@ impl Routed {
     /// Writes the operation's output.
     pub fn encode(&self, service: &Service, io: Io, output: Value, request_id: &str) -> Response {
         let mut response = match (self.protocol, output) {
-            (Protocol::AwsJson10 | Protocol::AwsJson11, Value::Structure(slots)) => {
+            (Protocol::AwsJson10 | Protocol::AwsJson11, Value::Structure(mut slots)) => {
                 // An operation without an output answers `{}` too, as Smithy's cases have it.
                 let structure = io.output.structure().expect("an operation's output is a structure");
+                let events = take_events(structure, &mut slots);
                 let json =
                     serde_json::Value::Object(json::members_to_json(slots, structure, Naming::AwsJson));
-                with_body(200, content_type(self.protocol), json.to_string().into())
+                let content_type = content_type(self.protocol);
+                match events {
+                    None => with_body(200, content_type, json.to_string().into()),
+                    Some((stream, events)) => {
+                        let first = encode_initial_response(content_type, json.to_string().as_bytes());
+                        let mut response = with_body(200, EVENT_STREAM, Bytes::new());
+                        response.body = Body::pieces(frames(self.protocol, stream, first, events));
+                        response
+                    }
+                }
             }
             (Protocol::RpcCbor, _) if io.has_no_output() => Response::empty(200),
             (Protocol::RpcCbor, output) => {
@@ -165,6 +183,31 @@ impl Routed {
         finish(self.protocol, &mut response, request_id);
         response
     }
+}
+
+/// Takes the events that an output goes on with, and their shape.
+fn take_events(
+    structure: &'static Structure,
+    slots: &mut [Option<Value>],
+) -> Option<(&'static Structure, Events)> {
+    let mut members = structure.members.iter().zip(slots);
+    members.find_map(|(member, slot)| {
+        let stream = member.shape.structure().filter(|stream| stream.event_stream)?;
+        match slot.take()? {
+            Value::Events(events) => Some((stream, events)),
+            _ => None,
+        }
+    })
+}
+
+fn frames(
+    protocol: Protocol,
+    stream: &'static Structure,
+    first: Bytes,
+    events: Events,
+) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+    let events = events.take().map(move |event| encode_event(protocol, stream, event));
+    futures_util::stream::iter([first]).chain(events).map(Ok)
 }
 
 /// Writes `error` as `protocol` has it.

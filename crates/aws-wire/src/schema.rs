@@ -256,6 +256,8 @@ pub enum Place {
     StatusCode,
     EventHeader,
     EventPayload,
+    /// A member of a stream of events that ends it with an exception.
+    EventException,
 }
 
 impl Place {
