@@ -90,7 +90,7 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
         env: env.clone(),
         shipment,
         segments,
-        event_sources: Arc::new(svc_lambda::NoEventSources),
+        event_sources: Arc::new(event_sources::Pollers::default()),
         port: address.port(),
         presigner: Presigner::new(SessionKeys::new(master)),
         objects: Some(Arc::clone(&bucket_objects) as Arc<dyn svc_lambda::Objects>),
