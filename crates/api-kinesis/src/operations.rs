@@ -9,7 +9,7 @@ pub static SERVICE: Service = Service {
     name: "kinesis",
     id: "Kinesis",
     api_version: "2013-12-02",
-    protocols: &[Protocol::AwsJson11],
+    protocols: &[Protocol::AwsJson11, Protocol::AwsCbor11],
     target_prefix: Some("Kinesis_20131202"),
     xml_namespace: None,
     query_compatible: false,

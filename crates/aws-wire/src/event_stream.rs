@@ -5,6 +5,7 @@
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 
+use crate::cbor::{self, Times};
 use crate::json::{self, Naming};
 use crate::schema::{Kind, Place, Protocol, Shape, Structure};
 use crate::value::Value;
@@ -170,7 +171,12 @@ fn encode_event_body(
             ("application/xml", out.into())
         }
         None if protocol == Protocol::RpcCbor => {
-            ("application/cbor", crate::cbor::encode(&Value::Structure(slots), shape).into())
+            let body = cbor::encode(&Value::Structure(slots), shape, Times::Seconds);
+            ("application/cbor", body.into())
+        }
+        None if protocol == Protocol::AwsCbor11 => {
+            let body = cbor::encode(&Value::Structure(slots), shape, Times::Milliseconds);
+            ("application/x-amz-cbor-1.1", body.into())
         }
         None => {
             let json = serde_json::Value::Object(json::members_to_json(slots, structure, Naming::AwsJson));
