@@ -6,7 +6,7 @@ use aws_wire::{Input, Result, Wire as _};
 use env::Env;
 use kv::Kv;
 
-use crate::{Arrivals, Caller, Delivery, Platform, TargetArn, Undelivered};
+use crate::{Arrivals, Caller, Delivery, Platform, Sender, TargetArn, Undelivered};
 
 /// The surroundings of one request: its caller, the store, time and randomness, the service's own state `S`.
 pub struct Ctx<S = ()> {
@@ -85,6 +85,14 @@ impl<S> Ctx<S> {
     /// Why it can't.
     pub async fn check_target(&self, target: &TargetArn) -> Result<(), Undelivered> {
         self.platform.check_target(target, self.with_state(Arc::new(()))).await
+    }
+
+    /// As [`Ctx::check_target`], and whether the target would let `sender` in, as far as its service says beforehand.
+    ///
+    /// # Errors
+    /// Why it can't be sent to.
+    pub async fn check_sender(&self, target: &TargetArn, sender: Sender) -> Result<(), Undelivered> {
+        self.platform.check_sender(target, sender, self.with_state(Arc::new(()))).await
     }
 
     /// Sends an event to its target; when this returns, the target has stored it.

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::arrivals::Board;
 use crate::register::Target;
-use crate::{Caller, Ctx, Delivery, Edge, Service, Site, TargetArn, Undelivered};
+use crate::{Caller, Ctx, Delivery, Edge, Sender, Service, Site, TargetArn, Undelivered};
 
 /// Where the platform is for a client that does not say how it came.
 const DEFAULT_HOST: &str = "localhost:4566";
@@ -102,6 +102,20 @@ impl Platform {
     pub(crate) async fn check_target(&self, target: &TargetArn, cx: Ctx) -> Result<(), Undelivered> {
         let receiver = self.receiver(target)?;
         (receiver.check)(cx, target.clone()).await
+    }
+
+    pub(crate) async fn check_sender(
+        &self,
+        target: &TargetArn,
+        sender: Sender,
+        cx: Ctx,
+    ) -> Result<(), Undelivered> {
+        self.check_target(target, cx.clone()).await?;
+        let kind = target.service();
+        match self.0.services.values().find_map(|service| service.doors.get(kind)) {
+            Some(door) => door(cx, (target.clone(), sender)).await,
+            None => Ok(()),
+        }
     }
 
     pub(crate) async fn deliver(&self, delivery: Delivery, cx: Ctx) -> Result<(), Undelivered> {
