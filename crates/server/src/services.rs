@@ -18,6 +18,7 @@ pub fn all(
         svc_s3::service(s3),
     ];
     services.extend(svc_dynamodb::services(dynamodb));
+    services.extend(svc_ses::services());
     services
 }
 
@@ -38,6 +39,7 @@ mod tests {
     fn every_listed_operation_has_a_handler_and_no_other() {
         svc_dynamodb::services(svc_dynamodb::Config::default()).iter().for_each(check);
         check(&svc_logs::service());
+        svc_ses::services().iter().for_each(check);
         check(&svc_sns::service());
         check(&svc_sqs::service());
         check(&svc_sts::service());
