@@ -1,0 +1,320 @@
+"""SES with boto3, the AWS CLI and the SDK for JavaScript: mails in, the mailbox, events, templates, a crash."""
+import email
+import email.policy
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from email.mime.application import MIMEApplication
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
+
+import pytest
+from botocore.exceptions import ClientError
+
+from harness import ACCOUNT, BINARY, REGION, eventually
+
+ME = "me@example.com"
+
+
+@pytest.fixture(scope="module")
+def ses(platform):
+    client = platform.client("ses")
+    client.verify_email_identity(EmailAddress=ME)
+    client.verify_domain_identity(Domain="example.org")
+    return client
+
+
+@pytest.fixture(scope="module")
+def sesv2(platform):
+    return platform.client("sesv2")
+
+
+@pytest.fixture(scope="module")
+def sqs(platform):
+    return platform.client("sqs")
+
+
+def mailbox(platform, query="", method="GET"):
+    request = urllib.request.Request(f"{platform.endpoint}/_aws/ses{query}", method=method)
+    with urllib.request.urlopen(request) as answer:
+        body = answer.read()
+    return json.loads(body)["messages"] if body else None
+
+
+def mail(platform, message_id):
+    [found] = mailbox(platform, f"?id={message_id}")
+    return found
+
+
+def topic(platform, sqs, name):
+    """A topic whose messages a queue gets as they are; gives its ARN and what the queue hears."""
+    sns = platform.client("sns")
+    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
+    policy = {"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn}]}
+    url = sqs.create_queue(QueueName=name, Attributes={"Policy": json.dumps(policy)})["QueueUrl"]
+    topic_arn = sns.create_topic(Name=name)["TopicArn"]
+    sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    found = []
+
+    def heard(count):
+        def look():
+            for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", []):
+                found.append(json.loads(message["Body"]))
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            return len(found) >= count
+        eventually(look, f"{count} events")
+        return [found.pop(0) for _ in range(count)]
+
+    return topic_arn, heard
+
+
+def refusal(call, **arguments):
+    with pytest.raises(ClientError) as refused:
+        call(**arguments)
+    error = refused.value.response["Error"]
+    return error["Code"], error["Message"]
+
+
+def test_a_mail_in_parts(platform, ses):
+    sent = ses.send_email(
+        Source=f"Jörg <{ME}>", Destination={"ToAddresses": ["a@example.net"], "BccAddresses": ["secret@example.net"]},
+        Message={"Subject": {"Data": "Grüße"}, "Body": {"Text": {"Data": "plain ä"}, "Html": {"Data": "<b>rich</b>"}}})
+    found = mail(platform, sent["MessageId"])
+    assert found["Subject"] == "Grüße" and found["Body"] == {"text_part": "plain ä", "html_part": "<b>rich</b>"}
+    # Read by another library than the one that wrote it.
+    read = email.message_from_string(found["RawData"], policy=email.policy.default)
+    assert read["From"] == f"Jörg <{ME}>" and read["Subject"] == "Grüße" and read["To"] == "a@example.net"
+    assert read.get_body(("plain",)).get_content().strip() == "plain ä"
+    assert read.get_body(("html",)).get_content().strip() == "<b>rich</b>"
+    assert "secret" not in found["RawData"] and "secret@example.net" in found["Status"]
+
+
+def test_a_raw_mail_with_an_attachment(platform, ses, sesv2):
+    message = MIMEMultipart()
+    message["Subject"], message["From"], message["To"] = "raw", ME, "a@example.net"
+    message.attach(MIMEText("see attachment"))
+    attachment = MIMEApplication(bytes(range(256)) * 100)
+    attachment.add_header("Content-Disposition", "attachment", filename="bytes.bin")
+    message.attach(attachment)
+    first = ses.send_raw_email(RawMessage={"Data": message.as_bytes()})["MessageId"]
+    second = sesv2.send_email(Content={"Raw": {"Data": message.as_bytes()}})["MessageId"]
+    for message_id in (first, second):
+        read = email.message_from_string(mail(platform, message_id)["RawData"], policy=email.policy.default)
+        [part] = read.iter_attachments()
+        assert part.get_filename() == "bytes.bin" and part.get_content() == bytes(range(256)) * 100
+
+
+def test_an_attachment_of_the_newer_api(platform, sesv2, ses):
+    sent = sesv2.send_email(
+        FromEmailAddress=ME, Destination={"ToAddresses": ["a@example.net"]},
+        Content={"Simple": {"Subject": {"Data": "s"}, "Body": {"Text": {"Data": "t"}},
+                            "Headers": [{"Name": "List-Unsubscribe", "Value": "<https://example.com/u>"}],
+                            "Attachments": [{"FileName": "ä.txt", "ContentType": "text/plain", "RawContent": b"inside"}]}})
+    read = email.message_from_string(mail(platform, sent["MessageId"])["RawData"], policy=email.policy.default)
+    [part] = read.iter_attachments()
+    assert part.get_filename() == "ä.txt" and part.get_payload(decode=True) == b"inside"
+    assert read["List-Unsubscribe"] == "<https://example.com/u>"
+
+
+def test_refusals_in_each_apis_words(ses, sesv2):
+    parts = {"Subject": {"Data": "s"}, "Body": {"Text": {"Data": "t"}}}
+    said = f"Email address is not verified. The following identities failed the check in region {REGION.upper()}: x@y.z"
+    assert refusal(ses.send_email, Source="x@y.z", Destination={"ToAddresses": [ME]}, Message=parts) == ("MessageRejected", said)
+    assert refusal(sesv2.send_email, FromEmailAddress="x@y.z", Destination={"ToAddresses": [ME]},
+                   Content={"Simple": parts}) == ("MessageRejected", said)
+    assert refusal(ses.get_template, TemplateName="none")[0] == "TemplateDoesNotExist"
+    assert refusal(sesv2.get_email_template, TemplateName="none")[0] == "NotFoundException"
+    with pytest.raises(ses.exceptions.ConfigurationSetDoesNotExistException):
+        ses.send_email(Source=ME, Destination={"ToAddresses": [ME]}, Message=parts, ConfigurationSetName="none")
+    with pytest.raises(sesv2.exceptions.BadRequestException):
+        sesv2.create_email_identity(EmailIdentity="a b@c")
+
+
+def test_templates(platform, ses, sesv2):
+    ses.create_template(Template={"TemplateName": "greet", "SubjectPart": "Hi {{name}}",
+                                  "TextPart": "{{#each items}}- {{this}}\n{{/each}}"})
+    data = json.dumps({"name": "Ann", "items": ["tea", "cake"]})
+    rendered = ses.test_render_template(TemplateName="greet", TemplateData=data)["RenderedTemplate"]
+    assert email.message_from_string(rendered)["Subject"] == "Hi Ann"
+    with pytest.raises(ses.exceptions.MissingRenderingAttributeException) as missing:
+        ses.test_render_template(TemplateName="greet", TemplateData='{"items": []}')
+    assert missing.value.response["Error"]["Message"] == "Attribute 'name' is not present in the rendering data."
+    sent = ses.send_templated_email(Source=ME, Destination={"ToAddresses": ["a@example.net"]}, Template="greet",
+                                    TemplateData=data)
+    found = mail(platform, sent["MessageId"])
+    assert found["Subject"] == "Hi Ann" and found["Body"]["text_part"].split() == ["-", "tea", "-", "cake"]
+    results = sesv2.send_bulk_email(
+        FromEmailAddress=ME, DefaultContent={"Template": {"TemplateName": "greet", "TemplateData": data}},
+        BulkEmailEntries=[{"Destination": {"ToAddresses": [f"u{n}@example.net"]},
+                           "ReplacementEmailContent": {"ReplacementTemplate": {
+                               "ReplacementTemplateData": json.dumps({"name": f"number {n}"})}}} for n in range(50)],
+    )["BulkEmailEntryResults"]
+    assert [result["Status"] for result in results] == ["SUCCESS"] * 50
+    assert mail(platform, results[49]["MessageId"])["Subject"] == "Hi number 49"
+    names = [entry["TemplateName"] for entry in sesv2.list_email_templates()["TemplatesMetadata"]]
+    assert "greet" in names
+
+
+def test_events_of_a_configuration_set(platform, ses, sesv2, sqs):
+    arn, heard = topic(platform, sqs, "mail-events")
+    sesv2.create_configuration_set(ConfigurationSetName="told")
+    kinds = ["SEND", "DELIVERY", "BOUNCE", "COMPLAINT", "REJECT", "RENDERING_FAILURE"]
+    sesv2.create_configuration_set_event_destination(
+        ConfigurationSetName="told", EventDestinationName="topic",
+        EventDestination={"Enabled": True, "MatchingEventTypes": kinds, "SnsDestination": {"TopicArn": arn}})
+    described = ses.describe_configuration_set(ConfigurationSetName="told",
+                                               ConfigurationSetAttributeNames=["eventDestinations"])
+    assert described["EventDestinations"][0]["SNSDestination"]["TopicARN"] == arn
+
+    def send(to):
+        return sesv2.send_email(FromEmailAddress=ME, Destination={"ToAddresses": [to]}, ConfigurationSetName="told",
+                                EmailTags=[{"Name": "campaign", "Value": "c1"}],
+                                Content={"Simple": {"Subject": {"Data": "s"}, "Body": {"Text": {"Data": "t"}}}})["MessageId"]
+
+    for local, expected in [("success", {"Send", "Delivery"}), ("bounce", {"Send", "Bounce"}),
+                            ("complaint", {"Send", "Delivery", "Complaint"}), ("suppressionlist", {"Send", "Bounce"})]:
+        message_id = send(f"{local}@simulator.amazonses.com")
+        events = heard(len(expected))
+        assert {event["eventType"] for event in events} == expected
+        assert {event["mail"]["messageId"] for event in events} == {message_id}
+        assert all(event["mail"]["tags"]["campaign"] == ["c1"] for event in events)
+    with pytest.raises(sesv2.exceptions.NotFoundException):
+        sesv2.delete_configuration_set_event_destination(ConfigurationSetName="told", EventDestinationName="none")
+
+
+def test_notifications_of_an_identity(platform, ses, sqs):
+    arn, heard = topic(platform, sqs, "mail-notices")
+    ses.verify_email_identity(EmailAddress="noticed@example.com")
+    ses.set_identity_notification_topic(Identity="noticed@example.com", NotificationType="Bounce", SnsTopic=arn)
+    ses.set_identity_headers_in_notifications_enabled(Identity="noticed@example.com", NotificationType="Bounce", Enabled=True)
+    ses.send_email(Source="noticed@example.com", Destination={"ToAddresses": ["bounce@simulator.amazonses.com"]},
+                   Message={"Subject": {"Data": "s"}, "Body": {"Text": {"Data": "t"}}})
+    [notice] = heard(1)
+    assert notice["notificationType"] == "Bounce" and notice["mail"]["commonHeaders"]["subject"] == "s"
+    assert notice["bounce"]["bouncedRecipients"][0]["status"] == "5.1.1"
+
+
+def test_suppression_and_account(platform, sesv2, ses):
+    sesv2.put_suppressed_destination(EmailAddress="bad@example.net", Reason="BOUNCE")
+    listed = sesv2.list_suppressed_destinations(Reasons=["BOUNCE"])["SuppressedDestinationSummaries"]
+    assert [entry["EmailAddress"] for entry in listed] == ["bad@example.net"]
+    sent = sesv2.send_email(FromEmailAddress=ME, Destination={"ToAddresses": ["bad@example.net", "good@example.net"]},
+                            Content={"Simple": {"Subject": {"Data": "s"}, "Body": {"Text": {"Data": "t"}}}})
+    assert mail(platform, sent["MessageId"])["Status"] == {"bad@example.net": "Suppressed", "good@example.net": "Delivered"}
+    sesv2.delete_suppressed_destination(EmailAddress="bad@example.net")
+    account = sesv2.get_account()
+    assert account["SendingEnabled"] and account["SendQuota"]["SentLast24Hours"] > 0
+    assert ses.get_send_statistics()["SendDataPoints"][0]["DeliveryAttempts"] > 0
+    arn = f"arn:aws:ses:{REGION}:{ACCOUNT}:identity/{ME}"
+    sesv2.tag_resource(ResourceArn=arn, Tags=[{"Key": "k", "Value": "v"}])
+    assert sesv2.list_tags_for_resource(ResourceArn=arn)["Tags"] == [{"Key": "k", "Value": "v"}]
+
+
+def test_waiters_and_paginators(ses):
+    ses.get_waiter("identity_exists").wait(Identities=[ME], WaiterConfig={"Delay": 1, "MaxAttempts": 1})
+    pages = ses.get_paginator("list_identities").paginate(PaginationConfig={"PageSize": 1})
+    assert {ME, "example.org"} <= {name for page in pages for name in page["Identities"]}
+
+
+def test_the_aws_cli(platform, ses):
+    aws = [sys.executable, "-m", "awscli"]
+
+    def run(*arguments):
+        done = subprocess.run([*aws, *arguments], env=platform.environment(), capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout) if done.stdout else None
+
+    sent = run("ses", "send-email", "--from", ME, "--to", "cli@example.net", "--subject", "from the CLI", "--text", "hello")
+    assert mail(platform, sent["MessageId"])["Subject"] == "from the CLI"
+    sent = run("sesv2", "send-email", "--from-email-address", ME, "--destination", "ToAddresses=cli@example.net",
+               "--content", json.dumps({"Simple": {"Subject": {"Data": "v2"}, "Body": {"Text": {"Data": "t"}}}}))
+    assert mail(platform, sent["MessageId"])["Subject"] == "v2"
+
+
+def test_the_command_that_reads_the_mailbox(platform, ses):
+    sent = ses.send_email(Source=ME, Destination={"ToAddresses": ["plus+label@example.net"]},
+                          Message={"Subject": {"Data": "to be read"}, "Body": {"Text": {"Data": "the text"}}})
+
+    def lambent(*arguments):
+        done = subprocess.run([BINARY, "mail", *arguments], env=platform.environment(), capture_output=True, text=True,
+                              timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    [line] = lambent("--email", "plus+label@example.net").splitlines()
+    assert line.startswith(sent["MessageId"]) and line.endswith(f"{ME} > plus+label@example.net  to be read")
+    assert sent["MessageId"] in lambent()
+    assert lambent(sent["MessageId"]).endswith("\n\nthe text\n")
+    assert f"Message-ID: <{sent['MessageId']}@email.amazonses.com>" in lambent(sent["MessageId"], "--raw")
+    assert json.loads(lambent(sent["MessageId"], "--json"))["Subject"] == "to be read"
+    gone = subprocess.run([BINARY, "mail", "none"], env=platform.environment(), capture_output=True, text=True, timeout=60)
+    assert gone.returncode == 1 and "There is no mail <none>." in gone.stderr
+
+
+def test_the_mailbox_wants_a_signature_where_signatures_are_checked(start):
+    platform = start("--auth", "signed")
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        mailbox(platform)
+    assert refused.value.code == 403
+
+
+SCRIPT = """
+import { SESClient, SendEmailCommand } from "@aws-sdk/client-ses";
+import { SESv2Client, SendEmailCommand as SendV2, GetAccountCommand } from "@aws-sdk/client-sesv2";
+const v1 = new SESClient(), v2 = new SESv2Client();
+const parts = { Subject: { Data: "from JavaScript" }, Body: { Html: { Data: "<i>x</i>" } } };
+const first = await v1.send(new SendEmailCommand({
+  Source: "me@example.com", Destination: { ToAddresses: ["js@example.net"] }, Message: parts }));
+const second = await v2.send(new SendV2({
+  FromEmailAddress: "me@example.com", Destination: { ToAddresses: ["js@example.net"] }, Content: { Simple: parts } }));
+let refused = "";
+try {
+  await v1.send(new SendEmailCommand({
+    Source: "no@example.com", Destination: { ToAddresses: ["js@example.net"] }, Message: parts }));
+} catch (error) { refused = error.name; }
+const account = await v2.send(new GetAccountCommand({}));
+console.log(JSON.stringify({ ids: [first.MessageId, second.MessageId], refused, sending: account.SendingEnabled }));
+"""
+
+
+def test_the_sdk_for_javascript(platform, ses, tmp_path):
+    clients = os.environ["LAMBENT_NODE_CLIENTS"]
+    (tmp_path / "node_modules").symlink_to(os.path.join(clients, "node_modules"))
+    (tmp_path / "mail.mjs").write_text(SCRIPT)
+    done = subprocess.run(["node", "mail.mjs"], cwd=tmp_path, env=platform.environment(), capture_output=True, text=True,
+                          timeout=120)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["refused"] == "MessageRejected" and answer["sending"]
+    assert [mail(platform, message_id)["Subject"] for message_id in answer["ids"]] == ["from JavaScript"] * 2
+
+
+def test_nothing_sent_is_lost_by_kill(start):
+    platform = start()
+    ses, sqs = platform.client("ses"), platform.client("sqs")
+    arn, _ = topic(platform, sqs, "kept")
+    ses.verify_email_identity(EmailAddress=ME)
+    ses.create_configuration_set(ConfigurationSet={"Name": "s"})
+    ses.create_configuration_set_event_destination(ConfigurationSetName="s", EventDestination={
+        "Name": "d", "Enabled": True, "MatchingEventTypes": ["send"], "SNSDestination": {"TopicARN": arn}})
+    sent = set()
+    for number in range(60):
+        sent.add(ses.send_email(Source=ME, Destination={"ToAddresses": ["a@example.net"]}, ConfigurationSetName="s",
+                                Message={"Subject": {"Data": str(number)}, "Body": {"Text": {"Data": "t"}}})["MessageId"])
+        if number % 20 == 19:
+            platform.kill()
+            platform.start()
+            ses = platform.client("ses")
+    assert {found["Id"] for found in mailbox(platform)} == sent
+    sqs, told = platform.client("sqs"), set()
+
+    def look():
+        answer = sqs.receive_message(QueueUrl=f"{platform.endpoint}/{ACCOUNT}/kept", MaxNumberOfMessages=10, WaitTimeSeconds=1)
+        told.update(json.loads(message["Body"])["mail"]["messageId"] for message in answer.get("Messages", []))
+        return told >= sent
+
+    eventually(look, "an event of every mail", 60)
+    assert told == sent
