@@ -3,6 +3,7 @@ import email
 import email.policy
 import json
 import os
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -318,3 +319,78 @@ def test_nothing_sent_is_lost_by_kill(start):
 
     eventually(look, "an event of every mail", 60)
     assert told == sent
+
+
+class Inbox:
+    """A mail server of aiosmtpd's on loopback that refuses whom its tests say, and keeps the rest."""
+
+    def __init__(self):
+        self.mails, self.refuse = [], {}
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        answers = self.refuse.get(address, [])
+        if answers:
+            return answers.pop(0)
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server, session, envelope):
+        self.mails.append((session.auth_data, envelope.mail_from, envelope.rcpt_tos, envelope.content))
+        return "250 2.0.0 kept"
+
+
+@pytest.fixture
+def inbox():
+    from aiosmtpd.controller import Controller
+    from aiosmtpd.smtp import AuthResult
+
+    def authenticate(server, session, envelope, mechanism, data):
+        return AuthResult(success=(data.login, data.password) == (b"me", b"se:cret"), auth_data=data.login)
+
+    handler = Inbox()
+    controller = Controller(handler, hostname="127.0.0.1", port=free_port(), authenticator=authenticate,
+                            auth_required=True, auth_require_tls=False)
+    controller.start()
+    handler.url = f"smtp://me:se%3Acret@127.0.0.1:{controller.port}"
+    yield handler
+    controller.stop()
+
+
+def free_port():
+    """A port that nobody has: aiosmtpd does not tell which one it got."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_mails_go_out_through_a_relay(start, inbox):
+    platform = start("--smtp-relay", inbox.url)
+    ses = platform.client("ses")
+    ses.verify_email_identity(EmailAddress=ME)
+    inbox.refuse["gone@example.net"] = ["550 5.1.1 user unknown"]
+    sent = ses.send_email(Source=ME, Destination={"ToAddresses": ["a@example.net", "gone@example.net"]},
+                          Message={"Subject": {"Data": "out"}, "Body": {"Text": {"Data": ".dotted\nä"}}})["MessageId"]
+    settled = lambda: "Queued" not in mail(platform, sent)["Status"].values()
+    eventually(settled, "the mail to be out")
+    assert mail(platform, sent)["Status"] == {"a@example.net": "Delivered", "gone@example.net": "Bounced"}
+    [(login, mail_from, recipients, content)] = inbox.mails
+    assert (login, mail_from, recipients) == (b"me", ME, ["a@example.net"])
+    read = email.message_from_bytes(content, policy=email.policy.default)
+    assert read["Subject"] == "out" and read.get_content().split() == [".dotted", "ä"]
+    listed = platform.client("sesv2").get_suppressed_destination(EmailAddress="gone@example.net")
+    assert listed["SuppressedDestination"]["Reason"] == "BOUNCE"
+
+
+def test_what_waits_for_the_relay_outlives_a_kill(start, inbox):
+    platform = start("--smtp-relay", inbox.url)
+    ses = platform.client("ses")
+    ses.verify_email_identity(EmailAddress=ME)
+    inbox.refuse["a@example.net"] = ["451 4.3.0 later"]
+    ses.send_email(Source=ME, Destination={"ToAddresses": ["a@example.net"]},
+                   Message={"Subject": {"Data": "kept"}, "Body": {"Text": {"Data": "t"}}})
+    eventually(lambda: not inbox.refuse["a@example.net"], "the first try")
+    assert inbox.mails == []
+    platform.kill()
+    platform.start()
+    eventually(lambda: inbox.mails, "the mail after the restart")
+    assert email.message_from_bytes(inbox.mails[0][3])["Subject"] == "kept"

@@ -6,6 +6,7 @@ pub fn all(
     lambda: svc_lambda::Config,
     dynamodb: svc_dynamodb::Config,
     s3: svc_s3::Config,
+    ses: svc_ses::Config,
     collector: Option<svc_xray::Collector>,
 ) -> Vec<Service> {
     let mut services = vec![
@@ -18,7 +19,7 @@ pub fn all(
         svc_s3::service(s3),
     ];
     services.extend(svc_dynamodb::services(dynamodb));
-    services.extend(svc_ses::services());
+    services.extend(svc_ses::services(ses));
     services
 }
 
@@ -39,7 +40,7 @@ mod tests {
     fn every_listed_operation_has_a_handler_and_no_other() {
         svc_dynamodb::services(svc_dynamodb::Config::default()).iter().for_each(check);
         check(&svc_logs::service());
-        svc_ses::services().iter().for_each(check);
+        svc_ses::services(svc_ses::Config::default()).iter().for_each(check);
         check(&svc_sns::service());
         check(&svc_sqs::service());
         check(&svc_sts::service());

@@ -99,7 +99,8 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
     };
     let dynamodb = svc_dynamodb::Config { throttle: settings.throttle };
     let s3 = svc_s3::Config { blobs: Arc::new(objects) };
-    let services = services::all(lambda, dynamodb, s3, settings.collector.clone());
+    let ses = svc_ses::Config { relay: settings.relay.clone() };
+    let services = services::all(lambda, dynamodb, s3, ses, settings.collector.clone());
     let platform = Platform::new(kv, env.clone(), services);
     bucket_objects.connect(platform.clone());
     let mode = if settings.auth == Auth::Open { Mode::Open } else { Mode::Signed };

@@ -87,6 +87,16 @@ impl Kind {
     }
 }
 
+/// Why a mail came back.
+pub(crate) struct Bounce<'a> {
+    /// `Permanent` or `Transient`.
+    pub kind: &'a str,
+    pub sub_type: &'a str,
+    /// Such as `5.1.1`.
+    pub status: &'a str,
+    pub diagnostic: &'a str,
+}
+
 /// A mail and its surroundings, of which events tell.
 pub(crate) struct Story<'a> {
     /// Account and region.
@@ -94,8 +104,6 @@ pub(crate) struct Story<'a> {
     pub id: &'a str,
     pub mail: &'a Mail,
     pub message: Option<&'a Message<'a>>,
-    /// The last part of the sender's ARN.
-    pub caller: &'a str,
     /// In microseconds; when it happens.
     pub now: i64,
     pub feedback_id: &'a str,
@@ -121,7 +129,7 @@ impl Story<'_> {
         };
         let delivered = with(&[Fate::Delivered, Fate::Complained]);
         if !delivered.is_empty() {
-            events.push(self.delivery(&delivered));
+            events.push(self.delivery(&delivered, RECEIVED));
         }
         let (listed, suppressed): (Vec<_>, Vec<_>) =
             with(&[Fate::Suppressed]).into_iter().partition(|one| fate::simulated(one).is_none());
@@ -130,9 +138,10 @@ impl Story<'_> {
             ("Suppressed", SUPPRESSED, suppressed),
             ("OnAccountSuppressionList", SUPPRESSED, listed),
         ];
-        for (kind, diagnostic, recipients) in bounces {
+        for (sub_type, diagnostic, recipients) in bounces {
             if !recipients.is_empty() {
-                events.push(self.bounce(kind, diagnostic, &recipients));
+                let bounce = Bounce { kind: "Permanent", sub_type, status: "5.1.1", diagnostic };
+                events.push(self.bounce(&bounce, &recipients));
             }
         }
         let complained = with(&[Fate::Complained]);
@@ -142,31 +151,32 @@ impl Story<'_> {
         events
     }
 
-    fn delivery(&self, recipients: &[&str]) -> Event {
+    /// `response` is what the recipients' server said.
+    pub(crate) fn delivery(&self, recipients: &[&str], response: &str) -> Event {
         let detail = json!({
             "timestamp": iso(self.now),
             "processingTimeMillis": (self.now - self.mail.at) / 1000,
             "recipients": recipients,
-            "smtpResponse": RECEIVED,
+            "smtpResponse": response,
             "remoteMtaIp": OWN_ADDRESS,
             "reportingMTA": REPORTING_MTA,
         });
         Event { kind: Kind::Delivery, detail }
     }
 
-    fn bounce(&self, kind: &str, diagnostic: &str, recipients: &[&str]) -> Event {
+    pub(crate) fn bounce(&self, bounce: &Bounce<'_>, recipients: &[&str]) -> Event {
         let recipients = recipients.iter().map(|recipient| {
             json!({
                 "emailAddress": recipient,
                 "action": "failed",
-                "status": "5.1.1",
-                "diagnosticCode": diagnostic,
+                "status": bounce.status,
+                "diagnosticCode": bounce.diagnostic,
             })
         });
         let detail = json!({
             "feedbackId": self.feedback_id,
-            "bounceType": "Permanent",
-            "bounceSubType": kind,
+            "bounceType": bounce.kind,
+            "bounceSubType": bounce.sub_type,
             "bouncedRecipients": recipients.collect::<Vec<_>>(),
             "timestamp": iso(self.now),
             "reportingMTA": format!("dns; {REPORTING_MTA}"),
@@ -208,7 +218,7 @@ impl Story<'_> {
         if event.kind != Kind::RenderingFailure {
             tag("ses:source-ip", OWN_ADDRESS);
             tag("ses:from-domain", address::domain(&self.mail.return_path));
-            tag("ses:caller-identity", self.caller);
+            tag("ses:caller-identity", &self.mail.caller);
             if event.kind == Kind::Delivery {
                 tag("ses:outgoing-ip", OWN_ADDRESS);
             }
@@ -222,7 +232,7 @@ impl Story<'_> {
     pub(crate) fn notification(&self, event: &Event, with_headers: bool) -> Json {
         let mut mail = self.mail_object();
         mail.insert("sourceIp".into(), OWN_ADDRESS.into());
-        mail.insert("callerIdentity".into(), self.caller.into());
+        mail.insert("callerIdentity".into(), self.mail.caller.as_str().into());
         if let Some(message) = self.message.filter(|_| with_headers) {
             self.put_headers(&mut mail, message);
         }

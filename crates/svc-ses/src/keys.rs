@@ -7,6 +7,7 @@ use crate::configuration_set::ConfigurationSet;
 use crate::identity::Identity;
 use crate::mail::Mail;
 use crate::outbox::Parcel;
+use crate::relay::Errand;
 use crate::statistics::Counts;
 use crate::suppression::Suppressed;
 use crate::template::Template;
@@ -36,3 +37,5 @@ pub(crate) const CONTENTS: Table<(String, String, String, u32), String> =
 pub(crate) const STATISTICS: Table<(String, String, i64, u8), Counts> = Table::new(787, "mail statistics");
 /// Events on their way: when, in microseconds, and which.
 pub(crate) const OUTBOX: Table<(i64, Id), Parcel> = Table::new(788, "mail events under way");
+/// Mails on their way to the relay, a row for each recipient: when, in microseconds, and which.
+pub(crate) const RELAY: Table<(i64, Id), Errand> = Table::new(789, "mails for the relay");

@@ -17,7 +17,9 @@ mod mime;
 mod ops;
 mod outbox;
 mod page;
+mod queue;
 mod refusal;
+mod relay;
 mod send;
 mod site;
 mod statistics;
@@ -30,18 +32,30 @@ use std::sync::Arc;
 use service::Service;
 
 use ops::{v1, v2};
+pub use relay::Relay;
+
+/// The settings.
+#[derive(Debug, Default)]
+pub struct Config {
+    /// Where mails go out; without one they stay in the mailbox.
+    pub relay: Option<Relay>,
+}
 
 /// What SES holds in memory; all of it can be made anew.
 #[derive(Default)]
 pub(crate) struct Ses {
-    agenda: outbox::Agenda,
+    /// Of the events under way.
+    agenda: queue::Agenda,
+    /// Of the mails for the relay.
+    errands: queue::Agenda,
+    relay: Option<Relay>,
 }
 
 pub(crate) type Ctx = service::Ctx<Ses>;
 
 /// Both APIs and their operations.
-pub fn services() -> [Service; 2] {
-    let state = Arc::new(Ses::default());
+pub fn services(config: Config) -> [Service; 2] {
+    let state = Arc::new(Ses { relay: config.relay, ..Ses::default() });
     let v1 = Service::new(&api_ses::SERVICE, Arc::clone(&state))
         .op(v1::create_configuration_set)
         .op(v1::create_configuration_set_event_destination)
@@ -79,6 +93,7 @@ pub fn services() -> [Service; 2] {
         .site(site::MailboxSite)
         .edge(edge::SesEdge::V1)
         .job("deliver events of mails", outbox::run)
+        .job("send mails to the relay", relay::run)
         .job("sweep contents of mails", outbox::sweep)
         .done();
     let v2 = Service::new(&api_sesv2::SERVICE, state)

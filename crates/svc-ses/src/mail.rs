@@ -60,9 +60,9 @@ pub(crate) struct Mail {
     pub identity: String,
     #[serde(default)]
     pub tags: Vec<(String, String)>,
-    /// Whether it came as bytes.
+    /// The last part of the ARN of whoever sent it.
     #[serde(default)]
-    pub raw: bool,
+    pub caller: String,
     #[serde(default)]
     pub template: Option<String>,
     #[serde(default)]

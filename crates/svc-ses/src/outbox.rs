@@ -1,23 +1,19 @@
 //! Events on their way to topics and event buses: stored with the mail, so that a crash loses none of them.
 //!
-//! A row is one event for one target, by the moment at which it is due. As in SNS's outbox, where the rows begin is
-//! known in memory, so that nothing walks over what was deleted.
+//! A row is one event for one target; `queue.rs` says when its turn is.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::time::Duration;
 
-use aws_wire::{AwsError, Result};
+use aws_wire::Result;
 use bytes::Bytes;
 use env::Uuid;
-use kv::{Direction, Span, Tx};
+use kv::Tx;
 use serde::{Deserialize, Serialize};
 use service::{BusEvent, Caller, Delivery, Sender, TargetArn, Undelivered};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
 
-use crate::keys::OUTBOX;
-use crate::{Ctx, mail};
+use crate::keys::{Id, OUTBOX};
+use crate::{Ctx, mail, queue};
 
 /// Rows worked on at once.
 const AT_ONCE: usize = 32;
@@ -40,51 +36,6 @@ pub(crate) struct Parcel {
     pub region: String,
     #[serde(default)]
     pub tries: u32,
-}
-
-/// Where the outbox begins.
-pub(crate) struct Agenda {
-    place: Mutex<Place>,
-    arrivals: watch::Sender<()>,
-}
-
-struct Place {
-    head: i64,
-    /// The earliest row added since the last look began.
-    added: i64,
-}
-
-impl Default for Agenda {
-    fn default() -> Self {
-        Self { place: Mutex::new(Place { head: i64::MIN, added: i64::MAX }), arrivals: watch::channel(()).0 }
-    }
-}
-
-impl Agenda {
-    /// A row of this moment was committed.
-    pub(crate) fn added(&self, at: i64) {
-        let mut place = self.place.lock().expect("no panic while held");
-        place.added = place.added.min(at);
-        place.head = place.head.min(at);
-        drop(place);
-        self.arrivals.send_replace(());
-    }
-
-    pub(crate) fn arrivals(&self) -> watch::Receiver<()> {
-        self.arrivals.subscribe()
-    }
-
-    pub(crate) fn begin(&self) -> i64 {
-        let mut place = self.place.lock().expect("no panic while held");
-        place.added = i64::MAX;
-        place.head
-    }
-
-    /// Every row before `head` is gone, but for those added meanwhile.
-    pub(crate) fn end(&self, head: i64) {
-        let mut place = self.place.lock().expect("no panic while held");
-        place.head = head.min(place.added);
-    }
 }
 
 /// Stores events that are due at once. `row` was drawn for all of them; they differ in its last bytes.
@@ -112,21 +63,7 @@ pub(crate) fn pause(tries: u32) -> Option<Duration> {
 
 /// Delivers until the platform stops.
 pub(crate) async fn run(cx: Ctx) {
-    let mut arrivals = cx.state.agenda.arrivals();
-    loop {
-        let next = match deliver_due(&cx).await {
-            Ok(next) => next,
-            Err(error) => {
-                tracing::error!(%error, cause = ?error.cause, "deliver events of mails");
-                cx.env.now().as_micros() + 1_000_000
-            }
-        };
-        let wait = u64::try_from(next.saturating_sub(cx.env.now().as_micros())).unwrap_or(0);
-        tokio::select! {
-            _ = arrivals.changed() => {}
-            () = cx.env.sleep(Duration::from_micros(wait)), if next != i64::MAX => {}
-        }
-    }
+    queue::work(cx, "deliver events of mails", &OUTBOX, AT_ONCE, |state| &state.agenda, deliver).await;
 }
 
 /// Takes away what crashes left behind, from time to time.
@@ -139,35 +76,8 @@ pub(crate) async fn sweep(cx: Ctx) {
     }
 }
 
-/// Works on what is due; gives when to look again.
-async fn deliver_due(cx: &Ctx) -> Result<i64> {
-    let now = cx.env.now().as_micros();
-    let from = cx.state.agenda.begin();
-    let span = Span::all().from(&(from, [0; 16]));
-    let rows = OUTBOX.scan(&cx.kv.snapshot().await?, &span, AT_ONCE, Direction::Forward)?;
-    let next = rows.iter().map(|((at, _), _)| *at).find(|at| *at > now);
-    let full = rows.len() == AT_ONCE;
-    let last = rows.last().map(|((at, _), _)| *at);
-    let mut tasks = JoinSet::new();
-    for (key, parcel) in rows.into_iter().filter(|((at, _), _)| *at <= now) {
-        let cx = cx.clone();
-        tasks.spawn(async move { deliver(&cx, key, parcel).await });
-    }
-    while let Some(done) = tasks.join_next().await {
-        done.map_err(AwsError::internal)??;
-    }
-    // What follows the last row at its very moment is not gone, so the next look begins there.
-    let head = match (full, next) {
-        (_, Some(next)) => next,
-        (true, None) => last.unwrap_or(now),
-        (false, None) => i64::MAX,
-    };
-    cx.state.agenda.end(head);
-    Ok(if full && next.is_none() { now } else { head })
-}
-
-async fn deliver(cx: &Ctx, key: (i64, [u8; 16]), mut parcel: Parcel) -> Result<()> {
-    let again = match send(cx, &parcel).await {
+async fn deliver(cx: Ctx, key: (i64, Id), mut parcel: Parcel) -> Result<()> {
+    let again = match send(&cx, &parcel).await {
         Ok(()) => None,
         Err(error) => {
             parcel.tries += 1;

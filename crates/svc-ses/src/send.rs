@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use aws_wire::Result;
 use bytes::Bytes;
 use kv::Tx;
 use serde_json::Value as Json;
@@ -12,14 +13,14 @@ use crate::address::{self, Mailbox};
 use crate::configuration_set::{self, ConfigurationSet};
 use crate::event::{self, Event, Story};
 use crate::identity::{self, Identity};
-use crate::keys::Named;
+use crate::keys::{CONFIGURATION_SETS, IDENTITIES, Named};
 use crate::mail::{self, Fate, Mail};
 use crate::mime::{self, Attachment, Letter};
 use crate::outbox::{self, Parcel};
 use crate::refusal::{Decision, Refusal};
 use crate::statistics::{self, Counts};
 use crate::template::{self, Failure, Rendered, Template};
-use crate::{Ctx, fate, suppression};
+use crate::{Ctx, fate, relay, suppression};
 
 /// Of one mail, in all fields together.
 pub(crate) const RECIPIENTS_MAX: usize = 50;
@@ -96,10 +97,12 @@ pub(crate) async fn send(cx: &Ctx, order: Order) -> Decision<String> {
     let stored = cx.kv.transact(|tx| {
         let admitted = admit(tx, &owner, &draft.senders, draft.mail.configuration_set.as_deref(), &order)?;
         let mut mail = draft.mail.clone();
-        mail.identity.clone_from(&admitted.identity_name);
-        mail.configuration_set.clone_from(&admitted.set_name);
+        event::caller_identity(&cx.caller.principal.arn).clone_into(&mut mail.caller);
+        mail.identity.clone_from(&admitted.listeners.identity_name);
+        mail.configuration_set = admitted.listeners.set.as_ref().map(|(name, _)| name.clone());
         let message = mime::parse(&draft.content).filter(|_| !draft.content.is_empty());
-        decide(tx, &owner, &admitted, &draft, message.as_ref(), &mut mail)?;
+        let relayed = cx.state.relay.is_some();
+        decide(tx, &owner, (&admitted, relayed), &draft, message.as_ref(), &mut mail)?;
         mail::store(tx, &key, &mail, &draft.content)?;
         statistics::count(tx, &owner, now.as_micros(), part, &counts(&mail))?;
         let story = Story {
@@ -107,17 +110,22 @@ pub(crate) async fn send(cx: &Ctx, order: Order) -> Decision<String> {
             id: &id,
             mail: &mail,
             message: message.as_ref(),
-            caller: event::caller_identity(&cx.caller.principal.arn),
             now: now.as_micros(),
             feedback_id: &feedback_id,
         };
         let failure = draft.failure.as_ref().map(ToString::to_string);
-        let parcels = parcels(&story, &admitted, &story.events(failure.as_deref()));
+        let parcels = parcels(&story, &admitted.listeners, &story.events(failure.as_deref()));
         outbox::put(tx, now.as_micros(), row, &parcels)?;
-        Ok::<_, Refusal>(parcels.len())
+        let errands = relay::errands(&key, &mail);
+        relay::put(tx, now.as_micros(), row, &errands)?;
+        Ok::<_, Refusal>((parcels.len(), errands.len()))
     });
-    if stored.await? > 0 {
+    let (parcels, errands) = stored.await?;
+    if parcels > 0 {
         cx.state.agenda.added(now.as_micros());
+    }
+    if errands > 0 {
+        cx.state.errands.added(now.as_micros());
     }
     Ok(id)
 }
@@ -125,10 +133,35 @@ pub(crate) async fn send(cx: &Ctx, order: Order) -> Decision<String> {
 /// Who sends, and by which settings.
 pub(crate) struct Admitted {
     account: Account,
+    listeners: Listeners,
+}
+
+/// Who may want to hear of a mail.
+pub(crate) struct Listeners {
     identity_name: String,
     identity: Identity,
-    set_name: Option<String>,
-    set: Option<ConfigurationSet>,
+    set: Option<(String, ConfigurationSet)>,
+}
+
+impl Listeners {
+    /// Those of a mail that was sent before; what is gone meanwhile hears nothing.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) fn of(
+        reader: &impl kv::Read,
+        (account, region): &(String, String),
+        mail: &Mail,
+    ) -> Result<Self> {
+        let identity = IDENTITIES.get(reader, &(account, region, &mail.identity))?.unwrap_or_default();
+        let set = match &mail.configuration_set {
+            Some(name) => {
+                CONFIGURATION_SETS.get(reader, &(account, region, name))?.map(|set| (name.clone(), set))
+            }
+            None => None,
+        };
+        Ok(Self { identity_name: mail.identity.clone(), identity, set })
+    }
 }
 
 /// Whether a mail of these senders may be sent at all.
@@ -166,11 +199,14 @@ pub(crate) fn admit(
     };
     check_arns(reader, owner, order)?;
     let set_name = asked_set.map(str::to_owned).or_else(|| identity.configuration_set.clone());
-    let set = set_name.as_deref().map(|name| configuration_set::named(reader, owner, name)).transpose()?;
-    if let (Some(name), Some(ConfigurationSet { sending: false, .. })) = (&set_name, &set) {
+    let set = match set_name {
+        Some(name) => Some((name.clone(), configuration_set::named(reader, owner, &name)?)),
+        None => None,
+    };
+    if let Some((name, ConfigurationSet { sending: false, .. })) = &set {
         return Err(Refusal::ConfigurationSetPaused(name.clone()));
     }
-    Ok(Admitted { account, identity_name, identity, set_name, set })
+    Ok(Admitted { account, listeners: Listeners { identity_name, identity, set } })
 }
 
 /// Identities of one's own may be named; those of others would need their policies.
@@ -181,7 +217,7 @@ fn check_arns(reader: &impl kv::Read, owner: &(String, String), order: &Order) -
             let error = aws_wire::AwsError::parameter_not_implemented(order.operation, parameter);
             return Err(Refusal::Other(error));
         };
-        if crate::keys::IDENTITIES.get(reader, &(&owner.0, &owner.1, name))?.is_none() {
+        if IDENTITIES.get(reader, &(&owner.0, &owner.1, name))?.is_none() {
             return Err(Refusal::Invalid(format!("Identity ARN <{arn}> is not valid.")));
         }
     }
@@ -222,7 +258,7 @@ fn draft_of_parts(
     id: &str,
     now: i64,
     order: &Order,
-    rendered: Result<Rendered, Failure>,
+    rendered: std::result::Result<Rendered, Failure>,
 ) -> Decision<Draft> {
     let source = order.source.as_deref().unwrap_or_default();
     let from = Mailbox::parse(source)?;
@@ -318,7 +354,6 @@ fn draft_of_raw(owner: &(String, String), id: &str, now: i64, order: &Order, raw
         subject: message.subject().unwrap_or_default().to_owned(),
         configuration_set: order.configuration_set.clone().or(own_set),
         tags,
-        raw: true,
         size_bytes: content.len(),
         ..Mail::default()
     };
@@ -367,7 +402,7 @@ fn check_tags(tags: &[(String, String)]) -> Decision<()> {
 fn decide(
     tx: &Tx,
     owner: &(String, String),
-    admitted: &Admitted,
+    (admitted, relayed): (&Admitted, bool),
     draft: &Draft,
     message: Option<&mail_parser::Message<'_>>,
     mail: &mut Mail,
@@ -378,10 +413,11 @@ fn decide(
         _ => None,
     };
     for (recipient, fate) in &mut mail.fates {
-        let settings = (&admitted.account, admitted.set.as_ref());
+        let settings = (&admitted.account, admitted.listeners.set.as_ref().map(|(_, set)| set));
         *fate = match (all, fate::simulated(recipient)) {
             (Some(fate), _) | (None, Some(fate)) => fate,
             _ if suppression::holds_back(tx, owner, settings, recipient)? => Fate::Suppressed,
+            _ if relayed => Fate::Queued,
             _ => Fate::Delivered,
         };
     }
@@ -402,12 +438,11 @@ fn counts(mail: &Mail) -> Counts {
 }
 
 /// The events for everybody who wants to hear them.
-pub(crate) fn parcels(story: &Story<'_>, admitted: &Admitted, events: &[Event]) -> Vec<Parcel> {
+pub(crate) fn parcels(story: &Story<'_>, listeners: &Listeners, events: &[Event]) -> Vec<Parcel> {
     let mut parcels = Vec::new();
     let (account, region) = story.owner.clone();
-    let set = admitted.set_name.as_deref().zip(admitted.set.as_ref());
     for event in events {
-        if let Some((name, set)) = set {
+        if let Some((name, set)) = &listeners.set {
             let wanted = |event: &Event| {
                 let kind = event.kind.matching();
                 set.destinations.values().filter(move |one| one.enabled && one.events.contains(kind))
@@ -426,13 +461,13 @@ pub(crate) fn parcels(story: &Story<'_>, admitted: &Admitted, events: &[Event]) 
                 });
             }
         }
-        if let Some(topic) = admitted.identity.topics.get(event.kind.name()) {
-            let with_headers = admitted.identity.with_headers.contains(event.kind.name());
+        if let Some(topic) = listeners.identity.topics.get(event.kind.name()) {
+            let with_headers = listeners.identity.with_headers.contains(event.kind.name());
             parcels.push(Parcel {
                 target: topic.clone(),
                 payload: story.notification(event, with_headers).to_string(),
                 detail_type: None,
-                source_arn: identity::arn(story.owner, &admitted.identity_name),
+                source_arn: identity::arn(story.owner, &listeners.identity_name),
                 account: account.clone(),
                 region: region.clone(),
                 tries: 0,

@@ -4,6 +4,7 @@
 mod events;
 mod identities;
 mod mailbox;
+mod relay;
 mod sending;
 mod settings;
 mod templates;
@@ -17,7 +18,7 @@ pub(crate) struct Mailer(Wire);
 impl Mailer {
     pub(crate) fn new() -> Self {
         let mut services = vec![svc_sns::service(), svc_sqs::service()];
-        services.extend(svc_ses::services());
+        services.extend(svc_ses::services(svc_ses::Config::default()));
         let mailer = Self(Ground::new().serve(services));
         mailer.0.start_jobs();
         mailer
