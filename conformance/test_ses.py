@@ -3,9 +3,12 @@ import email
 import email.policy
 import json
 import os
+import re
+import smtplib
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from email.mime.application import MIMEApplication
 from email.mime.multipart import MIMEMultipart
@@ -14,7 +17,7 @@ from email.mime.text import MIMEText
 import pytest
 from botocore.exceptions import ClientError
 
-from harness import ACCOUNT, BINARY, REGION, eventually
+from harness import ACCOUNT, BINARY, REGION, Functions, eventually
 
 ME = "me@example.com"
 
@@ -394,3 +397,87 @@ def test_what_waits_for_the_relay_outlives_a_kill(start, inbox):
     platform.start()
     eventually(lambda: inbox.mails, "the mail after the restart")
     assert email.message_from_bytes(inbox.mails[0][3])["Subject"] == "kept"
+
+
+FUNCTION = """
+import json
+
+def handler(event, context):
+    print('received', json.dumps(event))
+    subject = event['Records'][0]['ses']['mail']['commonHeaders']['subject']
+    return {'disposition': 'STOP_RULE_SET' if subject == 'stop' else 'CONTINUE'}
+"""
+
+
+def test_mails_that_come_in_follow_rules(start):
+    platform = start("--smtp-listen", "127.0.0.1:0")
+    host, port = re.search(r"mail is taken at smtp://([\d.]+):(\d+)", platform.told).groups()
+    ses, s3, lambda_ = platform.client("ses"), platform.client("s3"), platform.client("lambda")
+    functions = Functions(platform)
+    name = functions.create(FUNCTION)
+    arn = lambda_.get_function_configuration(FunctionName=name)["FunctionArn"]
+    ses.verify_domain_identity(Domain="example.com")
+    s3.create_bucket(Bucket="mails")
+    ses.create_receipt_rule_set(RuleSetName="set")
+    rule = {"Name": "r", "Enabled": True, "Recipients": ["in@example.com"], "Actions": [
+        {"LambdaAction": {"FunctionArn": arn, "InvocationType": "RequestResponse"}},
+        {"S3Action": {"BucketName": "mails", "ObjectKeyPrefix": "in/"}},
+        {"LambdaAction": {"FunctionArn": arn, "InvocationType": "Event"}}]}
+    ses.create_receipt_rule(RuleSetName="set", Rule=rule)
+    ses.set_active_receipt_rule_set(RuleSetName="set")
+    assert len(ses.describe_active_receipt_rule_set()["Rules"][0]["Actions"]) == 3
+    lambda_.add_permission(FunctionName=name, StatementId="s", Action="lambda:InvokeFunction",
+                           Principal="ses.amazonaws.com", SourceAccount=ACCOUNT)
+
+    def deliver(subject):
+        message = MIMEText("dear all\n.\nend")
+        message["Subject"], message["From"], message["To"] = subject, "out@example.net", "in@example.com"
+        with smtplib.SMTP(host, int(port), local_hostname="client.test") as client:
+            assert client.send_message(message) == {}
+
+    deliver("stop")
+    deliver("go on")
+    keys = eventually(lambda: [entry["Key"] for entry in s3.list_objects_v2(Bucket="mails").get("Contents", [])], "the object")
+    assert len(keys) == 1
+    read = email.message_from_bytes(s3.get_object(Bucket="mails", Key=keys[0])["Body"].read(), policy=email.policy.default)
+    assert read["Subject"] == "go on" and read["Return-Path"] == "<out@example.net>"
+    assert read.get_content().splitlines() == ["dear all", ".", "end"]
+
+    def heard():
+        lines = functions.lines(name, "received")
+        events = [json.loads(line.split("received ", 1)[1]) for line in lines if "received {" in line]
+        return events if len(events) >= 3 else None
+
+    events = eventually(heard, "three events")
+    kinds = [(event["Records"][0]["ses"]["mail"]["commonHeaders"]["subject"],
+              event["Records"][0]["ses"]["receipt"]["action"]["invocationType"]) for event in events]
+    assert sorted(kinds) == [("go on", "Event"), ("go on", "RequestResponse"), ("stop", "RequestResponse")]
+    with smtplib.SMTP(host, int(port)) as client, pytest.raises(smtplib.SMTPRecipientsRefused):
+        client.sendmail("out@example.net", ["other@example.com"], "Subject: x\n\nx")
+
+
+def test_mails_that_came_in_outlive_a_kill(start):
+    platform = start("--smtp-listen", "127.0.0.1:0")
+    ses, s3 = platform.client("ses"), platform.client("s3")
+    ses.verify_domain_identity(Domain="example.com")
+    s3.create_bucket(Bucket="mails")
+    ses.create_receipt_rule_set(RuleSetName="set")
+    ses.create_receipt_rule(RuleSetName="set", Rule={
+        "Name": "r", "Enabled": True, "Actions": [{"S3Action": {"BucketName": "mails"}}]})
+    ses.set_active_receipt_rule_set(RuleSetName="set")
+    taken = set()
+    for number in range(40):
+        host, port = re.search(r".*mail is taken at smtp://([\d.]+):(\d+)", platform.told, re.S).groups()
+        with smtplib.SMTP(host, int(port), local_hostname="client.test") as client:
+            client.ehlo()
+            client.mail("out@example.net")
+            client.rcpt("in@example.com")
+            code, said = client.data(f"Subject: {number}\r\n\r\ntext")
+            assert code == 250
+            taken.add(said.decode().split()[-1])
+        if number % 20 == 19:
+            platform.kill()
+            platform.start()
+            s3 = platform.client("s3")
+    stored = lambda: {entry["Key"] for entry in s3.list_objects_v2(Bucket="mails").get("Contents", [])} >= taken
+    eventually(stored, "every mail in the bucket")

@@ -31,6 +31,19 @@ pub fn already_exists_exception(message: impl Into<String>) -> AwsError {
     AwsError::modelled(&ALREADY_EXISTS_EXCEPTION, message)
 }
 
+pub static CANNOT_DELETE_EXCEPTION: ErrorShape = ErrorShape {
+    code: "CannotDeleteException",
+    query_code: Some("CannotDelete"),
+    status: 400,
+    fault: Fault::Client,
+    shape: &schema::CANNOT_DELETE_EXCEPTION,
+};
+
+/// 400 `CannotDeleteException`
+pub fn cannot_delete_exception(message: impl Into<String>) -> AwsError {
+    AwsError::modelled(&CANNOT_DELETE_EXCEPTION, message)
+}
+
 pub static CONFIGURATION_SET_ALREADY_EXISTS_EXCEPTION: ErrorShape = ErrorShape {
     code: "ConfigurationSetAlreadyExistsException",
     query_code: Some("ConfigurationSetAlreadyExists"),
@@ -135,6 +148,19 @@ pub fn invalid_firehose_destination_exception(message: impl Into<String>) -> Aws
     AwsError::modelled(&INVALID_FIREHOSE_DESTINATION_EXCEPTION, message)
 }
 
+pub static INVALID_LAMBDA_FUNCTION_EXCEPTION: ErrorShape = ErrorShape {
+    code: "InvalidLambdaFunctionException",
+    query_code: Some("InvalidLambdaFunction"),
+    status: 400,
+    fault: Fault::Client,
+    shape: &schema::INVALID_LAMBDA_FUNCTION_EXCEPTION,
+};
+
+/// 400 `InvalidLambdaFunctionException`
+pub fn invalid_lambda_function_exception(message: impl Into<String>) -> AwsError {
+    AwsError::modelled(&INVALID_LAMBDA_FUNCTION_EXCEPTION, message)
+}
+
 pub static INVALID_RENDERING_PARAMETER_EXCEPTION: ErrorShape = ErrorShape {
     code: "InvalidRenderingParameterException",
     query_code: Some("InvalidRenderingParameter"),
@@ -148,6 +174,19 @@ pub fn invalid_rendering_parameter_exception(message: impl Into<String>) -> AwsE
     AwsError::modelled(&INVALID_RENDERING_PARAMETER_EXCEPTION, message)
 }
 
+pub static INVALID_S3_CONFIGURATION_EXCEPTION: ErrorShape = ErrorShape {
+    code: "InvalidS3ConfigurationException",
+    query_code: Some("InvalidS3Configuration"),
+    status: 400,
+    fault: Fault::Client,
+    shape: &schema::INVALID_S3_CONFIGURATION_EXCEPTION,
+};
+
+/// 400 `InvalidS3ConfigurationException`
+pub fn invalid_s3_configuration_exception(message: impl Into<String>) -> AwsError {
+    AwsError::modelled(&INVALID_S3_CONFIGURATION_EXCEPTION, message)
+}
+
 pub static INVALID_SNS_DESTINATION_EXCEPTION: ErrorShape = ErrorShape {
     code: "InvalidSNSDestinationException",
     query_code: Some("InvalidSNSDestination"),
@@ -159,6 +198,19 @@ pub static INVALID_SNS_DESTINATION_EXCEPTION: ErrorShape = ErrorShape {
 /// 400 `InvalidSNSDestinationException`
 pub fn invalid_sns_destination_exception(message: impl Into<String>) -> AwsError {
     AwsError::modelled(&INVALID_SNS_DESTINATION_EXCEPTION, message)
+}
+
+pub static INVALID_SNS_TOPIC_EXCEPTION: ErrorShape = ErrorShape {
+    code: "InvalidSnsTopicException",
+    query_code: Some("InvalidSnsTopic"),
+    status: 400,
+    fault: Fault::Client,
+    shape: &schema::INVALID_SNS_TOPIC_EXCEPTION,
+};
+
+/// 400 `InvalidSnsTopicException`
+pub fn invalid_sns_topic_exception(message: impl Into<String>) -> AwsError {
+    AwsError::modelled(&INVALID_SNS_TOPIC_EXCEPTION, message)
 }
 
 pub static INVALID_TEMPLATE_EXCEPTION: ErrorShape = ErrorShape {
@@ -224,6 +276,32 @@ pub static MISSING_RENDERING_ATTRIBUTE_EXCEPTION: ErrorShape = ErrorShape {
 /// 400 `MissingRenderingAttributeException`
 pub fn missing_rendering_attribute_exception(message: impl Into<String>) -> AwsError {
     AwsError::modelled(&MISSING_RENDERING_ATTRIBUTE_EXCEPTION, message)
+}
+
+pub static RULE_DOES_NOT_EXIST_EXCEPTION: ErrorShape = ErrorShape {
+    code: "RuleDoesNotExistException",
+    query_code: Some("RuleDoesNotExist"),
+    status: 400,
+    fault: Fault::Client,
+    shape: &schema::RULE_DOES_NOT_EXIST_EXCEPTION,
+};
+
+/// 400 `RuleDoesNotExistException`
+pub fn rule_does_not_exist_exception(message: impl Into<String>) -> AwsError {
+    AwsError::modelled(&RULE_DOES_NOT_EXIST_EXCEPTION, message)
+}
+
+pub static RULE_SET_DOES_NOT_EXIST_EXCEPTION: ErrorShape = ErrorShape {
+    code: "RuleSetDoesNotExistException",
+    query_code: Some("RuleSetDoesNotExist"),
+    status: 400,
+    fault: Fault::Client,
+    shape: &schema::RULE_SET_DOES_NOT_EXIST_EXCEPTION,
+};
+
+/// 400 `RuleSetDoesNotExistException`
+pub fn rule_set_does_not_exist_exception(message: impl Into<String>) -> AwsError {
+    AwsError::modelled(&RULE_SET_DOES_NOT_EXIST_EXCEPTION, message)
 }
 
 pub static TEMPLATE_DOES_NOT_EXIST_EXCEPTION: ErrorShape = ErrorShape {

@@ -88,8 +88,22 @@ pub static SERVICE: Service = Service {
     ],
 };
 
-pub static CLONE_RECEIPT_RULE_SET: Operation =
-    Operation { name: "CloneReceiptRuleSet", method: "POST", uri: "/", status: 200, io: None };
+pub static CLONE_RECEIPT_RULE_SET: Operation = Operation {
+    name: "CloneReceiptRuleSet",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::CLONE_RECEIPT_RULE_SET_REQUEST,
+        output: &schema::CLONE_RECEIPT_RULE_SET_RESPONSE,
+        result_wrapper: Some("CloneReceiptRuleSetResult"),
+        errors: &[
+            &errors::RULE_SET_DOES_NOT_EXIST_EXCEPTION,
+            &errors::ALREADY_EXISTS_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+        ],
+    }),
+};
 pub static CREATE_CONFIGURATION_SET: Operation = Operation {
     name: "CreateConfigurationSet",
     method: "POST",
@@ -141,10 +155,38 @@ pub static CREATE_CUSTOM_VERIFICATION_EMAIL_TEMPLATE: Operation = Operation {
 };
 pub static CREATE_RECEIPT_FILTER: Operation =
     Operation { name: "CreateReceiptFilter", method: "POST", uri: "/", status: 200, io: None };
-pub static CREATE_RECEIPT_RULE: Operation =
-    Operation { name: "CreateReceiptRule", method: "POST", uri: "/", status: 200, io: None };
-pub static CREATE_RECEIPT_RULE_SET: Operation =
-    Operation { name: "CreateReceiptRuleSet", method: "POST", uri: "/", status: 200, io: None };
+pub static CREATE_RECEIPT_RULE: Operation = Operation {
+    name: "CreateReceiptRule",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::CREATE_RECEIPT_RULE_REQUEST,
+        output: &schema::CREATE_RECEIPT_RULE_RESPONSE,
+        result_wrapper: Some("CreateReceiptRuleResult"),
+        errors: &[
+            &errors::INVALID_SNS_TOPIC_EXCEPTION,
+            &errors::INVALID_S3_CONFIGURATION_EXCEPTION,
+            &errors::INVALID_LAMBDA_FUNCTION_EXCEPTION,
+            &errors::ALREADY_EXISTS_EXCEPTION,
+            &errors::RULE_DOES_NOT_EXIST_EXCEPTION,
+            &errors::RULE_SET_DOES_NOT_EXIST_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+        ],
+    }),
+};
+pub static CREATE_RECEIPT_RULE_SET: Operation = Operation {
+    name: "CreateReceiptRuleSet",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::CREATE_RECEIPT_RULE_SET_REQUEST,
+        output: &schema::CREATE_RECEIPT_RULE_SET_RESPONSE,
+        result_wrapper: Some("CreateReceiptRuleSetResult"),
+        errors: &[&errors::ALREADY_EXISTS_EXCEPTION, &errors::LIMIT_EXCEEDED_EXCEPTION],
+    }),
+};
 pub static CREATE_TEMPLATE: Operation = Operation {
     name: "CreateTemplate",
     method: "POST",
@@ -218,10 +260,30 @@ pub static DELETE_IDENTITY_POLICY: Operation =
     Operation { name: "DeleteIdentityPolicy", method: "POST", uri: "/", status: 200, io: None };
 pub static DELETE_RECEIPT_FILTER: Operation =
     Operation { name: "DeleteReceiptFilter", method: "POST", uri: "/", status: 200, io: None };
-pub static DELETE_RECEIPT_RULE: Operation =
-    Operation { name: "DeleteReceiptRule", method: "POST", uri: "/", status: 200, io: None };
-pub static DELETE_RECEIPT_RULE_SET: Operation =
-    Operation { name: "DeleteReceiptRuleSet", method: "POST", uri: "/", status: 200, io: None };
+pub static DELETE_RECEIPT_RULE: Operation = Operation {
+    name: "DeleteReceiptRule",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::DELETE_RECEIPT_RULE_REQUEST,
+        output: &schema::DELETE_RECEIPT_RULE_RESPONSE,
+        result_wrapper: Some("DeleteReceiptRuleResult"),
+        errors: &[&errors::RULE_SET_DOES_NOT_EXIST_EXCEPTION],
+    }),
+};
+pub static DELETE_RECEIPT_RULE_SET: Operation = Operation {
+    name: "DeleteReceiptRuleSet",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::DELETE_RECEIPT_RULE_SET_REQUEST,
+        output: &schema::DELETE_RECEIPT_RULE_SET_RESPONSE,
+        result_wrapper: Some("DeleteReceiptRuleSetResult"),
+        errors: &[&errors::CANNOT_DELETE_EXCEPTION],
+    }),
+};
 pub static DELETE_TEMPLATE: Operation = Operation {
     name: "DeleteTemplate",
     method: "POST",
@@ -246,8 +308,18 @@ pub static DELETE_VERIFIED_EMAIL_ADDRESS: Operation = Operation {
         errors: &[],
     }),
 };
-pub static DESCRIBE_ACTIVE_RECEIPT_RULE_SET: Operation =
-    Operation { name: "DescribeActiveReceiptRuleSet", method: "POST", uri: "/", status: 200, io: None };
+pub static DESCRIBE_ACTIVE_RECEIPT_RULE_SET: Operation = Operation {
+    name: "DescribeActiveReceiptRuleSet",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::DESCRIBE_ACTIVE_RECEIPT_RULE_SET_REQUEST,
+        output: &schema::DESCRIBE_ACTIVE_RECEIPT_RULE_SET_RESPONSE,
+        result_wrapper: Some("DescribeActiveReceiptRuleSetResult"),
+        errors: &[],
+    }),
+};
 pub static DESCRIBE_CONFIGURATION_SET: Operation = Operation {
     name: "DescribeConfigurationSet",
     method: "POST",
@@ -260,10 +332,30 @@ pub static DESCRIBE_CONFIGURATION_SET: Operation = Operation {
         errors: &[&errors::CONFIGURATION_SET_DOES_NOT_EXIST_EXCEPTION],
     }),
 };
-pub static DESCRIBE_RECEIPT_RULE: Operation =
-    Operation { name: "DescribeReceiptRule", method: "POST", uri: "/", status: 200, io: None };
-pub static DESCRIBE_RECEIPT_RULE_SET: Operation =
-    Operation { name: "DescribeReceiptRuleSet", method: "POST", uri: "/", status: 200, io: None };
+pub static DESCRIBE_RECEIPT_RULE: Operation = Operation {
+    name: "DescribeReceiptRule",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::DESCRIBE_RECEIPT_RULE_REQUEST,
+        output: &schema::DESCRIBE_RECEIPT_RULE_RESPONSE,
+        result_wrapper: Some("DescribeReceiptRuleResult"),
+        errors: &[&errors::RULE_DOES_NOT_EXIST_EXCEPTION, &errors::RULE_SET_DOES_NOT_EXIST_EXCEPTION],
+    }),
+};
+pub static DESCRIBE_RECEIPT_RULE_SET: Operation = Operation {
+    name: "DescribeReceiptRuleSet",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::DESCRIBE_RECEIPT_RULE_SET_REQUEST,
+        output: &schema::DESCRIBE_RECEIPT_RULE_SET_RESPONSE,
+        result_wrapper: Some("DescribeReceiptRuleSetResult"),
+        errors: &[&errors::RULE_SET_DOES_NOT_EXIST_EXCEPTION],
+    }),
+};
 pub static GET_ACCOUNT_SENDING_ENABLED: Operation = Operation {
     name: "GetAccountSendingEnabled",
     method: "POST",
@@ -384,8 +476,18 @@ pub static LIST_IDENTITY_POLICIES: Operation =
     Operation { name: "ListIdentityPolicies", method: "POST", uri: "/", status: 200, io: None };
 pub static LIST_RECEIPT_FILTERS: Operation =
     Operation { name: "ListReceiptFilters", method: "POST", uri: "/", status: 200, io: None };
-pub static LIST_RECEIPT_RULE_SETS: Operation =
-    Operation { name: "ListReceiptRuleSets", method: "POST", uri: "/", status: 200, io: None };
+pub static LIST_RECEIPT_RULE_SETS: Operation = Operation {
+    name: "ListReceiptRuleSets",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::LIST_RECEIPT_RULE_SETS_REQUEST,
+        output: &schema::LIST_RECEIPT_RULE_SETS_RESPONSE,
+        result_wrapper: Some("ListReceiptRuleSetsResult"),
+        errors: &[],
+    }),
+};
 pub static LIST_TEMPLATES: Operation = Operation {
     name: "ListTemplates",
     method: "POST",
@@ -414,8 +516,18 @@ pub static PUT_CONFIGURATION_SET_DELIVERY_OPTIONS: Operation =
     Operation { name: "PutConfigurationSetDeliveryOptions", method: "POST", uri: "/", status: 200, io: None };
 pub static PUT_IDENTITY_POLICY: Operation =
     Operation { name: "PutIdentityPolicy", method: "POST", uri: "/", status: 200, io: None };
-pub static REORDER_RECEIPT_RULE_SET: Operation =
-    Operation { name: "ReorderReceiptRuleSet", method: "POST", uri: "/", status: 200, io: None };
+pub static REORDER_RECEIPT_RULE_SET: Operation = Operation {
+    name: "ReorderReceiptRuleSet",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::REORDER_RECEIPT_RULE_SET_REQUEST,
+        output: &schema::REORDER_RECEIPT_RULE_SET_RESPONSE,
+        result_wrapper: Some("ReorderReceiptRuleSetResult"),
+        errors: &[&errors::RULE_SET_DOES_NOT_EXIST_EXCEPTION, &errors::RULE_DOES_NOT_EXIST_EXCEPTION],
+    }),
+};
 pub static SEND_BOUNCE: Operation =
     Operation { name: "SendBounce", method: "POST", uri: "/", status: 200, io: None };
 pub static SEND_BULK_TEMPLATED_EMAIL: Operation = Operation {
@@ -494,8 +606,18 @@ pub static SEND_TEMPLATED_EMAIL: Operation = Operation {
         ],
     }),
 };
-pub static SET_ACTIVE_RECEIPT_RULE_SET: Operation =
-    Operation { name: "SetActiveReceiptRuleSet", method: "POST", uri: "/", status: 200, io: None };
+pub static SET_ACTIVE_RECEIPT_RULE_SET: Operation = Operation {
+    name: "SetActiveReceiptRuleSet",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::SET_ACTIVE_RECEIPT_RULE_SET_REQUEST,
+        output: &schema::SET_ACTIVE_RECEIPT_RULE_SET_RESPONSE,
+        result_wrapper: Some("SetActiveReceiptRuleSetResult"),
+        errors: &[&errors::RULE_SET_DOES_NOT_EXIST_EXCEPTION],
+    }),
+};
 pub static SET_IDENTITY_DKIM_ENABLED: Operation =
     Operation { name: "SetIdentityDkimEnabled", method: "POST", uri: "/", status: 200, io: None };
 pub static SET_IDENTITY_FEEDBACK_FORWARDING_ENABLED: Operation = Operation {
@@ -531,8 +653,18 @@ pub static SET_IDENTITY_NOTIFICATION_TOPIC: Operation = Operation {
         errors: &[],
     }),
 };
-pub static SET_RECEIPT_RULE_POSITION: Operation =
-    Operation { name: "SetReceiptRulePosition", method: "POST", uri: "/", status: 200, io: None };
+pub static SET_RECEIPT_RULE_POSITION: Operation = Operation {
+    name: "SetReceiptRulePosition",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::SET_RECEIPT_RULE_POSITION_REQUEST,
+        output: &schema::SET_RECEIPT_RULE_POSITION_RESPONSE,
+        result_wrapper: Some("SetReceiptRulePositionResult"),
+        errors: &[&errors::RULE_SET_DOES_NOT_EXIST_EXCEPTION, &errors::RULE_DOES_NOT_EXIST_EXCEPTION],
+    }),
+};
 pub static TEST_RENDER_TEMPLATE: Operation = Operation {
     name: "TestRenderTemplate",
     method: "POST",
@@ -612,8 +744,25 @@ pub static UPDATE_CUSTOM_VERIFICATION_EMAIL_TEMPLATE: Operation = Operation {
     status: 200,
     io: None,
 };
-pub static UPDATE_RECEIPT_RULE: Operation =
-    Operation { name: "UpdateReceiptRule", method: "POST", uri: "/", status: 200, io: None };
+pub static UPDATE_RECEIPT_RULE: Operation = Operation {
+    name: "UpdateReceiptRule",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::UPDATE_RECEIPT_RULE_REQUEST,
+        output: &schema::UPDATE_RECEIPT_RULE_RESPONSE,
+        result_wrapper: Some("UpdateReceiptRuleResult"),
+        errors: &[
+            &errors::INVALID_SNS_TOPIC_EXCEPTION,
+            &errors::INVALID_S3_CONFIGURATION_EXCEPTION,
+            &errors::INVALID_LAMBDA_FUNCTION_EXCEPTION,
+            &errors::RULE_SET_DOES_NOT_EXIST_EXCEPTION,
+            &errors::RULE_DOES_NOT_EXIST_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+        ],
+    }),
+};
 pub static UPDATE_TEMPLATE: Operation = Operation {
     name: "UpdateTemplate",
     method: "POST",
@@ -666,15 +815,23 @@ pub static VERIFY_EMAIL_IDENTITY: Operation = Operation {
 };
 
 aws_wire::operations! { SERVICE;
+    CLONE_RECEIPT_RULE_SET: types::CloneReceiptRuleSetInput => types::CloneReceiptRuleSetOutput,
     CREATE_CONFIGURATION_SET: types::CreateConfigurationSetInput => types::CreateConfigurationSetOutput,
     CREATE_CONFIGURATION_SET_EVENT_DESTINATION: types::CreateConfigurationSetEventDestinationInput => types::CreateConfigurationSetEventDestinationOutput,
+    CREATE_RECEIPT_RULE: types::CreateReceiptRuleInput => types::CreateReceiptRuleOutput,
+    CREATE_RECEIPT_RULE_SET: types::CreateReceiptRuleSetInput => types::CreateReceiptRuleSetOutput,
     CREATE_TEMPLATE: types::CreateTemplateInput => types::CreateTemplateOutput,
     DELETE_CONFIGURATION_SET: types::DeleteConfigurationSetInput => types::DeleteConfigurationSetOutput,
     DELETE_CONFIGURATION_SET_EVENT_DESTINATION: types::DeleteConfigurationSetEventDestinationInput => types::DeleteConfigurationSetEventDestinationOutput,
     DELETE_IDENTITY: types::DeleteIdentityInput => types::DeleteIdentityOutput,
+    DELETE_RECEIPT_RULE: types::DeleteReceiptRuleInput => types::DeleteReceiptRuleOutput,
+    DELETE_RECEIPT_RULE_SET: types::DeleteReceiptRuleSetInput => types::DeleteReceiptRuleSetOutput,
     DELETE_TEMPLATE: types::DeleteTemplateInput => types::DeleteTemplateOutput,
     DELETE_VERIFIED_EMAIL_ADDRESS: types::DeleteVerifiedEmailAddressInput => (),
+    DESCRIBE_ACTIVE_RECEIPT_RULE_SET: types::DescribeActiveReceiptRuleSetInput => types::DescribeActiveReceiptRuleSetOutput,
     DESCRIBE_CONFIGURATION_SET: types::DescribeConfigurationSetInput => types::DescribeConfigurationSetOutput,
+    DESCRIBE_RECEIPT_RULE: types::DescribeReceiptRuleInput => types::DescribeReceiptRuleOutput,
+    DESCRIBE_RECEIPT_RULE_SET: types::DescribeReceiptRuleSetInput => types::DescribeReceiptRuleSetOutput,
     GET_ACCOUNT_SENDING_ENABLED: types::GetAccountSendingEnabledInput => types::GetAccountSendingEnabledOutput,
     GET_IDENTITY_NOTIFICATION_ATTRIBUTES: types::GetIdentityNotificationAttributesInput => types::GetIdentityNotificationAttributesOutput,
     GET_IDENTITY_VERIFICATION_ATTRIBUTES: types::GetIdentityVerificationAttributesInput => types::GetIdentityVerificationAttributesOutput,
@@ -683,18 +840,23 @@ aws_wire::operations! { SERVICE;
     GET_TEMPLATE: types::GetTemplateInput => types::GetTemplateOutput,
     LIST_CONFIGURATION_SETS: types::ListConfigurationSetsInput => types::ListConfigurationSetsOutput,
     LIST_IDENTITIES: types::ListIdentitiesInput => types::ListIdentitiesOutput,
+    LIST_RECEIPT_RULE_SETS: types::ListReceiptRuleSetsInput => types::ListReceiptRuleSetsOutput,
     LIST_TEMPLATES: types::ListTemplatesInput => types::ListTemplatesOutput,
     LIST_VERIFIED_EMAIL_ADDRESSES: types::ListVerifiedEmailAddressesInput => types::ListVerifiedEmailAddressesOutput,
+    REORDER_RECEIPT_RULE_SET: types::ReorderReceiptRuleSetInput => types::ReorderReceiptRuleSetOutput,
     SEND_BULK_TEMPLATED_EMAIL: types::SendBulkTemplatedEmailInput => types::SendBulkTemplatedEmailOutput,
     SEND_EMAIL: types::SendEmailInput => types::SendEmailOutput,
     SEND_RAW_EMAIL: types::SendRawEmailInput => types::SendRawEmailOutput,
     SEND_TEMPLATED_EMAIL: types::SendTemplatedEmailInput => types::SendTemplatedEmailOutput,
+    SET_ACTIVE_RECEIPT_RULE_SET: types::SetActiveReceiptRuleSetInput => types::SetActiveReceiptRuleSetOutput,
     SET_IDENTITY_HEADERS_IN_NOTIFICATIONS_ENABLED: types::SetIdentityHeadersInNotificationsEnabledInput => types::SetIdentityHeadersInNotificationsEnabledOutput,
     SET_IDENTITY_NOTIFICATION_TOPIC: types::SetIdentityNotificationTopicInput => types::SetIdentityNotificationTopicOutput,
+    SET_RECEIPT_RULE_POSITION: types::SetReceiptRulePositionInput => types::SetReceiptRulePositionOutput,
     TEST_RENDER_TEMPLATE: types::TestRenderTemplateInput => types::TestRenderTemplateOutput,
     UPDATE_ACCOUNT_SENDING_ENABLED: types::UpdateAccountSendingEnabledInput => (),
     UPDATE_CONFIGURATION_SET_EVENT_DESTINATION: types::UpdateConfigurationSetEventDestinationInput => types::UpdateConfigurationSetEventDestinationOutput,
     UPDATE_CONFIGURATION_SET_SENDING_ENABLED: types::UpdateConfigurationSetSendingEnabledInput => (),
+    UPDATE_RECEIPT_RULE: types::UpdateReceiptRuleInput => types::UpdateReceiptRuleOutput,
     UPDATE_TEMPLATE: types::UpdateTemplateInput => types::UpdateTemplateOutput,
     VERIFY_DOMAIN_IDENTITY: types::VerifyDomainIdentityInput => types::VerifyDomainIdentityOutput,
     VERIFY_EMAIL_ADDRESS: types::VerifyEmailAddressInput => (),

@@ -8,6 +8,13 @@ use aws_wire::schema::{
 
 pub(crate) static ACCOUNT_SENDING_PAUSED_EXCEPTION: Shape =
     Shape::plain("AccountSendingPausedException", Kind::Structure(&Structure::of(&[])));
+pub(crate) static ADD_HEADER_ACTION: Shape = Shape::plain(
+    "AddHeaderAction",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("HeaderName", &HEADER_NAME) },
+        Member { required: true, ..Member::body("HeaderValue", &HEADER_VALUE) },
+    ])),
+);
 pub(crate) static ADDRESS: Shape = Shape::plain("Address", Kind::String);
 pub(crate) static ADDRESS_LIST: Shape = Shape::plain(
     "AddressList",
@@ -28,6 +35,19 @@ pub(crate) static BODY: Shape = Shape::plain(
     "Body",
     Kind::Structure(&Structure::of(&[Member::body("Text", &CONTENT), Member::body("Html", &CONTENT)])),
 );
+pub(crate) static BOUNCE_ACTION: Shape = Shape::plain(
+    "BounceAction",
+    Kind::Structure(&Structure::of(&[
+        Member::body("TopicArn", &AMAZON_RESOURCE_NAME),
+        Member { required: true, ..Member::body("SmtpReplyCode", &BOUNCE_SMTP_REPLY_CODE) },
+        Member::body("StatusCode", &BOUNCE_STATUS_CODE),
+        Member { required: true, ..Member::body("Message", &BOUNCE_MESSAGE) },
+        Member { required: true, ..Member::body("Sender", &ADDRESS) },
+    ])),
+);
+pub(crate) static BOUNCE_MESSAGE: Shape = Shape::plain("BounceMessage", Kind::String);
+pub(crate) static BOUNCE_SMTP_REPLY_CODE: Shape = Shape::plain("BounceSmtpReplyCode", Kind::String);
+pub(crate) static BOUNCE_STATUS_CODE: Shape = Shape::plain("BounceStatusCode", Kind::String);
 pub(crate) static BULK_EMAIL_DESTINATION: Shape = Shape::plain(
     "BulkEmailDestination",
     Kind::Structure(&Structure::of(&[
@@ -83,7 +103,20 @@ pub(crate) static BULK_EMAIL_STATUS: Shape = Shape::plain(
         "Failed",
     ]),
 );
+pub(crate) static CANNOT_DELETE_EXCEPTION: Shape = Shape::plain(
+    "CannotDeleteException",
+    Kind::Structure(&Structure::of(&[Member::body("Name", &RULE_OR_RULE_SET_NAME)])),
+);
 pub(crate) static CHARSET: Shape = Shape::plain("Charset", Kind::String);
+pub(crate) static CLONE_RECEIPT_RULE_SET_REQUEST: Shape = Shape::plain(
+    "CloneReceiptRuleSetRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("RuleSetName", &RECEIPT_RULE_SET_NAME) },
+        Member { required: true, ..Member::body("OriginalRuleSetName", &RECEIPT_RULE_SET_NAME) },
+    ])),
+);
+pub(crate) static CLONE_RECEIPT_RULE_SET_RESPONSE: Shape =
+    Shape::plain("CloneReceiptRuleSetResponse", Kind::Structure(&Structure::of(&[])));
 pub(crate) static CLOUD_WATCH_DESTINATION: Shape = Shape::plain(
     "CloudWatchDestination",
     Kind::Structure(&Structure::of(&[Member {
@@ -153,6 +186,20 @@ pub(crate) static CONFIGURATION_SETS: Shape = Shape::plain(
         flattened: false,
     }),
 );
+pub(crate) static CONNECT_ACTION: Shape = Shape::plain(
+    "ConnectAction",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("InstanceARN", &CONNECT_INSTANCE_ARN) },
+        Member { required: true, ..Member::body("IAMRoleARN", &IAM_ROLE_ARN) },
+    ])),
+);
+static REGEX_OF_CONNECT_INSTANCE_ARN: Pattern = Pattern::new(
+    "arn:(aws|aws-us-gov):connect:[a-z]{2}-[a-z]+-[0-9-]{1}:[0-9]{1,20}:instance/[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}",
+);
+pub(crate) static CONNECT_INSTANCE_ARN: Shape = Shape {
+    pattern: Some(&REGEX_OF_CONNECT_INSTANCE_ARN),
+    ..Shape::plain("ConnectInstanceArn", Kind::String)
+};
 pub(crate) static CONTENT: Shape = Shape::plain(
     "Content",
     Kind::Structure(&Structure::of(&[
@@ -179,6 +226,25 @@ pub(crate) static CREATE_CONFIGURATION_SET_REQUEST: Shape = Shape::plain(
 );
 pub(crate) static CREATE_CONFIGURATION_SET_RESPONSE: Shape =
     Shape::plain("CreateConfigurationSetResponse", Kind::Structure(&Structure::of(&[])));
+pub(crate) static CREATE_RECEIPT_RULE_REQUEST: Shape = Shape::plain(
+    "CreateReceiptRuleRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("RuleSetName", &RECEIPT_RULE_SET_NAME) },
+        Member::body("After", &RECEIPT_RULE_NAME),
+        Member { required: true, ..Member::body("Rule", &RECEIPT_RULE) },
+    ])),
+);
+pub(crate) static CREATE_RECEIPT_RULE_RESPONSE: Shape =
+    Shape::plain("CreateReceiptRuleResponse", Kind::Structure(&Structure::of(&[])));
+pub(crate) static CREATE_RECEIPT_RULE_SET_REQUEST: Shape = Shape::plain(
+    "CreateReceiptRuleSetRequest",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        ..Member::body("RuleSetName", &RECEIPT_RULE_SET_NAME)
+    }])),
+);
+pub(crate) static CREATE_RECEIPT_RULE_SET_RESPONSE: Shape =
+    Shape::plain("CreateReceiptRuleSetResponse", Kind::Structure(&Structure::of(&[])));
 pub(crate) static CREATE_TEMPLATE_REQUEST: Shape = Shape::plain(
     "CreateTemplateRequest",
     Kind::Structure(&Structure::of(&[Member { required: true, ..Member::body("Template", &TEMPLATE) }])),
@@ -211,6 +277,24 @@ pub(crate) static DELETE_IDENTITY_REQUEST: Shape = Shape::plain(
 );
 pub(crate) static DELETE_IDENTITY_RESPONSE: Shape =
     Shape::plain("DeleteIdentityResponse", Kind::Structure(&Structure::of(&[])));
+pub(crate) static DELETE_RECEIPT_RULE_REQUEST: Shape = Shape::plain(
+    "DeleteReceiptRuleRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("RuleSetName", &RECEIPT_RULE_SET_NAME) },
+        Member { required: true, ..Member::body("RuleName", &RECEIPT_RULE_NAME) },
+    ])),
+);
+pub(crate) static DELETE_RECEIPT_RULE_RESPONSE: Shape =
+    Shape::plain("DeleteReceiptRuleResponse", Kind::Structure(&Structure::of(&[])));
+pub(crate) static DELETE_RECEIPT_RULE_SET_REQUEST: Shape = Shape::plain(
+    "DeleteReceiptRuleSetRequest",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        ..Member::body("RuleSetName", &RECEIPT_RULE_SET_NAME)
+    }])),
+);
+pub(crate) static DELETE_RECEIPT_RULE_SET_RESPONSE: Shape =
+    Shape::plain("DeleteReceiptRuleSetResponse", Kind::Structure(&Structure::of(&[])));
 pub(crate) static DELETE_TEMPLATE_REQUEST: Shape = Shape::plain(
     "DeleteTemplateRequest",
     Kind::Structure(&Structure::of(&[Member {
@@ -228,6 +312,15 @@ pub(crate) static DELIVERY_OPTIONS: Shape = Shape::plain(
     "DeliveryOptions",
     Kind::Structure(&Structure::of(&[Member::body("TlsPolicy", &TLS_POLICY)])),
 );
+pub(crate) static DESCRIBE_ACTIVE_RECEIPT_RULE_SET_REQUEST: Shape =
+    Shape::plain("DescribeActiveReceiptRuleSetRequest", Kind::Structure(&Structure::of(&[])));
+pub(crate) static DESCRIBE_ACTIVE_RECEIPT_RULE_SET_RESPONSE: Shape = Shape::plain(
+    "DescribeActiveReceiptRuleSetResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("Metadata", &RECEIPT_RULE_SET_METADATA),
+        Member::body("Rules", &RECEIPT_RULES_LIST),
+    ])),
+);
 pub(crate) static DESCRIBE_CONFIGURATION_SET_REQUEST: Shape = Shape::plain(
     "DescribeConfigurationSetRequest",
     Kind::Structure(&Structure::of(&[
@@ -243,6 +336,31 @@ pub(crate) static DESCRIBE_CONFIGURATION_SET_RESPONSE: Shape = Shape::plain(
         Member::body("TrackingOptions", &TRACKING_OPTIONS),
         Member::body("DeliveryOptions", &DELIVERY_OPTIONS),
         Member::body("ReputationOptions", &REPUTATION_OPTIONS),
+    ])),
+);
+pub(crate) static DESCRIBE_RECEIPT_RULE_REQUEST: Shape = Shape::plain(
+    "DescribeReceiptRuleRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("RuleSetName", &RECEIPT_RULE_SET_NAME) },
+        Member { required: true, ..Member::body("RuleName", &RECEIPT_RULE_NAME) },
+    ])),
+);
+pub(crate) static DESCRIBE_RECEIPT_RULE_RESPONSE: Shape = Shape::plain(
+    "DescribeReceiptRuleResponse",
+    Kind::Structure(&Structure::of(&[Member::body("Rule", &RECEIPT_RULE)])),
+);
+pub(crate) static DESCRIBE_RECEIPT_RULE_SET_REQUEST: Shape = Shape::plain(
+    "DescribeReceiptRuleSetRequest",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        ..Member::body("RuleSetName", &RECEIPT_RULE_SET_NAME)
+    }])),
+);
+pub(crate) static DESCRIBE_RECEIPT_RULE_SET_RESPONSE: Shape = Shape::plain(
+    "DescribeReceiptRuleSetResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("Metadata", &RECEIPT_RULE_SET_METADATA),
+        Member::body("Rules", &RECEIPT_RULES_LIST),
     ])),
 );
 pub(crate) static DESTINATION: Shape = Shape::plain(
@@ -364,7 +482,17 @@ pub(crate) static GET_TEMPLATE_RESPONSE: Shape = Shape::plain(
     "GetTemplateResponse",
     Kind::Structure(&Structure::of(&[Member::body("Template", &TEMPLATE)])),
 );
+pub(crate) static HEADER_NAME: Shape = Shape::plain("HeaderName", Kind::String);
+pub(crate) static HEADER_VALUE: Shape = Shape::plain("HeaderValue", Kind::String);
 pub(crate) static HTML_PART: Shape = Shape::plain("HtmlPart", Kind::String);
+static REGEX_OF_IAM_ROLE_ARN: Pattern =
+    Pattern::new("arn:[\\w-]+:iam::[0-9]+:role(\\u002F)([\\u0021-\\u007E]+\\u002F)?([\\w+=,.@-]+)");
+pub(crate) static IAM_ROLE_ARN: Shape = Shape {
+    min: Some(20),
+    max: Some(2048),
+    pattern: Some(&REGEX_OF_IAM_ROLE_ARN),
+    ..Shape::plain("IAMRoleARN", Kind::String)
+};
 pub(crate) static IDENTITY: Shape = Shape::plain("Identity", Kind::String);
 pub(crate) static IDENTITY_LIST: Shape = Shape::plain(
     "IdentityList",
@@ -413,9 +541,17 @@ pub(crate) static INVALID_FIREHOSE_DESTINATION_EXCEPTION: Shape = Shape::plain(
         Member::body("EventDestinationName", &EVENT_DESTINATION_NAME),
     ])),
 );
+pub(crate) static INVALID_LAMBDA_FUNCTION_EXCEPTION: Shape = Shape::plain(
+    "InvalidLambdaFunctionException",
+    Kind::Structure(&Structure::of(&[Member::body("FunctionArn", &AMAZON_RESOURCE_NAME)])),
+);
 pub(crate) static INVALID_RENDERING_PARAMETER_EXCEPTION: Shape = Shape::plain(
     "InvalidRenderingParameterException",
     Kind::Structure(&Structure::of(&[Member::body("TemplateName", &TEMPLATE_NAME)])),
+);
+pub(crate) static INVALID_S3_CONFIGURATION_EXCEPTION: Shape = Shape::plain(
+    "InvalidS3ConfigurationException",
+    Kind::Structure(&Structure::of(&[Member::body("Bucket", &S3_BUCKET_NAME)])),
 );
 pub(crate) static INVALID_SNS_DESTINATION_EXCEPTION: Shape = Shape::plain(
     "InvalidSNSDestinationException",
@@ -424,15 +560,29 @@ pub(crate) static INVALID_SNS_DESTINATION_EXCEPTION: Shape = Shape::plain(
         Member::body("EventDestinationName", &EVENT_DESTINATION_NAME),
     ])),
 );
+pub(crate) static INVALID_SNS_TOPIC_EXCEPTION: Shape = Shape::plain(
+    "InvalidSnsTopicException",
+    Kind::Structure(&Structure::of(&[Member::body("Topic", &AMAZON_RESOURCE_NAME)])),
+);
 pub(crate) static INVALID_TEMPLATE_EXCEPTION: Shape = Shape::plain(
     "InvalidTemplateException",
     Kind::Structure(&Structure::of(&[Member::body("TemplateName", &TEMPLATE_NAME)])),
 );
+pub(crate) static INVOCATION_TYPE: Shape =
+    Shape::plain("InvocationType", Kind::Enum(&["Event", "RequestResponse"]));
 pub(crate) static KINESIS_FIREHOSE_DESTINATION: Shape = Shape::plain(
     "KinesisFirehoseDestination",
     Kind::Structure(&Structure::of(&[
         Member { required: true, ..Member::body("IAMRoleARN", &AMAZON_RESOURCE_NAME) },
         Member { required: true, ..Member::body("DeliveryStreamARN", &AMAZON_RESOURCE_NAME) },
+    ])),
+);
+pub(crate) static LAMBDA_ACTION: Shape = Shape::plain(
+    "LambdaAction",
+    Kind::Structure(&Structure::of(&[
+        Member::body("TopicArn", &AMAZON_RESOURCE_NAME),
+        Member { required: true, ..Member::body("FunctionArn", &AMAZON_RESOURCE_NAME) },
+        Member::body("InvocationType", &INVOCATION_TYPE),
     ])),
 );
 pub(crate) static LAST_FRESH_START: Shape = Shape::plain("LastFreshStart", Kind::Timestamp(None));
@@ -464,6 +614,17 @@ pub(crate) static LIST_IDENTITIES_RESPONSE: Shape = Shape::plain(
     "ListIdentitiesResponse",
     Kind::Structure(&Structure::of(&[
         Member { required: true, ..Member::body("Identities", &IDENTITY_LIST) },
+        Member::body("NextToken", &NEXT_TOKEN),
+    ])),
+);
+pub(crate) static LIST_RECEIPT_RULE_SETS_REQUEST: Shape = Shape::plain(
+    "ListReceiptRuleSetsRequest",
+    Kind::Structure(&Structure::of(&[Member::body("NextToken", &NEXT_TOKEN)])),
+);
+pub(crate) static LIST_RECEIPT_RULE_SETS_RESPONSE: Shape = Shape::plain(
+    "ListReceiptRuleSetsResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("RuleSets", &RECEIPT_RULE_SETS_LISTS),
         Member::body("NextToken", &NEXT_TOKEN),
     ])),
 );
@@ -546,7 +707,100 @@ pub(crate) static RAW_MESSAGE: Shape = Shape::plain(
     Kind::Structure(&Structure::of(&[Member { required: true, ..Member::body("Data", &RAW_MESSAGE_DATA) }])),
 );
 pub(crate) static RAW_MESSAGE_DATA: Shape = Shape::plain("RawMessageData", Kind::Blob);
+pub(crate) static RECEIPT_ACTION: Shape = Shape::plain(
+    "ReceiptAction",
+    Kind::Structure(&Structure::of(&[
+        Member::body("S3Action", &S3_ACTION),
+        Member::body("BounceAction", &BOUNCE_ACTION),
+        Member::body("WorkmailAction", &WORKMAIL_ACTION),
+        Member::body("LambdaAction", &LAMBDA_ACTION),
+        Member::body("StopAction", &STOP_ACTION),
+        Member::body("AddHeaderAction", &ADD_HEADER_ACTION),
+        Member::body("SNSAction", &SNS_ACTION),
+        Member::body("ConnectAction", &CONNECT_ACTION),
+    ])),
+);
+pub(crate) static RECEIPT_ACTIONS_LIST: Shape = Shape::plain(
+    "ReceiptActionsList",
+    Kind::List(&List {
+        member: &RECEIPT_ACTION,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+pub(crate) static RECEIPT_RULE: Shape = Shape::plain(
+    "ReceiptRule",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("Name", &RECEIPT_RULE_NAME) },
+        Member::body("Enabled", &ENABLED),
+        Member::body("TlsPolicy", &TLS_POLICY),
+        Member::body("Recipients", &RECIPIENTS_LIST),
+        Member::body("Actions", &RECEIPT_ACTIONS_LIST),
+        Member::body("ScanEnabled", &ENABLED),
+    ])),
+);
+pub(crate) static RECEIPT_RULE_NAME: Shape = Shape::plain("ReceiptRuleName", Kind::String);
+pub(crate) static RECEIPT_RULE_NAMES_LIST: Shape = Shape::plain(
+    "ReceiptRuleNamesList",
+    Kind::List(&List {
+        member: &RECEIPT_RULE_NAME,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+pub(crate) static RECEIPT_RULE_SET_METADATA: Shape = Shape::plain(
+    "ReceiptRuleSetMetadata",
+    Kind::Structure(&Structure::of(&[
+        Member::body("Name", &RECEIPT_RULE_SET_NAME),
+        Member::body("CreatedTimestamp", &TIMESTAMP),
+    ])),
+);
+pub(crate) static RECEIPT_RULE_SET_NAME: Shape = Shape::plain("ReceiptRuleSetName", Kind::String);
+pub(crate) static RECEIPT_RULE_SETS_LISTS: Shape = Shape::plain(
+    "ReceiptRuleSetsLists",
+    Kind::List(&List {
+        member: &RECEIPT_RULE_SET_METADATA,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+pub(crate) static RECEIPT_RULES_LIST: Shape = Shape::plain(
+    "ReceiptRulesList",
+    Kind::List(&List {
+        member: &RECEIPT_RULE,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+pub(crate) static RECIPIENT: Shape = Shape::plain("Recipient", Kind::String);
+pub(crate) static RECIPIENTS_LIST: Shape = Shape::plain(
+    "RecipientsList",
+    Kind::List(&List {
+        member: &RECIPIENT,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
 pub(crate) static RENDERED_TEMPLATE: Shape = Shape::plain("RenderedTemplate", Kind::String);
+pub(crate) static REORDER_RECEIPT_RULE_SET_REQUEST: Shape = Shape::plain(
+    "ReorderReceiptRuleSetRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("RuleSetName", &RECEIPT_RULE_SET_NAME) },
+        Member { required: true, ..Member::body("RuleNames", &RECEIPT_RULE_NAMES_LIST) },
+    ])),
+);
+pub(crate) static REORDER_RECEIPT_RULE_SET_RESPONSE: Shape =
+    Shape::plain("ReorderReceiptRuleSetResponse", Kind::Structure(&Structure::of(&[])));
 pub(crate) static REPUTATION_OPTIONS: Shape = Shape::plain(
     "ReputationOptions",
     Kind::Structure(&Structure::of(&[
@@ -555,7 +809,36 @@ pub(crate) static REPUTATION_OPTIONS: Shape = Shape::plain(
         Member::body("LastFreshStart", &LAST_FRESH_START),
     ])),
 );
+pub(crate) static RULE_DOES_NOT_EXIST_EXCEPTION: Shape = Shape::plain(
+    "RuleDoesNotExistException",
+    Kind::Structure(&Structure::of(&[Member::body("Name", &RULE_OR_RULE_SET_NAME)])),
+);
 pub(crate) static RULE_OR_RULE_SET_NAME: Shape = Shape::plain("RuleOrRuleSetName", Kind::String);
+pub(crate) static RULE_SET_DOES_NOT_EXIST_EXCEPTION: Shape = Shape::plain(
+    "RuleSetDoesNotExistException",
+    Kind::Structure(&Structure::of(&[Member::body("Name", &RULE_OR_RULE_SET_NAME)])),
+);
+pub(crate) static S3_ACTION: Shape = Shape::plain(
+    "S3Action",
+    Kind::Structure(&Structure::of(&[
+        Member::body("TopicArn", &AMAZON_RESOURCE_NAME),
+        Member { required: true, ..Member::body("BucketName", &S3_BUCKET_NAME) },
+        Member::body("ObjectKeyPrefix", &S3_KEY_PREFIX),
+        Member::body("KmsKeyArn", &AMAZON_RESOURCE_NAME),
+        Member::body("IamRoleArn", &IAM_ROLE_ARN),
+    ])),
+);
+pub(crate) static S3_BUCKET_NAME: Shape = Shape::plain("S3BucketName", Kind::String);
+pub(crate) static S3_KEY_PREFIX: Shape = Shape::plain("S3KeyPrefix", Kind::String);
+pub(crate) static SNS_ACTION: Shape = Shape::plain(
+    "SNSAction",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("TopicArn", &AMAZON_RESOURCE_NAME) },
+        Member::body("Encoding", &SNS_ACTION_ENCODING),
+    ])),
+);
+pub(crate) static SNS_ACTION_ENCODING: Shape =
+    Shape::plain("SNSActionEncoding", Kind::Enum(&["UTF-8", "Base64"]));
 pub(crate) static SNS_DESTINATION: Shape = Shape::plain(
     "SNSDestination",
     Kind::Structure(&Structure::of(&[Member {
@@ -662,6 +945,12 @@ pub(crate) static SEND_TEMPLATED_EMAIL_RESPONSE: Shape = Shape::plain(
     Kind::Structure(&Structure::of(&[Member { required: true, ..Member::body("MessageId", &MESSAGE_ID) }])),
 );
 pub(crate) static SENT_LAST24_HOURS: Shape = Shape::plain("SentLast24Hours", Kind::Double);
+pub(crate) static SET_ACTIVE_RECEIPT_RULE_SET_REQUEST: Shape = Shape::plain(
+    "SetActiveReceiptRuleSetRequest",
+    Kind::Structure(&Structure::of(&[Member::body("RuleSetName", &RECEIPT_RULE_SET_NAME)])),
+);
+pub(crate) static SET_ACTIVE_RECEIPT_RULE_SET_RESPONSE: Shape =
+    Shape::plain("SetActiveReceiptRuleSetResponse", Kind::Structure(&Structure::of(&[])));
 pub(crate) static SET_IDENTITY_HEADERS_IN_NOTIFICATIONS_ENABLED_REQUEST: Shape = Shape::plain(
     "SetIdentityHeadersInNotificationsEnabledRequest",
     Kind::Structure(&Structure::of(&[
@@ -682,6 +971,24 @@ pub(crate) static SET_IDENTITY_NOTIFICATION_TOPIC_REQUEST: Shape = Shape::plain(
 );
 pub(crate) static SET_IDENTITY_NOTIFICATION_TOPIC_RESPONSE: Shape =
     Shape::plain("SetIdentityNotificationTopicResponse", Kind::Structure(&Structure::of(&[])));
+pub(crate) static SET_RECEIPT_RULE_POSITION_REQUEST: Shape = Shape::plain(
+    "SetReceiptRulePositionRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("RuleSetName", &RECEIPT_RULE_SET_NAME) },
+        Member { required: true, ..Member::body("RuleName", &RECEIPT_RULE_NAME) },
+        Member::body("After", &RECEIPT_RULE_NAME),
+    ])),
+);
+pub(crate) static SET_RECEIPT_RULE_POSITION_RESPONSE: Shape =
+    Shape::plain("SetReceiptRulePositionResponse", Kind::Structure(&Structure::of(&[])));
+pub(crate) static STOP_ACTION: Shape = Shape::plain(
+    "StopAction",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("Scope", &STOP_SCOPE) },
+        Member::body("TopicArn", &AMAZON_RESOURCE_NAME),
+    ])),
+);
+pub(crate) static STOP_SCOPE: Shape = Shape::plain("StopScope", Kind::Enum(&["RuleSet"]));
 pub(crate) static SUBJECT_PART: Shape = Shape::plain("SubjectPart", Kind::String);
 pub(crate) static TEMPLATE: Shape = Shape::plain(
     "Template",
@@ -754,6 +1061,15 @@ pub(crate) static UPDATE_CONFIGURATION_SET_SENDING_ENABLED_REQUEST: Shape = Shap
         Member { required: true, ..Member::body("Enabled", &ENABLED) },
     ])),
 );
+pub(crate) static UPDATE_RECEIPT_RULE_REQUEST: Shape = Shape::plain(
+    "UpdateReceiptRuleRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("RuleSetName", &RECEIPT_RULE_SET_NAME) },
+        Member { required: true, ..Member::body("Rule", &RECEIPT_RULE) },
+    ])),
+);
+pub(crate) static UPDATE_RECEIPT_RULE_RESPONSE: Shape =
+    Shape::plain("UpdateReceiptRuleResponse", Kind::Structure(&Structure::of(&[])));
 pub(crate) static UPDATE_TEMPLATE_REQUEST: Shape = Shape::plain(
     "UpdateTemplateRequest",
     Kind::Structure(&Structure::of(&[Member { required: true, ..Member::body("Template", &TEMPLATE) }])),
@@ -799,3 +1115,10 @@ pub(crate) static VERIFY_EMAIL_IDENTITY_REQUEST: Shape = Shape::plain(
 );
 pub(crate) static VERIFY_EMAIL_IDENTITY_RESPONSE: Shape =
     Shape::plain("VerifyEmailIdentityResponse", Kind::Structure(&Structure::of(&[])));
+pub(crate) static WORKMAIL_ACTION: Shape = Shape::plain(
+    "WorkmailAction",
+    Kind::Structure(&Structure::of(&[
+        Member::body("TopicArn", &AMAZON_RESOURCE_NAME),
+        Member { required: true, ..Member::body("OrganizationArn", &AMAZON_RESOURCE_NAME) },
+    ])),
+);

@@ -7,6 +7,8 @@ use crate::configuration_set::ConfigurationSet;
 use crate::identity::Identity;
 use crate::mail::Mail;
 use crate::outbox::Parcel;
+use crate::receipt::rule::RuleSet;
+use crate::receipt::{Received, Task};
 use crate::relay::Errand;
 use crate::statistics::Counts;
 use crate::suppression::Suppressed;
@@ -39,3 +41,11 @@ pub(crate) const STATISTICS: Table<(String, String, i64, u8), Counts> = Table::n
 pub(crate) const OUTBOX: Table<(i64, Id), Parcel> = Table::new(788, "mail events under way");
 /// Mails on their way to the relay, a row for each recipient: when, in microseconds, and which.
 pub(crate) const RELAY: Table<(i64, Id), Errand> = Table::new(789, "mails for the relay");
+/// Receipt rule sets with their rules, until they are deleted.
+pub(crate) const RULE_SETS: Table<Named, RuleSet> = Table::new(790, "receipt rule sets");
+/// The name of the rule set that is active.
+pub(crate) const ACTIVE: Table<(String, String), String> = Table::new(791, "active receipt rule sets");
+/// Mails that came in, until every rule has seen them; their bytes are in [`CONTENTS`].
+pub(crate) const RECEIVED: Table<Named, Received> = Table::new(792, "received mails");
+/// What rules have still to do with received mails: when, in microseconds, and which.
+pub(crate) const TASKS: Table<(i64, Id), Task> = Table::new(793, "receipt rules under way");

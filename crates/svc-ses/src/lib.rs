@@ -18,10 +18,12 @@ mod ops;
 mod outbox;
 mod page;
 mod queue;
+mod receipt;
 mod refusal;
 mod relay;
 mod send;
 mod site;
+mod smtp;
 mod statistics;
 mod suppression;
 mod tagged;
@@ -30,6 +32,7 @@ mod template;
 use std::sync::Arc;
 
 use service::Service;
+use tokio::net::TcpListener;
 
 use ops::{v1, v2};
 pub use relay::Relay;
@@ -39,6 +42,8 @@ pub use relay::Relay;
 pub struct Config {
     /// Where mails go out; without one they stay in the mailbox.
     pub relay: Option<Relay>,
+    /// Where mails come in; without it none do.
+    pub inbound: Option<TcpListener>,
 }
 
 /// What SES holds in memory; all of it can be made anew.
@@ -48,24 +53,35 @@ pub(crate) struct Ses {
     agenda: queue::Agenda,
     /// Of the mails for the relay.
     errands: queue::Agenda,
+    /// Of the mails that came in.
+    tasks: queue::Agenda,
     relay: Option<Relay>,
+    inbound: Option<TcpListener>,
 }
 
 pub(crate) type Ctx = service::Ctx<Ses>;
 
 /// Both APIs and their operations.
 pub fn services(config: Config) -> [Service; 2] {
-    let state = Arc::new(Ses { relay: config.relay, ..Ses::default() });
+    let state = Arc::new(Ses { relay: config.relay, inbound: config.inbound, ..Ses::default() });
     let v1 = Service::new(&api_ses::SERVICE, Arc::clone(&state))
+        .op(v1::clone_receipt_rule_set)
         .op(v1::create_configuration_set)
         .op(v1::create_configuration_set_event_destination)
+        .op(v1::create_receipt_rule)
+        .op(v1::create_receipt_rule_set)
         .op(v1::create_template)
         .op(v1::delete_configuration_set)
         .op(v1::delete_configuration_set_event_destination)
         .op(v1::delete_identity)
+        .op(v1::delete_receipt_rule)
+        .op(v1::delete_receipt_rule_set)
         .op(v1::delete_template)
         .op(v1::delete_verified_email_address)
+        .op(v1::describe_active_receipt_rule_set)
         .op(v1::describe_configuration_set)
+        .op(v1::describe_receipt_rule)
+        .op(v1::describe_receipt_rule_set)
         .op(v1::get_account_sending_enabled)
         .op(v1::get_identity_notification_attributes)
         .op(v1::get_identity_verification_attributes)
@@ -74,18 +90,23 @@ pub fn services(config: Config) -> [Service; 2] {
         .op(v1::get_template)
         .op(v1::list_configuration_sets)
         .op(v1::list_identities)
+        .op(v1::list_receipt_rule_sets)
         .op(v1::list_templates)
         .op(v1::list_verified_email_addresses)
+        .op(v1::reorder_receipt_rule_set)
         .op(v1::send_bulk_templated_email)
         .op(v1::send_email)
         .op(v1::send_raw_email)
         .op(v1::send_templated_email)
+        .op(v1::set_active_receipt_rule_set)
         .op(v1::set_identity_headers_in_notifications_enabled)
         .op(v1::set_identity_notification_topic)
+        .op(v1::set_receipt_rule_position)
         .op(v1::test_render_template)
         .op(v1::update_account_sending_enabled)
         .op(v1::update_configuration_set_event_destination)
         .op(v1::update_configuration_set_sending_enabled)
+        .op(v1::update_receipt_rule)
         .op(v1::update_template)
         .op(v1::verify_domain_identity)
         .op(v1::verify_email_address)
@@ -94,6 +115,8 @@ pub fn services(config: Config) -> [Service; 2] {
         .edge(edge::SesEdge::V1)
         .job("deliver events of mails", outbox::run)
         .job("send mails to the relay", relay::run)
+        .job("take mails in", smtp::run)
+        .job("follow receipt rules", receipt::run)
         .job("sweep contents of mails", outbox::sweep)
         .done();
     let v2 = Service::new(&api_sesv2::SERVICE, state)

@@ -9,7 +9,7 @@ use kv::{Kv, Read, Span, Tx};
 use serde::{Deserialize, Serialize};
 
 use crate::address::Mailbox;
-use crate::keys::{CONTENTS, MAILS, Named};
+use crate::keys::{CONTENTS, MAILS, Named, RECEIVED};
 
 /// Bytes of a mail in one row: in Base64 they stay well below what a value may have.
 const PART_BYTES: usize = 2 << 20;
@@ -108,10 +108,19 @@ pub(crate) async fn store_ahead(kv: &Kv, key: &Named, content: &[u8]) -> Result<
 /// # Errors
 /// The store's.
 pub(crate) fn store(tx: &mut Tx, key: &Named, mail: &Mail, content: &[u8]) -> Result<()> {
+    store_content(tx, key, content)?;
+    Ok(MAILS.put(tx, key, mail)?)
+}
+
+/// Stores the parts that [`store_ahead`] left.
+///
+/// # Errors
+/// The store's.
+pub(crate) fn store_content(tx: &mut Tx, key: &Named, content: &[u8]) -> Result<()> {
     for (number, part) in (0..).zip(content.chunks(PART_BYTES)).take(PARTS_AT_ONCE) {
         CONTENTS.put(tx, &part_key(key, number), &BASE64.encode(part))?;
     }
-    Ok(MAILS.put(tx, key, mail)?)
+    Ok(())
 }
 
 fn part_key(key: &Named, number: u32) -> (String, String, String, u32) {
@@ -136,6 +145,15 @@ pub(crate) fn content(reader: &impl Read, key: &Named) -> Result<Vec<u8>> {
 /// # Errors
 /// The store's.
 pub(crate) fn delete(tx: &mut Tx, key: &Named) -> Result<()> {
+    delete_content(tx, key)?;
+    Ok(MAILS.delete(tx, key)?)
+}
+
+/// Takes a mail's bytes away.
+///
+/// # Errors
+/// The store's.
+pub(crate) fn delete_content(tx: &mut Tx, key: &Named) -> Result<()> {
     for number in 0.. {
         let part = part_key(key, number);
         if CONTENTS.get(tx, &part)?.is_none() {
@@ -143,7 +161,7 @@ pub(crate) fn delete(tx: &mut Tx, key: &Named) -> Result<()> {
         }
         CONTENTS.delete(tx, &part)?;
     }
-    Ok(MAILS.delete(tx, key)?)
+    Ok(())
 }
 
 /// Takes away parts without a mail that a crash left behind, once they are older than any mail under way.
@@ -158,7 +176,8 @@ pub(crate) async fn sweep(kv: &Kv, now_ms: i64) -> Result<()> {
     {
         let mail = (key.0, key.1, key.2);
         span = Span::all().after_prefix(&(&mail.0, &mail.1, &mail.2));
-        if mail.2 < young && MAILS.get(&snapshot, &mail)?.is_none() {
+        let known = MAILS.get(&snapshot, &mail)?.is_some() || RECEIVED.get(&snapshot, &mail)?.is_some();
+        if mail.2 < young && !known {
             tracing::info!(mail = mail.2, "take away what is left of a mail that was not sent");
             let of_mail = Span::prefix(&(&mail.0, &mail.1, &mail.2));
             kv.transact(|tx| CONTENTS.delete_all(tx, &of_mail)).await?;

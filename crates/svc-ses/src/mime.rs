@@ -150,16 +150,18 @@ pub(crate) fn parse(raw: &[u8]) -> Option<Message<'_>> {
     MessageParser::default().parse(raw)
 }
 
+/// Such as `Mon, 23 Nov 2026 10:11:12 +0000`, of seconds.
+pub(crate) fn rfc822(seconds: i64) -> String {
+    Date::from(seconds).to_rfc822()
+}
+
 /// A raw mail without its `Bcc`, with the id that SES gives it, and with a date if it had none.
 pub(crate) fn restamped(raw: &[u8], message_id: &str, date: i64) -> Vec<u8> {
     let Some(message) = parse(raw) else { return raw.to_vec() };
     let (mut out, mut kept_from) = (Vec::with_capacity(raw.len() + 256), 0);
     out.extend_from_slice(format!("Message-ID: <{message_id}>\r\n").as_bytes());
     if message.date().is_none() {
-        let stamp = MessageBuilder::new().message_id("x").date(Date::from(date));
-        let text = stamp.write_to_string().unwrap_or_default();
-        let line = text.lines().find(|line| line.starts_with("Date:")).unwrap_or_default();
-        out.extend_from_slice(format!("{line}\r\n").as_bytes());
+        out.extend_from_slice(format!("Date: {}\r\n", rfc822(date)).as_bytes());
     }
     for header in message.headers() {
         let (start, end) = (header.offset_field() as usize, header.offset_end() as usize);

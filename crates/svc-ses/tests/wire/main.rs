@@ -4,6 +4,7 @@
 mod events;
 mod identities;
 mod mailbox;
+mod receipt;
 mod relay;
 mod sending;
 mod settings;

@@ -71,7 +71,7 @@ impl Server {
 async fn relaying(url: &str) -> Mailer {
     let mut services = vec![svc_sns::service(), svc_sqs::service()];
     let relay = Some(svc_ses::Relay::parse(url).expect("a URL"));
-    services.extend(svc_ses::services(svc_ses::Config { relay }));
+    services.extend(svc_ses::services(svc_ses::Config { relay, inbound: None }));
     let mailer = Mailer(Ground::new().serve(services));
     mailer.0.start_jobs();
     mailer.v1("VerifyEmailIdentity", "EmailAddress=me%40example.com").await;
