@@ -117,7 +117,7 @@ pub fn services(config: Config) -> [Service; 2] {
         .job("send mails to the relay", relay::run)
         .job("take mails in", smtp::run)
         .job("follow receipt rules", receipt::run)
-        .job("sweep contents of mails", outbox::sweep)
+        .job("sweep what mails leave", outbox::sweep)
         .done();
     let v2 = Service::new(&api_sesv2::SERVICE, state)
         .op(v2::create_configuration_set)

@@ -13,13 +13,13 @@ use serde::{Deserialize, Serialize};
 use service::{BusEvent, Caller, Delivery, Sender, TargetArn, Undelivered};
 
 use crate::keys::{Id, OUTBOX};
-use crate::{Ctx, mail, queue};
+use crate::{Ctx, mail, queue, statistics};
 
 /// Rows worked on at once.
 const AT_ONCE: usize = 32;
 /// How often an event is tried.
 const TRIES_MAX: u32 = 50;
-/// How often what crashes left behind is looked for.
+/// How often [`sweep`] looks.
 const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,11 +66,15 @@ pub(crate) async fn run(cx: Ctx) {
     queue::work(cx, "deliver events of mails", &OUTBOX, AT_ONCE, |state| &state.agenda, deliver).await;
 }
 
-/// Takes away what crashes left behind, from time to time.
+/// Takes away what crashes left behind and what is too old, from time to time.
 pub(crate) async fn sweep(cx: Ctx) {
     loop {
-        if let Err(error) = mail::sweep(&cx.kv, cx.env.now().as_millis()).await {
+        let now = cx.env.now();
+        if let Err(error) = mail::sweep(&cx.kv, now.as_millis()).await {
             tracing::error!(%error, cause = ?error.cause, "sweep contents of mails");
+        }
+        if let Err(error) = statistics::sweep(&cx.kv, now.as_micros()).await {
+            tracing::error!(%error, cause = ?error.cause, "sweep statistics of mails");
         }
         cx.env.sleep(SWEEP_EVERY).await;
     }

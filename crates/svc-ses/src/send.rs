@@ -93,6 +93,8 @@ pub(crate) async fn send(cx: &Ctx, order: Order) -> Decision<String> {
     let key: Named = (owner.0.clone(), owner.1.clone(), id.clone());
     let feedback_id = mail::id(now.as_millis(), feedback);
     let part = row.as_bytes()[0];
+    let message = mime::parse(&draft.content).filter(|_| !draft.content.is_empty());
+    let of_all = fate_of_all(&draft, message.as_ref());
     mail::store_ahead(&cx.kv, &key, &draft.content).await?;
     let stored = cx.kv.transact(|tx| {
         let admitted = admit(tx, &owner, &draft.senders, draft.mail.configuration_set.as_deref(), &order)?;
@@ -100,9 +102,8 @@ pub(crate) async fn send(cx: &Ctx, order: Order) -> Decision<String> {
         event::caller_identity(&cx.caller.principal.arn).clone_into(&mut mail.caller);
         mail.identity.clone_from(&admitted.listeners.identity_name);
         mail.configuration_set = admitted.listeners.set.as_ref().map(|(name, _)| name.clone());
-        let message = mime::parse(&draft.content).filter(|_| !draft.content.is_empty());
         let relayed = cx.state.relay.is_some();
-        decide(tx, &owner, (&admitted, relayed), &draft, message.as_ref(), &mut mail)?;
+        decide(tx, &owner, (&admitted, relayed), of_all, &mut mail)?;
         mail::store(tx, &key, &mail, &draft.content)?;
         statistics::count(tx, &owner, now.as_micros(), part, &counts(&mail))?;
         let story = Story {
@@ -398,23 +399,25 @@ fn check_tags(tags: &[(String, String)]) -> Decision<()> {
     Ok(())
 }
 
+/// What becomes of a mail for everybody, whoever they are.
+fn fate_of_all(draft: &Draft, message: Option<&mail_parser::Message<'_>>) -> Option<Fate> {
+    if draft.failure.is_some() {
+        return Some(Fate::NotRendered);
+    }
+    message.is_some_and(fate::is_infected).then_some(Fate::Rejected)
+}
+
 /// Says of every recipient what becomes of the mail.
 fn decide(
     tx: &Tx,
     owner: &(String, String),
     (admitted, relayed): (&Admitted, bool),
-    draft: &Draft,
-    message: Option<&mail_parser::Message<'_>>,
+    of_all: Option<Fate>,
     mail: &mut Mail,
 ) -> Decision<()> {
-    let all = match message {
-        _ if draft.failure.is_some() => Some(Fate::NotRendered),
-        Some(message) if fate::is_infected(message) => Some(Fate::Rejected),
-        _ => None,
-    };
     for (recipient, fate) in &mut mail.fates {
         let settings = (&admitted.account, admitted.listeners.set.as_ref().map(|(_, set)| set));
-        *fate = match (all, fate::simulated(recipient)) {
+        *fate = match (of_all, fate::simulated(recipient)) {
             (Some(fate), _) | (None, Some(fate)) => fate,
             _ if suppression::holds_back(tx, owner, settings, recipient)? => Fate::Suppressed,
             _ if relayed => Fate::Queued,

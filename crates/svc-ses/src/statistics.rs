@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_wire::Result;
-use kv::{Read, Span, Tx};
+use kv::{Kv, Read, Span, Tx};
 use serde::{Deserialize, Serialize};
 
 use crate::keys::STATISTICS;
@@ -15,6 +15,8 @@ pub(crate) const UNLIMITED: f64 = -1.0;
 const DAY: i64 = 24 * 60 * 60 * 1_000_000;
 /// How long data points are kept: AWS's two weeks.
 const KEPT: i64 = 14 * DAY;
+/// Rows that one transaction of [`sweep`] takes away.
+const ROWS_AT_ONCE: usize = 500;
 /// Rows that count one quarter of an hour, so that senders at one time do not all change the same.
 pub(crate) const PARTS: u8 = 16;
 
@@ -86,4 +88,18 @@ fn since(
         points.entry(start).or_default().add(&counts);
     }
     Ok(points)
+}
+
+/// Forgets data points that nobody is shown any more.
+///
+/// # Errors
+/// The store's.
+pub(crate) async fn sweep(kv: &Kv, now: i64) -> Result<()> {
+    let rows = STATISTICS.all(&kv.snapshot().await?, &Span::all())?;
+    let old =
+        rows.into_iter().map(|(key, _)| key).filter(|key| key.2 < now - KEPT - QUARTER).collect::<Vec<_>>();
+    for chunk in old.chunks(ROWS_AT_ONCE) {
+        kv.transact(|tx| chunk.iter().try_for_each(|key| STATISTICS.delete(tx, key))).await?;
+    }
+    Ok(())
 }

@@ -1,5 +1,8 @@
 //! `/_aws/ses`: what was sent, for whoever looks.
 
+use std::time::Duration;
+
+use kv::Table;
 use serde_json::json;
 
 use crate::Mailer;
@@ -50,4 +53,29 @@ async fn a_full_mailbox_comes_in_pages() {
     assert!(rest["nextToken"].is_null());
     mailer.visit("DELETE", "").await.is(204, "");
     assert_eq!(mailer.mails("").await.len(), 0);
+}
+
+#[tokio::test]
+async fn what_a_crash_left_of_a_mail_is_swept_and_old_counts_are_forgotten() {
+    const CONTENTS: Table<(String, String, String, u32), String> = Table::new(786, "contents of mails");
+    let mailer = Mailer::verified().await;
+    let kept = mailer.send("me@example.com", &["a@b.c"], json!({})).await;
+    let orphan = kept.replace("010001a2", "010001a1");
+    let part = |id: &str, number| ("000000000000".to_owned(), "us-east-1".to_owned(), id.to_owned(), number);
+    let write = |id: String| {
+        let key = part(&id, 2);
+        mailer.0.kv.transact(move |tx| CONTENTS.put(tx, &key, &"eA==".to_owned()))
+    };
+    write(orphan).await.expect("memory has no failures");
+    // This one may belong to a mail that is being sent.
+    write(kept.replace("-000000", "-000001")).await.expect("memory has no failures");
+    assert_eq!((mailer.0.rows(786).await, mailer.0.rows(787).await), (3, 1));
+    mailer.0.clock.advance(Duration::from_secs(1800));
+    mailer.0.stop_jobs().await;
+    mailer.0.start_jobs();
+    mailer.0.until("the sweep", || async { mailer.0.rows(786).await == 2 }).await;
+    mailer.0.clock.advance(Duration::from_secs(15 * 24 * 3600));
+    mailer.0.until("the next sweep", || async { mailer.0.rows(787).await == 0 }).await;
+    assert_eq!(mailer.0.rows(786).await, 1);
+    assert_eq!(mailer.mails("").await[0]["Body"]["text_part"], "t");
 }
