@@ -60,7 +60,9 @@ class Lambent:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(command, env=clean_environment(), stdout=subprocess.PIPE, stderr=log,
                                             text=True)
+        self.told = ""
         for line in self.process.stdout:
+            self.told += line
             ready = READY.search(line)
             if ready:
                 self.endpoint = ready.group(1)

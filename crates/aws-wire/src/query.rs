@@ -129,8 +129,9 @@ fn beside(name: &str, last: &str) -> String {
 pub fn encode(service: &Service, operation: &Operation, io: Io, output: &Value, request_id: &str) -> Bytes {
     let name = operation.name;
     let mut out = format!("<{name}Response xmlns=\"{}\">", service.xml_namespace.unwrap_or_default());
+    // An output without members has its element too, which clients look for.
     if let (Some(structure), Value::Structure(slots)) = (io.output.structure(), output)
-        && !structure.members.is_empty()
+        && !io.has_no_output()
     {
         let default_wrapper = format!("{name}Result");
         let wrapper = io.result_wrapper.unwrap_or(&default_wrapper);

@@ -138,6 +138,22 @@ impl Client {
         self.call("lambda", operation, request).await
     }
 
+    /// A request to an address that a service has beside its API.
+    ///
+    /// # Errors
+    /// The platform's refusal, or that it can't be reached.
+    pub(crate) async fn visit(
+        &mut self,
+        service: &str,
+        operation: &'static str,
+        method: Method,
+        path: &str,
+    ) -> Result<Answer, Error> {
+        let request = Request::builder().method(method).uri(path).header("host", &self.address);
+        let request = request.body(Bytes::new()).map_err(|error| Error::failed(operation, error))?;
+        self.call(service, operation, request).await
+    }
+
     /// An awsJson call of CloudWatch Logs'.
     ///
     /// # Errors

@@ -22,6 +22,7 @@ mod environment;
 mod function;
 mod invoke;
 mod logs;
+mod mail;
 mod package;
 
 use std::process::ExitCode;
@@ -49,6 +50,8 @@ pub enum Command {
     Invoke(invoke::Flags),
     /// Print a function's log
     Logs(logs::Flags),
+    /// List the mails that were sent with SES, or show one
+    Mail(mail::Flags),
     /// Deploy a folder at every save, and print the log of every call
     Dev(dev::Flags),
     /// Print the exports that point AWS clients here
@@ -95,6 +98,7 @@ pub fn run(command: Command) -> ExitCode {
                 Command::Deploy(flags) => deploy::run(flags).await,
                 Command::Invoke(flags) => invoke::run(flags).await,
                 Command::Logs(flags) => logs::run(flags).await,
+                Command::Mail(flags) => mail::run(flags).await,
                 Command::Dev(flags) => dev::run(flags).await,
                 Command::Env(flags) => environment::run(&flags),
             }

@@ -19,7 +19,8 @@ pub fn service(
         && let Some(api) = named(&scope.service)
     {
         // DynamoDB and its Streams sign alike: there the target tells which.
-        return Some(targeted.filter(|targeted| targeted.name == api.name).unwrap_or(api));
+        let targeted = targeted.filter(|targeted| targeted.name == api.name);
+        return Some(targeted.or_else(|| by_path(apis, request, &scope.service)).unwrap_or(api));
     }
     if target.is_some() {
         return targeted;
@@ -43,6 +44,15 @@ pub fn service(
     let fits =
         |api: &&&'static Service| is_rest(api) && scope.is_none() && rest::route(api, request).is_some();
     by_host.or_else(|| apis.iter().find(fits).copied())
+}
+
+/// SES's APIs sign alike too: there the path tells which. `None` where one API alone has the name.
+fn by_path(apis: &[&'static Service], request: &Request, name: &str) -> Option<&'static Service> {
+    let mut alike = apis.iter().copied().filter(|api| api.name == name);
+    if alike.clone().count() < 2 {
+        return None;
+    }
+    alike.find(|api| api.protocols[0] == Protocol::RestJson && rest::is_named(api, request))
 }
 
 fn query_version(request: &Request) -> Option<&str> {

@@ -7,6 +7,7 @@ pub fn all(
     dynamodb: svc_dynamodb::Config,
     kinesis: svc_kinesis::Config,
     s3: svc_s3::Config,
+    ses: svc_ses::Config,
     collector: Option<svc_xray::Collector>,
 ) -> Vec<Service> {
     let mut services = vec![
@@ -20,6 +21,7 @@ pub fn all(
         svc_s3::service(s3),
     ];
     services.extend(svc_dynamodb::services(dynamodb));
+    services.extend(svc_ses::services(ses));
     services
 }
 
@@ -41,6 +43,7 @@ mod tests {
         svc_dynamodb::services(svc_dynamodb::Config::default()).iter().for_each(check);
         check(&svc_kinesis::service(svc_kinesis::Config::default()));
         check(&svc_logs::service());
+        svc_ses::services(svc_ses::Config::default()).iter().for_each(check);
         check(&svc_sns::service());
         check(&svc_sqs::service());
         check(&svc_sts::service());

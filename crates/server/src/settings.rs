@@ -9,6 +9,7 @@ use execution::Rates;
 use sandbox_namespace::{Outbound, Subnet};
 use serde::Deserialize;
 
+use svc_ses::Relay;
 use svc_xray::Collector;
 
 use crate::Error;
@@ -60,6 +61,12 @@ pub struct Flags {
     /// Also sends traces to this OpenTelemetry collector, such as http://127.0.0.1:4318
     #[arg(long, env = "LAMBENT_OTLP", value_name = "URL")]
     otlp: Option<String>,
+    /// Sends SES's mails on, such as to smtp://user:password@host:587?tls=required; without it they stay here
+    #[arg(long, env = "LAMBENT_SMTP_RELAY", value_name = "URL", hide_env_values = true)]
+    smtp_relay: Option<String>,
+    /// Takes mail by SMTP at this address and port, for SES's receipt rules, such as 127.0.0.1:2525
+    #[arg(long, env = "LAMBENT_SMTP_LISTEN", value_name = "ADDRESS")]
+    smtp_listen: Option<String>,
     /// DynamoDB's provisioned tables refuse what goes beyond their capacity units, Kinesis's streams beyond their shards'
     #[arg(long, env = "LAMBENT_THROTTLE")]
     throttle: bool,
@@ -122,6 +129,8 @@ pub struct Settings {
     pub network: Network,
     pub outbound: Outbound,
     pub collector: Option<Collector>,
+    pub relay: Option<Relay>,
+    pub smtp_listen: Option<SocketAddr>,
     pub throttle: bool,
     pub concurrency: usize,
     pub rates: Rates,
@@ -183,6 +192,23 @@ impl Settings {
                 .map(|url| Collector::parse(&url))
                 .transpose()
                 .map_err(|error| Error::Said(format!("--otlp {error}")))?,
+            relay: flags
+                .smtp_relay
+                .or(file.smtp_relay)
+                .map(|url| Relay::parse(&url))
+                .transpose()
+                .map_err(|error| Error::Said(format!("--smtp-relay {error}")))?,
+            smtp_listen: flags
+                .smtp_listen
+                .or(file.smtp_listen)
+                .map(|text| {
+                    text.parse().map_err(|_| {
+                        Error::Said(format!(
+                            "--smtp-listen {text:?} is no address and port, such as 127.0.0.1:2525"
+                        ))
+                    })
+                })
+                .transpose()?,
             throttle: flags.throttle || file.throttle,
             concurrency: flags.concurrency.or(file.concurrency).unwrap_or(1000),
             rates,

@@ -100,7 +100,9 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
     let dynamodb = svc_dynamodb::Config { throttle: settings.throttle };
     let kinesis = svc_kinesis::Config { throttle: settings.throttle };
     let s3 = svc_s3::Config { blobs: Arc::new(objects) };
-    let services = services::all(lambda, dynamodb, kinesis, s3, settings.collector.clone());
+    let inbound = listen_for_mail(&settings).await?;
+    let ses = svc_ses::Config { relay: settings.relay.clone(), inbound };
+    let services = services::all(lambda, dynamodb, kinesis, s3, ses, settings.collector.clone());
     let platform = Platform::new(kv, env.clone(), services);
     bucket_objects.connect(platform.clone());
     let mode = if settings.auth == Auth::Open { Mode::Open } else { Mode::Signed };
@@ -122,6 +124,16 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
         .map_err(|error| Error::failed("write the clean marker", error))?;
     say(&format!("lambent stopped; everything is in {}", settings.data.display()));
     Ok(())
+}
+
+/// The mail server's port, where one is asked for; says which it is, for the system may have chosen.
+async fn listen_for_mail(settings: &Settings) -> Result<Option<TcpListener>, Error> {
+    let Some(address) = settings.smtp_listen else { return Ok(None) };
+    let failed =
+        |error| Error::failed(format!("take mail at {address} (choose another with --smtp-listen)"), error);
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    say(&format!("mail is taken at smtp://{}", listener.local_addr().map_err(failed)?));
+    Ok(Some(listener))
 }
 
 fn options(

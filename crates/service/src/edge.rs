@@ -1,5 +1,5 @@
 //! What an API does in a way of its own at the edge of the wire: hosts that stand for paths, its errors' words, last
-//! touches to its answers. Only S3 needs one.
+//! touches to its answers. Few need one.
 
 use aws_wire::{AwsError, Request, Response};
 use http::{HeaderMap, Method};
