@@ -11,6 +11,7 @@ pub fn service(
     request: &Request,
     scope: Option<&Scope>,
 ) -> Option<&'static Service> {
+    let is_rest = |api: &Service| matches!(api.protocols[0], Protocol::RestJson | Protocol::RestXml);
     let named = |name: &str| apis.iter().copied().find(|api| api.name == name);
     let with_prefix = |prefix: &str| apis.iter().copied().find(|api| api.target_prefix == Some(prefix));
     let target = request.header("x-amz-target").and_then(|target| target.rsplit_once('.'));
@@ -18,8 +19,12 @@ pub fn service(
     if let Some(scope) = scope
         && let Some(api) = named(&scope.service)
     {
-        // DynamoDB and its Streams sign alike: there the target tells which.
-        return Some(targeted.filter(|targeted| targeted.name == api.name).unwrap_or(api));
+        // DynamoDB and its Streams sign alike: there the target tells which. For both of API Gateway's APIs the path does.
+        let by_path = || {
+            let mut alike = apis.iter().copied().filter(|other| other.name == api.name);
+            alike.find(|other| is_rest(other) && rest::route(other, request).is_some())
+        };
+        return Some(targeted.filter(|targeted| targeted.name == api.name).or_else(by_path).unwrap_or(api));
     }
     if target.is_some() {
         return targeted;
@@ -27,7 +32,6 @@ pub fn service(
     if let Some(rest) = request.path.strip_prefix("/service/") {
         return rest.split_once('/').and_then(|(prefix, _)| with_prefix(prefix));
     }
-    let is_rest = |api: &Service| matches!(api.protocols[0], Protocol::RestJson | Protocol::RestXml);
     if let Some(api) = apis.iter().copied().find(|api| is_rest(api) && rest::is_named(api, request)) {
         return Some(api);
     }

@@ -201,9 +201,7 @@ fn bus_event(parcel: &Parcel, target: &TargetArn) -> Option<BusEvent> {
 
 /// Functions as targets of everybody's events.
 pub(crate) mod target {
-    use aws_auth::policy::{Asker, Keys};
-
-    use super::{Arc, Caller, Ctx, Delivery, FunctionName, Sender, TargetArn, Undelivered};
+    use super::{Arc, Caller, Ctx, Delivery, FunctionName, TargetArn, Undelivered};
     use crate::asynchronous::{EVENT_BYTES_MAX, accept};
     use crate::policy;
     use crate::published::find_qualified;
@@ -233,26 +231,14 @@ pub(crate) mod target {
             return Err(Undelivered::TooLarge { bytes: delivery.payload.len(), bytes_max: EVENT_BYTES_MAX });
         }
         find_qualified(&cx, &name).await.map_err(|error| undelivered(&error))?;
-        if !lets_in(&cx, &name, &delivery.sender).await.map_err(|error| undelivered(&error))? {
+        let let_in = policy::lets_in(&cx, &name, &delivery.sender, "lambda:InvokeFunction").await;
+        if !let_in.map_err(|error| undelivered(&error))? {
             return Err(Undelivered::Denied(delivery.target.to_string()));
         }
         let request_id = cx.env.uuid().to_string();
         let cx = cx.with_trace(delivery.trace.as_deref().map(Arc::from));
         let accepted = accept(&cx, &name, &request_id, &delivery.payload, &Trace::of(&cx)).await;
         accepted.map_err(|error| undelivered(&error))
-    }
-
-    /// Whoever sends without a role needs the function's policy.
-    async fn lets_in(cx: &Ctx, name: &FunctionName, sender: &Sender) -> aws_wire::Result<bool> {
-        if sender.role.is_some() {
-            return Ok(true);
-        }
-        let keys = Keys::default()
-            .with("aws:SourceArn", sender.source_arn.clone())
-            .with("aws:SourceAccount", sender.source_account.clone())
-            .with("aws:PrincipalIsAWSService", "true");
-        let asker = Asker::Service(sender.service.clone());
-        policy::allows(cx, name, &asker, "lambda:InvokeFunction", &keys).await
     }
 
     fn undelivered(error: &aws_wire::AwsError) -> Undelivered {
