@@ -84,7 +84,8 @@ fn head(request: &Request, route: &Route<'_>, arrival: &Arrival<'_>) -> Map<Stri
     head
 }
 
-fn context(request: &Request, route: &Route<'_>, arrival: &Arrival<'_>) -> Json {
+/// What is known of a request, as events and templates tell it.
+pub fn context(request: &Request, route: &Route<'_>, arrival: &Arrival<'_>) -> Json {
     let mut context = Map::new();
     let mut put = |name: &str, value: Json| context.insert(name.to_owned(), value);
     put("resourceId", route.resource_id.into());

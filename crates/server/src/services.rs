@@ -10,6 +10,7 @@ pub fn all(
 ) -> Vec<Service> {
     let mut services = vec![
         svc_lambda::service(lambda),
+        svc_apigateway::service(),
         svc_apigatewayv2::service(),
         svc_logs::service(),
         svc_sns::service(),
@@ -38,6 +39,7 @@ mod tests {
     #[test]
     fn every_listed_operation_has_a_handler_and_no_other() {
         svc_dynamodb::services(svc_dynamodb::Config::default()).iter().for_each(check);
+        check(&svc_apigateway::service());
         check(&svc_apigatewayv2::service());
         check(&svc_logs::service());
         check(&svc_sns::service());
