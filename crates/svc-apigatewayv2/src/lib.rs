@@ -19,6 +19,7 @@ mod tags;
 
 use std::sync::Arc;
 
+use execute_api::jwt::Issuers;
 use execute_api::outbound::Client;
 use execute_api::throttle::Throttle;
 use execute_api::verdict::Verdicts;
@@ -28,6 +29,7 @@ use service::Service;
 #[derive(Default)]
 pub(crate) struct HttpApis {
     client: Client,
+    issuers: Issuers,
     throttle: Throttle,
     verdicts: Verdicts,
 }

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_auth::policy::Keys;
+use aws_wire::rest::insert_header;
 use aws_wire::{Response, Result};
 use execute_api::answer;
 use execute_api::function::{self, Call};
+use execute_api::jwt::{self, Trust};
 use execute_api::verdict::{Asked, Ruling, Verdict};
 use http_event::{format_1, format_2};
 use serde_json::{Map, Value as Json, json};
@@ -26,7 +28,9 @@ pub(super) async fn check(cx: &Ctx, passage: &Passage<'_>) -> Result<Result<Acce
     match (&passage.route.authorization, known) {
         (Authorization::Nobody, _) => Ok(Ok(Access::default())),
         (Authorization::Iam, _) => Ok(iam(passage)),
-        (Authorization::Jwt { .. }, _) => Ok(Err(internal())),
+        (Authorization::Jwt { scopes, .. }, Some((_, authorizer))) => {
+            Ok(token(cx, passage, authorizer, scopes).await)
+        }
         (Authorization::Function { .. }, Some((id, authorizer))) => {
             function(cx, passage, id, authorizer).await
         }
@@ -64,6 +68,59 @@ fn iam(passage: &Passage<'_>) -> Result<Access, Response> {
         identity.insert(name.to_owned(), value.into());
     }
     Ok(Access { authorizer: Some(("iam", said)), identity })
+}
+
+/// What a token says of who shows it.
+async fn token(
+    cx: &Ctx,
+    passage: &Passage<'_>,
+    authorizer: &Authorizer,
+    scopes: &[String],
+) -> Result<Access, Response> {
+    let Kind::Jwt { issuer, audience } = &authorizer.kind else { return Err(internal()) };
+    let variables = &passage.found.stage.variables;
+    let sight = Sight { request: &passage.visit.request, stage_variables: variables, context: &[] };
+    let shown = authorizer.identity(&sight).and_then(|mut identity| identity.pop());
+    let shown = shown.ok_or_else(|| challenge(unauthorized(), "Bearer"))?;
+    let bare = match shown.split_once(' ') {
+        Some((kind, token)) if kind.eq_ignore_ascii_case("bearer") => token.trim(),
+        _ => shown.as_str(),
+    };
+    let trust = Trust { issuer, audience };
+    let claims = cx.state.issuers.claims(&cx.state.client, &cx.env, bare, &trust).await;
+    let claims = claims.map_err(|invalid| {
+        let words = format!("Bearer scope=\"\" error=\"invalid_token\" error_description=\"{invalid}\"");
+        challenge(unauthorized(), &words)
+    })?;
+    let granted = jwt::scopes(&claims);
+    let matching = scopes.iter().filter(|scope| granted.contains(scope)).collect::<Vec<_>>();
+    if matching.is_empty() && !scopes.is_empty() {
+        let words = format!(
+            "Bearer scope=\"{}\" error=\"insufficient_scope\" error_description=\"the token does not have the required \
+             scopes\"",
+            scopes.join(" ")
+        );
+        return Err(challenge(forbidden(), &words));
+    }
+    let claims =
+        claims.iter().map(|(name, value)| (name.clone(), claim(value).into())).collect::<Map<_, Json>>();
+    let matching = if scopes.is_empty() { Json::Null } else { json!(matching) };
+    let said = json!({ "claims": claims, "scopes": matching });
+    Ok(Access { authorizer: Some(("jwt", said)), identity: Map::new() })
+}
+
+fn challenge(mut response: Response, words: &str) -> Response {
+    insert_header(&mut response.headers, "www-authenticate", words);
+    response
+}
+
+/// A claim as events have it: always a text, a list between brackets.
+fn claim(value: &Json) -> String {
+    match value {
+        Json::String(text) => text.clone(),
+        Json::Array(list) => format!("[{}]", list.iter().map(claim).collect::<Vec<_>>().join(" ")),
+        other => other.to_string(),
+    }
 }
 
 async fn function(

@@ -4,6 +4,7 @@
 mod access;
 mod control;
 mod serving;
+mod tokens;
 
 use aws_wire::Request;
 use serde_json::{Value as Json, json};
