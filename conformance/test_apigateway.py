@@ -2,6 +2,8 @@
 import http.client
 import http.server
 import json
+import os
+import pathlib
 import subprocess
 import sys
 import threading
@@ -14,6 +16,9 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from harness import ACCOUNT, NODE, REGION, Functions
+from test_from_inside import boto3_files
+
+EXAMPLES = pathlib.Path(__file__).resolve().parent.parent / "examples"
 
 ECHO = "def handler(event, context):\n    return event\n"
 ECHO_REST = "import json\ndef handler(event, context):\n    return {'statusCode': 200, 'body': json.dumps(event)}\n"
@@ -319,6 +324,33 @@ def test_tasks(functions, rest_api):
     assert api.ask(path="/prod/tasks") == (403, {"message": "Forbidden"})
     assert api.by_path(f"/restapis/{api.id}/dev/_user_request_/tasks")[0] == 200
     assert api.by_path(f"/_aws/execute-api/{api.id}/dev/tasks")[0] == 200
+
+
+def test_the_example(platform, functions):
+    """examples/tasks, deployed by its script: client, API, function with boto3, table."""
+    bin_folder = os.path.dirname(sys.executable)
+    environment = {**platform.environment(), "PATH": f"{bin_folder}:{os.environ['PATH']}"}
+    done = subprocess.run([EXAMPLES / "tasks/deploy.sh", "tasks"], capture_output=True, text=True, env=environment,
+                          timeout=300)
+    assert done.returncode == 0, done.stderr
+    url = urllib.parse.urlsplit(done.stdout.strip())
+    api = Api(functions, url.netloc.split(".")[0])
+    assert (url.netloc, url.path) == (api.host, "/dev/tasks")
+    # The SDK that `lambent runtimes install boto3` would fetch from outside.
+    functions.update("tasks", {"lambda_function.py": (EXAMPLES / "tasks/lambda_function.py").read_text(),
+                               **boto3_files(("botocore/data/dynamodb/",))})
+    functions.api.update_function_configuration(
+        FunctionName="tasks", MemorySize=1769, Timeout=60,
+        Environment={"Variables": {"TABLE": "tasks", "PYTHONPATH": "/var/task/packages"}})
+    functions.api.get_waiter("function_updated_v2").wait(FunctionName="tasks")
+    assert api.ask(path="/dev/tasks") == (200, [])
+    status, task = api.ask("POST", "/dev/tasks", body='{"title": "write"}')
+    assert (status, task["title"], task["status"]) == (201, "write", "open")
+    changed = {**task, "status": "done"}
+    assert api.ask("PUT", f"/dev/tasks/{task['id']}", body='{"status": "done"}') == (200, changed)
+    assert api.ask(path=f"/dev/tasks/{task['id']}") == (200, changed)
+    assert api.ask(path="/dev/tasks") == (200, [changed])
+    assert api.ask("DELETE", f"/dev/tasks/{task['id']}") == (405, {"message": "Method not allowed"})
 
 
 def test_proxy_events_and_failures(functions, rest_api):

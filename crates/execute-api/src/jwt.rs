@@ -164,10 +164,10 @@ fn check(claims: &Map<String, Json>, trust: &Trust<'_>, now_s: i64) -> Result<()
     if !seconds("exp").is_some_and(|end| end > now) {
         return Err(Invalid("the token has expired"));
     }
-    if seconds("nbf").is_some_and(|start| !(start <= now)) {
+    if seconds("nbf").is_some_and(|start| start.is_nan() || start > now) {
         return Err(Invalid("the token is not valid yet"));
     }
-    if seconds("iat").is_some_and(|issued| !(issued <= now)) {
+    if seconds("iat").is_some_and(|issued| issued.is_nan() || issued > now) {
         return Err(Invalid("the token was issued in the future"));
     }
     Ok(())

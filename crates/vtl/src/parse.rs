@@ -94,8 +94,8 @@ pub(crate) fn nodes(text: &str) -> Result<Vec<Node>> {
     let mut parser = Parser { text, at: 0, depth: 0 };
     let (nodes, end) = parser.block()?;
     match end {
-        End::Text => Ok(nodes),
-        End::End | End::Else | End::ElseIf => Err(parser.error("a directive ends what did not begin")),
+        Close::Text => Ok(nodes),
+        Close::End | Close::Else | Close::ElseIf => Err(parser.error("a directive ends what did not begin")),
     }
 }
 
@@ -107,7 +107,7 @@ struct Parser<'a> {
 
 /// What ended a block.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
+enum Close {
     Text,
     End,
     Else,
@@ -130,12 +130,12 @@ impl<'a> Parser<'a> {
     }
 
     /// Nodes up to the directive that ends them, which is read.
-    fn block(&mut self) -> Result<(Vec<Node>, End)> {
+    fn block(&mut self) -> Result<(Vec<Node>, Close)> {
         self.deeper()?;
         let (mut nodes, mut plain) = (Vec::new(), String::new());
         let end = loop {
             let rest = self.rest();
-            let Some(first) = rest.chars().next() else { break End::Text };
+            let Some(first) = rest.chars().next() else { break Close::Text };
             match first {
                 '\\' if rest[1..].starts_with(['$', '#', '\\']) => {
                     let escaped = rest[1..].chars().next().expect("it begins so");
@@ -168,7 +168,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Reads what begins with `#`; says what it ends, if anything.
-    fn directive(&mut self, nodes: &mut Vec<Node>, plain: &mut String) -> Result<Option<End>> {
+    fn directive(&mut self, nodes: &mut Vec<Node>, plain: &mut String) -> Result<Option<Close>> {
         let rest = self.rest();
         if rest.starts_with("##") {
             self.at += rest.find('\n').map_or(rest.len(), |end| end + 1);
@@ -194,14 +194,14 @@ impl<'a> Parser<'a> {
         }
         let length = 1 + length + 2 * braced;
         let plain_end = match name {
-            "end" => Some(End::End),
-            "else" => Some(End::Else),
-            "elseif" => Some(End::ElseIf),
+            "end" => Some(Close::End),
+            "else" => Some(Close::Else),
+            "elseif" => Some(Close::ElseIf),
             _ => None,
         };
         if let Some(end) = plain_end {
             self.at += length;
-            if end != End::ElseIf {
+            if end != Close::ElseIf {
                 self.end_of_line();
             }
             return Ok(Some(end));
@@ -252,16 +252,16 @@ impl<'a> Parser<'a> {
             let (body, end) = self.block()?;
             branches.push((condition, body));
             match end {
-                End::End => return Ok(Node::If(branches, Vec::new())),
-                End::ElseIf => {}
-                End::Else => {
+                Close::End => return Ok(Node::If(branches, Vec::new())),
+                Close::ElseIf => {}
+                Close::Else => {
                     let (otherwise, end) = self.block()?;
                     return match end {
-                        End::End => Ok(Node::If(branches, otherwise)),
+                        Close::End => Ok(Node::If(branches, otherwise)),
                         _ => Err(self.error("#else is not followed by #end")),
                     };
                 }
-                End::Text => return Err(self.error("#if has no #end")),
+                Close::Text => return Err(self.error("#if has no #end")),
             }
         }
     }
@@ -278,7 +278,7 @@ impl<'a> Parser<'a> {
         self.expect(')')?;
         self.end_of_line();
         let (body, end) = self.block()?;
-        if end != End::End {
+        if end != Close::End {
             return Err(self.error("#foreach has no #end"));
         }
         Ok(Node::Foreach { variable: reference.name, list, body })
@@ -469,7 +469,7 @@ impl<'a> Parser<'a> {
         }
         let mut inner = Parser { text: &text, at: 0, depth: self.depth };
         let (nodes, end) = inner.block()?;
-        if end != End::Text {
+        if end != Close::Text {
             return Err(self.error("a directive ends what did not begin"));
         }
         Ok(Expression::Filled(nodes.into()))
