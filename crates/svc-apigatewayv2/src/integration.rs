@@ -1,5 +1,7 @@
 //! An integration: what is behind routes, a function or an HTTP server.
 
+use std::collections::BTreeMap;
+
 use api_apigatewayv2 as model;
 use api_apigatewayv2::{ConnectionType, IntegrationType};
 use aws_wire::{AwsError, Result};
@@ -7,6 +9,7 @@ use execute_api::function;
 use serde::{Deserialize, Serialize};
 
 use crate::api::FORMAT;
+use crate::mapping;
 use crate::refusal::bad_request;
 
 /// How long an integration is waited for, where it does not say.
@@ -24,6 +27,12 @@ pub(crate) struct Integration {
     /// The role with which a function is invoked.
     pub credentials: Option<String>,
     pub description: Option<String>,
+    /// What of a request to a server is changed.
+    #[serde(default)]
+    pub request_parameters: BTreeMap<String, String>,
+    /// What of an answer is changed, by its status.
+    #[serde(default)]
+    pub response_parameters: BTreeMap<String, BTreeMap<String, String>>,
     /// Whether quick create made it.
     pub managed: bool,
 }
@@ -45,6 +54,8 @@ pub(crate) struct Given {
     pub timeout_ms: Option<i32>,
     pub credentials: Option<String>,
     pub description: Option<String>,
+    pub request_parameters: Option<BTreeMap<String, String>>,
+    pub response_parameters: Option<BTreeMap<String, BTreeMap<String, String>>>,
 }
 
 impl Integration {
@@ -86,8 +97,29 @@ impl Integration {
             // `arn:aws:iam::*:user/*` stands for whoever calls, which would need their rights to be asked for.
             return Err(AwsError::parameter_not_implemented(operation, "CredentialsArn"));
         }
+        let mut request_parameters =
+            before.map(|before| before.request_parameters.clone()).unwrap_or_default();
+        // They are given one by one; an empty one is none.
+        request_parameters.extend(given.request_parameters.unwrap_or_default());
+        request_parameters.retain(|_, value| !value.is_empty());
+        mapping::check(&request_parameters, false)?;
+        if kind != Kind::Server && !request_parameters.is_empty() {
+            return Err(AwsError::parameter_not_implemented(operation, "RequestParameters of a function"));
+        }
+        let mut response_parameters =
+            before.map(|before| before.response_parameters.clone()).unwrap_or_default();
+        response_parameters.extend(given.response_parameters.unwrap_or_default());
+        response_parameters.retain(|_, mappings| !mappings.is_empty());
+        for (status, mappings) in &response_parameters {
+            if !matches!(status.parse::<u16>(), Ok(200..=599)) {
+                return Err(bad_request(format!("Invalid response status code specified: {status}")));
+            }
+            mapping::check(mappings, true)?;
+        }
         Ok(Self {
             format: FORMAT,
+            request_parameters,
+            response_parameters,
             kind,
             uri,
             method,
@@ -120,9 +152,9 @@ impl Integration {
             integration_uri: Some(self.uri.clone()),
             passthrough_behavior: None,
             payload_format_version: Some(format.to_owned()),
-            request_parameters: None,
+            request_parameters: Some(self.request_parameters.clone()).filter(|map| !map.is_empty()),
             request_templates: None,
-            response_parameters: None,
+            response_parameters: Some(self.response_parameters.clone()).filter(|map| !map.is_empty()),
             template_selection_expression: None,
             timeout_in_millis: Some(self.timeout_ms),
             tls_config: None,

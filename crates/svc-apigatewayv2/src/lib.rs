@@ -9,6 +9,7 @@ mod cors;
 mod deployment;
 mod integration;
 mod keys;
+mod mapping;
 mod ops;
 mod page;
 mod refusal;

@@ -20,6 +20,7 @@ use serde_json::{Map, Value as Json};
 use service::{Caller, Pending, Site, Visit};
 
 use crate::api::Api;
+use crate::authorizer::Sight;
 use crate::deployment::Deployment;
 use crate::integration::{self, Integration};
 use crate::keys::{APIS, ApiKey, DEPLOYMENTS, OWNERS, STAGES, part};
@@ -150,12 +151,14 @@ async fn route(cx: &Ctx, visit: &Visit, address: &Address, found: &Found) -> Res
     };
     let integration = route.integration.as_ref().and_then(|id| found.deployment.integrations.get(id));
     let Some(integration) = integration else { return Ok(internal()) };
-    match integration.kind {
-        integration::Kind::Server => Ok(server::ask(cx, &passage, integration).await),
+    let mut response = match integration.kind {
+        integration::Kind::Server => server::ask(cx, &passage, integration).await,
         integration::Kind::Function1 | integration::Kind::Function2 => {
-            Ok(invoke(cx, &passage, integration, access).await)
+            invoke(cx, &passage, integration, access).await
         }
-    }
+    };
+    server::map_answer(&passage, integration, &mut response);
+    Ok(response)
 }
 
 /// What is known of who calls, for events.
@@ -214,6 +217,30 @@ impl Passage<'_> {
             authorizer,
             identity,
             deployment_id: None,
+        }
+    }
+
+    /// What of the request a mapping names, such as `request.header.x`.
+    fn variable(&self, name: &str) -> Option<String> {
+        let context = [
+            ("requestId", self.arrival.request_id.to_owned()),
+            ("apiId", self.found.key.2.clone()),
+            ("accountId", self.found.key.0.clone()),
+            ("stage", self.found.stage_name.clone()),
+            ("routeKey", self.route.key.clone()),
+            ("httpMethod", self.visit.request.method.to_string()),
+            ("path", self.path.clone()),
+            ("domainName", self.arrival.domain_name.to_owned()),
+            ("identity.sourceIp", self.arrival.source_ip()),
+        ];
+        match name.strip_prefix("request.path") {
+            Some("") => Some(parts::decoded(&self.found.path)),
+            Some(rest) => self.path_parameters.get(rest.strip_prefix('.')?).cloned(),
+            None => {
+                let variables = &self.found.stage.variables;
+                let request = &self.visit.request;
+                Sight { request, stage_variables: variables, context: &context }.read(&format!("${name}"))
+            }
         }
     }
 

@@ -93,6 +93,8 @@ impl QuickCreate {
             timeout_ms: None,
             credentials: input.credentials_arn.clone(),
             description: None,
+            request_parameters: None,
+            response_parameters: None,
         };
         let integration = Integration { managed: true, ..Integration::check(given, None, "CreateApi")? };
         let key = input.route_key.clone().unwrap_or_else(|| DEFAULT.to_owned());

@@ -31,9 +31,7 @@ pub(crate) async fn create_integration(
             ("ContentHandlingStrategy", input.content_handling_strategy.is_some()),
             ("IntegrationSubtype", input.integration_subtype.is_some()),
             ("PassthroughBehavior", input.passthrough_behavior.is_some()),
-            ("RequestParameters", input.request_parameters.as_ref().is_some_and(|map| !map.is_empty())),
             ("RequestTemplates", input.request_templates.as_ref().is_some_and(|map| !map.is_empty())),
-            ("ResponseParameters", input.response_parameters.as_ref().is_some_and(|map| !map.is_empty())),
             ("TemplateSelectionExpression", input.template_selection_expression.is_some()),
             ("TlsConfig", input.tls_config.is_some()),
         ],
@@ -46,6 +44,8 @@ pub(crate) async fn create_integration(
         timeout_ms: input.timeout_in_millis,
         credentials: input.credentials_arn,
         description: input.description,
+        request_parameters: input.request_parameters,
+        response_parameters: input.response_parameters,
     };
     let integration = Integration::check(given, None, "CreateIntegration")?;
     let (change, id) = (Change::new(&cx.env), address::id(&cx.env, PART_ID_LENGTH));
@@ -94,9 +94,7 @@ pub(crate) async fn update_integration(
             ("ContentHandlingStrategy", input.content_handling_strategy.is_some()),
             ("IntegrationSubtype", input.integration_subtype.is_some()),
             ("PassthroughBehavior", input.passthrough_behavior.is_some()),
-            ("RequestParameters", input.request_parameters.as_ref().is_some_and(|map| !map.is_empty())),
             ("RequestTemplates", input.request_templates.as_ref().is_some_and(|map| !map.is_empty())),
-            ("ResponseParameters", input.response_parameters.as_ref().is_some_and(|map| !map.is_empty())),
             ("TemplateSelectionExpression", input.template_selection_expression.is_some()),
             ("TlsConfig", input.tls_config.is_some()),
         ],
@@ -109,6 +107,8 @@ pub(crate) async fn update_integration(
         timeout_ms: input.timeout_in_millis,
         credentials: input.credentials_arn.clone(),
         description: input.description.clone(),
+        request_parameters: input.request_parameters.clone(),
+        response_parameters: input.response_parameters.clone(),
     };
     let change = Change::new(&cx.env);
     let integration = cx

@@ -299,3 +299,42 @@ async fn servers_are_asked_as_the_client_asked() {
     assert_eq!((&answer["method"], &answer["uri"]), (&json!("POST"), &json!("/q?a=1&b=2")));
     http.visit("/gone").await.is(503, r#"{"message":"Service Unavailable"}"#);
 }
+
+#[tokio::test]
+async fn mappings_change_requests_and_answers() {
+    let http = Http::new().await;
+    let address = server().await;
+    let mut mapped = json!({
+        "integrationType": "HTTP_PROXY",
+        "integrationUri": format!("http://{address}/base"),
+        "integrationMethod": "ANY",
+        "requestParameters": {
+            "overwrite:path": "/other/$request.path.id",
+            "append:header.x-a": "$request.querystring.q",
+            "overwrite:querystring.q": "${request.path.id}-${context.stage}",
+            "remove:querystring.gone": "''",
+        },
+        "responseParameters": {
+            "418": { "overwrite:statuscode": "200", "append:header.x-c": "$response.header.x-b", "remove:header.x-b": "''" },
+        },
+    });
+    mapped["requestParameters"]["overwrite:path"] = json!("/other/${request.path.id}");
+    http.route_to("GET /a/{id}", &mapped, &Json::Null).await;
+    let answer = http.visit("/a/7?q=1&gone=2").await;
+    let seen = answer.ok();
+    assert_eq!((&seen["uri"], &seen["x-a"]), (&json!("/other/7?q=7-$default"), &json!("1")));
+    assert_eq!((answer.header("x-c"), answer.header("x-b")), ("1", ""));
+    for (name, value) in [
+        ("requestParameters", json!({ "append:header.authorization": "x" })),
+        ("requestParameters", json!({ "overwrite:statuscode": "200" })),
+        ("responseParameters", json!({ "200": { "overwrite:path": "x" } })),
+        ("responseParameters", json!({ "x": { "append:header.a": "x" } })),
+    ] {
+        let mut body = mapped.clone();
+        body[name] = value;
+        assert_eq!(http.post("integrations", &body).await.status, 400, "{body}");
+    }
+    let mut function = crate::integration(&crate::uri("f"), "2.0");
+    function["requestParameters"] = json!({ "append:header.x": "y" });
+    assert_eq!(http.post("integrations", &function).await.status, 501);
+}
