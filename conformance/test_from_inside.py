@@ -25,14 +25,14 @@ PACKAGES = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3"
 MODELS = ("botocore/data/lambda/", "botocore/data/sts/", "botocore/data/logs/")
 
 
-def boto3_files():
+def boto3_files(models=MODELS):
     files = {}
     for package in PACKAGES:
         folder = pathlib.Path(importlib.import_module(package).__file__).parent
         files.update(folder_files(folder, f"{package}/"))
     files["six.py"] = pathlib.Path(importlib.import_module("six").__file__).read_bytes()
     return {"packages/" + path: content for path, content in files.items()
-            if not path.startswith("botocore/data/") or path.count("/") == 2 or path.startswith(MODELS)}
+            if not path.startswith("botocore/data/") or path.count("/") == 2 or path.startswith(models)}
 
 
 def test_boto3_in_a_function(functions):

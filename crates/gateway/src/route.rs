@@ -11,6 +11,7 @@ pub fn service(
     request: &Request,
     scope: Option<&Scope>,
 ) -> Option<&'static Service> {
+    let is_rest = |api: &Service| matches!(api.protocols[0], Protocol::RestJson | Protocol::RestXml);
     let named = |name: &str| apis.iter().copied().find(|api| api.name == name);
     let with_prefix = |prefix: &str| apis.iter().copied().find(|api| api.target_prefix == Some(prefix));
     let target = request.header("x-amz-target").and_then(|target| target.rsplit_once('.'));
@@ -28,7 +29,6 @@ pub fn service(
     if let Some(rest) = request.path.strip_prefix("/service/") {
         return rest.split_once('/').and_then(|(prefix, _)| with_prefix(prefix));
     }
-    let is_rest = |api: &Service| matches!(api.protocols[0], Protocol::RestJson | Protocol::RestXml);
     if let Some(api) = apis.iter().copied().find(|api| is_rest(api) && rest::is_named(api, request)) {
         return Some(api);
     }
@@ -46,13 +46,13 @@ pub fn service(
     by_host.or_else(|| apis.iter().find(fits).copied())
 }
 
-/// SES's APIs sign alike too: there the path tells which. `None` where one API alone has the name.
+/// SES's APIs and API Gateway's sign alike too: there the path tells which. `None` where one API alone has the name.
 fn by_path(apis: &[&'static Service], request: &Request, name: &str) -> Option<&'static Service> {
     let mut alike = apis.iter().copied().filter(|api| api.name == name);
     if alike.clone().count() < 2 {
         return None;
     }
-    alike.find(|api| api.protocols[0] == Protocol::RestJson && rest::is_named(api, request))
+    alike.find(|api| api.protocols[0] == Protocol::RestJson && rest::route(api, request).is_some())
 }
 
 fn query_version(request: &Request) -> Option<&str> {

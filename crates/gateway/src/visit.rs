@@ -23,7 +23,8 @@ impl Gateway {
         request_id: Arc<str>,
     ) -> Response {
         let now = self.0.platform.env().now();
-        let identity = self.0.authenticator.authenticate(api.name, &mut request, now).await;
+        let name = site.signed_for().unwrap_or(api.name);
+        let identity = self.0.authenticator.authenticate(name, &mut request, now).await;
         let caller = identity.map(|identity| {
             let principal = Principal { arn: identity.arn, user_id: identity.user_id };
             Caller { account: identity.account, region: identity.region, principal: principal.into() }

@@ -13,6 +13,8 @@ pub fn all(
     let mut services = vec![
         svc_kinesis::service(kinesis),
         svc_lambda::service(lambda),
+        svc_apigateway::service(),
+        svc_apigatewayv2::service(),
         svc_logs::service(),
         svc_sns::service(),
         svc_sqs::service(),
@@ -42,6 +44,8 @@ mod tests {
     fn every_listed_operation_has_a_handler_and_no_other() {
         svc_dynamodb::services(svc_dynamodb::Config::default()).iter().for_each(check);
         check(&svc_kinesis::service(svc_kinesis::Config::default()));
+        check(&svc_apigateway::service());
+        check(&svc_apigatewayv2::service());
         check(&svc_logs::service());
         svc_ses::services(svc_ses::Config::default()).iter().for_each(check);
         check(&svc_sns::service());

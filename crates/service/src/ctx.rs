@@ -11,6 +11,9 @@ use crate::{Arrivals, Caller, Delivery, Platform, Sender, TargetArn, Undelivered
 /// The surroundings of one request: its caller, the store, time and randomness, the service's own state `S`.
 pub struct Ctx<S = ()> {
     pub caller: Caller,
+    /// The service that calls on its own account, by the right that a resource's policy gives it; `caller` is then the
+    /// owner of what it calls for.
+    pub sender: Option<Arc<Sender>>,
     /// What the answer's `x-amzn-RequestId` says; a UUID.
     pub request_id: Arc<str>,
     /// The request's `X-Amzn-Trace-Id`, as it came.
@@ -27,6 +30,7 @@ impl<S> Clone for Ctx<S> {
     fn clone(&self) -> Self {
         Self {
             caller: self.caller.clone(),
+            sender: self.sender.clone(),
             request_id: Arc::clone(&self.request_id),
             trace: self.trace.clone(),
             host: Arc::clone(&self.host),
@@ -58,7 +62,13 @@ impl<S> Ctx<S> {
     /// The same surroundings for another caller.
     #[must_use]
     pub fn as_caller(&self, caller: Caller) -> Self {
-        Self { caller, ..self.clone() }
+        Self { caller, sender: None, ..self.clone() }
+    }
+
+    /// The same surroundings for a service that calls on its own account.
+    #[must_use]
+    pub fn as_service(&self, sender: Sender) -> Self {
+        Self { sender: Some(Arc::new(sender)), ..self.clone() }
     }
 
     /// The same surroundings without the service's state, for what serves several.
@@ -118,6 +128,7 @@ impl<S> Ctx<S> {
     pub fn with_state<T>(&self, state: Arc<T>) -> Ctx<T> {
         Ctx {
             caller: self.caller.clone(),
+            sender: self.sender.clone(),
             request_id: Arc::clone(&self.request_id),
             trace: self.trace.clone(),
             host: Arc::clone(&self.host),

@@ -73,6 +73,7 @@ impl Platform {
         let Inner { kv, env, .. } = &*self.0;
         Ctx {
             caller,
+            sender: None,
             request_id,
             trace: None,
             host: DEFAULT_HOST.into(),

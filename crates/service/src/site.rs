@@ -18,6 +18,11 @@ pub trait Site: Send + Sync {
     /// The largest body that it takes.
     fn body_bytes_max(&self) -> usize;
 
+    /// The name that requests to it are signed for, where that is not its API's.
+    fn signed_for(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Answers, errors too. `cx` has the service's account and region, not the visitor's.
     fn answer(&self, cx: Ctx, visit: Visit) -> Pending<Response>;
 }

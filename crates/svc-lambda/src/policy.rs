@@ -2,7 +2,7 @@
 //!
 //! A function's own policy is of `$LATEST`; each version and alias has one of its own, and none reaches further. What
 //! the documents mean is `aws_auth::policy`'s. They are asked here and nowhere else: for callers of other accounts by
-//! [`named`], for services that deliver events by [`allows`].
+//! [`named`], which also asks them for services that call, and for services that deliver events by [`lets_in`].
 
 use api_lambda::errors;
 use aws_auth::policy::{Asker, Decision, Keys, Policy, Question};
@@ -10,6 +10,7 @@ use aws_wire::{AwsError, Result};
 use kv::Read;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
+use service::Sender;
 
 use crate::Ctx;
 use crate::function::FORMAT;
@@ -100,13 +101,7 @@ pub(crate) fn key(name: &FunctionName) -> PolicyKey {
 ///
 /// # Errors
 /// Those of the store.
-pub(crate) async fn allows(
-    cx: &Ctx,
-    name: &FunctionName,
-    asker: &Asker,
-    action: &str,
-    keys: &Keys,
-) -> Result<bool> {
+async fn allows(cx: &Ctx, name: &FunctionName, asker: &Asker, action: &str, keys: &Keys) -> Result<bool> {
     decide(&cx.kv.snapshot().await?, name, asker, action, keys)
 }
 
@@ -133,6 +128,14 @@ pub(crate) async fn named(
     qualifier: Option<&str>,
 ) -> Result<FunctionName> {
     let name = FunctionName::parse_any(&cx.caller, text, qualifier)?;
+    if let Some(sender) = &cx.sender {
+        let action = format!("lambda:{action}");
+        return if lets_in(cx, &name, sender, &action).await? {
+            Ok(name)
+        } else {
+            Err(not_authorized(&sender.service, &action, &name))
+        };
+    }
     if name.is_of(&cx.caller) {
         return Ok(name);
     }
@@ -150,11 +153,30 @@ pub(crate) async fn named(
     if allows(cx, &name, &asker, &format!("lambda:{action}"), &keys).await? {
         return Ok(name);
     }
+    Err(not_authorized(&cx.caller.principal.arn, &format!("lambda:{action}"), &name))
+}
+
+/// Whether a service may do `action` on its own account, for which it needs the function's policy. With a role it needs
+/// none.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) async fn lets_in(cx: &Ctx, name: &FunctionName, sender: &Sender, action: &str) -> Result<bool> {
+    if sender.role.is_some() {
+        return Ok(true);
+    }
+    let keys = Keys::default()
+        .with("aws:SourceArn", sender.source_arn.clone())
+        .with("aws:SourceAccount", sender.source_account.clone())
+        .with("aws:PrincipalIsAWSService", "true");
+    allows(cx, name, &Asker::Service(sender.service.clone()), action, &keys).await
+}
+
+fn not_authorized(who: &str, action: &str, name: &FunctionName) -> AwsError {
     let message = format!(
-        "User: {} is not authorized to perform: lambda:{action} on resource: {} because no resource-based policy allows \
-         the lambda:{action} action",
-        cx.caller.principal.arn,
+        "User: {who} is not authorized to perform: {action} on resource: {} because no resource-based policy allows \
+         the {action} action",
         name.qualified_arn()
     );
-    Err(AwsError::common("AccessDeniedException", 403, message))
+    AwsError::common("AccessDeniedException", 403, message)
 }

@@ -1,12 +1,10 @@
 //! Function URLs: an address of HTTP for a function, or for an alias of it.
 //!
-//! Here is the record and its rules. `url/site.rs` is the road of a request to such an address; `url/event.rs` makes
-//! the function's event of it, `url/answer.rs` the client's answer of what the function returns, and `url/cors.rs`
-//! knows what browsers ask.
+//! Here is the record and its rules. `url/site.rs` is the road of a request to such an address; the crate `http-event`
+//! makes the function's event of it and the client's answer of what the function returns, and `url/cors.rs` knows what
+//! browsers ask.
 
-mod answer;
 mod cors;
-mod event;
 mod site;
 
 use api_lambda as api;

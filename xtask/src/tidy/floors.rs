@@ -10,12 +10,15 @@ const FLOORS: &[(&str, u8)] = &[
     ("kv-", 0),
     ("blob", 0),
     ("event-pattern", 0),
+    ("vtl", 0),
     ("image", 0),
     ("aws-wire", 1),
     ("aws-auth", 1),
     ("aws-model", 1),
+    ("http-event", 1),
     ("api-", 2),
     ("service", 3),
+    ("execute-api", 3),
     ("execution", 3),
     ("sandbox", 3),
     ("sandbox-", 3),
@@ -40,6 +43,10 @@ const BESIDE: &[(&str, &str)] = &[
     ("image", "env"),
     // Signatures are checked on requests as the wire has them.
     ("aws-auth", "aws-wire"),
+    // Events are made of requests as the wire has them.
+    ("http-event", "aws-wire"),
+    // Sites of APIs call functions as services do.
+    ("execute-api", "service"),
     // Environments are sandboxes with a runtime in them.
     ("execution", "sandbox"),
     // Both kinds of sandbox are made by one spawner.

@@ -201,8 +201,6 @@ fn bus_event(parcel: &Parcel, target: &TargetArn) -> Option<BusEvent> {
 
 /// Functions as targets of everybody's events.
 pub(crate) mod target {
-    use aws_auth::policy::{Asker, Keys};
-
     use super::{Arc, Caller, Ctx, Delivery, FunctionName, Sender, TargetArn, Undelivered};
     use crate::asynchronous::config::goes_round;
     use crate::asynchronous::{EVENT_BYTES_MAX, accept};
@@ -234,7 +232,7 @@ pub(crate) mod target {
     /// Whether a service would be let in.
     pub(crate) async fn admit(cx: Ctx, arn: TargetArn, sender: Sender) -> Result<(), Undelivered> {
         let (cx, name) = named(&cx, &arn)?;
-        match lets_in(&cx, &name, &sender).await {
+        match policy::lets_in(&cx, &name, &sender, "lambda:InvokeFunction").await {
             Ok(true) => Ok(()),
             Ok(false) => Err(Undelivered::Denied(arn.to_string())),
             Err(error) => Err(undelivered(&error)),
@@ -247,7 +245,8 @@ pub(crate) mod target {
             return Err(Undelivered::TooLarge { bytes: delivery.payload.len(), bytes_max: EVENT_BYTES_MAX });
         }
         find_qualified(&cx, &name).await.map_err(|error| undelivered(&error))?;
-        if !lets_in(&cx, &name, &delivery.sender).await.map_err(|error| undelivered(&error))? {
+        let let_in = policy::lets_in(&cx, &name, &delivery.sender, "lambda:InvokeFunction").await;
+        if !let_in.map_err(|error| undelivered(&error))? {
             return Err(Undelivered::Denied(delivery.target.to_string()));
         }
         let request_id = cx.env.uuid().to_string();
@@ -263,19 +262,6 @@ pub(crate) mod target {
         }
         let accepted = accept(&cx, &name, &request_id, &delivery.payload, &trace).await;
         accepted.map_err(|error| undelivered(&error))
-    }
-
-    /// Whoever sends without a role needs the function's policy.
-    async fn lets_in(cx: &Ctx, name: &FunctionName, sender: &Sender) -> aws_wire::Result<bool> {
-        if sender.role.is_some() {
-            return Ok(true);
-        }
-        let keys = Keys::default()
-            .with("aws:SourceArn", sender.source_arn.clone())
-            .with("aws:SourceAccount", sender.source_account.clone())
-            .with("aws:PrincipalIsAWSService", "true");
-        let asker = Asker::Service(sender.service.clone());
-        policy::allows(cx, name, &asker, "lambda:InvokeFunction", &keys).await
     }
 
     fn undelivered(error: &aws_wire::AwsError) -> Undelivered {

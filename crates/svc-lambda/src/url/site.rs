@@ -1,5 +1,6 @@
 //! The road of a request to a function's URL: find the URL, answer browsers, check who asks, invoke, answer.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,10 +13,11 @@ use aws_wire::{AwsError, Body, Request, Response, Result};
 use bytes::{Bytes, BytesMut};
 use execution::{AnswerStream, Invocation, Outcome, PAYLOAD_BYTES_MAX, Streamed, Version};
 use futures_util::stream;
+use http_event::answer::{self, Head};
+use http_event::{Arrival, format_2};
+use serde_json::{Value as Json, json};
 use service::{Caller, Site, Visit};
 
-use super::answer::{self, Head};
-use super::event::{self, Surroundings};
 use super::{Auth, FunctionUrl, Mode, UrlOwner, cors, host};
 use crate::keys::{URL_OWNERS, URLS};
 use crate::name::{FunctionName, LATEST};
@@ -93,20 +95,26 @@ async fn serve(cx: Ctx, visit: Visit) -> Result<Response> {
     };
     let trace = Trace::begin(visit.request.header("x-amzn-trace-id"), &cx.env);
     let trace_id = trace.to_string();
-    let event = event::event(
-        &visit.request,
-        &Surroundings {
-            id: &url.id,
-            domain_name: &host(&url.id, &owner.region),
-            path,
-            request_id: &cx.request_id,
-            trace_id: &trace_id,
-            port: cx.state.port,
-            peer: visit.peer,
-            now: cx.env.now(),
-            signer,
-        },
-    );
+    let none = BTreeMap::new();
+    let route = format_2::Route {
+        account: signer.map_or("anonymous", |(caller, _)| &*caller.account),
+        api_id: &url.id,
+        key: "$default",
+        stage: "$default",
+        path,
+        path_parameters: &none,
+        stage_variables: &none,
+        authorizer: signer.map(|(caller, access_key_id)| iam(caller, access_key_id)),
+    };
+    let arrival = Arrival {
+        domain_name: &host(&url.id, &owner.region),
+        request_id: &cx.request_id,
+        trace_id: &trace_id,
+        port: cx.state.port,
+        peer: visit.peer,
+        now: cx.env.now(),
+    };
+    let event = format_2::event(&visit.request, &route, &arrival);
     let (version, invocation) = invocation(&cx, &owner, event.to_string().into(), &trace).await?;
     let mut response = invoke(&cx, url.mode, &version, invocation).await?;
     insert_header(&mut response.headers, "x-amzn-trace-id", &trace_id);
@@ -114,6 +122,19 @@ async fn serve(cx: Ctx, visit: Visit) -> Result<Response> {
         cors.allow(origin, &mut response.headers);
     }
     Ok(response)
+}
+
+/// Who signed, as the event tells it.
+fn iam(caller: &Caller, access_key_id: &str) -> Json {
+    json!({ "iam": {
+        "accessKey": access_key_id,
+        "accountId": &*caller.account,
+        "callerId": caller.principal.user_id,
+        "cognitoIdentity": null,
+        "principalOrgId": null,
+        "userArn": caller.principal.arn,
+        "userId": caller.principal.user_id,
+    } })
 }
 
 async fn find(cx: &Ctx, id: &str) -> Result<(FunctionUrl, UrlOwner)> {

@@ -1,4 +1,4 @@
-//! The client's answer of what a function returns to a URL.
+//! The client's answer of what a function returns.
 
 use aws_wire::rest::insert_header;
 use aws_wire::{Body, Response};
@@ -10,30 +10,30 @@ use serde_json::{Map, Value as Json};
 
 /// A function's answer as it says it: status, headers and cookies. `body` says its own.
 #[derive(Debug, PartialEq)]
-pub(super) struct Head {
+pub struct Head {
     pub status: u16,
-    headers: Vec<(String, String)>,
+    pub headers: Vec<(String, String)>,
     cookies: Vec<String>,
 }
 
 impl Head {
-    fn plain() -> Self {
+    pub fn plain() -> Self {
         Self { status: 200, headers: Vec::new(), cookies: Vec::new() }
     }
 
     /// The head of an answer that says nothing but what it is.
-    pub(super) fn of_type(content_type: &str) -> Self {
+    pub fn of_type(content_type: &str) -> Self {
         Self { headers: vec![("content-type".to_owned(), content_type.to_owned())], ..Self::plain() }
     }
 
     /// The JSON that goes before a streamed body.
-    pub(super) fn from_prelude(json: &[u8]) -> Option<Self> {
+    pub fn from_prelude(json: &[u8]) -> Option<Self> {
         let Json::Object(object) = serde_json::from_slice(json).ok()? else { return None };
         Self::from_object(&object)
     }
 
     /// None where an answer's members are not of their kinds.
-    fn from_object(object: &Map<String, Json>) -> Option<Self> {
+    pub fn from_object(object: &Map<String, Json>) -> Option<Self> {
         let mut head = Self::plain();
         if let Some(status) = object.get("statusCode").filter(|status| !status.is_null()) {
             head.status = status_code(status)?;
@@ -59,7 +59,7 @@ impl Head {
     }
 
     /// The answer; `default_type` is that of a body which does not say.
-    pub(super) fn with_body(&self, default_type: &str, body: impl Into<Body>) -> Response {
+    pub fn with_body(&self, default_type: &str, body: impl Into<Body>) -> Response {
         let mut response = Response::empty(self.status);
         insert_header(&mut response.headers, "content-type", default_type);
         let mut own_type = false;
@@ -128,7 +128,7 @@ fn header_value(value: &Json) -> Option<String> {
 }
 
 /// The answer to a buffered invocation that returned `payload`; none where that makes no sense.
-pub(super) fn buffered(payload: &Bytes) -> Option<Response> {
+pub fn buffered(payload: &Bytes) -> Option<Response> {
     let value: Json = serde_json::from_slice(payload).ok()?;
     let object = match value {
         Json::Object(object) if object.contains_key("statusCode") => object,
@@ -136,15 +136,19 @@ pub(super) fn buffered(payload: &Bytes) -> Option<Response> {
         Json::String(text) => return Some(Head::plain().with_body("application/json", text)),
         _ => return Some(Head::plain().with_body("application/json", payload.clone())),
     };
-    let head = Head::from_object(&object)?;
-    let body = match present(&object, "body") {
-        None => Bytes::new(),
-        Some(body) if object.get("isBase64Encoded") == Some(&Json::Bool(true)) => {
-            BASE64.decode(body.as_str()?).ok()?.into()
-        }
-        Some(body) => body.as_str()?.to_owned().into(),
-    };
+    let (head, body) = (Head::from_object(&object)?, body(&object)?);
     Some(head.with_body("application/json", body))
+}
+
+/// The body of an answer; `None` where it is no text, or not in base64 as it says.
+pub fn body(object: &Map<String, Json>) -> Option<Bytes> {
+    match present(object, "body") {
+        None => Some(Bytes::new()),
+        Some(body) if object.get("isBase64Encoded") == Some(&Json::Bool(true)) => {
+            Some(BASE64.decode(body.as_str()?).ok()?.into())
+        }
+        Some(body) => Some(body.as_str()?.to_owned().into()),
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,38 @@
+//! HTTP requests as events of functions, and what functions return as HTTP answers: what function URLs, HTTP APIs and
+//! REST APIs have in common.
+//!
+//! [`format_2`] is payload format 2.0, which URLs and HTTP APIs speak; [`format_1`] is 1.0, which REST APIs speak, and
+//! HTTP APIs that are told to.
+
+pub mod answer;
+pub mod format_1;
+pub mod format_2;
+pub mod parts;
+
+use std::net::IpAddr;
+
+use env::Timestamp;
+
+/// Who came, how and when: what the gateway knows of a request beside the request.
+#[derive(Clone, Copy)]
+pub struct Arrival<'a> {
+    /// The host that the request was for, without a port.
+    pub domain_name: &'a str,
+    pub request_id: &'a str,
+    pub trace_id: &'a str,
+    pub port: u16,
+    pub peer: IpAddr,
+    pub now: Timestamp,
+}
+
+impl Arrival<'_> {
+    /// The address of whoever came.
+    pub fn source_ip(&self) -> String {
+        self.peer.to_canonical().to_string()
+    }
+
+    /// The first label of the host.
+    pub fn domain_prefix(&self) -> &str {
+        self.domain_name.split('.').next().unwrap_or_default()
+    }
+}

@@ -1,0 +1,123 @@
+//! API Gateway's REST APIs: resources and methods, with functions, HTTP servers or nothing at all behind them.
+//!
+//! Start with `site.rs`, the road of a request to an API, and `deployment.rs`, which says what an API serves: not what
+//! is configured, but a copy of it that a stage points to.
+
+mod api;
+mod authorizer;
+mod deployment;
+mod gateway_response;
+mod integration;
+mod key;
+mod keys;
+mod model;
+mod ops;
+mod page;
+mod patch;
+mod plan;
+mod refusal;
+mod resource;
+mod site;
+mod stage;
+mod tags;
+mod validator;
+
+use std::sync::Arc;
+
+use execute_api::outbound::Client;
+use execute_api::throttle::Throttle;
+use execute_api::verdict::Verdicts;
+use service::Service;
+
+/// What REST APIs hold in memory; all of it can be made anew.
+#[derive(Default)]
+pub(crate) struct RestApis {
+    client: Client,
+    throttle: Throttle,
+    verdicts: Verdicts,
+}
+
+pub(crate) type Ctx = service::Ctx<RestApis>;
+
+/// The service and its operations.
+pub fn service() -> Service {
+    let service = Service::new(&api_apigateway::SERVICE, Arc::new(RestApis::default()))
+        .op(ops::apis::create_rest_api)
+        .op(ops::apis::delete_rest_api)
+        .op(ops::apis::get_rest_api)
+        .op(ops::apis::get_rest_apis)
+        .op(ops::apis::update_rest_api)
+        .op(ops::authorizers::create_authorizer)
+        .op(ops::authorizers::delete_authorizer)
+        .op(ops::authorizers::flush_stage_authorizers_cache)
+        .op(ops::authorizers::get_authorizer)
+        .op(ops::authorizers::get_authorizers)
+        .op(ops::authorizers::update_authorizer)
+        .op(ops::deployments::create_deployment)
+        .op(ops::deployments::delete_deployment)
+        .op(ops::deployments::get_deployment)
+        .op(ops::deployments::get_deployments)
+        .op(ops::deployments::update_deployment)
+        .op(ops::gateway_responses::delete_gateway_response)
+        .op(ops::gateway_responses::get_gateway_response)
+        .op(ops::gateway_responses::get_gateway_responses)
+        .op(ops::gateway_responses::put_gateway_response)
+        .op(ops::gateway_responses::update_gateway_response)
+        .op(ops::integrations::delete_integration)
+        .op(ops::integrations::delete_integration_response)
+        .op(ops::integrations::get_integration)
+        .op(ops::integrations::get_integration_response)
+        .op(ops::integrations::put_integration)
+        .op(ops::integrations::put_integration_response)
+        .op(ops::integrations::update_integration)
+        .op(ops::integrations::update_integration_response)
+        .op(ops::keys::create_api_key)
+        .op(ops::keys::delete_api_key)
+        .op(ops::keys::get_api_key)
+        .op(ops::keys::get_api_keys)
+        .op(ops::keys::update_api_key);
+    service
+        .op(ops::methods::delete_method)
+        .op(ops::methods::delete_method_response)
+        .op(ops::methods::get_method)
+        .op(ops::methods::get_method_response)
+        .op(ops::methods::put_method)
+        .op(ops::methods::put_method_response)
+        .op(ops::methods::update_method)
+        .op(ops::methods::update_method_response)
+        .op(ops::models::create_model)
+        .op(ops::models::create_request_validator)
+        .op(ops::models::delete_model)
+        .op(ops::models::delete_request_validator)
+        .op(ops::models::get_model)
+        .op(ops::models::get_models)
+        .op(ops::models::get_request_validator)
+        .op(ops::models::get_request_validators)
+        .op(ops::models::update_model)
+        .op(ops::models::update_request_validator)
+        .op(ops::plans::create_usage_plan)
+        .op(ops::plans::create_usage_plan_key)
+        .op(ops::plans::delete_usage_plan)
+        .op(ops::plans::delete_usage_plan_key)
+        .op(ops::plans::get_usage_plan)
+        .op(ops::plans::get_usage_plan_key)
+        .op(ops::plans::get_usage_plan_keys)
+        .op(ops::plans::get_usage_plans)
+        .op(ops::plans::update_usage_plan)
+        .op(ops::resources::create_resource)
+        .op(ops::resources::delete_resource)
+        .op(ops::resources::get_resource)
+        .op(ops::resources::get_resources)
+        .op(ops::resources::update_resource)
+        .op(ops::stages::create_stage)
+        .op(ops::stages::delete_stage)
+        .op(ops::stages::get_stage)
+        .op(ops::stages::get_stages)
+        .op(ops::stages::update_stage)
+        .op(ops::tags::get_tags)
+        .op(ops::tags::tag_resource)
+        .op(ops::tags::untag_resource)
+        .op(ops::test_invoke_method::test_invoke_method)
+        .site(site::RestApiSite)
+        .done()
+}

@@ -1,0 +1,99 @@
+//! An HTTP API: its record, how requests name it, and how it is shown.
+
+use std::collections::BTreeMap;
+
+use api_apigatewayv2 as model;
+use aws_wire::Result;
+use env::Timestamp;
+use execute_api::address;
+use kv::Read;
+use serde::{Deserialize, Serialize};
+
+use crate::Ctx;
+use crate::cors::Cors;
+use crate::keys::{APIS, ApiKey};
+use crate::refusal::no_api;
+
+/// Of the layout of every record here; readers of a later one still read it.
+pub(crate) const FORMAT: u32 = 1;
+/// HTTP APIs have no other.
+const ROUTE_SELECTION: &str = "$request.method $request.path";
+const KEY_SELECTION: &str = "$request.header.x-api-key";
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Api {
+    pub format: u32,
+    pub name: String,
+    pub description: Option<String>,
+    pub version: Option<String>,
+    pub cors: Option<Cors>,
+    /// It is then only for custom domains.
+    pub disable_execute_api_endpoint: bool,
+    pub dual_stack: bool,
+    pub tags: BTreeMap<String, String>,
+    pub created_us: i64,
+}
+
+/// Whose an API is, as it is stored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Owner {
+    pub format: u32,
+    pub account: String,
+    pub region: String,
+}
+
+impl Owner {
+    pub(crate) fn key(&self, id: &str) -> ApiKey {
+        (self.account.clone(), self.region.clone(), id.to_owned())
+    }
+}
+
+impl Api {
+    pub(crate) fn shown(&self, (_, _, id): &ApiKey, host: &str) -> model::Api {
+        model::Api {
+            api_endpoint: Some(address::endpoint(id, host)),
+            api_gateway_managed: None,
+            api_id: Some(id.clone()),
+            api_key_selection_expression: Some(KEY_SELECTION.to_owned()),
+            cors_configuration: self.cors.as_ref().map(Cors::shown),
+            created_date: Some(Timestamp::from_secs(self.created_us / 1_000_000)),
+            description: self.description.clone(),
+            disable_schema_validation: None,
+            disable_execute_api_endpoint: Some(self.disable_execute_api_endpoint),
+            import_info: None,
+            ip_address_type: Some(if self.dual_stack {
+                model::IpAddressType::Dualstack
+            } else {
+                model::IpAddressType::Ipv4
+            }),
+            name: self.name.clone(),
+            protocol_type: model::ProtocolType::Http,
+            route_selection_expression: ROUTE_SELECTION.to_owned(),
+            tags: Some(self.tags.clone()),
+            version: self.version.clone(),
+            warnings: None,
+        }
+    }
+}
+
+/// Whether an expression is the only one that HTTP APIs have.
+pub(crate) fn is_route_selection(expression: &str) -> bool {
+    let plain = expression.replace(['{', '}'], "");
+    plain == ROUTE_SELECTION
+}
+
+pub(crate) fn is_key_selection(expression: &str) -> bool {
+    expression == KEY_SELECTION
+}
+
+pub(crate) fn key(cx: &Ctx, id: &str) -> ApiKey {
+    (cx.caller.account.to_string(), cx.caller.region.to_string(), id.to_owned())
+}
+
+/// # Errors
+/// 404 without such an API.
+pub(crate) fn find(cx: &Ctx, reader: &impl Read, id: &str) -> Result<(ApiKey, Api)> {
+    let key = key(cx, id);
+    let api = APIS.get(reader, &key)?.ok_or_else(|| no_api(cx, id))?;
+    Ok((key, api))
+}

@@ -1,0 +1,137 @@
+//! A stage: a name below which a deployment is served, with variables and limits of its own.
+
+use std::collections::BTreeMap;
+
+use api_apigatewayv2 as model;
+use aws_wire::{AwsError, Result};
+use env::Timestamp;
+use execute_api::throttle::Limit;
+use serde::{Deserialize, Serialize};
+
+use crate::refusal::bad_request;
+use crate::route::DEFAULT;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Stage {
+    pub format: u32,
+    pub description: Option<String>,
+    /// What it serves, if anything was deployed.
+    pub deployment: Option<String>,
+    /// Whether every change is deployed at once.
+    pub auto_deploy: bool,
+    pub variables: BTreeMap<String, String>,
+    /// Of every route that has none of its own.
+    pub limits: Limits,
+    /// By route key.
+    pub route_limits: BTreeMap<String, Limits>,
+    pub tags: BTreeMap<String, String>,
+    /// Whether quick create made it.
+    pub managed: bool,
+    pub created_us: i64,
+    pub updated_us: i64,
+}
+
+/// As they were given; both together are a limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Limits {
+    rate: Option<f64>,
+    burst: Option<i32>,
+}
+
+impl Limits {
+    /// # Errors
+    /// 400 for what HTTP APIs have not, 501 for what is not honoured.
+    pub(crate) fn check(settings: &model::RouteSettings, operation: &str) -> Result<Self> {
+        if settings.data_trace_enabled == Some(true)
+            || settings.logging_level.is_some_and(|level| level != model::LoggingLevel::Off)
+        {
+            return Err(bad_request("Execution logs are not supported on protocolType HTTP"));
+        }
+        if settings.detailed_metrics_enabled == Some(true) {
+            return Err(AwsError::parameter_not_implemented(operation, "DetailedMetricsEnabled"));
+        }
+        Ok(Self { rate: settings.throttling_rate_limit, burst: settings.throttling_burst_limit })
+    }
+
+    fn shown(self) -> model::RouteSettings {
+        model::RouteSettings {
+            data_trace_enabled: None,
+            detailed_metrics_enabled: Some(false),
+            logging_level: None,
+            throttling_burst_limit: self.burst,
+            throttling_rate_limit: self.rate,
+        }
+    }
+
+    /// A rate alone lets as many ask at once; a burst alone is filled each second.
+    fn limit(self) -> Option<Limit> {
+        match (self.rate, self.burst) {
+            (None, None) => None,
+            (Some(rate), Some(burst)) => Some(Limit { rate, burst: f64::from(burst) }),
+            (Some(rate), None) => Some(Limit { rate, burst: rate.max(1.0) }),
+            (None, Some(burst)) => Some(Limit { rate: f64::from(burst), burst: f64::from(burst) }),
+        }
+    }
+}
+
+impl Stage {
+    /// What a route may be asked.
+    pub(crate) fn limit(&self, route_key: &str) -> Option<Limit> {
+        self.route_limits.get(route_key).and_then(|limits| limits.limit()).or_else(|| self.limits.limit())
+    }
+
+    pub(crate) fn shown(&self, name: &str) -> model::Stage {
+        let status = self.auto_deploy.then(|| {
+            let id = self.deployment.as_deref().unwrap_or_default();
+            format!("Successfully deployed stage with deployment ID '{id}'")
+        });
+        let limits = self.route_limits.iter().map(|(key, limits)| (key.clone(), limits.shown()));
+        model::Stage {
+            access_log_settings: None,
+            api_gateway_managed: self.managed.then_some(true),
+            auto_deploy: self.auto_deploy.then_some(true),
+            client_certificate_id: None,
+            created_date: Some(Timestamp::from_secs(self.created_us / 1_000_000)),
+            default_route_settings: Some(self.limits.shown()),
+            deployment_id: self.deployment.clone(),
+            description: self.description.clone(),
+            last_deployment_status_message: status.filter(|_| self.deployment.is_some()),
+            last_updated_date: Some(Timestamp::from_secs(self.updated_us / 1_000_000)),
+            route_settings: Some(limits.collect()),
+            stage_name: name.to_owned(),
+            stage_variables: Some(self.variables.clone()),
+            tags: Some(self.tags.clone()),
+        }
+    }
+}
+
+/// # Errors
+/// 400 for what can't be a stage's name.
+pub(crate) fn check_name(name: &str) -> Result<()> {
+    let fits = |letter: u8| letter.is_ascii_alphanumeric() || matches!(letter, b'-' | b'_');
+    if name == DEFAULT || name.bytes().all(fits) {
+        return Ok(());
+    }
+    Err(bad_request("Stage name only allows a-zA-Z0-9_- or $default"))
+}
+
+/// # Errors
+/// 400 for names and values that stages do not take.
+pub(crate) fn check_variables(variables: &BTreeMap<String, String>) -> Result<()> {
+    let is_name = |name: &str| name.bytes().all(|letter| letter.is_ascii_alphanumeric() || letter == b'_');
+    let is_value = |value: &str| {
+        value.bytes().all(|letter| letter.is_ascii_alphanumeric() || b"-._~:/?#&=,".contains(&letter))
+    };
+    if let Some((name, _)) = variables.iter().find(|(name, _)| !is_name(name)) {
+        return Err(bad_request(format!(
+            "Stage variable name {name} is invalid: only alphanumeric characters and '_'"
+        )));
+    }
+    if let Some((name, _)) = variables.iter().find(|(_, value)| value.len() > 2048 || !is_value(value)) {
+        return Err(bad_request(format!(
+            "Stage variable {name} value is invalid. Please use values with alphanumeric characters and the symbols \
+             ' -._~:/?#&=,'"
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! Tags, and the ARNs of what has some: APIs and stages.
+
+use std::collections::BTreeMap;
+
+use aws_wire::Result;
+
+use crate::Ctx;
+use crate::keys::ApiKey;
+use crate::refusal::bad_request;
+
+const TAGS_MAX: usize = 50;
+
+/// What a tag's ARN names.
+pub(crate) struct Tagged {
+    pub api: ApiKey,
+    pub stage: Option<String>,
+}
+
+impl Tagged {
+    /// # Errors
+    /// 400 for what is no ARN of ours.
+    pub(crate) fn parse(cx: &Ctx, arn: &str) -> Result<Self> {
+        let invalid = || bad_request(format!("Invalid ARN specified: {arn}"));
+        let rest = arn.strip_prefix("arn:aws:apigateway:").ok_or_else(invalid)?;
+        let (region, path) = rest.split_once("::/apis/").ok_or_else(invalid)?;
+        let (id, stage) = match path.split_once("/stages/") {
+            Some((id, stage)) => (id, Some(stage.to_owned())),
+            None => (path, None),
+        };
+        if id.contains('/') {
+            return Err(invalid());
+        }
+        Ok(Self { api: (cx.caller.account.to_string(), region.to_owned(), id.to_owned()), stage })
+    }
+}
+
+/// # Errors
+/// 400 for too many tags and for keys that are none.
+pub(crate) fn check(tags: &BTreeMap<String, String>) -> Result<()> {
+    if tags.len() > TAGS_MAX {
+        return Err(bad_request(format!("The number of tags must not exceed {TAGS_MAX}")));
+    }
+    let is_tag = |(key, value): (&String, &String)| {
+        (1..=128).contains(&key.chars().count()) && value.chars().count() <= 256 && !key.starts_with("aws:")
+    };
+    match tags.iter().find(|tag| !is_tag(*tag)) {
+        Some((key, _)) => Err(bad_request(format!("Invalid tag key or value specified: {key}"))),
+        None => Ok(()),
+    }
+}
