@@ -74,6 +74,11 @@ impl Pattern {
         self.0.depth()
     }
 
+    /// How many patterns without `$or` it stands for.
+    pub fn alternatives(&self) -> usize {
+        self.0.alternatives()
+    }
+
     /// The number of its lists, and the product of their lengths, each times its depth: what services bound it by.
     pub fn size(&self) -> (usize, usize) {
         let mut lists = Vec::new();
@@ -141,6 +146,15 @@ impl Fields {
             Field::Nested(fields) => 1 + fields.depth(),
         });
         own.chain(self.either.iter().flatten().map(Self::depth)).max().unwrap_or(0)
+    }
+
+    fn alternatives(&self) -> usize {
+        let nested = self.fields.iter().map(|(_, field)| match field {
+            Field::OneOf(_) => 1,
+            Field::Nested(fields) => fields.alternatives(),
+        });
+        let either = self.either.iter().map(|either| either.iter().map(Self::alternatives).sum());
+        nested.chain(either).fold(1, usize::saturating_mul)
     }
 
     fn lists(&self, depth: usize, lists: &mut Vec<(usize, usize)>) {

@@ -169,3 +169,12 @@ fn sizes() {
     // AWS's own example of a nested policy.
     assert_eq!(size(r#"{"k":{"l":{"m":["x","y"]}},"n":["a","b","c"]}"#), Ok((3, (2, 18))));
 }
+
+#[test]
+fn alternatives() {
+    let count = |pattern: &str| Pattern::parse(&from_str(pattern).expect("JSON")).map(|p| p.alternatives());
+    assert_eq!(count(r#"{"a":["x","y"]}"#), Ok(1));
+    let or = r#""$or":[{"a":["x"]},{"b":["y"]},{"$or":[{"c":[1]},{"d":[2]}]}]"#;
+    assert_eq!(count(&format!("{{{or}}}")), Ok(4));
+    assert_eq!(count(&format!(r#"{{{or},"e":{{{or}}}}}"#)), Ok(16));
+}

@@ -9,6 +9,7 @@ pub fn all(
     collector: Option<svc_xray::Collector>,
 ) -> Vec<Service> {
     let mut services = vec![
+        svc_events::service(),
         svc_lambda::service(lambda),
         svc_logs::service(),
         svc_sns::service(),
@@ -37,6 +38,7 @@ mod tests {
     #[test]
     fn every_listed_operation_has_a_handler_and_no_other() {
         svc_dynamodb::services(svc_dynamodb::Config::default()).iter().for_each(check);
+        check(&svc_events::service());
         check(&svc_logs::service());
         check(&svc_sns::service());
         check(&svc_sqs::service());

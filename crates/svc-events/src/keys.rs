@@ -1,0 +1,30 @@
+//! Everything that EventBridge stores, one line each. Numbers and layouts are on disk for ever.
+
+use kv::Table;
+
+use crate::bus::Bus;
+use crate::outbox::Parcel;
+use crate::rule::Rule;
+use crate::target::Target;
+
+/// Random, so that no two rows are one.
+pub(crate) type Id = [u8; 16];
+/// Account, region, name.
+pub(crate) type BusKey = (String, String, String);
+/// Account, region, bus, name.
+pub(crate) type RuleKey = (String, String, String, String);
+/// Account, region, bus, rule, the target's id.
+pub(crate) type TargetKey = (String, String, String, String, String);
+
+/// Every bus but those default ones that nobody changed.
+pub(crate) const BUSES: Table<BusKey, Bus> = Table::new(720, "event buses");
+/// Every rule, until it is deleted.
+pub(crate) const RULES: Table<RuleKey, Rule> = Table::new(721, "event rules");
+/// Rules' targets; each is removed before its rule.
+pub(crate) const TARGETS: Table<TargetKey, Target> = Table::new(722, "event targets");
+/// How often a bus's rules and targets have changed: what is in memory of them is held to it.
+pub(crate) const EDITIONS: Table<BusKey, u64> = Table::new(723, "editions of buses' rules");
+/// Events that are still to be delivered: when, in microseconds, and which.
+pub(crate) const OUTBOX: Table<(i64, Id), Parcel> = Table::new(724, "events under way");
+/// When scheduled rules are due, in microseconds, and which: account, region, name. They are all on default buses.
+pub(crate) const TICKS: Table<(i64, String, String, String), ()> = Table::new(725, "due times of rules");
