@@ -88,10 +88,9 @@ mod tests {
                 detail,
             };
             let expected = expected.map(|detail| {
-                format!(r#"{{"version":"0","id":"i","detail-type":"t\"","source":"s","account":"a","#)
-                    + &format!(
-                        r#""time":"2026-11-23T10:11:12Z","region":"r","resources":["r"],"detail":{detail}}}"#
-                    )
+                let head =
+                    r#"{"version":"0","id":"i","detail-type":"t\"","source":"s","account":"a","time":"#;
+                format!(r#"{head}"2026-11-23T10:11:12Z","region":"r","resources":["r"],"detail":{detail}}}"#)
             });
             assert_eq!(draft.text().map(|text| text.get().to_owned()), expected, "{detail}");
         };
