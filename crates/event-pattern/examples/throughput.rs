@@ -9,12 +9,15 @@ use std::time::{Duration, Instant};
 use event_pattern::{Index, Pattern};
 use serde_json::{Value as Json, json};
 
+/// A name, and the rule of each number.
+type Kind = (&'static str, fn(usize) -> Json);
+
 const RULES: usize = 1000;
 const EVENTS: usize = 1000;
 const FOR: Duration = Duration::from_secs(2);
 
 fn main() {
-    let kinds: [(&str, fn(usize) -> Json); 5] = [
+    let kinds: [Kind; 5] = [
         ("source and detail-type", |n| json!({ "source": ["shop"], "detail-type": [format!("type {n}")] })),
         (
             "nested values",

@@ -12,6 +12,7 @@ pub fn all(
         svc_events::service(),
         svc_lambda::service(lambda),
         svc_logs::service(),
+        svc_scheduler::service(),
         svc_sns::service(),
         svc_sqs::service(),
         svc_sts::service(),
@@ -40,6 +41,7 @@ mod tests {
         svc_dynamodb::services(svc_dynamodb::Config::default()).iter().for_each(check);
         check(&svc_events::service());
         check(&svc_logs::service());
+        check(&svc_scheduler::service());
         check(&svc_sns::service());
         check(&svc_sqs::service());
         check(&svc_sts::service());

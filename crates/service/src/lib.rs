@@ -2,6 +2,7 @@
 //!
 //! A service is a list of operations ([`Service`]); a request of one, or of another service, runs with a [`Ctx`].
 
+mod agenda;
 mod caller;
 mod ctx;
 mod delivery;
@@ -10,6 +11,7 @@ mod platform;
 mod register;
 mod site;
 
+pub use agenda::Agenda;
 pub use caller::{Caller, Principal};
 pub use ctx::Ctx;
 pub use delivery::{Attribute, BusEvent, Delivery, InOrder, Sender, TargetArn, Undelivered};

@@ -24,12 +24,12 @@ mod ticks;
 
 use std::sync::Arc;
 
-use service::Service;
+use service::{Agenda, Service};
 
 /// What EventBridge holds in memory; all of it can be made anew.
 #[derive(Default)]
 pub(crate) struct Events {
-    agenda: outbox::Agenda,
+    agenda: Agenda,
     rules: rules::Books,
 }
 

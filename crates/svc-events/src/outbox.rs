@@ -5,14 +5,12 @@
 //! dead letters, again a row until they have it. Where the rows begin is known in memory, so that nothing walks over
 //! what was deleted.
 
-use std::sync::Mutex;
 use std::time::Duration;
 
 use aws_wire::{AwsError, Result};
 use kv::{Direction, Span};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::Ctx;
@@ -66,51 +64,9 @@ pub(crate) struct Dead {
     pub since_us: i64,
 }
 
-/// Where the outbox begins.
-pub(crate) struct Agenda {
-    place: Mutex<Place>,
-    arrivals: watch::Sender<()>,
-}
-
-struct Place {
-    head: i64,
-    /// The earliest row added since the last look began.
-    added: i64,
-}
-
-impl Default for Agenda {
-    fn default() -> Self {
-        let place = Mutex::new(Place { head: i64::MIN, added: i64::MAX });
-        Self { place, arrivals: watch::channel(()).0 }
-    }
-}
-
-impl Agenda {
-    /// A row of this moment was committed.
-    pub(crate) fn added(&self, at: i64) {
-        let mut place = self.place.lock().expect("no panic while held");
-        place.added = place.added.min(at);
-        place.head = place.head.min(at);
-        drop(place);
-        self.arrivals.send_replace(());
-    }
-
-    fn begin(&self) -> i64 {
-        let mut place = self.place.lock().expect("no panic while held");
-        place.added = i64::MAX;
-        place.head
-    }
-
-    /// Every row before `head` is gone, but for those added meanwhile.
-    fn end(&self, head: i64) {
-        let mut place = self.place.lock().expect("no panic while held");
-        place.head = head.min(place.added);
-    }
-}
-
 /// Delivers until the platform stops.
 pub(crate) async fn run(cx: Ctx) {
-    let mut arrivals = cx.state.agenda.arrivals.subscribe();
+    let mut arrivals = cx.state.agenda.arrivals();
     loop {
         let next = match deliver_due(&cx).await {
             Ok(next) => next,
