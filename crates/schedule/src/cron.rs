@@ -121,7 +121,9 @@ pub(crate) fn number(text: &str, bounds: (u16, u16), names: &[&str]) -> Option<u
 }
 
 fn contains(ranges: &Ranges, value: u16) -> bool {
-    ranges.iter().any(|(from, to, step)| (*from..=*to).contains(&value) && (value - from).is_multiple_of(*step))
+    ranges
+        .iter()
+        .any(|(from, to, step)| (*from..=*to).contains(&value) && (value - from).is_multiple_of(*step))
 }
 
 pub(crate) fn bits(ranges: &[(u16, u16, u16)]) -> u64 {
