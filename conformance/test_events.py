@@ -1,4 +1,5 @@
 """EventBridge with boto3 and the AWS CLI: rules to queues, functions and other buses, schedules, and what feeds buses."""
+import datetime
 import json
 import pathlib
 import subprocess
@@ -134,6 +135,22 @@ def test_a_rule_of_a_schedule(events, sqs, queue):
     assert event["source"] == "aws.events" and event["resources"] == [made] and event["time"].endswith(":00Z")
     events.disable_rule(Name="minutes")
     assert events.describe_rule(Name="minutes")["State"] == "DISABLED"
+
+
+def test_an_archive_and_its_replay(events, sqs, queue):
+    url, arn = queue
+    bus = events.create_event_bus(Name="kept")["EventBusArn"]
+    archive = events.create_archive(ArchiveName="kept", EventSourceArn=bus, RetentionDays=1)["ArchiveArn"]
+    events.put_events(Entries=[entry({"n": 1}, EventBusName="kept")])
+    assert events.describe_archive(ArchiveName="kept")["EventCount"] == 1
+    rule(events, "late", {"source": ["shop"]}, {"Id": "1", "Arn": arn}, bus="kept")
+    now = datetime.datetime.now(datetime.timezone.utc)
+    events.start_replay(ReplayName="again", EventSourceArn=archive, Destination={"Arn": bus},
+                        EventStartTime=now - datetime.timedelta(hours=1), EventEndTime=now + datetime.timedelta(hours=1))
+    event = json.loads(received(sqs, url)["Body"])
+    assert event["detail"] == {"n": 1} and event["replay-name"] == "again"
+    eventually(lambda: events.describe_replay(ReplayName="again")["State"] == "COMPLETED", "the replay to end")
+    events.delete_archive(ArchiveName="kept")
 
 
 def test_with_the_command_line(platform, events, sqs, queue):

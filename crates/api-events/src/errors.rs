@@ -18,6 +18,19 @@ pub fn concurrent_modification_exception(message: impl Into<String>) -> AwsError
     AwsError::modelled(&CONCURRENT_MODIFICATION_EXCEPTION, message)
 }
 
+pub static ILLEGAL_STATUS_EXCEPTION: ErrorShape = ErrorShape {
+    code: "IllegalStatusException",
+    query_code: None,
+    status: 400,
+    fault: Fault::Client,
+    shape: &schema::ILLEGAL_STATUS_EXCEPTION,
+};
+
+/// 400 `IllegalStatusException`
+pub fn illegal_status_exception(message: impl Into<String>) -> AwsError {
+    AwsError::modelled(&ILLEGAL_STATUS_EXCEPTION, message)
+}
+
 pub static INTERNAL_EXCEPTION: ErrorShape = ErrorShape {
     code: "InternalException",
     query_code: None,

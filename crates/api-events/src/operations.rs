@@ -76,12 +76,44 @@ pub static SERVICE: Service = Service {
 
 pub static ACTIVATE_EVENT_SOURCE: Operation =
     Operation { name: "ActivateEventSource", method: "POST", uri: "/", status: 200, io: None };
-pub static CANCEL_REPLAY: Operation =
-    Operation { name: "CancelReplay", method: "POST", uri: "/", status: 200, io: None };
+pub static CANCEL_REPLAY: Operation = Operation {
+    name: "CancelReplay",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::CANCEL_REPLAY_REQUEST,
+        output: &schema::CANCEL_REPLAY_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::CONCURRENT_MODIFICATION_EXCEPTION,
+            &errors::ILLEGAL_STATUS_EXCEPTION,
+            &errors::INTERNAL_EXCEPTION,
+        ],
+    }),
+};
 pub static CREATE_API_DESTINATION: Operation =
     Operation { name: "CreateApiDestination", method: "POST", uri: "/", status: 200, io: None };
-pub static CREATE_ARCHIVE: Operation =
-    Operation { name: "CreateArchive", method: "POST", uri: "/", status: 200, io: None };
+pub static CREATE_ARCHIVE: Operation = Operation {
+    name: "CreateArchive",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::CREATE_ARCHIVE_REQUEST,
+        output: &schema::CREATE_ARCHIVE_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::CONCURRENT_MODIFICATION_EXCEPTION,
+            &errors::RESOURCE_ALREADY_EXISTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::INTERNAL_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::INVALID_EVENT_PATTERN_EXCEPTION,
+        ],
+    }),
+};
 pub static CREATE_CONNECTION: Operation =
     Operation { name: "CreateConnection", method: "POST", uri: "/", status: 200, io: None };
 pub static CREATE_ENDPOINT: Operation =
@@ -114,8 +146,22 @@ pub static DEAUTHORIZE_CONNECTION: Operation =
     Operation { name: "DeauthorizeConnection", method: "POST", uri: "/", status: 200, io: None };
 pub static DELETE_API_DESTINATION: Operation =
     Operation { name: "DeleteApiDestination", method: "POST", uri: "/", status: 200, io: None };
-pub static DELETE_ARCHIVE: Operation =
-    Operation { name: "DeleteArchive", method: "POST", uri: "/", status: 200, io: None };
+pub static DELETE_ARCHIVE: Operation = Operation {
+    name: "DeleteArchive",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::DELETE_ARCHIVE_REQUEST,
+        output: &schema::DELETE_ARCHIVE_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::CONCURRENT_MODIFICATION_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::INTERNAL_EXCEPTION,
+        ],
+    }),
+};
 pub static DELETE_CONNECTION: Operation =
     Operation { name: "DeleteConnection", method: "POST", uri: "/", status: 200, io: None };
 pub static DELETE_ENDPOINT: Operation =
@@ -153,8 +199,22 @@ pub static DELETE_RULE: Operation = Operation {
 };
 pub static DESCRIBE_API_DESTINATION: Operation =
     Operation { name: "DescribeApiDestination", method: "POST", uri: "/", status: 200, io: None };
-pub static DESCRIBE_ARCHIVE: Operation =
-    Operation { name: "DescribeArchive", method: "POST", uri: "/", status: 200, io: None };
+pub static DESCRIBE_ARCHIVE: Operation = Operation {
+    name: "DescribeArchive",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::DESCRIBE_ARCHIVE_REQUEST,
+        output: &schema::DESCRIBE_ARCHIVE_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::RESOURCE_ALREADY_EXISTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::INTERNAL_EXCEPTION,
+        ],
+    }),
+};
 pub static DESCRIBE_CONNECTION: Operation =
     Operation { name: "DescribeConnection", method: "POST", uri: "/", status: 200, io: None };
 pub static DESCRIBE_ENDPOINT: Operation =
@@ -175,8 +235,18 @@ pub static DESCRIBE_EVENT_SOURCE: Operation =
     Operation { name: "DescribeEventSource", method: "POST", uri: "/", status: 200, io: None };
 pub static DESCRIBE_PARTNER_EVENT_SOURCE: Operation =
     Operation { name: "DescribePartnerEventSource", method: "POST", uri: "/", status: 200, io: None };
-pub static DESCRIBE_REPLAY: Operation =
-    Operation { name: "DescribeReplay", method: "POST", uri: "/", status: 200, io: None };
+pub static DESCRIBE_REPLAY: Operation = Operation {
+    name: "DescribeReplay",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::DESCRIBE_REPLAY_REQUEST,
+        output: &schema::DESCRIBE_REPLAY_RESPONSE,
+        result_wrapper: None,
+        errors: &[&errors::RESOURCE_NOT_FOUND_EXCEPTION, &errors::INTERNAL_EXCEPTION],
+    }),
+};
 pub static DESCRIBE_RULE: Operation = Operation {
     name: "DescribeRule",
     method: "POST",
@@ -225,8 +295,18 @@ pub static ENABLE_RULE: Operation = Operation {
 };
 pub static LIST_API_DESTINATIONS: Operation =
     Operation { name: "ListApiDestinations", method: "POST", uri: "/", status: 200, io: None };
-pub static LIST_ARCHIVES: Operation =
-    Operation { name: "ListArchives", method: "POST", uri: "/", status: 200, io: None };
+pub static LIST_ARCHIVES: Operation = Operation {
+    name: "ListArchives",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::LIST_ARCHIVES_REQUEST,
+        output: &schema::LIST_ARCHIVES_RESPONSE,
+        result_wrapper: None,
+        errors: &[&errors::RESOURCE_NOT_FOUND_EXCEPTION, &errors::INTERNAL_EXCEPTION],
+    }),
+};
 pub static LIST_CONNECTIONS: Operation =
     Operation { name: "ListConnections", method: "POST", uri: "/", status: 200, io: None };
 pub static LIST_ENDPOINTS: Operation =
@@ -249,8 +329,18 @@ pub static LIST_PARTNER_EVENT_SOURCE_ACCOUNTS: Operation =
     Operation { name: "ListPartnerEventSourceAccounts", method: "POST", uri: "/", status: 200, io: None };
 pub static LIST_PARTNER_EVENT_SOURCES: Operation =
     Operation { name: "ListPartnerEventSources", method: "POST", uri: "/", status: 200, io: None };
-pub static LIST_REPLAYS: Operation =
-    Operation { name: "ListReplays", method: "POST", uri: "/", status: 200, io: None };
+pub static LIST_REPLAYS: Operation = Operation {
+    name: "ListReplays",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::LIST_REPLAYS_REQUEST,
+        output: &schema::LIST_REPLAYS_RESPONSE,
+        result_wrapper: None,
+        errors: &[&errors::INTERNAL_EXCEPTION],
+    }),
+};
 pub static LIST_RULE_NAMES_BY_TARGET: Operation = Operation {
     name: "ListRuleNamesByTarget",
     method: "POST",
@@ -402,8 +492,24 @@ pub static REMOVE_TARGETS: Operation = Operation {
         ],
     }),
 };
-pub static START_REPLAY: Operation =
-    Operation { name: "StartReplay", method: "POST", uri: "/", status: 200, io: None };
+pub static START_REPLAY: Operation = Operation {
+    name: "StartReplay",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::START_REPLAY_REQUEST,
+        output: &schema::START_REPLAY_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::RESOURCE_ALREADY_EXISTS_EXCEPTION,
+            &errors::INVALID_EVENT_PATTERN_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::INTERNAL_EXCEPTION,
+        ],
+    }),
+};
 pub static TAG_RESOURCE: Operation = Operation {
     name: "TagResource",
     method: "POST",
@@ -452,8 +558,24 @@ pub static UNTAG_RESOURCE: Operation = Operation {
 };
 pub static UPDATE_API_DESTINATION: Operation =
     Operation { name: "UpdateApiDestination", method: "POST", uri: "/", status: 200, io: None };
-pub static UPDATE_ARCHIVE: Operation =
-    Operation { name: "UpdateArchive", method: "POST", uri: "/", status: 200, io: None };
+pub static UPDATE_ARCHIVE: Operation = Operation {
+    name: "UpdateArchive",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::UPDATE_ARCHIVE_REQUEST,
+        output: &schema::UPDATE_ARCHIVE_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::CONCURRENT_MODIFICATION_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::INTERNAL_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::INVALID_EVENT_PATTERN_EXCEPTION,
+        ],
+    }),
+};
 pub static UPDATE_CONNECTION: Operation =
     Operation { name: "UpdateConnection", method: "POST", uri: "/", status: 200, io: None };
 pub static UPDATE_ENDPOINT: Operation =
@@ -477,14 +599,21 @@ pub static UPDATE_EVENT_BUS: Operation = Operation {
 };
 
 aws_wire::operations! { SERVICE;
+    CANCEL_REPLAY: types::CancelReplayInput => types::CancelReplayOutput,
+    CREATE_ARCHIVE: types::CreateArchiveInput => types::CreateArchiveOutput,
     CREATE_EVENT_BUS: types::CreateEventBusInput => types::CreateEventBusOutput,
+    DELETE_ARCHIVE: types::DeleteArchiveInput => types::DeleteArchiveOutput,
     DELETE_EVENT_BUS: types::DeleteEventBusInput => (),
     DELETE_RULE: types::DeleteRuleInput => (),
+    DESCRIBE_ARCHIVE: types::DescribeArchiveInput => types::DescribeArchiveOutput,
     DESCRIBE_EVENT_BUS: types::DescribeEventBusInput => types::DescribeEventBusOutput,
+    DESCRIBE_REPLAY: types::DescribeReplayInput => types::DescribeReplayOutput,
     DESCRIBE_RULE: types::DescribeRuleInput => types::DescribeRuleOutput,
     DISABLE_RULE: types::DisableRuleInput => (),
     ENABLE_RULE: types::EnableRuleInput => (),
+    LIST_ARCHIVES: types::ListArchivesInput => types::ListArchivesOutput,
     LIST_EVENT_BUSES: types::ListEventBusesInput => types::ListEventBusesOutput,
+    LIST_REPLAYS: types::ListReplaysInput => types::ListReplaysOutput,
     LIST_RULE_NAMES_BY_TARGET: types::ListRuleNamesByTargetInput => types::ListRuleNamesByTargetOutput,
     LIST_RULES: types::ListRulesInput => types::ListRulesOutput,
     LIST_TAGS_FOR_RESOURCE: types::ListTagsForResourceInput => types::ListTagsForResourceOutput,
@@ -495,8 +624,10 @@ aws_wire::operations! { SERVICE;
     PUT_TARGETS: types::PutTargetsInput => types::PutTargetsOutput,
     REMOVE_PERMISSION: types::RemovePermissionInput => (),
     REMOVE_TARGETS: types::RemoveTargetsInput => types::RemoveTargetsOutput,
+    START_REPLAY: types::StartReplayInput => types::StartReplayOutput,
     TAG_RESOURCE: types::TagResourceInput => types::TagResourceOutput,
     TEST_EVENT_PATTERN: types::TestEventPatternInput => types::TestEventPatternOutput,
     UNTAG_RESOURCE: types::UntagResourceInput => types::UntagResourceOutput,
+    UPDATE_ARCHIVE: types::UpdateArchiveInput => types::UpdateArchiveOutput,
     UPDATE_EVENT_BUS: types::UpdateEventBusInput => types::UpdateEventBusOutput,
 }

@@ -17,6 +17,60 @@ pub(crate) static APP_SYNC_PARAMETERS: Shape = Shape::plain(
     "AppSyncParameters",
     Kind::Structure(&Structure::of(&[Member::body("GraphQLOperation", &GRAPH_QL_OPERATION)])),
 );
+pub(crate) static ARCHIVE: Shape = Shape::plain(
+    "Archive",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ArchiveName", &ARCHIVE_NAME),
+        Member::body("EventSourceArn", &EVENT_BUS_ARN),
+        Member::body("State", &ARCHIVE_STATE),
+        Member::body("StateReason", &ARCHIVE_STATE_REASON),
+        Member::body("RetentionDays", &RETENTION_DAYS),
+        Member::body("SizeBytes", &LONG),
+        Member::body("EventCount", &LONG),
+        Member::body("CreationTime", &TIMESTAMP),
+    ])),
+);
+static REGEX_OF_ARCHIVE_ARN: Pattern =
+    Pattern::new("^arn:aws([a-z]|\\-)*:events:([a-z]|\\d|\\-)*:([0-9]{12})?:.+\\/.+$");
+pub(crate) static ARCHIVE_ARN: Shape = Shape {
+    min: Some(1),
+    max: Some(1600),
+    pattern: Some(&REGEX_OF_ARCHIVE_ARN),
+    ..Shape::plain("ArchiveArn", Kind::String)
+};
+static REGEX_OF_ARCHIVE_DESCRIPTION: Pattern = Pattern::new(".*");
+pub(crate) static ARCHIVE_DESCRIPTION: Shape = Shape {
+    max: Some(512),
+    pattern: Some(&REGEX_OF_ARCHIVE_DESCRIPTION),
+    ..Shape::plain("ArchiveDescription", Kind::String)
+};
+static REGEX_OF_ARCHIVE_NAME: Pattern = Pattern::new("[\\.\\-_A-Za-z0-9]+");
+pub(crate) static ARCHIVE_NAME: Shape = Shape {
+    min: Some(1),
+    max: Some(48),
+    pattern: Some(&REGEX_OF_ARCHIVE_NAME),
+    ..Shape::plain("ArchiveName", Kind::String)
+};
+pub(crate) static ARCHIVE_RESPONSE_LIST: Shape = Shape::plain(
+    "ArchiveResponseList",
+    Kind::List(&List {
+        member: &ARCHIVE,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+pub(crate) static ARCHIVE_STATE: Shape = Shape::plain(
+    "ArchiveState",
+    Kind::Enum(&["ENABLED", "DISABLED", "CREATING", "UPDATING", "CREATE_FAILED", "UPDATE_FAILED"]),
+);
+static REGEX_OF_ARCHIVE_STATE_REASON: Pattern = Pattern::new(".*");
+pub(crate) static ARCHIVE_STATE_REASON: Shape = Shape {
+    max: Some(512),
+    pattern: Some(&REGEX_OF_ARCHIVE_STATE_REASON),
+    ..Shape::plain("ArchiveStateReason", Kind::String)
+};
 pub(crate) static ARN: Shape = Shape { min: Some(1), max: Some(1600), ..Shape::plain("Arn", Kind::String) };
 pub(crate) static ASSIGN_PUBLIC_IP: Shape =
     Shape::plain("AssignPublicIp", Kind::Enum(&["ENABLED", "DISABLED"]));
@@ -44,6 +98,18 @@ pub(crate) static BATCH_RETRY_STRATEGY: Shape = Shape::plain(
     Kind::Structure(&Structure::of(&[Member::body("Attempts", &INTEGER)])),
 );
 pub(crate) static BOOLEAN: Shape = Shape::plain("Boolean", Kind::Boolean);
+pub(crate) static CANCEL_REPLAY_REQUEST: Shape = Shape::plain(
+    "CancelReplayRequest",
+    Kind::Structure(&Structure::of(&[Member { required: true, ..Member::body("ReplayName", &REPLAY_NAME) }])),
+);
+pub(crate) static CANCEL_REPLAY_RESPONSE: Shape = Shape::plain(
+    "CancelReplayResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ReplayArn", &REPLAY_ARN),
+        Member::body("State", &REPLAY_STATE),
+        Member::body("StateReason", &REPLAY_STATE_REASON),
+    ])),
+);
 pub(crate) static CAPACITY_PROVIDER: Shape =
     Shape { min: Some(1), max: Some(255), ..Shape::plain("CapacityProvider", Kind::String) };
 pub(crate) static CAPACITY_PROVIDER_STRATEGY: Shape = Shape {
@@ -87,6 +153,26 @@ pub(crate) static CONDITION: Shape = Shape::plain(
         Member { required: true, ..Member::body("Value", &STRING) },
     ])),
 );
+pub(crate) static CREATE_ARCHIVE_REQUEST: Shape = Shape::plain(
+    "CreateArchiveRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("ArchiveName", &ARCHIVE_NAME) },
+        Member { required: true, ..Member::body("EventSourceArn", &EVENT_BUS_ARN) },
+        Member::body("Description", &ARCHIVE_DESCRIPTION),
+        Member::body("EventPattern", &EVENT_PATTERN),
+        Member::body("RetentionDays", &RETENTION_DAYS),
+        Member::body("KmsKeyIdentifier", &KMS_KEY_IDENTIFIER),
+    ])),
+);
+pub(crate) static CREATE_ARCHIVE_RESPONSE: Shape = Shape::plain(
+    "CreateArchiveResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ArchiveArn", &ARCHIVE_ARN),
+        Member::body("State", &ARCHIVE_STATE),
+        Member::body("StateReason", &ARCHIVE_STATE_REASON),
+        Member::body("CreationTime", &TIMESTAMP),
+    ])),
+);
 pub(crate) static CREATE_EVENT_BUS_REQUEST: Shape = Shape::plain(
     "CreateEventBusRequest",
     Kind::Structure(&Structure::of(&[
@@ -117,6 +203,15 @@ pub(crate) static DB_USER: Shape =
     Shape { min: Some(1), max: Some(128), ..Shape::plain("DbUser", Kind::String) };
 pub(crate) static DEAD_LETTER_CONFIG: Shape =
     Shape::plain("DeadLetterConfig", Kind::Structure(&Structure::of(&[Member::body("Arn", &RESOURCE_ARN)])));
+pub(crate) static DELETE_ARCHIVE_REQUEST: Shape = Shape::plain(
+    "DeleteArchiveRequest",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        ..Member::body("ArchiveName", &ARCHIVE_NAME)
+    }])),
+);
+pub(crate) static DELETE_ARCHIVE_RESPONSE: Shape =
+    Shape::plain("DeleteArchiveResponse", Kind::Structure(&Structure::of(&[])));
 pub(crate) static DELETE_EVENT_BUS_REQUEST: Shape = Shape::plain(
     "DeleteEventBusRequest",
     Kind::Structure(&Structure::of(&[Member { required: true, ..Member::body("Name", &EVENT_BUS_NAME) }])),
@@ -127,6 +222,30 @@ pub(crate) static DELETE_RULE_REQUEST: Shape = Shape::plain(
         Member { required: true, ..Member::body("Name", &RULE_NAME) },
         Member::body("EventBusName", &EVENT_BUS_NAME_OR_ARN),
         Member::body("Force", &BOOLEAN),
+    ])),
+);
+pub(crate) static DESCRIBE_ARCHIVE_REQUEST: Shape = Shape::plain(
+    "DescribeArchiveRequest",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        ..Member::body("ArchiveName", &ARCHIVE_NAME)
+    }])),
+);
+pub(crate) static DESCRIBE_ARCHIVE_RESPONSE: Shape = Shape::plain(
+    "DescribeArchiveResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ArchiveArn", &ARCHIVE_ARN),
+        Member::body("ArchiveName", &ARCHIVE_NAME),
+        Member::body("EventSourceArn", &EVENT_BUS_ARN),
+        Member::body("Description", &ARCHIVE_DESCRIPTION),
+        Member::body("EventPattern", &EVENT_PATTERN),
+        Member::body("State", &ARCHIVE_STATE),
+        Member::body("StateReason", &ARCHIVE_STATE_REASON),
+        Member::body("KmsKeyIdentifier", &KMS_KEY_IDENTIFIER),
+        Member::body("RetentionDays", &RETENTION_DAYS),
+        Member::body("SizeBytes", &LONG),
+        Member::body("EventCount", &LONG),
+        Member::body("CreationTime", &TIMESTAMP),
     ])),
 );
 pub(crate) static DESCRIBE_EVENT_BUS_REQUEST: Shape = Shape::plain(
@@ -146,6 +265,27 @@ pub(crate) static DESCRIBE_EVENT_BUS_RESPONSE: Shape = Shape::plain(
         Member::body("CreationTime", &TIMESTAMP),
         Member::body("LastModifiedTime", &TIMESTAMP),
         Member::body("ManagedBy", &MANAGED_BY),
+    ])),
+);
+pub(crate) static DESCRIBE_REPLAY_REQUEST: Shape = Shape::plain(
+    "DescribeReplayRequest",
+    Kind::Structure(&Structure::of(&[Member { required: true, ..Member::body("ReplayName", &REPLAY_NAME) }])),
+);
+pub(crate) static DESCRIBE_REPLAY_RESPONSE: Shape = Shape::plain(
+    "DescribeReplayResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ReplayName", &REPLAY_NAME),
+        Member::body("ReplayArn", &REPLAY_ARN),
+        Member::body("Description", &REPLAY_DESCRIPTION),
+        Member::body("State", &REPLAY_STATE),
+        Member::body("StateReason", &REPLAY_STATE_REASON),
+        Member::body("EventSourceArn", &ARCHIVE_ARN),
+        Member::body("Destination", &REPLAY_DESTINATION),
+        Member::body("EventStartTime", &TIMESTAMP),
+        Member::body("EventEndTime", &TIMESTAMP),
+        Member::body("EventLastReplayedTime", &TIMESTAMP),
+        Member::body("ReplayStartTime", &TIMESTAMP),
+        Member::body("ReplayEndTime", &TIMESTAMP),
     ])),
 );
 pub(crate) static DESCRIBE_RULE_REQUEST: Shape = Shape::plain(
@@ -224,6 +364,14 @@ pub(crate) static EVENT_BUS: Shape = Shape::plain(
         Member::body("ManagedBy", &MANAGED_BY),
     ])),
 );
+static REGEX_OF_EVENT_BUS_ARN: Pattern =
+    Pattern::new("^arn:aws([a-z]|\\-)*:events:([a-z]|\\d|\\-)*:([0-9]{12})?:.+\\/.+$");
+pub(crate) static EVENT_BUS_ARN: Shape = Shape {
+    min: Some(1),
+    max: Some(1600),
+    pattern: Some(&REGEX_OF_EVENT_BUS_ARN),
+    ..Shape::plain("EventBusArn", Kind::String)
+};
 pub(crate) static EVENT_BUS_DESCRIPTION: Shape =
     Shape { max: Some(512), ..Shape::plain("EventBusDescription", Kind::String) };
 pub(crate) static EVENT_BUS_LIST: Shape = Shape::plain(
@@ -311,6 +459,8 @@ pub(crate) static HTTP_PARAMETERS: Shape = Shape::plain(
         Member::body("QueryStringParameters", &QUERY_STRING_PARAMETERS_MAP),
     ])),
 );
+pub(crate) static ILLEGAL_STATUS_EXCEPTION: Shape =
+    Shape::plain("IllegalStatusException", Kind::Structure(&Structure::of(&[])));
 pub(crate) static INCLUDE_DETAIL: Shape = Shape::plain("IncludeDetail", Kind::Enum(&["NONE", "FULL"]));
 pub(crate) static INPUT_TRANSFORMER: Shape = Shape::plain(
     "InputTransformer",
@@ -354,6 +504,23 @@ pub(crate) static LIMIT_EXCEEDED_EXCEPTION: Shape =
 pub(crate) static LIMIT_MAX100: Shape =
     Shape { min: Some(1), max: Some(100), ..Shape::plain("LimitMax100", Kind::Integer) };
 pub(crate) static LIMIT_MIN1: Shape = Shape { min: Some(1), ..Shape::plain("LimitMin1", Kind::Integer) };
+pub(crate) static LIST_ARCHIVES_REQUEST: Shape = Shape::plain(
+    "ListArchivesRequest",
+    Kind::Structure(&Structure::of(&[
+        Member::body("NamePrefix", &ARCHIVE_NAME),
+        Member::body("EventSourceArn", &EVENT_BUS_ARN),
+        Member::body("State", &ARCHIVE_STATE),
+        Member::body("NextToken", &NEXT_TOKEN),
+        Member::body("Limit", &LIMIT_MAX100),
+    ])),
+);
+pub(crate) static LIST_ARCHIVES_RESPONSE: Shape = Shape::plain(
+    "ListArchivesResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("Archives", &ARCHIVE_RESPONSE_LIST),
+        Member::body("NextToken", &NEXT_TOKEN),
+    ])),
+);
 pub(crate) static LIST_EVENT_BUSES_REQUEST: Shape = Shape::plain(
     "ListEventBusesRequest",
     Kind::Structure(&Structure::of(&[
@@ -366,6 +533,23 @@ pub(crate) static LIST_EVENT_BUSES_RESPONSE: Shape = Shape::plain(
     "ListEventBusesResponse",
     Kind::Structure(&Structure::of(&[
         Member::body("EventBuses", &EVENT_BUS_LIST),
+        Member::body("NextToken", &NEXT_TOKEN),
+    ])),
+);
+pub(crate) static LIST_REPLAYS_REQUEST: Shape = Shape::plain(
+    "ListReplaysRequest",
+    Kind::Structure(&Structure::of(&[
+        Member::body("NamePrefix", &REPLAY_NAME),
+        Member::body("State", &REPLAY_STATE),
+        Member::body("EventSourceArn", &ARCHIVE_ARN),
+        Member::body("NextToken", &NEXT_TOKEN),
+        Member::body("Limit", &LIMIT_MAX100),
+    ])),
+);
+pub(crate) static LIST_REPLAYS_RESPONSE: Shape = Shape::plain(
+    "ListReplaysResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("Replays", &REPLAY_LIST),
         Member::body("NextToken", &NEXT_TOKEN),
     ])),
 );
@@ -432,6 +616,7 @@ pub(crate) static LOG_CONFIG: Shape = Shape::plain(
         Member::body("Level", &LEVEL),
     ])),
 );
+pub(crate) static LONG: Shape = Shape::plain("Long", Kind::Long);
 pub(crate) static MANAGED_BY: Shape =
     Shape { min: Some(1), max: Some(128), ..Shape::plain("ManagedBy", Kind::String) };
 pub(crate) static MANAGED_RULE_EXCEPTION: Shape =
@@ -743,12 +928,86 @@ pub(crate) static REMOVE_TARGETS_RESULT_ENTRY_LIST: Shape = Shape::plain(
         flattened: false,
     }),
 );
+pub(crate) static REPLAY: Shape = Shape::plain(
+    "Replay",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ReplayName", &REPLAY_NAME),
+        Member::body("EventSourceArn", &ARCHIVE_ARN),
+        Member::body("State", &REPLAY_STATE),
+        Member::body("StateReason", &REPLAY_STATE_REASON),
+        Member::body("EventStartTime", &TIMESTAMP),
+        Member::body("EventEndTime", &TIMESTAMP),
+        Member::body("EventLastReplayedTime", &TIMESTAMP),
+        Member::body("ReplayStartTime", &TIMESTAMP),
+        Member::body("ReplayEndTime", &TIMESTAMP),
+    ])),
+);
+static REGEX_OF_REPLAY_ARN: Pattern =
+    Pattern::new("^arn:aws([a-z]|\\-)*:events:([a-z]|\\d|\\-)*:([0-9]{12})?:.+\\/[\\.\\-_A-Za-z0-9]+$");
+pub(crate) static REPLAY_ARN: Shape = Shape {
+    min: Some(1),
+    max: Some(1600),
+    pattern: Some(&REGEX_OF_REPLAY_ARN),
+    ..Shape::plain("ReplayArn", Kind::String)
+};
+static REGEX_OF_REPLAY_DESCRIPTION: Pattern = Pattern::new(".*");
+pub(crate) static REPLAY_DESCRIPTION: Shape = Shape {
+    max: Some(512),
+    pattern: Some(&REGEX_OF_REPLAY_DESCRIPTION),
+    ..Shape::plain("ReplayDescription", Kind::String)
+};
+pub(crate) static REPLAY_DESTINATION: Shape = Shape::plain(
+    "ReplayDestination",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("Arn", &ARN) },
+        Member::body("FilterArns", &REPLAY_DESTINATION_FILTERS),
+    ])),
+);
+pub(crate) static REPLAY_DESTINATION_FILTERS: Shape = Shape::plain(
+    "ReplayDestinationFilters",
+    Kind::List(&List {
+        member: &ARN,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+pub(crate) static REPLAY_LIST: Shape = Shape::plain(
+    "ReplayList",
+    Kind::List(&List {
+        member: &REPLAY,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+static REGEX_OF_REPLAY_NAME: Pattern = Pattern::new("[\\.\\-_A-Za-z0-9]+");
+pub(crate) static REPLAY_NAME: Shape = Shape {
+    min: Some(1),
+    max: Some(64),
+    pattern: Some(&REGEX_OF_REPLAY_NAME),
+    ..Shape::plain("ReplayName", Kind::String)
+};
+pub(crate) static REPLAY_STATE: Shape = Shape::plain(
+    "ReplayState",
+    Kind::Enum(&["STARTING", "RUNNING", "CANCELLING", "COMPLETED", "CANCELLED", "FAILED"]),
+);
+static REGEX_OF_REPLAY_STATE_REASON: Pattern = Pattern::new(".*");
+pub(crate) static REPLAY_STATE_REASON: Shape = Shape {
+    max: Some(512),
+    pattern: Some(&REGEX_OF_REPLAY_STATE_REASON),
+    ..Shape::plain("ReplayStateReason", Kind::String)
+};
 pub(crate) static RESOURCE_ALREADY_EXISTS_EXCEPTION: Shape =
     Shape::plain("ResourceAlreadyExistsException", Kind::Structure(&Structure::of(&[])));
 pub(crate) static RESOURCE_ARN: Shape =
     Shape { min: Some(1), max: Some(1600), ..Shape::plain("ResourceArn", Kind::String) };
 pub(crate) static RESOURCE_NOT_FOUND_EXCEPTION: Shape =
     Shape::plain("ResourceNotFoundException", Kind::Structure(&Structure::of(&[])));
+pub(crate) static RETENTION_DAYS: Shape =
+    Shape { min: Some(0), ..Shape::plain("RetentionDays", Kind::Integer) };
 pub(crate) static RETRY_POLICY: Shape = Shape::plain(
     "RetryPolicy",
     Kind::Structure(&Structure::of(&[
@@ -918,6 +1177,26 @@ pub(crate) static SQS_PARAMETERS: Shape = Shape::plain(
     "SqsParameters",
     Kind::Structure(&Structure::of(&[Member::body("MessageGroupId", &MESSAGE_GROUP_ID)])),
 );
+pub(crate) static START_REPLAY_REQUEST: Shape = Shape::plain(
+    "StartReplayRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("ReplayName", &REPLAY_NAME) },
+        Member::body("Description", &REPLAY_DESCRIPTION),
+        Member { required: true, ..Member::body("EventSourceArn", &ARCHIVE_ARN) },
+        Member { required: true, ..Member::body("EventStartTime", &TIMESTAMP) },
+        Member { required: true, ..Member::body("EventEndTime", &TIMESTAMP) },
+        Member { required: true, ..Member::body("Destination", &REPLAY_DESTINATION) },
+    ])),
+);
+pub(crate) static START_REPLAY_RESPONSE: Shape = Shape::plain(
+    "StartReplayResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ReplayArn", &REPLAY_ARN),
+        Member::body("State", &REPLAY_STATE),
+        Member::body("StateReason", &REPLAY_STATE_REASON),
+        Member::body("ReplayStartTime", &TIMESTAMP),
+    ])),
+);
 static REGEX_OF_STATEMENT_ID: Pattern = Pattern::new("[a-zA-Z0-9-_]+");
 pub(crate) static STATEMENT_ID: Shape = Shape {
     min: Some(1),
@@ -1084,6 +1363,25 @@ pub(crate) static UNTAG_RESOURCE_REQUEST: Shape = Shape::plain(
 );
 pub(crate) static UNTAG_RESOURCE_RESPONSE: Shape =
     Shape::plain("UntagResourceResponse", Kind::Structure(&Structure::of(&[])));
+pub(crate) static UPDATE_ARCHIVE_REQUEST: Shape = Shape::plain(
+    "UpdateArchiveRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("ArchiveName", &ARCHIVE_NAME) },
+        Member::body("Description", &ARCHIVE_DESCRIPTION),
+        Member::body("EventPattern", &EVENT_PATTERN),
+        Member::body("RetentionDays", &RETENTION_DAYS),
+        Member::body("KmsKeyIdentifier", &KMS_KEY_IDENTIFIER),
+    ])),
+);
+pub(crate) static UPDATE_ARCHIVE_RESPONSE: Shape = Shape::plain(
+    "UpdateArchiveResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ArchiveArn", &ARCHIVE_ARN),
+        Member::body("State", &ARCHIVE_STATE),
+        Member::body("StateReason", &ARCHIVE_STATE_REASON),
+        Member::body("CreationTime", &TIMESTAMP),
+    ])),
+);
 pub(crate) static UPDATE_EVENT_BUS_REQUEST: Shape = Shape::plain(
     "UpdateEventBusRequest",
     Kind::Structure(&Structure::of(&[

@@ -5,6 +5,17 @@ aws_wire::structure! {
     AppSyncParameters {
         graph_ql_operation: Option<String>,
     }
+    /// Shape `Archive`.
+    Archive {
+        archive_name: Option<String>,
+        event_source_arn: Option<String>,
+        state: Option<ArchiveState>,
+        state_reason: Option<String>,
+        retention_days: Option<i32>,
+        size_bytes: Option<i64>,
+        event_count: Option<i64>,
+        creation_time: Option<env::Timestamp>,
+    }
     /// Shape `AwsVpcConfiguration`.
     AwsVpcConfiguration {
         subnets: Vec<String>,
@@ -26,6 +37,16 @@ aws_wire::structure! {
     BatchRetryStrategy {
         attempts: Option<i32>,
     }
+    /// Shape `CancelReplayRequest`.
+    CancelReplayInput {
+        replay_name: String,
+    }
+    /// Shape `CancelReplayResponse`.
+    CancelReplayOutput {
+        replay_arn: Option<String>,
+        state: Option<ReplayState>,
+        state_reason: Option<String>,
+    }
     /// Shape `CapacityProviderStrategyItem`.
     CapacityProviderStrategyItem {
         capacity_provider: String,
@@ -37,6 +58,22 @@ aws_wire::structure! {
         r#type: String,
         key: String,
         value: String,
+    }
+    /// Shape `CreateArchiveRequest`.
+    CreateArchiveInput {
+        archive_name: String,
+        event_source_arn: String,
+        description: Option<String>,
+        event_pattern: Option<String>,
+        retention_days: Option<i32>,
+        kms_key_identifier: Option<String>,
+    }
+    /// Shape `CreateArchiveResponse`.
+    CreateArchiveOutput {
+        archive_arn: Option<String>,
+        state: Option<ArchiveState>,
+        state_reason: Option<String>,
+        creation_time: Option<env::Timestamp>,
     }
     /// Shape `CreateEventBusRequest`.
     CreateEventBusInput {
@@ -60,6 +97,13 @@ aws_wire::structure! {
     DeadLetterConfig {
         arn: Option<String>,
     }
+    /// Shape `DeleteArchiveRequest`.
+    DeleteArchiveInput {
+        archive_name: String,
+    }
+    /// Shape `DeleteArchiveResponse`.
+    DeleteArchiveOutput {
+    }
     /// Shape `DeleteEventBusRequest`.
     DeleteEventBusInput {
         name: String,
@@ -69,6 +113,25 @@ aws_wire::structure! {
         name: String,
         event_bus_name: Option<String>,
         force: Option<bool>,
+    }
+    /// Shape `DescribeArchiveRequest`.
+    DescribeArchiveInput {
+        archive_name: String,
+    }
+    /// Shape `DescribeArchiveResponse`.
+    DescribeArchiveOutput {
+        archive_arn: Option<String>,
+        archive_name: Option<String>,
+        event_source_arn: Option<String>,
+        description: Option<String>,
+        event_pattern: Option<String>,
+        state: Option<ArchiveState>,
+        state_reason: Option<String>,
+        kms_key_identifier: Option<String>,
+        retention_days: Option<i32>,
+        size_bytes: Option<i64>,
+        event_count: Option<i64>,
+        creation_time: Option<env::Timestamp>,
     }
     /// Shape `DescribeEventBusRequest`.
     DescribeEventBusInput {
@@ -86,6 +149,25 @@ aws_wire::structure! {
         creation_time: Option<env::Timestamp>,
         last_modified_time: Option<env::Timestamp>,
         managed_by: Option<String>,
+    }
+    /// Shape `DescribeReplayRequest`.
+    DescribeReplayInput {
+        replay_name: String,
+    }
+    /// Shape `DescribeReplayResponse`.
+    DescribeReplayOutput {
+        replay_name: Option<String>,
+        replay_arn: Option<String>,
+        description: Option<String>,
+        state: Option<ReplayState>,
+        state_reason: Option<String>,
+        event_source_arn: Option<String>,
+        destination: Option<ReplayDestination>,
+        event_start_time: Option<env::Timestamp>,
+        event_end_time: Option<env::Timestamp>,
+        event_last_replayed_time: Option<env::Timestamp>,
+        replay_start_time: Option<env::Timestamp>,
+        replay_end_time: Option<env::Timestamp>,
     }
     /// Shape `DescribeRuleRequest`.
     DescribeRuleInput {
@@ -157,6 +239,19 @@ aws_wire::structure! {
     KinesisParameters {
         partition_key_path: String,
     }
+    /// Shape `ListArchivesRequest`.
+    ListArchivesInput {
+        name_prefix: Option<String>,
+        event_source_arn: Option<String>,
+        state: Option<ArchiveState>,
+        next_token: Option<String>,
+        limit: Option<i32>,
+    }
+    /// Shape `ListArchivesResponse`.
+    ListArchivesOutput {
+        archives: Option<Vec<Archive>>,
+        next_token: Option<String>,
+    }
     /// Shape `ListEventBusesRequest`.
     ListEventBusesInput {
         name_prefix: Option<String>,
@@ -166,6 +261,19 @@ aws_wire::structure! {
     /// Shape `ListEventBusesResponse`.
     ListEventBusesOutput {
         event_buses: Option<Vec<EventBus>>,
+        next_token: Option<String>,
+    }
+    /// Shape `ListReplaysRequest`.
+    ListReplaysInput {
+        name_prefix: Option<String>,
+        state: Option<ReplayState>,
+        event_source_arn: Option<String>,
+        next_token: Option<String>,
+        limit: Option<i32>,
+    }
+    /// Shape `ListReplaysResponse`.
+    ListReplaysOutput {
+        replays: Option<Vec<Replay>>,
         next_token: Option<String>,
     }
     /// Shape `ListRuleNamesByTargetRequest`.
@@ -332,6 +440,23 @@ aws_wire::structure! {
         error_code: Option<String>,
         error_message: Option<String>,
     }
+    /// Shape `Replay`.
+    Replay {
+        replay_name: Option<String>,
+        event_source_arn: Option<String>,
+        state: Option<ReplayState>,
+        state_reason: Option<String>,
+        event_start_time: Option<env::Timestamp>,
+        event_end_time: Option<env::Timestamp>,
+        event_last_replayed_time: Option<env::Timestamp>,
+        replay_start_time: Option<env::Timestamp>,
+        replay_end_time: Option<env::Timestamp>,
+    }
+    /// Shape `ReplayDestination`.
+    ReplayDestination {
+        arn: String,
+        filter_arns: Option<Vec<String>>,
+    }
     /// Shape `RetryPolicy`.
     RetryPolicy {
         maximum_retry_attempts: Option<i32>,
@@ -370,6 +495,22 @@ aws_wire::structure! {
     /// Shape `SqsParameters`.
     SqsParameters {
         message_group_id: Option<String>,
+    }
+    /// Shape `StartReplayRequest`.
+    StartReplayInput {
+        replay_name: String,
+        description: Option<String>,
+        event_source_arn: String,
+        event_start_time: env::Timestamp,
+        event_end_time: env::Timestamp,
+        destination: ReplayDestination,
+    }
+    /// Shape `StartReplayResponse`.
+    StartReplayOutput {
+        replay_arn: Option<String>,
+        state: Option<ReplayState>,
+        state_reason: Option<String>,
+        replay_start_time: Option<env::Timestamp>,
     }
     /// Shape `Tag`.
     Tag {
@@ -421,6 +562,21 @@ aws_wire::structure! {
     /// Shape `UntagResourceResponse`.
     UntagResourceOutput {
     }
+    /// Shape `UpdateArchiveRequest`.
+    UpdateArchiveInput {
+        archive_name: String,
+        description: Option<String>,
+        event_pattern: Option<String>,
+        retention_days: Option<i32>,
+        kms_key_identifier: Option<String>,
+    }
+    /// Shape `UpdateArchiveResponse`.
+    UpdateArchiveOutput {
+        archive_arn: Option<String>,
+        state: Option<ArchiveState>,
+        state_reason: Option<String>,
+        creation_time: Option<env::Timestamp>,
+    }
     /// Shape `UpdateEventBusRequest`.
     UpdateEventBusInput {
         name: Option<String>,
@@ -441,6 +597,15 @@ aws_wire::structure! {
 }
 
 aws_wire::enumeration! {
+    /// Shape `ArchiveState`.
+    ArchiveState {
+        Enabled = "ENABLED",
+        Disabled = "DISABLED",
+        Creating = "CREATING",
+        Updating = "UPDATING",
+        CreateFailed = "CREATE_FAILED",
+        UpdateFailed = "UPDATE_FAILED",
+    }
     /// Shape `AssignPublicIp`.
     AssignPublicIp {
         Enabled = "ENABLED",
@@ -478,6 +643,15 @@ aws_wire::enumeration! {
     /// Shape `PropagateTags`.
     PropagateTags {
         TaskDefinition = "TASK_DEFINITION",
+    }
+    /// Shape `ReplayState`.
+    ReplayState {
+        Starting = "STARTING",
+        Running = "RUNNING",
+        Cancelling = "CANCELLING",
+        Completed = "COMPLETED",
+        Cancelled = "CANCELLED",
+        Failed = "FAILED",
     }
     /// Shape `RuleState`.
     RuleState {

@@ -1,9 +1,12 @@
 //! Everything that EventBridge stores, one line each. Numbers and layouts are on disk for ever.
 
 use kv::Table;
+use serde_json::value::RawValue;
 
+use crate::archive::Archive;
 use crate::bus::Bus;
 use crate::outbox::Parcel;
+use crate::replay::Replay;
 use crate::rule::Rule;
 use crate::target::Target;
 
@@ -15,6 +18,10 @@ pub(crate) type BusKey = (String, String, String);
 pub(crate) type RuleKey = (String, String, String, String);
 /// Account, region, bus, rule, the target's id.
 pub(crate) type TargetKey = (String, String, String, String, String);
+/// Account, region, name.
+pub(crate) type ArchiveKey = (String, String, String);
+/// Account, region, name.
+pub(crate) type ReplayKey = (String, String, String);
 
 /// Every bus but those default ones that nobody changed.
 pub(crate) const BUSES: Table<BusKey, Bus> = Table::new(720, "event buses");
@@ -28,3 +35,11 @@ pub(crate) const EDITIONS: Table<BusKey, u64> = Table::new(723, "editions of bus
 pub(crate) const OUTBOX: Table<(i64, Id), Parcel> = Table::new(724, "events under way");
 /// When scheduled rules are due, in microseconds, and which: account, region, name. They are all on default buses.
 pub(crate) const TICKS: Table<(i64, String, String, String), ()> = Table::new(725, "due times of rules");
+/// Every archive, until it is deleted.
+pub(crate) const ARCHIVES: Table<ArchiveKey, Archive> = Table::new(726, "event archives");
+/// Their events: archive, when it was taken in microseconds, and which.
+pub(crate) const ARCHIVED: Table<(Id, i64, Id), Box<RawValue>> = Table::new(727, "archived events");
+/// Every replay that was started.
+pub(crate) const REPLAYS: Table<ReplayKey, Replay> = Table::new(728, "replays");
+/// Deleted archives whose events are still to be removed.
+pub(crate) const DOOMED: Table<Id, ()> = Table::new(729, "doomed archives");

@@ -58,6 +58,6 @@ pub(crate) async fn deliver(cx: Ctx, delivery: Delivery) -> Result<(), Undeliver
         detail: std::str::from_utf8(&delivery.payload).map_err(|_| no_object())?,
     };
     let event: Box<RawValue> = draft.text().ok_or_else(no_object)?;
-    let arrival = Arrival { bus: key, event, trace: delivery.trace, hops: 0 };
+    let arrival = Arrival { bus: key, event, trace: delivery.trace, hops: 0, replay: None };
     ingest(&cx, &[arrival]).await.map_err(|error| Undelivered::Failed(error.to_string()))
 }

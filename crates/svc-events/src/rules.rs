@@ -4,19 +4,20 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use aws_wire::Result;
-use event_pattern::Index;
+use event_pattern::{Index, Pattern};
 use kv::{Read, Span};
 
-use crate::keys::{BusKey, EDITIONS, RULES, TARGETS};
+use crate::keys::{ARCHIVES, BusKey, EDITIONS, Id, RULES, TARGETS};
 use crate::rule;
 
 /// Buses held at once; when there are more, all are forgotten.
 const BUSES_MAX: usize = 1024;
 
-/// The enabled rules of a bus that have patterns and targets.
+/// The enabled rules of a bus that have patterns and targets, and its archives.
 pub(crate) struct Book {
     pub edition: u64,
     pub index: Index<Entry>,
+    pub archives: Index<Id>,
 }
 
 /// A rule, and its targets by their ids.
@@ -40,7 +41,9 @@ impl Books {
         if let Some(book) = held.filter(|book| book.edition == edition) {
             return Ok(book);
         }
-        let book = Arc::new(Book { edition, index: Index::new(entries(reader, bus)?) });
+        let index = Index::new(entries(reader, bus)?);
+        let archives = Index::new(archives(reader, bus)?);
+        let book = Arc::new(Book { edition, index, archives });
         let mut books = self.0.lock().expect("no panic while held");
         if books.len() >= BUSES_MAX {
             books.clear();
@@ -50,7 +53,7 @@ impl Books {
     }
 }
 
-fn entries(reader: &impl Read, bus: &BusKey) -> Result<Vec<(event_pattern::Pattern, Entry)>> {
+fn entries(reader: &impl Read, bus: &BusKey) -> Result<Vec<(Pattern, Entry)>> {
     let span = (bus.0.as_str(), bus.1.as_str(), bus.2.as_str());
     let mut targets = HashMap::<String, Vec<String>>::new();
     for ((.., rule, id), _) in TARGETS.all(reader, &Span::prefix(&span))? {
@@ -65,4 +68,11 @@ fn entries(reader: &impl Read, bus: &BusKey) -> Result<Vec<(event_pattern::Patte
         }
     }
     Ok(entries)
+}
+
+fn archives(reader: &impl Read, (account, region, bus): &BusKey) -> Result<Vec<(Pattern, Id)>> {
+    let of_account = Span::prefix(&(account.as_str(), region.as_str()));
+    let archives = ARCHIVES.all(reader, &of_account)?.into_iter();
+    let of_bus = archives.filter(|(_, archive)| archive.bus == *bus);
+    of_bus.map(|(_, archive)| Ok((archive.parsed_pattern()?, archive.id))).collect()
 }

@@ -176,7 +176,7 @@ async fn forward(
         return Err(Undelivered::Denied(arn.to_string()).into());
     }
     let (event, trace) = (parcel.event.clone(), parcel.trace.clone());
-    let arrival = Arrival { bus: key, event, trace, hops: parcel.hops + 1 };
+    let arrival = Arrival { bus: key, event, trace, hops: parcel.hops + 1, replay: None };
     Ok(ingest(cx, &[arrival]).await?)
 }
 

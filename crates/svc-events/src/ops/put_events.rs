@@ -43,7 +43,7 @@ pub(crate) async fn put_events(cx: Ctx, input: PutEventsInput) -> Result<PutEven
         // AWS takes events for a bus that is not there, and nobody gets them.
         if bus.is_some() {
             let trace = entry.trace_header.or_else(|| cx.trace.as_deref().map(str::to_owned));
-            arrivals.push(Arrival { bus: key, event, trace, hops: 0 });
+            arrivals.push(Arrival { bus: key, event, trace, hops: 0, replay: None });
         }
     }
     ingest(&cx, &arrivals).await?;
