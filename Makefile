@@ -6,6 +6,7 @@ LAMBENT ?= target/release/lambent
 
 ## Builds, starts the platform, deploys the examples, shows them working, and keeps serving.
 run: build
+	@bash conformance/tools.sh python3 node make
 	@bash examples/run.sh $(LAMBENT)
 
 ## Everything CI runs.

@@ -1,5 +1,5 @@
-"""Powertools for AWS Lambda (PyPI and npm), unmodified: logger, tracer, metrics, validation, idempotency's own part,
-streaming's transformations."""
+"""Powertools for AWS Lambda (PyPI and npm), unmodified: logger, tracer, metrics, validation, streaming's
+transformations; batches of a queue with idempotency in a table."""
 import base64
 import gzip
 import importlib
@@ -8,7 +8,9 @@ import os
 import pathlib
 import sysconfig
 
-from harness import NODE, folder_files, zipped
+import pytest
+
+from harness import ACCOUNT, NODE, REGION, Functions, eventually, folder_files, wait, zipped
 
 PYTHON_CODE = """
 import base64, io, json, os, sys
@@ -92,6 +94,59 @@ export const handler = async (event, context) => {
 };
 """
 
+# Fails once for each order that asks for it, and for ever for the one that is bad.
+PYTHON_BATCH = """
+import json, os, sys
+sys.path.insert(0, "/var/task/packages")
+import boto3
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.idempotency import (DynamoDBPersistenceLayer, IdempotencyConfig,
+                                                         idempotent_function)
+
+processor = BatchProcessor(event_type=EventType.SQS)
+table = boto3.resource("dynamodb").Table("orders")
+
+@idempotent_function(data_keyword_argument="order", config=IdempotencyConfig(event_key_jmespath="id"),
+                     persistence_store=DynamoDBPersistenceLayer(table_name="idempotency"))
+def place(order):
+    table.update_item(Key={"id": order["id"]}, UpdateExpression="ADD placed :one",
+                      ExpressionAttributeValues={":one": 1})
+    return order["id"]
+
+def one(record):
+    order = json.loads(record.body)
+    if order.get("bad") or order.get("late") and record.attributes.approximate_receive_count == "1":
+        raise ValueError("not now")
+    place(order=order)
+
+def handler(event, context):
+    return process_partial_response(event=event, record_handler=one, processor=processor, context=context)
+"""
+NODE_BATCH = """
+import { BatchProcessor, EventType, processPartialResponse } from '@aws-lambda-powertools/batch';
+import { IdempotencyConfig, makeIdempotent } from '@aws-lambda-powertools/idempotency';
+import { DynamoDBPersistenceLayer } from '@aws-lambda-powertools/idempotency/dynamodb';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+
+const processor = new BatchProcessor(EventType.SQS);
+const tables = DynamoDBDocumentClient.from(new DynamoDBClient());
+const place = makeIdempotent(async (order) => {
+  await tables.send(new UpdateCommand({ TableName: 'orders', Key: { id: order.id },
+    UpdateExpression: 'ADD placed :one', ExpressionAttributeValues: { ':one': 1 } }));
+  return order.id;
+}, { persistenceStore: new DynamoDBPersistenceLayer({ tableName: 'idempotency' }),
+     config: new IdempotencyConfig({ eventKeyJmesPath: 'id' }) });
+
+const one = async (record) => {
+  const order = JSON.parse(record.body);
+  if (order.bad || order.late && record.attributes.ApproximateReceiveCount === '1') throw new Error('not now');
+  await place(order);
+};
+
+export const handler = async (event, context) => processPartialResponse(event, one, processor, { context });
+"""
+
 
 def records(lines):
     found = []
@@ -103,13 +158,15 @@ def records(lines):
     return [record for record in found if isinstance(record, dict)]
 
 
-def python_package():
+def python_package(code=PYTHON_CODE, apis=()):
+    """With what botocore knows of these APIs."""
     site = pathlib.Path(sysconfig.get_path("purelib"))
-    files = {"app.py": PYTHON_CODE}
+    kept = tuple(f"packages/botocore/data/{api}" for api in apis)
+    files = {"app.py": code}
     for package in PYTHON_PACKAGES:
         folder = pathlib.Path(importlib.import_module(package).__file__).parent
         files.update({path: content for path, content in folder_files(folder, f"packages/{package}/").items()
-                      if not path.startswith("packages/botocore/data/")})
+                      if not path.startswith("packages/botocore/data/") or path.startswith(kept)})
     for module in ("six.py", "typing_extensions.py"):
         files[f"packages/{module}"] = (site / module).read_bytes()
     return zipped(files)
@@ -135,11 +192,10 @@ def test_python(functions):
     assert any(record.get("ColdStart") == [1.0] and record["function_name"] == name for record in metrics)
 
 
-def node_modules():
-    """The packages of the clients' own folder that the function needs, and what they need."""
+def node_modules(*wanted):
+    """Packages of the clients' own folder, and what they need."""
     root = pathlib.Path(os.environ["LAMBENT_NODE_CLIENTS"]) / "node_modules"
-    wanted, files = ["@aws-lambda-powertools/logger", "@aws-lambda-powertools/metrics", "@aws-lambda-powertools/tracer"], {}
-    seen = set()
+    wanted, files, seen = list(wanted), {}, set()
     while wanted:
         package = wanted.pop()
         folder = root / package
@@ -153,7 +209,8 @@ def node_modules():
 
 
 def test_node(functions):
-    name = functions.create(zipped({"app.mjs": NODE_CODE, **node_modules()}), NODE, MemorySize=1769, Timeout=60)
+    packages = node_modules(*(f"@aws-lambda-powertools/{name}" for name in ("logger", "metrics", "tracer")))
+    name = functions.create(zipped({"app.mjs": NODE_CODE, **packages}), NODE, MemorySize=1769, Timeout=60)
     first = functions.invoke(name, {"id": "a-1"})
     assert first.payload["ordered"] == "a-1", first.log
     assert first.payload["root"].startswith("1-")
@@ -165,3 +222,42 @@ def test_node(functions):
     metrics = [record for record in logged if "_aws" in record]
     assert any(record.get("Orders") == 1 for record in metrics)
     assert any(record.get("ColdStart") == 1 for record in metrics)
+
+
+@pytest.mark.parametrize("language", ["python", "node"])
+def test_batches_of_a_queue_with_idempotency_in_a_table(start, language):
+    platform = start()
+    functions, sqs, dynamodb = Functions(platform), platform.client("sqs"), platform.client("dynamodb")
+    for table in ("orders", "idempotency"):
+        dynamodb.create_table(TableName=table, BillingMode="PAY_PER_REQUEST",
+                              KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+                              AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}])
+        wait(dynamodb, "table_exists", TableName=table)
+    settings = {"MemorySize": 1769, "Timeout": 30}
+    if language == "python":
+        data = ("dynamodb", "endpoints.json", "partitions.json", "_retry.json", "sdk-default-configuration.json")
+        name = functions.create(python_package(PYTHON_BATCH, data), **settings)
+    else:
+        packages = node_modules("@aws-lambda-powertools/batch", "@aws-lambda-powertools/idempotency",
+                                "@aws-sdk/client-dynamodb", "@aws-sdk/lib-dynamodb")
+        name = functions.create(zipped({"app.mjs": NODE_BATCH, **packages}), NODE, **settings)
+    dead = sqs.create_queue(QueueName="dead")["QueueUrl"]
+    redrive = {"deadLetterTargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:dead", "maxReceiveCount": 3}
+    queue = sqs.create_queue(QueueName="orders", Attributes={
+        "VisibilityTimeout": "30", "RedrivePolicy": json.dumps(redrive)})["QueueUrl"]
+    functions.api.create_event_source_mapping(
+        FunctionName=name, EventSourceArn=f"arn:aws:sqs:{REGION}:{ACCOUNT}:orders",
+        FunctionResponseTypes=["ReportBatchItemFailures"])
+    # What failed is to come back soon; a mapping wants thirty seconds only when it is made.
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "3"})
+    orders = [{"id": "a"}, {"id": "b", "late": True}, {"id": "a"}, {"id": "c", "bad": True}, {"id": "d"}]
+    for order in orders:
+        sqs.send_message(QueueUrl=queue, MessageBody=json.dumps(order))
+
+    def placed():
+        items = dynamodb.scan(TableName="orders", ConsistentRead=True)["Items"]
+        return {item["id"]["S"]: int(item["placed"]["N"]) for item in items}
+    eventually(lambda: set(placed()) == {"a", "b", "d"}, "the orders")
+    [message] = eventually(lambda: sqs.receive_message(QueueUrl=dead).get("Messages"), "a dead letter")
+    assert json.loads(message["Body"])["id"] == "c"
+    assert placed() == {"a": 1, "b": 1, "d": 1}, "an order that comes twice is placed once"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What the tests need besides Rust, installed with Debian's package manager where it is missing and we may.
+# What the tests need besides Rust, or of it only what is named, installed with Debian's package manager where it is
+# missing and we may.
 set -euo pipefail
 
 declare -A package=(
@@ -7,8 +8,9 @@ declare -A package=(
     [javac]=default-jdk-headless [mvn]=maven [go]=golang-go [ruby]=ruby [make]=make
     [cmake]=cmake [g++]=g++ [autoconf]=autoconf [automake]=automake [libtoolize]=libtool
 )
+[ $# -gt 0 ] || set -- "${!package[@]}"
 missing=()
-for tool in "${!package[@]}"; do
+for tool in "$@"; do
     command -v "$tool" >/dev/null || missing+=("${package[$tool]}")
 done
 # venv is a module of Python's, without a program of its own.

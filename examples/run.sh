@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Starts the platform, deploys the two hello functions, calls each cold and warm, and keeps serving until Ctrl-C.
+# Starts the platform, deploys the two hello functions, calls each cold and warm, deploys the photo application, shows
+# photos on their way through it, and keeps serving until Ctrl-C.
 set -euo pipefail
 lambent=${1:-lambent}
 here=$(dirname "$0")
@@ -32,6 +33,10 @@ for name in hello-python hello-node; do
     call "$name" warm
     call "$name" warm
 done
+echo
+echo "A photo: S3 → resize → DynamoDB → stream → notify → SNS → SQS (examples/photos)"
+bash "$here/photos/run.sh" "$lambent" ||
+    echo "the photo application could not be shown; the platform runs without it" >&2
 echo
 echo "Serving at $AWS_ENDPOINT_URL until Ctrl-C; in another terminal: eval \"\$($lambent env --endpoint $AWS_ENDPOINT_URL)\""
 wait $platform

@@ -18,6 +18,19 @@ pub fn data_already_accepted_exception(message: impl Into<String>) -> AwsError {
     AwsError::modelled(&DATA_ALREADY_ACCEPTED_EXCEPTION, message)
 }
 
+pub static INVALID_OPERATION_EXCEPTION: ErrorShape = ErrorShape {
+    code: "InvalidOperationException",
+    query_code: None,
+    status: 400,
+    fault: Fault::Client,
+    shape: &schema::INVALID_OPERATION_EXCEPTION,
+};
+
+/// 400 `InvalidOperationException`
+pub fn invalid_operation_exception(message: impl Into<String>) -> AwsError {
+    AwsError::modelled(&INVALID_OPERATION_EXCEPTION, message)
+}
+
 pub static INVALID_PARAMETER_EXCEPTION: ErrorShape = ErrorShape {
     code: "InvalidParameterException",
     query_code: None,

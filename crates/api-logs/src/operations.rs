@@ -247,8 +247,23 @@ pub static DELETE_RETENTION_POLICY: Operation =
     Operation { name: "DeleteRetentionPolicy", method: "POST", uri: "/", status: 200, io: None };
 pub static DELETE_SCHEDULED_QUERY: Operation =
     Operation { name: "DeleteScheduledQuery", method: "POST", uri: "/", status: 200, io: None };
-pub static DELETE_SUBSCRIPTION_FILTER: Operation =
-    Operation { name: "DeleteSubscriptionFilter", method: "POST", uri: "/", status: 200, io: None };
+pub static DELETE_SUBSCRIPTION_FILTER: Operation = Operation {
+    name: "DeleteSubscriptionFilter",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::DELETE_SUBSCRIPTION_FILTER_REQUEST,
+        output: &aws_wire::schema::UNIT,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::OPERATION_ABORTED_EXCEPTION,
+            &errors::SERVICE_UNAVAILABLE_EXCEPTION,
+        ],
+    }),
+};
 pub static DELETE_SYSLOG_CONFIGURATION: Operation =
     Operation { name: "DeleteSyslogConfiguration", method: "POST", uri: "/", status: 200, io: None };
 pub static DELETE_TRANSFORMER: Operation =
@@ -313,8 +328,22 @@ pub static DESCRIBE_QUERY_DEFINITIONS: Operation =
     Operation { name: "DescribeQueryDefinitions", method: "POST", uri: "/", status: 200, io: None };
 pub static DESCRIBE_RESOURCE_POLICIES: Operation =
     Operation { name: "DescribeResourcePolicies", method: "POST", uri: "/", status: 200, io: None };
-pub static DESCRIBE_SUBSCRIPTION_FILTERS: Operation =
-    Operation { name: "DescribeSubscriptionFilters", method: "POST", uri: "/", status: 200, io: None };
+pub static DESCRIBE_SUBSCRIPTION_FILTERS: Operation = Operation {
+    name: "DescribeSubscriptionFilters",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::DESCRIBE_SUBSCRIPTION_FILTERS_REQUEST,
+        output: &schema::DESCRIBE_SUBSCRIPTION_FILTERS_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::SERVICE_UNAVAILABLE_EXCEPTION,
+        ],
+    }),
+};
 pub static DISASSOCIATE_KMS_KEY: Operation =
     Operation { name: "DisassociateKmsKey", method: "POST", uri: "/", status: 200, io: None };
 pub static DISASSOCIATE_SOURCE_FROM_S3_TABLE_INTEGRATION: Operation = Operation {
@@ -463,8 +492,25 @@ pub static PUT_RETENTION_POLICY: Operation =
     Operation { name: "PutRetentionPolicy", method: "POST", uri: "/", status: 200, io: None };
 pub static PUT_STORAGE_TIER_POLICY: Operation =
     Operation { name: "PutStorageTierPolicy", method: "POST", uri: "/", status: 200, io: None };
-pub static PUT_SUBSCRIPTION_FILTER: Operation =
-    Operation { name: "PutSubscriptionFilter", method: "POST", uri: "/", status: 200, io: None };
+pub static PUT_SUBSCRIPTION_FILTER: Operation = Operation {
+    name: "PutSubscriptionFilter",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::PUT_SUBSCRIPTION_FILTER_REQUEST,
+        output: &aws_wire::schema::UNIT,
+        result_wrapper: None,
+        errors: &[
+            &errors::INVALID_PARAMETER_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::OPERATION_ABORTED_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::SERVICE_UNAVAILABLE_EXCEPTION,
+            &errors::INVALID_OPERATION_EXCEPTION,
+        ],
+    }),
+};
 pub static PUT_SYSLOG_CONFIGURATION: Operation =
     Operation { name: "PutSyslogConfiguration", method: "POST", uri: "/", status: 200, io: None };
 pub static PUT_TRANSFORMER: Operation =
@@ -502,9 +548,12 @@ aws_wire::operations! { SERVICE;
     CREATE_LOG_GROUP: types::CreateLogGroupInput => (),
     CREATE_LOG_STREAM: types::CreateLogStreamInput => (),
     DELETE_LOG_GROUP: types::DeleteLogGroupInput => (),
+    DELETE_SUBSCRIPTION_FILTER: types::DeleteSubscriptionFilterInput => (),
     DESCRIBE_LOG_GROUPS: types::DescribeLogGroupsInput => types::DescribeLogGroupsOutput,
     DESCRIBE_LOG_STREAMS: types::DescribeLogStreamsInput => types::DescribeLogStreamsOutput,
+    DESCRIBE_SUBSCRIPTION_FILTERS: types::DescribeSubscriptionFiltersInput => types::DescribeSubscriptionFiltersOutput,
     FILTER_LOG_EVENTS: types::FilterLogEventsInput => types::FilterLogEventsOutput,
     GET_LOG_EVENTS: types::GetLogEventsInput => types::GetLogEventsOutput,
     PUT_LOG_EVENTS: types::PutLogEventsInput => types::PutLogEventsOutput,
+    PUT_SUBSCRIPTION_FILTER: types::PutSubscriptionFilterInput => (),
 }

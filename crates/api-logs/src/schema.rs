@@ -27,6 +27,7 @@ pub(crate) static ACCOUNT_IDS: Shape = Shape {
         }),
     )
 };
+pub(crate) static APPLY_ON_TRANSFORMED_LOGS: Shape = Shape::plain("ApplyOnTransformedLogs", Kind::Boolean);
 pub(crate) static ARN: Shape = Shape::plain("Arn", Kind::String);
 pub(crate) static BEARER_TOKEN_AUTHENTICATION_ENABLED: Shape =
     Shape::plain("BearerTokenAuthenticationEnabled", Kind::Boolean);
@@ -60,6 +61,13 @@ pub(crate) static DELETE_LOG_GROUP_REQUEST: Shape = Shape::plain(
         required: true,
         ..Member::body("logGroupName", &LOG_GROUP_NAME)
     }])),
+);
+pub(crate) static DELETE_SUBSCRIPTION_FILTER_REQUEST: Shape = Shape::plain(
+    "DeleteSubscriptionFilterRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("logGroupName", &LOG_GROUP_NAME) },
+        Member { required: true, ..Member::body("filterName", &FILTER_NAME) },
+    ])),
 );
 pub(crate) static DELETION_PROTECTION_ENABLED: Shape =
     Shape::plain("DeletionProtectionEnabled", Kind::Boolean);
@@ -118,6 +126,35 @@ pub(crate) static DESCRIBE_LOG_STREAMS_RESPONSE: Shape = Shape::plain(
         Member::body("logStreams", &LOG_STREAMS),
         Member::body("nextToken", &NEXT_TOKEN),
     ])),
+);
+pub(crate) static DESCRIBE_SUBSCRIPTION_FILTERS_REQUEST: Shape = Shape::plain(
+    "DescribeSubscriptionFiltersRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("logGroupName", &LOG_GROUP_NAME) },
+        Member::body("filterNamePrefix", &FILTER_NAME),
+        Member::body("nextToken", &NEXT_TOKEN),
+        Member::body("limit", &DESCRIBE_LIMIT),
+    ])),
+);
+pub(crate) static DESCRIBE_SUBSCRIPTION_FILTERS_RESPONSE: Shape = Shape::plain(
+    "DescribeSubscriptionFiltersResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("subscriptionFilters", &SUBSCRIPTION_FILTERS),
+        Member::body("nextToken", &NEXT_TOKEN),
+    ])),
+);
+pub(crate) static DESTINATION_ARN: Shape =
+    Shape { min: Some(1), ..Shape::plain("DestinationArn", Kind::String) };
+pub(crate) static DISTRIBUTION: Shape = Shape::plain("Distribution", Kind::Enum(&["Random", "ByLogStream"]));
+pub(crate) static EMIT_SYSTEM_FIELDS: Shape = Shape::plain(
+    "EmitSystemFields",
+    Kind::List(&List {
+        member: &SYSTEM_FIELD,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
 );
 pub(crate) static ENTITY: Shape = Shape::plain(
     "Entity",
@@ -184,6 +221,8 @@ pub(crate) static EVENT_ID: Shape = Shape::plain("EventId", Kind::String);
 pub(crate) static EVENT_MESSAGE: Shape = Shape { min: Some(1), ..Shape::plain("EventMessage", Kind::String) };
 pub(crate) static EVENTS_LIMIT: Shape =
     Shape { min: Some(1), max: Some(10000), ..Shape::plain("EventsLimit", Kind::Integer) };
+pub(crate) static FIELD_SELECTION_CRITERIA: Shape =
+    Shape { min: Some(0), max: Some(2000), ..Shape::plain("FieldSelectionCriteria", Kind::String) };
 pub(crate) static FILTER_COUNT: Shape = Shape::plain("FilterCount", Kind::Integer);
 pub(crate) static FILTER_LOG_EVENTS_REQUEST: Shape = Shape::plain(
     "FilterLogEventsRequest",
@@ -210,6 +249,13 @@ pub(crate) static FILTER_LOG_EVENTS_RESPONSE: Shape = Shape::plain(
         Member::body("nextToken", &NEXT_TOKEN),
     ])),
 );
+static REGEX_OF_FILTER_NAME: Pattern = Pattern::new("[^:*]*");
+pub(crate) static FILTER_NAME: Shape = Shape {
+    min: Some(1),
+    max: Some(512),
+    pattern: Some(&REGEX_OF_FILTER_NAME),
+    ..Shape::plain("FilterName", Kind::String)
+};
 pub(crate) static FILTER_PATTERN: Shape =
     Shape { min: Some(0), max: Some(1024), ..Shape::plain("FilterPattern", Kind::String) };
 pub(crate) static FILTERED_LOG_EVENT: Shape = Shape::plain(
@@ -303,6 +349,8 @@ pub(crate) static INPUT_LOG_STREAM_NAMES: Shape = Shape {
     )
 };
 pub(crate) static INTERLEAVED: Shape = Shape::plain("Interleaved", Kind::Boolean);
+pub(crate) static INVALID_OPERATION_EXCEPTION: Shape =
+    Shape::plain("InvalidOperationException", Kind::Structure(&Structure::of(&[])));
 pub(crate) static INVALID_PARAMETER_EXCEPTION: Shape =
     Shape::plain("InvalidParameterException", Kind::Structure(&Structure::of(&[])));
 pub(crate) static INVALID_SEQUENCE_TOKEN_EXCEPTION: Shape = Shape::plain(
@@ -438,6 +486,20 @@ pub(crate) static PUT_LOG_EVENTS_RESPONSE: Shape = Shape::plain(
         Member::body("rejectedEntityInfo", &REJECTED_ENTITY_INFO),
     ])),
 );
+pub(crate) static PUT_SUBSCRIPTION_FILTER_REQUEST: Shape = Shape::plain(
+    "PutSubscriptionFilterRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("logGroupName", &LOG_GROUP_NAME) },
+        Member { required: true, ..Member::body("filterName", &FILTER_NAME) },
+        Member { required: true, ..Member::body("filterPattern", &FILTER_PATTERN) },
+        Member { required: true, ..Member::body("destinationArn", &DESTINATION_ARN) },
+        Member::body("roleArn", &ROLE_ARN),
+        Member::body("distribution", &DISTRIBUTION),
+        Member::body("applyOnTransformedLogs", &APPLY_ON_TRANSFORMED_LOGS),
+        Member::body("fieldSelectionCriteria", &FIELD_SELECTION_CRITERIA),
+        Member::body("emitSystemFields", &EMIT_SYSTEM_FIELDS),
+    ])),
+);
 pub(crate) static REJECTED_ENTITY_INFO: Shape = Shape::plain(
     "RejectedEntityInfo",
     Kind::Structure(&Structure::of(&[Member {
@@ -457,6 +519,7 @@ pub(crate) static RESOURCE_ALREADY_EXISTS_EXCEPTION: Shape =
     Shape::plain("ResourceAlreadyExistsException", Kind::Structure(&Structure::of(&[])));
 pub(crate) static RESOURCE_NOT_FOUND_EXCEPTION: Shape =
     Shape::plain("ResourceNotFoundException", Kind::Structure(&Structure::of(&[])));
+pub(crate) static ROLE_ARN: Shape = Shape { min: Some(1), ..Shape::plain("RoleArn", Kind::String) };
 pub(crate) static SEARCHED_LOG_STREAM: Shape = Shape::plain(
     "SearchedLogStream",
     Kind::Structure(&Structure::of(&[
@@ -480,6 +543,32 @@ pub(crate) static SERVICE_UNAVAILABLE_EXCEPTION: Shape =
     Shape::plain("ServiceUnavailableException", Kind::Structure(&Structure::of(&[])));
 pub(crate) static START_FROM_HEAD: Shape = Shape::plain("StartFromHead", Kind::Boolean);
 pub(crate) static STORED_BYTES: Shape = Shape { min: Some(0), ..Shape::plain("StoredBytes", Kind::Long) };
+pub(crate) static SUBSCRIPTION_FILTER: Shape = Shape::plain(
+    "SubscriptionFilter",
+    Kind::Structure(&Structure::of(&[
+        Member::body("filterName", &FILTER_NAME),
+        Member::body("logGroupName", &LOG_GROUP_NAME),
+        Member::body("filterPattern", &FILTER_PATTERN),
+        Member::body("destinationArn", &DESTINATION_ARN),
+        Member::body("roleArn", &ROLE_ARN),
+        Member::body("distribution", &DISTRIBUTION),
+        Member::body("applyOnTransformedLogs", &APPLY_ON_TRANSFORMED_LOGS),
+        Member::body("creationTime", &TIMESTAMP),
+        Member::body("fieldSelectionCriteria", &FIELD_SELECTION_CRITERIA),
+        Member::body("emitSystemFields", &EMIT_SYSTEM_FIELDS),
+    ])),
+);
+pub(crate) static SUBSCRIPTION_FILTERS: Shape = Shape::plain(
+    "SubscriptionFilters",
+    Kind::List(&List {
+        member: &SUBSCRIPTION_FILTER,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+pub(crate) static SYSTEM_FIELD: Shape = Shape::plain("SystemField", Kind::String);
 static REGEX_OF_TAG_KEY: Pattern = Pattern::new("^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+)$");
 pub(crate) static TAG_KEY: Shape = Shape {
     min: Some(1),

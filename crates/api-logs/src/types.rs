@@ -18,6 +18,11 @@ aws_wire::structure! {
     DeleteLogGroupInput {
         log_group_name: String,
     }
+    /// Shape `DeleteSubscriptionFilterRequest`.
+    DeleteSubscriptionFilterInput {
+        log_group_name: String,
+        filter_name: String,
+    }
     /// Shape `DescribeLogGroupsRequest`.
     DescribeLogGroupsInput {
         account_identifiers: Option<Vec<String>>,
@@ -47,6 +52,18 @@ aws_wire::structure! {
     /// Shape `DescribeLogStreamsResponse`.
     DescribeLogStreamsOutput {
         log_streams: Option<Vec<LogStream>>,
+        next_token: Option<String>,
+    }
+    /// Shape `DescribeSubscriptionFiltersRequest`.
+    DescribeSubscriptionFiltersInput {
+        log_group_name: String,
+        filter_name_prefix: Option<String>,
+        next_token: Option<String>,
+        limit: Option<i32>,
+    }
+    /// Shape `DescribeSubscriptionFiltersResponse`.
+    DescribeSubscriptionFiltersOutput {
+        subscription_filters: Option<Vec<SubscriptionFilter>>,
         next_token: Option<String>,
     }
     /// Shape `Entity`.
@@ -154,6 +171,18 @@ aws_wire::structure! {
         rejected_log_events_info: Option<RejectedLogEventsInfo>,
         rejected_entity_info: Option<RejectedEntityInfo>,
     }
+    /// Shape `PutSubscriptionFilterRequest`.
+    PutSubscriptionFilterInput {
+        log_group_name: String,
+        filter_name: String,
+        filter_pattern: String,
+        destination_arn: String,
+        role_arn: Option<String>,
+        distribution: Option<Distribution>,
+        apply_on_transformed_logs: Option<bool>,
+        field_selection_criteria: Option<String>,
+        emit_system_fields: Option<Vec<String>>,
+    }
     /// Shape `RejectedEntityInfo`.
     RejectedEntityInfo {
         error_type: EntityRejectionErrorType,
@@ -169,6 +198,19 @@ aws_wire::structure! {
         log_stream_name: Option<String>,
         searched_completely: Option<bool>,
     }
+    /// Shape `SubscriptionFilter`.
+    SubscriptionFilter {
+        filter_name: Option<String>,
+        log_group_name: Option<String>,
+        filter_pattern: Option<String>,
+        destination_arn: Option<String>,
+        role_arn: Option<String>,
+        distribution: Option<Distribution>,
+        apply_on_transformed_logs: Option<bool>,
+        creation_time: Option<i64>,
+        field_selection_criteria: Option<String>,
+        emit_system_fields: Option<Vec<String>>,
+    }
 }
 
 aws_wire::enumeration! {
@@ -178,6 +220,11 @@ aws_wire::enumeration! {
         Deleted = "DELETED",
         Archived = "ARCHIVED",
         Disabled = "DISABLED",
+    }
+    /// Shape `Distribution`.
+    Distribution {
+        Random = "Random",
+        ByLogStream = "ByLogStream",
     }
     /// Shape `EntityRejectionErrorType`.
     EntityRejectionErrorType {

@@ -219,6 +219,7 @@ pub fn protocols(metadata: &Metadata) -> Vec<&'static str> {
             "rest-xml" => "RestXml",
             "query" => "Query",
             "smithy-rpc-v2-cbor" => "RpcCbor",
+            "x-amz-cbor-1.1" => "AwsCbor11",
             _ => json,
         };
         if !protocols.contains(&protocol) {

@@ -1,4 +1,4 @@
-//! Values as CBOR: the bodies of smithy-rpc-v2-cbor.
+//! Values as CBOR: the bodies of smithy-rpc-v2-cbor, and of the older form that AWS's SDKs for Java speak to Kinesis.
 
 use minicbor::data::{Tag, Type};
 use minicbor::{Decoder, Encoder};
@@ -11,14 +11,22 @@ use crate::value::Value;
 /// How deep a body may nest.
 const DEPTH_MAX: usize = 64;
 
+/// What a number with the tag of a time counts. RFC 8949 says seconds; the SDKs for Java write and read milliseconds
+/// in `application/x-amz-cbor-1.1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Times {
+    Seconds,
+    Milliseconds,
+}
+
 /// # Errors
 /// `SerializationException`, when `bytes` is no CBOR or not of the structure's shape.
-pub fn decode(bytes: &[u8], structure: &'static Structure) -> Result<Value, AwsError> {
+pub fn decode(bytes: &[u8], structure: &'static Structure, times: Times) -> Result<Value, AwsError> {
     if bytes.is_empty() {
         return Ok(Value::Structure(vec![None; structure.members.len()]));
     }
     let mut decoder = Decoder::new(bytes);
-    read_structure(&mut decoder, structure, 0).map(Value::Structure)
+    read_structure(&mut decoder, structure, times, 0).map(Value::Structure)
 }
 
 fn malformed(error: minicbor::decode::Error) -> AwsError {
@@ -57,12 +65,15 @@ fn read_text(decoder: &mut Decoder<'_>) -> Result<String, AwsError> {
 fn read_structure(
     decoder: &mut Decoder<'_>,
     structure: &'static Structure,
+    times: Times,
     depth: usize,
 ) -> Result<Vec<Option<Value>>, AwsError> {
     let mut slots = vec![None; structure.members.len()];
     read_entries(decoder, |decoder, key| {
         match structure.members.iter().position(|member| member.name == key) {
-            Some(position) => slots[position] = read(decoder, structure.members[position].shape, depth + 1)?,
+            Some(position) => {
+                slots[position] = read(decoder, structure.members[position].shape, times, depth + 1)?
+            }
             None => decoder.skip().map_err(malformed)?,
         }
         Ok(())
@@ -70,7 +81,12 @@ fn read_structure(
     Ok(slots)
 }
 
-fn read(decoder: &mut Decoder<'_>, shape: &'static Shape, depth: usize) -> Result<Option<Value>, AwsError> {
+fn read(
+    decoder: &mut Decoder<'_>,
+    shape: &'static Shape,
+    times: Times,
+    depth: usize,
+) -> Result<Option<Value>, AwsError> {
     if depth > DEPTH_MAX {
         return Err(AwsError::serialization("The CBOR you provided nests too deep"));
     }
@@ -99,7 +115,8 @@ fn read(decoder: &mut Decoder<'_>, shape: &'static Shape, depth: usize) -> Resul
         Kind::Timestamp(_) if found == Type::Tag => {
             decoder.tag().map_err(malformed)?;
             let found = decoder.datatype().map_err(malformed)?;
-            let seconds = read_number(decoder, found).map_err(|_| wrong_kind(shape))?;
+            let number = read_number(decoder, found).map_err(|_| wrong_kind(shape))?;
+            let seconds = if times == Times::Milliseconds { number / 1000.0 } else { number };
             Value::Timestamp(timestamp::from_epoch_seconds(seconds).ok_or_else(|| wrong_kind(shape))?)
         }
         Kind::List(list) if matches!(found, Type::Array | Type::ArrayIndef) => {
@@ -110,20 +127,20 @@ fn read(decoder: &mut Decoder<'_>, shape: &'static Shape, depth: usize) -> Resul
                     decoder.skip().map_err(malformed)?;
                     break;
                 }
-                items.push(read(decoder, list.member, depth + 1)?);
+                items.push(read(decoder, list.member, times, depth + 1)?);
             }
             Value::List(items)
         }
         Kind::Map(map) if matches!(found, Type::Map | Type::MapIndef) => {
             let mut entries = Vec::new();
             read_entries(decoder, |decoder, key| {
-                entries.push((key, read(decoder, map.value, depth + 1)?));
+                entries.push((key, read(decoder, map.value, times, depth + 1)?));
                 Ok(())
             })?;
             Value::Map(entries)
         }
         Kind::Structure(structure) if matches!(found, Type::Map | Type::MapIndef) => {
-            Value::Structure(read_structure(decoder, structure, depth)?)
+            Value::Structure(read_structure(decoder, structure, times, depth)?)
         }
         _ => return Err(wrong_kind(shape)),
     }))
@@ -137,16 +154,16 @@ fn read_number(decoder: &mut Decoder<'_>, found: Type) -> Result<f64, minicbor::
     }
 }
 
-pub fn encode(value: &Value, shape: &'static Shape) -> Vec<u8> {
+pub fn encode(value: &Value, shape: &'static Shape, times: Times) -> Vec<u8> {
     let mut encoder = Encoder::new(Vec::new());
     // Writing to a vector can't fail.
-    let _ = write(&mut encoder, value, shape);
+    let _ = write(&mut encoder, value, shape, times);
     encoder.into_writer()
 }
 
 type Written = Result<(), minicbor::encode::Error<std::convert::Infallible>>;
 
-fn write(encoder: &mut Encoder<Vec<u8>>, value: &Value, shape: &'static Shape) -> Written {
+fn write(encoder: &mut Encoder<Vec<u8>>, value: &Value, shape: &'static Shape, times: Times) -> Written {
     match (shape.kind, value) {
         (_, Value::Bool(value)) => encoder.bool(*value)?,
         (_, Value::Integer(value)) => encoder.i64(*value)?,
@@ -155,6 +172,9 @@ fn write(encoder: &mut Encoder<Vec<u8>>, value: &Value, shape: &'static Shape) -
         (_, Value::Float(value)) => encoder.f64(*value)?,
         (_, Value::String(text)) => encoder.str(text)?,
         (_, Value::Blob(bytes)) => encoder.bytes(bytes)?,
+        (_, Value::Timestamp(at)) if times == Times::Milliseconds => {
+            encoder.tag(Tag::new(1))?.i64(at.as_millis())?
+        }
         (_, Value::Timestamp(at)) => {
             encoder.tag(Tag::new(1))?;
             let seconds = timestamp::epoch_seconds(*at);
@@ -167,7 +187,7 @@ fn write(encoder: &mut Encoder<Vec<u8>>, value: &Value, shape: &'static Shape) -
         (Kind::List(list), Value::List(items)) => {
             encoder.array(items.len() as u64)?;
             for item in items {
-                write_slot(encoder, item.as_ref(), list.member)?;
+                write_slot(encoder, item.as_ref(), list.member, times)?;
             }
             encoder
         }
@@ -175,7 +195,7 @@ fn write(encoder: &mut Encoder<Vec<u8>>, value: &Value, shape: &'static Shape) -
             encoder.map(entries.len() as u64)?;
             for (key, value) in entries {
                 encoder.str(key)?;
-                write_slot(encoder, value.as_ref(), map.value)?;
+                write_slot(encoder, value.as_ref(), map.value, times)?;
             }
             encoder
         }
@@ -184,7 +204,7 @@ fn write(encoder: &mut Encoder<Vec<u8>>, value: &Value, shape: &'static Shape) -
             for (member, slot) in structure.members.iter().zip(slots) {
                 if let Some(value) = slot {
                     encoder.str(member.name)?;
-                    write(encoder, value, member.shape)?;
+                    write(encoder, value, member.shape, times)?;
                 }
             }
             encoder
@@ -194,15 +214,20 @@ fn write(encoder: &mut Encoder<Vec<u8>>, value: &Value, shape: &'static Shape) -
     Ok(())
 }
 
-fn write_slot(encoder: &mut Encoder<Vec<u8>>, slot: Option<&Value>, shape: &'static Shape) -> Written {
+fn write_slot(
+    encoder: &mut Encoder<Vec<u8>>,
+    slot: Option<&Value>,
+    shape: &'static Shape,
+    times: Times,
+) -> Written {
     match slot {
-        Some(value) => write(encoder, value, shape),
+        Some(value) => write(encoder, value, shape, times),
         None => encoder.null().map(|_| ()),
     }
 }
 
 /// The body of an error: `__type`, `message` and the exception's other members.
-pub fn encode_error(error: &AwsError) -> Vec<u8> {
+pub fn encode_error(error: &AwsError, times: Times) -> Vec<u8> {
     let mut encoder = Encoder::new(Vec::new());
     let fields = error.body_fields().collect::<Vec<_>>();
     let length = 1 + u64::from(error.message.is_some()) + fields.len() as u64;
@@ -213,7 +238,7 @@ pub fn encode_error(error: &AwsError) -> Vec<u8> {
         }
         for (name, value, shape) in fields {
             encoder.str(name)?;
-            write(&mut encoder, value, shape)?;
+            write(&mut encoder, value, shape, times)?;
         }
         Ok(())
     };

@@ -5,6 +5,7 @@
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 
+use crate::cbor::{self, Times};
 use crate::json::{self, Naming};
 use crate::schema::{Kind, Place, Protocol, Shape, Structure};
 use crate::value::Value;
@@ -118,14 +119,22 @@ pub fn encode_event(protocol: Protocol, stream: &'static Structure, event: Value
     let Value::Structure(slots) = event else { panic!("an event is a structure") };
     let (member, value) =
         stream.members.iter().zip(slots).find_map(|(m, v)| Some((m, v?))).expect("an event is set");
+    let kind = if member.place == Place::EventException { "exception" } else { "event" };
     let mut headers = vec![
-        (":message-type".to_owned(), "event".to_owned()),
-        (":event-type".to_owned(), member.name.to_owned()),
+        (":message-type".to_owned(), kind.to_owned()),
+        (format!(":{kind}-type"), member.name.to_owned()),
     ];
     let (content_type, payload) = encode_event_body(protocol, member.shape, value, &mut headers);
     headers.push((":content-type".to_owned(), content_type.to_owned()));
     let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect::<Vec<_>>();
     write_frame(&headers, &payload)
+}
+
+/// The frame that begins the events of the protocols without REST: the output's other members.
+pub(crate) fn encode_initial_response(content_type: &str, payload: &[u8]) -> Bytes {
+    let headers =
+        [(":message-type", "event"), (":event-type", "initial-response"), (":content-type", content_type)];
+    write_frame(&headers, payload)
 }
 
 fn encode_event_body(
@@ -162,7 +171,12 @@ fn encode_event_body(
             ("application/xml", out.into())
         }
         None if protocol == Protocol::RpcCbor => {
-            ("application/cbor", crate::cbor::encode(&Value::Structure(slots), shape).into())
+            let body = cbor::encode(&Value::Structure(slots), shape, Times::Seconds);
+            ("application/cbor", body.into())
+        }
+        None if protocol == Protocol::AwsCbor11 => {
+            let body = cbor::encode(&Value::Structure(slots), shape, Times::Milliseconds);
+            ("application/x-amz-cbor-1.1", body.into())
         }
         None => {
             let json = serde_json::Value::Object(json::members_to_json(slots, structure, Naming::AwsJson));

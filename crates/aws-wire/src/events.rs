@@ -45,6 +45,13 @@ impl<T: Wire + 'static> EventStream<T> {
     }
 }
 
+/// No events.
+impl<T> Default for EventStream<T> {
+    fn default() -> Self {
+        Self(Events(Arc::default()), PhantomData)
+    }
+}
+
 impl<T> Clone for EventStream<T> {
     fn clone(&self) -> Self {
         Self(self.0.clone(), PhantomData)

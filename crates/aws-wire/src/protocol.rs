@@ -1,18 +1,27 @@
 //! One request's way through the wire: which protocol it speaks, which operation it wants, what it says; and back.
 
+use std::io;
+
 use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method};
 
 use crate::AwsError;
 use crate::body::Body;
+use crate::cbor::{self, Times};
 use crate::constraints;
+use crate::event_stream::{encode_event, encode_initial_response};
+use crate::events::Events;
 use crate::json::{self, Naming};
 use crate::query::{self, Form};
 use crate::rest::{self, Labels};
-use crate::schema::{Fault, Io, Kind, Operation, Place, Protocol, Service};
+use crate::schema::{Fault, Io, Kind, Operation, Place, Protocol, Service, Structure};
 use crate::value::Value;
-use crate::{cbor, xml};
+use crate::xml;
+
+/// The content type of an answer that goes on.
+pub(crate) const EVENT_STREAM: &str = "application/vnd.amazon.eventstream";
 
 /// An HTTP request with its body read.
 #[derive(Debug)]
@@ -62,6 +71,8 @@ pub fn detect(service: &Service, request: &Request) -> Protocol {
         Protocol::AwsJson10
     } else if content_type.starts_with("application/x-amz-json-1.1") {
         Protocol::AwsJson11
+    } else if content_type.starts_with("application/x-amz-cbor-1.1") {
+        Protocol::AwsCbor11
     } else if content_type.starts_with("application/x-www-form-urlencoded") || has_action(&request.query) {
         Protocol::Query
     } else {
@@ -87,7 +98,7 @@ pub fn route(service: &Service, request: &Request) -> Result<Routed, AwsError> {
     let protocol = detect(service, request);
     let named = |name: &str| service.operation(name);
     let operation = match protocol {
-        Protocol::AwsJson10 | Protocol::AwsJson11 => {
+        Protocol::AwsJson10 | Protocol::AwsJson11 | Protocol::AwsCbor11 => {
             let target = request.header("x-amz-target").and_then(|target| target.rsplit_once('.'));
             target.and_then(|(_, name)| named(name))
         }
@@ -127,7 +138,8 @@ impl Routed {
             Protocol::AwsJson10 | Protocol::AwsJson11 => {
                 Value::Structure(json::decode_members(&request.body, structure, Naming::AwsJson)?)
             }
-            Protocol::RpcCbor => cbor::decode(&request.body, structure)?,
+            Protocol::RpcCbor => cbor::decode(&request.body, structure, Times::Seconds)?,
+            Protocol::AwsCbor11 => cbor::decode(&request.body, structure, Times::Milliseconds)?,
             // SQS: a queue's URL is an address of its own, and a form sent there need not name the queue again.
             Protocol::Query if request.path.len() > 1 => {
                 query::decode(&form(request).with("QueueUrl", || request.path.clone()), structure)?
@@ -144,17 +156,36 @@ impl Routed {
     /// Writes the operation's output.
     pub fn encode(&self, service: &Service, io: Io, output: Value, request_id: &str) -> Response {
         let mut response = match (self.protocol, output) {
-            (Protocol::AwsJson10 | Protocol::AwsJson11, Value::Structure(slots)) => {
+            (
+                Protocol::AwsJson10 | Protocol::AwsJson11 | Protocol::AwsCbor11,
+                Value::Structure(mut slots),
+            ) => {
                 // An operation without an output answers `{}` too, as Smithy's cases have it.
                 let structure = io.output.structure().expect("an operation's output is a structure");
-                let json =
-                    serde_json::Value::Object(json::members_to_json(slots, structure, Naming::AwsJson));
-                with_body(200, content_type(self.protocol), json.to_string().into())
+                let events = take_events(structure, &mut slots);
+                let body: Bytes = if self.protocol == Protocol::AwsCbor11 {
+                    cbor::encode(&Value::Structure(slots), io.output, Times::Milliseconds).into()
+                } else {
+                    let members = json::members_to_json(slots, structure, Naming::AwsJson);
+                    serde_json::Value::Object(members).to_string().into()
+                };
+                let content_type = content_type(self.protocol);
+                match events {
+                    None => with_body(200, content_type, body),
+                    Some((stream, events)) => {
+                        let first = encode_initial_response(content_type, &body);
+                        let mut response = with_body(200, EVENT_STREAM, Bytes::new());
+                        response.body = Body::pieces(frames(self.protocol, stream, first, events));
+                        response
+                    }
+                }
             }
             (Protocol::RpcCbor, _) if io.has_no_output() => Response::empty(200),
-            (Protocol::RpcCbor, output) => {
-                with_body(200, content_type(self.protocol), cbor::encode(&output, io.output).into())
-            }
+            (Protocol::RpcCbor, output) => with_body(
+                200,
+                content_type(self.protocol),
+                cbor::encode(&output, io.output, Times::Seconds).into(),
+            ),
             (Protocol::Query, output) => {
                 let body = query::encode(service, self.operation, io, &output, request_id);
                 with_body(200, content_type(self.protocol), body)
@@ -167,12 +198,38 @@ impl Routed {
     }
 }
 
+/// Takes the events that an output goes on with, and their shape.
+fn take_events(
+    structure: &'static Structure,
+    slots: &mut [Option<Value>],
+) -> Option<(&'static Structure, Events)> {
+    let mut members = structure.members.iter().zip(slots);
+    members.find_map(|(member, slot)| {
+        let stream = member.shape.structure().filter(|stream| stream.event_stream)?;
+        match slot.take()? {
+            Value::Events(events) => Some((stream, events)),
+            _ => None,
+        }
+    })
+}
+
+fn frames(
+    protocol: Protocol,
+    stream: &'static Structure,
+    first: Bytes,
+    events: Events,
+) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+    let events = events.take().map(move |event| encode_event(protocol, stream, event));
+    futures_util::stream::iter([first]).chain(events).map(Ok)
+}
+
 /// Writes `error` as `protocol` has it.
 pub fn encode_error(protocol: Protocol, service: &Service, error: &AwsError, request_id: &str) -> Response {
     let body: Bytes = match protocol {
         Protocol::Query => query::encode_error(service, error, request_id),
         Protocol::RestXml => rest_xml_error(error, request_id),
-        Protocol::RpcCbor => cbor::encode_error(error).into(),
+        Protocol::RpcCbor => cbor::encode_error(error, Times::Seconds).into(),
+        Protocol::AwsCbor11 => cbor::encode_error(error, Times::Milliseconds).into(),
         Protocol::AwsJson10 | Protocol::AwsJson11 | Protocol::RestJson => json_error(protocol, error).into(),
     };
     let mut response = with_body(error.status, content_type(protocol), body);
@@ -238,6 +295,7 @@ fn content_type(protocol: Protocol) -> &'static str {
         Protocol::RestXml => "application/xml",
         Protocol::Query => "text/xml",
         Protocol::RpcCbor => "application/cbor",
+        Protocol::AwsCbor11 => "application/x-amz-cbor-1.1",
     }
 }
 

@@ -10,7 +10,7 @@ use crate::AwsError;
 use crate::body::Body;
 use crate::event_stream::encode_event;
 use crate::json::{self, Naming};
-use crate::protocol::{Request, Response};
+use crate::protocol::{EVENT_STREAM, Request, Response};
 use crate::schema::{Kind, Member, Operation, Place, Protocol, Service, Shape, Structure, TimestampFormat};
 use crate::text;
 use crate::value::Value;
@@ -147,7 +147,11 @@ pub fn decode(
             Place::Query => decode_query_member(member, &fields)?,
             Place::Header => decode_header(member, &request.headers)?,
             Place::PrefixHeaders => decode_prefix_headers(member, &request.headers),
-            Place::Body | Place::StatusCode | Place::EventHeader | Place::EventPayload => continue,
+            Place::Body
+            | Place::StatusCode
+            | Place::EventHeader
+            | Place::EventPayload
+            | Place::EventException => continue,
         };
     }
     Ok(Value::Structure(slots))
@@ -381,7 +385,7 @@ fn encode_payload(protocol: Protocol, member: &'static Member, value: Value, res
             let structure = member.shape.structure().expect("an event stream is a structure");
             let frames = events.take().map(move |event| Ok(encode_event(protocol, structure, event)));
             // Over what an output's own member may say: that is of what the events carry.
-            let content_type = HeaderValue::from_static("application/vnd.amazon.eventstream");
+            let content_type = HeaderValue::from_static(EVENT_STREAM);
             response.headers.insert(CONTENT_TYPE, content_type);
             response.body = Body::pieces(frames);
         }

@@ -36,6 +36,8 @@ pub enum Protocol {
     RestXml,
     Query,
     RpcCbor,
+    /// awsJson 1.1 with CBOR in place of JSON: what the SDKs for Java speak to Kinesis. No model names it.
+    AwsCbor11,
 }
 
 #[derive(Debug)]
@@ -256,6 +258,8 @@ pub enum Place {
     StatusCode,
     EventHeader,
     EventPayload,
+    /// A member of a stream of events that ends it with an exception.
+    EventException,
 }
 
 impl Place {

@@ -454,7 +454,7 @@ impl Environment {
         {
             let mut output = self.output();
             output.drain();
-            output.begin();
+            output.begin(request.1.as_deref());
             output.tell(&PlatformEvent::Start {
                 request_id: &request.0,
                 version: &self.version.version,

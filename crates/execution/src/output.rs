@@ -30,6 +30,8 @@ const FRAME_HEADER_BYTES: usize = 16;
 pub struct Record {
     pub at: Timestamp,
     pub message: String,
+    /// The trace of the invocation that it was written in, so that what follows from it goes on in that.
+    pub trace: Option<Arc<str>>,
 }
 
 /// Where an environment's records go.
@@ -60,6 +62,8 @@ pub(crate) struct Output {
     tail: VecDeque<u8>,
     /// When the invocation, or INIT before it, began.
     began: Timestamp,
+    /// Of the current invocation.
+    trace: Option<Arc<str>>,
     stream: Arc<LogStream>,
     sink: Arc<dyn LogSink>,
     env: Env,
@@ -76,7 +80,8 @@ impl Output {
     pub(crate) fn new(stream: LogStream, logging: Logging, sink: Arc<dyn LogSink>, env: Env) -> Self {
         let (stream, began) = (Arc::new(stream), env.now());
         let telemetry = Telemetry::default();
-        Self { sources: Vec::new(), logging, telemetry, tail: VecDeque::new(), began, stream, sink, env }
+        let (sources, tail) = (Vec::new(), VecDeque::new());
+        Self { sources, logging, telemetry, tail, began, trace: None, stream, sink, env }
     }
 
     /// Reads from `pipe` too from now on; the number it is known by.
@@ -154,7 +159,7 @@ impl Output {
                 self.telemetry.publish(event, self.env.monotonic());
             }
             if category == Category::Extension || self.logging.keeps(level, &message) {
-                self.write(Record { at, message });
+                self.write(at, message);
             }
         }
     }
@@ -170,11 +175,11 @@ impl Output {
         let at = self.env.now();
         match self.logging {
             Logging::Text => {
-                event.lines().into_iter().for_each(|message| self.write(Record { at, message }));
+                event.lines().into_iter().for_each(|message| self.write(at, message));
             }
             Logging::Json { system, .. } if event.level() >= system => {
                 let whole = json!({ "time": iso8601(at), "type": event.kind(), "record": event.record() });
-                self.write(Record { at, message: whole.to_string() });
+                self.write(at, whole.to_string());
             }
             Logging::Json { .. } => {}
         }
@@ -188,22 +193,23 @@ impl Output {
     /// Adds a line of the platform's own to a log of text; a JSON log says it in its records.
     pub(crate) fn say(&mut self, message: String) {
         if !self.logging.is_json() {
-            self.write(Record { at: self.env.now(), message });
+            self.write(self.env.now(), message);
         }
     }
 
-    fn write(&mut self, record: Record) {
-        let text = record.message.as_bytes();
+    fn write(&mut self, at: Timestamp, message: String) {
+        let text = message.as_bytes();
         self.tail.extend(&text[text.len().saturating_sub(LOG_TAIL_BYTES)..]);
         self.tail.push_back(b'\n');
         let excess = self.tail.len().saturating_sub(LOG_TAIL_BYTES);
         self.tail.drain(..excess);
-        self.sink.write(&self.stream, record);
+        self.sink.write(&self.stream, Record { at, message, trace: self.trace.clone() });
     }
 
     /// Begins an invocation: forgets the tail of the one before.
-    pub(crate) fn begin(&mut self) {
+    pub(crate) fn begin(&mut self, trace: Option<&str>) {
         self.began = self.env.now();
+        self.trace = trace.map(Arc::from);
         self.tail.clear();
     }
 

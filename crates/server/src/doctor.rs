@@ -21,7 +21,10 @@ pub struct Flags {
     /// Folder for what is tried [default: the system's temporary folder]
     #[arg(long, value_name = "FOLDER")]
     scratch: Option<PathBuf>,
-    /// The platform's folder of interpreters and clients [default: ~/.local/share/lambent/runtimes]
+    /// The platform's data folder [default: ~/.local/share/lambent]
+    #[arg(long, env = "LAMBENT_DATA", value_name = "FOLDER")]
+    data: Option<PathBuf>,
+    /// Folder of interpreters and clients [default: DATA/runtimes]
     #[arg(long, env = "LAMBENT_RUNTIMES", value_name = "FOLDER")]
     runtimes: Option<PathBuf>,
     /// Print JSON, one finding a line
@@ -41,7 +44,7 @@ pub fn run(flags: &Flags) -> Result<(), Error> {
         let _ = std::fs::remove_dir_all(&own);
     }
     let mut findings = probed.map_err(|error| Error::failed("try what this machine can do", error))?;
-    findings.extend(languages(flags.runtimes.clone()));
+    findings.extend(languages(flags.data.clone(), flags.runtimes.clone()));
     for finding in &findings {
         if flags.json {
             say!("{}", serde_json::to_string(finding).map_err(|error| Error::failed("write JSON", error))?);
@@ -52,10 +55,10 @@ pub fn run(flags: &Flags) -> Result<(), Error> {
     Ok(())
 }
 
-fn languages(folder: Option<PathBuf>) -> Vec<Finding> {
+fn languages(data: Option<PathBuf>, folder: Option<PathBuf>) -> Vec<Finding> {
     let home = std::env::var_os("HOME").map(PathBuf::from);
     // Without a home there is no default, and nothing is found there.
-    let folder = settings::runtimes_folder(None, folder).unwrap_or_default();
+    let folder = settings::runtimes_folder(data, folder).unwrap_or_default();
     let runtimes = Runtimes::find(&folder, home.as_deref(), &PathBuf::new());
     let finding = |language: Language| {
         let hosted = runtimes.list().filter(|hosted| hosted.language == language).collect::<Vec<_>>();

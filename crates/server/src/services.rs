@@ -5,11 +5,13 @@ use service::Service;
 pub fn all(
     lambda: svc_lambda::Config,
     dynamodb: svc_dynamodb::Config,
+    kinesis: svc_kinesis::Config,
     s3: svc_s3::Config,
     collector: Option<svc_xray::Collector>,
 ) -> Vec<Service> {
     let mut services = vec![
         svc_events::service(),
+        svc_kinesis::service(kinesis),
         svc_lambda::service(lambda),
         svc_logs::service(),
         svc_scheduler::service(),
@@ -40,6 +42,7 @@ mod tests {
     fn every_listed_operation_has_a_handler_and_no_other() {
         svc_dynamodb::services(svc_dynamodb::Config::default()).iter().for_each(check);
         check(&svc_events::service());
+        check(&svc_kinesis::service(svc_kinesis::Config::default()));
         check(&svc_logs::service());
         check(&svc_scheduler::service());
         check(&svc_sns::service());

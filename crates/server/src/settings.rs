@@ -60,7 +60,7 @@ pub struct Flags {
     /// Also sends traces to this OpenTelemetry collector, such as http://127.0.0.1:4318
     #[arg(long, env = "LAMBENT_OTLP", value_name = "URL")]
     otlp: Option<String>,
-    /// DynamoDB's provisioned tables refuse what goes beyond their capacity units
+    /// DynamoDB's provisioned tables refuse what goes beyond their capacity units, Kinesis's streams beyond their shards'
     #[arg(long, env = "LAMBENT_THROTTLE")]
     throttle: bool,
     /// Invocations that may run at once in an account and region [default: 1000]

@@ -90,7 +90,7 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
         env: env.clone(),
         shipment,
         segments,
-        event_sources: Arc::new(svc_lambda::NoEventSources),
+        event_sources: Arc::new(event_sources::Pollers::default()),
         port: address.port(),
         presigner: Presigner::new(SessionKeys::new(master)),
         objects: Some(Arc::clone(&bucket_objects) as Arc<dyn svc_lambda::Objects>),
@@ -98,8 +98,9 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
         registries: settings.registries.clone(),
     };
     let dynamodb = svc_dynamodb::Config { throttle: settings.throttle };
+    let kinesis = svc_kinesis::Config { throttle: settings.throttle };
     let s3 = svc_s3::Config { blobs: Arc::new(objects) };
-    let services = services::all(lambda, dynamodb, s3, settings.collector.clone());
+    let services = services::all(lambda, dynamodb, kinesis, s3, settings.collector.clone());
     let platform = Platform::new(kv, env.clone(), services);
     bucket_objects.connect(platform.clone());
     let mode = if settings.auth == Auth::Open { Mode::Open } else { Mode::Signed };

@@ -6,7 +6,7 @@ use aws_wire::{Input, Result, Wire as _};
 use env::Env;
 use kv::Kv;
 
-use crate::{Caller, Delivery, Platform, TargetArn, Undelivered};
+use crate::{Arrivals, Caller, Delivery, Platform, Sender, TargetArn, Undelivered};
 
 /// The surroundings of one request: its caller, the store, time and randomness, the service's own state `S`.
 pub struct Ctx<S = ()> {
@@ -87,12 +87,30 @@ impl<S> Ctx<S> {
         self.platform.check_target(target, self.with_state(Arc::new(()))).await
     }
 
+    /// As [`Ctx::check_target`], and whether the target would let `sender` in, as far as its service says beforehand.
+    ///
+    /// # Errors
+    /// Why it can't be sent to.
+    pub async fn check_sender(&self, target: &TargetArn, sender: Sender) -> Result<(), Undelivered> {
+        self.platform.check_sender(target, sender, self.with_state(Arc::new(()))).await
+    }
+
     /// Sends an event to its target; when this returns, the target has stored it.
     ///
     /// # Errors
     /// Why it was not taken; [`Undelivered::is_worth_another_try`] says whether to come back.
     pub async fn deliver(&self, delivery: Delivery) -> Result<(), Undelivered> {
         self.platform.deliver(delivery, self.with_state(Arc::new(()))).await
+    }
+
+    /// Tells that records arrived at an event source, or that its shards are others now; after they are stored.
+    pub fn arrived(&self, source_arn: &str) {
+        self.platform.arrivals().tell(source_arn);
+    }
+
+    /// News of an event source; to be asked for before looking at it.
+    pub fn arrivals(&self, source_arn: &str) -> Arrivals {
+        self.platform.arrivals().listen(source_arn)
     }
 
     /// The same surroundings with another service's state.

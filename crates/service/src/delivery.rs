@@ -88,7 +88,7 @@ pub struct Attribute {
     pub value: String,
 }
 
-/// What a FIFO queue wants to know of a message.
+/// What a FIFO queue wants to know of a message; for a stream, `group` is the record's partition key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InOrder {
     pub group: String,
@@ -114,7 +114,7 @@ pub struct Delivery {
     pub sender: Sender,
     /// For queues and topics.
     pub attributes: BTreeMap<String, Attribute>,
-    /// For FIFO queues and topics.
+    /// For FIFO queues and topics, and for streams: a record of a delivery without it has a partition key of its own.
     pub in_order: Option<InOrder>,
     /// For event buses: `payload` is then the event's detail.
     pub bus: Option<BusEvent>,

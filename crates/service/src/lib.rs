@@ -3,6 +3,7 @@
 //! A service is a list of operations ([`Service`]); a request of one, or of another service, runs with a [`Ctx`].
 
 mod agenda;
+mod arrivals;
 mod caller;
 mod ctx;
 mod delivery;
@@ -12,6 +13,7 @@ mod register;
 mod site;
 
 pub use agenda::Agenda;
+pub use arrivals::Arrivals;
 pub use caller::{Caller, Principal};
 pub use ctx::Ctx;
 pub use delivery::{Attribute, BusEvent, Delivery, InOrder, Sender, TargetArn, Undelivered};

@@ -9,8 +9,9 @@ use env::Env;
 use kv::Kv;
 use tokio::task::JoinSet;
 
+use crate::arrivals::Board;
 use crate::register::Target;
-use crate::{Caller, Ctx, Delivery, Edge, Service, Site, TargetArn, Undelivered};
+use crate::{Caller, Ctx, Delivery, Edge, Sender, Service, Site, TargetArn, Undelivered};
 
 /// Where the platform is for a client that does not say how it came.
 const DEFAULT_HOST: &str = "localhost:4566";
@@ -24,6 +25,7 @@ struct Inner {
     services: HashMap<&'static str, Service>,
     kv: Kv,
     env: Env,
+    arrivals: Arc<Board>,
 }
 
 impl Platform {
@@ -34,7 +36,7 @@ impl Platform {
         let services =
             services.into_iter().map(|service| (service.api.id, service)).collect::<HashMap<_, _>>();
         assert_eq!(services.len(), apis.len(), "two services have one name");
-        Self(Arc::new(Inner { apis, services, kv, env }))
+        Self(Arc::new(Inner { apis, services, kv, env, arrivals: Arc::default() }))
     }
 
     pub fn apis(&self) -> &[&'static Api] {
@@ -93,9 +95,27 @@ impl Platform {
         }
     }
 
+    pub(crate) fn arrivals(&self) -> &Arc<Board> {
+        &self.0.arrivals
+    }
+
     pub(crate) async fn check_target(&self, target: &TargetArn, cx: Ctx) -> Result<(), Undelivered> {
         let receiver = self.receiver(target)?;
         (receiver.check)(cx, target.clone()).await
+    }
+
+    pub(crate) async fn check_sender(
+        &self,
+        target: &TargetArn,
+        sender: Sender,
+        cx: Ctx,
+    ) -> Result<(), Undelivered> {
+        self.check_target(target, cx.clone()).await?;
+        let kind = target.service();
+        match self.0.services.values().find_map(|service| service.doors.get(kind)) {
+            Some(door) => door(cx, (target.clone(), sender)).await,
+            None => Ok(()),
+        }
     }
 
     pub(crate) async fn deliver(&self, delivery: Delivery, cx: Ctx) -> Result<(), Undelivered> {

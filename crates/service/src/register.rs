@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use aws_wire::{Input, Result, Value, schema};
 
-use crate::{Ctx, Delivery, Edge, Site, TargetArn, Undelivered};
+use crate::{Ctx, Delivery, Edge, Sender, Site, TargetArn, Undelivered};
 
 /// What a handler, a site or an edge is still at.
 pub type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 type Handler = Box<dyn Fn(Ctx, Value) -> Pending<Result<Value>> + Send + Sync>;
-type Receiver<T> = Box<dyn Fn(Ctx, T) -> Pending<Result<(), Undelivered>> + Send + Sync>;
+pub(crate) type Receiver<T> = Box<dyn Fn(Ctx, T) -> Pending<Result<(), Undelivered>> + Send + Sync>;
 type Job = Box<dyn Fn(Ctx) -> Pending<()> + Send + Sync>;
 
 /// How a service receives what others send to its ARNs.
@@ -27,6 +27,8 @@ pub struct Service {
     pub(crate) handlers: HashMap<&'static str, Handler>,
     /// By the service part of ARNs.
     pub(crate) targets: HashMap<&'static str, Target>,
+    /// Who is let in, by the service part of ARNs.
+    pub(crate) doors: HashMap<&'static str, Receiver<(TargetArn, Sender)>>,
     pub(crate) jobs: Vec<(&'static str, Job)>,
     pub(crate) sites: Vec<Arc<dyn Site>>,
     pub(crate) edge: Option<Arc<dyn Edge>>,
@@ -46,6 +48,7 @@ impl Service {
             api,
             handlers: HashMap::new(),
             targets: HashMap::new(),
+            doors: HashMap::new(),
             jobs: Vec::new(),
             sites: Vec::new(),
             edge: None,
@@ -101,6 +104,22 @@ impl<S: Send + Sync + 'static> Builder<S> {
         };
         let before = self.service.targets.insert(kind, target);
         assert!(before.is_none(), "two receive for {kind}");
+        self
+    }
+
+    /// Says whether a sender would be let in, for those who refuse to be configured otherwise.
+    #[must_use]
+    pub fn door<D, DF>(mut self, kind: &'static str, lets_in: D) -> Self
+    where
+        D: Fn(Ctx<S>, TargetArn, Sender) -> DF + Send + Sync + 'static,
+        DF: Future<Output = Result<(), Undelivered>> + Send + 'static,
+    {
+        let state = Arc::clone(&self.state);
+        let door = move |cx: Ctx, (arn, sender): (TargetArn, Sender)| -> Pending<Result<(), Undelivered>> {
+            Box::pin(lets_in(cx.with_state(Arc::clone(&state)), arn, sender))
+        };
+        let before = self.service.doors.insert(kind, Box::new(door));
+        assert!(before.is_none(), "two open doors for {kind}");
         self
     }
 

@@ -1,6 +1,6 @@
 //! Writing items: condition, change, index rows and stream records in one transaction of the store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use api_dynamodb::{ReturnValuesOnConditionCheckFailure, errors};
 use aws_wire::{AwsError, Result, Wire as _};
@@ -155,7 +155,7 @@ async fn attempt(cx: &Ctx, requests: &[Request], also: &Also) -> Result<Vec<Done
     let now = cx.env.now();
     let now_ms = now.as_millis();
     let ids = plans.iter().map(|_| cx.env.uuid().simple().to_string()).collect::<Vec<_>>();
-    let done = cx
+    let decided = cx
         .kv
         .transact(|tx| {
             for table in tables.values() {
@@ -189,12 +189,22 @@ async fn attempt(cx: &Ctx, requests: &[Request], also: &Also) -> Result<Vec<Done
             }
             if refused.iter().any(Option::is_some) { Err(Stop::Refused(refused)) } else { Ok(done) }
         })
-        .await?;
+        .await;
+    // Also of a write that was refused: what came after it could not be read before.
     drop(reserved);
+    for stream in streams(&plans) {
+        cx.arrived(&stream);
+    }
+    let done = decided?;
     for one in &done {
         cx.state.throttle.consume_write(cx, &one.table, &one.units);
     }
     Ok(done)
+}
+
+/// The ARNs of the streams that are written to.
+fn streams(plans: &[Plan]) -> BTreeSet<String> {
+    plans.iter().filter_map(|plan| plan.table.writes_to().and(plan.table.stream_arn())).collect()
 }
 
 async fn tables(cx: &Ctx, requests: &[Request]) -> Result<BTreeMap<TableKey, TableRecord>, Stop> {

@@ -94,6 +94,12 @@ pub trait EventSources: Send + Sync {
 
     /// Ends polling for a mapping; resolves when its batches under way are done. One that is not polled is no error.
     fn stop<'a>(&'a self, uuid: &'a str) -> BoxFuture<'a, ()>;
+
+    /// Forgets how far a mapping has come: it was stopped, and is deleted.
+    fn forget<'a>(&'a self, cx: service::Ctx, uuid: &'a str) -> BoxFuture<'a, Result<()>>;
+
+    /// What came of a mapping's last batch, as the API shows it; `None` when there was none since the start.
+    fn last_result(&self, uuid: &str) -> Option<&'static str>;
 }
 
 /// Nobody polls anything.
@@ -118,6 +124,14 @@ impl EventSources for NoEventSources {
 
     fn stop<'a>(&'a self, _: &'a str) -> BoxFuture<'a, ()> {
         Box::pin(async {})
+    }
+
+    fn forget<'a>(&'a self, _: service::Ctx, _: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn last_result(&self, _: &str) -> Option<&'static str> {
+        None
     }
 }
 

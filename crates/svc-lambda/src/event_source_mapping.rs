@@ -129,8 +129,8 @@ impl EventSourceMapping {
         })
     }
 
-    /// As the API shows it.
-    pub(crate) fn shown(&self) -> api::EventSourceMappingConfiguration {
+    /// As the API shows it; `result` is what came of its last batch.
+    pub(crate) fn shown(&self, result: Option<&str>) -> api::EventSourceMappingConfiguration {
         let (source, kind) = (&self.source, self.source.kind);
         let reason = if kind.is_stream() { "User action" } else { "USER_INITIATED" };
         let some = |list: &Vec<String>| (!list.is_empty()).then(|| list.clone());
@@ -147,7 +147,9 @@ impl EventSourceMapping {
             state: Some(self.state.as_str().to_owned()),
             state_transition_reason: Some(self.problem.clone().unwrap_or_else(|| reason.to_owned())),
             last_modified: Some(Timestamp::from_micros(self.last_modified_us)),
-            last_processing_result: kind.is_stream().then(|| "No records processed".to_owned()),
+            last_processing_result: kind
+                .is_stream()
+                .then(|| result.unwrap_or("No records processed").to_owned()),
             ..self.settings.shown(kind, &self.uuid)
         }
     }

@@ -219,6 +219,7 @@ pub fn service(config: Config) -> Service {
         .op(ops::update_function_event_invoke_config)
         .op(ops::update_function_url_config)
         .target("lambda", asynchronous::attempt::target::check, asynchronous::attempt::target::deliver)
+        .door("lambda", asynchronous::attempt::target::admit)
         .site(url::UrlSite)
         .job("collect unused packages", collect::run)
         .job("provision concurrency", provisioned::run)

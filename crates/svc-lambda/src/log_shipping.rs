@@ -12,6 +12,7 @@ use service::{Caller, Principal};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::Ctx;
+use crate::trace::Trace;
 
 /// Records on their way. Beyond it they are dropped, and counted: a function that writes faster than the store
 /// must not fill the memory.
@@ -130,6 +131,7 @@ async fn ship(cx: &Ctx, stream: &LogStream, mut records: Vec<Record>, is_new: bo
     if is_new {
         create(&cx, stream).await?;
     }
+    let cx = cx.with_trace(trace(stream, &records));
     records.sort_by_key(|record| record.at);
     while !records.is_empty() {
         let mut bytes = 0;
@@ -158,6 +160,20 @@ async fn ship(cx: &Ctx, stream: &LogStream, mut records: Vec<Record>, is_new: bo
         }
     }
     Ok(())
+}
+
+/// The trace that records go on in. Of several, that which has passed the function most: whoever is called because of
+/// them is to see a loop.
+fn trace(stream: &LogStream, records: &[Record]) -> Option<Arc<str>> {
+    let mut traces = records.iter().filter_map(|record| record.trace.as_ref()).collect::<Vec<_>>();
+    traces.dedup_by(|a, b| Arc::ptr_eq(a, b));
+    if traces.len() < 2 {
+        return traces.first().map(|trace| Arc::clone(trace));
+    }
+    let function =
+        format!("arn:aws:lambda:{}:{}:function:{}", stream.region, stream.account, stream.function_name);
+    let passes = |trace: &&Arc<str>| Trace::parse(trace).map(|trace| trace.passes(&function));
+    traces.into_iter().max_by_key(passes).cloned()
 }
 
 async fn create(cx: &Ctx, stream: &LogStream) -> Result<()> {

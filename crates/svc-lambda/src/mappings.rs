@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::Ctx;
+use crate::asynchronous::destination;
 use crate::event_source::{Described, EventSources, SourceKind};
 use crate::event_source_mapping::{EventSourceMapping, MappingState, not_polled};
 use crate::keys::{EVENT_SOURCE_MAPPINGS, MAPPING_IDENTITIES, MappingKey};
@@ -35,6 +36,11 @@ impl Mappings {
         Self { sources, changed, settling: settling.into() }
     }
 
+    /// As the API shows it.
+    pub(crate) fn shown(&self, mapping: &EventSourceMapping) -> api_lambda::EventSourceMappingConfiguration {
+        mapping.shown(self.sources.last_result(&mapping.uuid))
+    }
+
     /// A mapping was stored in a state that is to lead to another.
     pub(crate) async fn changed(&self, key: MappingKey) -> Result<()> {
         self.changed.send(key).await.map_err(AwsError::internal)
@@ -56,6 +62,9 @@ impl Mappings {
         }
         if !self.sources.polls(kind) {
             return Err(not_polled(kind));
+        }
+        if let Some(to) = mapping.settings.on_failure.as_deref().filter(|to| !to.is_empty()) {
+            destination::check_of_mapping(cx, to).await?;
         }
         let timeout_s = function
             .published
@@ -131,7 +140,10 @@ async fn try_settle(cx: &Ctx, key: &MappingKey) -> Result<(), kv::Error> {
         sources.start(cx.as_caller(caller).stateless(), &mapping).await
     } else {
         sources.stop(&mapping.uuid).await;
-        Ok(())
+        match mapping.state {
+            MappingState::Deleting => sources.forget(cx.as_caller(caller).stateless(), &mapping.uuid).await,
+            _ => Ok(()),
+        }
     };
     let problem = started.err().map(|error| {
         tracing::error!(%error, cause = ?error.cause, mapping = key.2, "poll an event source");

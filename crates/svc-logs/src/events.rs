@@ -21,6 +21,12 @@ pub(crate) const START: Position = (i64::MIN, 0);
 /// After every event.
 pub(crate) const END: Position = (i64::MAX, u64::MAX);
 
+/// 56 digits, unlike any other event's: time, stream, position.
+pub(crate) fn event_id((at, position): Position, stream: Id) -> String {
+    let of_stream = u64::from_be_bytes(*stream.first_chunk().expect("an id has sixteen bytes"));
+    format!("{at:016}{of_stream:020}{position:020}")
+}
+
 /// The position right after this one.
 pub(crate) fn successor((at, number): Position) -> Position {
     number.checked_add(1).map_or((at.saturating_add(1), 0), |number| (at, number))

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Ctx;
 use crate::keys::{GROUPS, GroupKey, Id};
+use crate::subscription::Filter;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Group {
@@ -17,6 +18,9 @@ pub(crate) struct Group {
     pub created_ms: i64,
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
+    /// By name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub filters: Vec<Filter>,
 }
 
 pub(crate) fn key(cx: &Ctx, name: &str) -> GroupKey {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::group::Group;
 use crate::stream::Stream;
+use crate::subscription::Shipment;
 
 /// What a group's or a stream's rows are kept under: random, so that a name that is used again is another.
 pub(crate) type Id = [u8; 16];
@@ -21,6 +22,9 @@ pub(crate) const STREAMS: Table<(Id, String), Stream> = Table::new(201, "log str
 pub(crate) const EVENTS: Table<EventKey, Event> = Table::new(202, "log events");
 /// Deleted groups whose rows are still to be removed.
 pub(crate) const DOOMED: Table<Id, ()> = Table::new(203, "doomed log groups");
+
+/// Events on their way to subscription filters' destinations: when, in microseconds, and which.
+pub(crate) const SHIPMENTS: Table<(i64, Id), Shipment> = Table::new(204, "log events on their way");
 
 /// One event; its time is in its key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -28,6 +28,7 @@ mod range;
 mod site;
 mod sweep;
 mod tags;
+mod target;
 mod upload;
 mod website;
 
@@ -121,6 +122,7 @@ pub fn service(config: Config) -> Service {
         .op(ops::put_public_access_block)
         .op(ops::upload_part)
         .op(ops::upload_part_copy)
+        .target("s3", target::check, target::deliver)
         .job("remove blobs that nobody refers to", sweep::run)
         .job("expire objects", lifecycle::run)
         .job("tell events of buckets", notify::run)

@@ -2,7 +2,9 @@
 
 use kv::Table;
 
+use crate::courier::{Letter, LetterKey};
 use crate::outbox::Parcel;
+use crate::signing::KeyPair;
 use crate::subscription::Subscription;
 use crate::topic::{Published, Topic};
 
@@ -24,3 +26,9 @@ pub(crate) const DUPLICATES: Table<(String, String, String, String, String), Pub
     Table::new(433, "published deduplication ids");
 /// The last sequence number of a FIFO topic.
 pub(crate) const SEQUENCES: Table<TopicKey, u64> = Table::new(434, "topic sequence numbers");
+/// What notifications are signed with, by a name of ours.
+pub(crate) const KEY_PAIRS: Table<String, KeyPair> = Table::new(435, "notification signing keys");
+/// What is still to be sent to HTTP endpoints.
+pub(crate) const LETTERS: Table<LetterKey, Letter> = Table::new(436, "deliveries by HTTP under way");
+/// When subscriptions that nobody confirms lapse: microseconds, and the subscription's ARN.
+pub(crate) const LAPSES: Table<(i64, String), ()> = Table::new(437, "lapses of pending subscriptions");

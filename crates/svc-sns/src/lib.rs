@@ -1,7 +1,11 @@
 //! SNS: topics, subscriptions, and messages on their way from one to the other.
 //!
-//! Start with `ops/publish.rs`, which stores a message with whom it is for, and `outbox.rs`, which delivers it.
+//! Start with `ops/publish.rs`, which stores a message with whom it is for, and `outbox.rs`, which delivers it; by HTTP
+//! `courier.rs` does.
 
+mod courier;
+mod delivery_policy;
+mod endpoint;
 mod envelope;
 mod filter;
 mod keys;
@@ -11,6 +15,8 @@ mod outbox;
 mod page;
 mod policy;
 mod refusal;
+mod signing;
+mod site;
 mod subscription;
 mod target;
 mod topic;
@@ -23,6 +29,8 @@ use service::Service;
 #[derive(Default)]
 pub(crate) struct Sns {
     agenda: outbox::Agenda,
+    courier: courier::Courier,
+    signer: signing::Signer,
 }
 
 pub(crate) type Ctx = service::Ctx<Sns>;
@@ -49,7 +57,9 @@ pub fn service() -> Service {
         .op(ops::tag_resource)
         .op(ops::unsubscribe)
         .op(ops::untag_resource)
+        .site(site::SnsSite)
         .target("sns", target::check, target::deliver)
         .job("deliver notifications", outbox::run)
+        .job("deliver notifications by HTTP", courier::run)
         .done()
 }

@@ -45,6 +45,23 @@ pub(crate) struct Attribute {
     pub value: String,
 }
 
+impl Message {
+    /// One whose words its envelope knows.
+    pub(crate) fn empty(id: String, published_ms: i64) -> Self {
+        Self {
+            id,
+            subject: None,
+            body: String::new(),
+            bodies: BTreeMap::new(),
+            attributes: BTreeMap::new(),
+            group: None,
+            deduplication: None,
+            sequence: None,
+            published_ms,
+        }
+    }
+}
+
 /// What `Publish` and an entry of `PublishBatch` have in common.
 pub(crate) struct Request {
     pub message: String,

@@ -21,7 +21,7 @@ mod unsubscribe;
 mod untag_resource;
 
 pub(crate) use add_permission::add_permission;
-pub(crate) use confirm_subscription::confirm_subscription;
+pub(crate) use confirm_subscription::{confirm, confirm_subscription};
 pub(crate) use create_topic::create_topic;
 pub(crate) use delete_topic::delete_topic;
 pub(crate) use get_subscription_attributes::get_subscription_attributes;
@@ -37,5 +37,5 @@ pub(crate) use set_subscription_attributes::set_subscription_attributes;
 pub(crate) use set_topic_attributes::set_topic_attributes;
 pub(crate) use subscribe::subscribe;
 pub(crate) use tag_resource::tag_resource;
-pub(crate) use unsubscribe::unsubscribe;
+pub(crate) use unsubscribe::{only_owners, unsubscribe, unsubscribe_for_stranger};
 pub(crate) use untag_resource::untag_resource;

@@ -18,12 +18,16 @@ use tokio::task::JoinSet;
 
 use crate::Ctx;
 use crate::envelope::{self, Sender as From};
-use crate::keys::{DUPLICATES, Id, OUTBOX};
+use crate::keys::{DUPLICATES, Id, LAPSES, OUTBOX, SUBSCRIPTIONS};
 use crate::message::Message;
+use crate::signing::{Seal, SignatureVersion};
+use crate::subscription;
 
 /// Rows worked on at once.
 const AT_ONCE: usize = 64;
-/// How long a FIFO topic's deduplication ids stay after they mean nothing; see [`sweep`].
+/// Until dead letters whose queue does not take them are tried again.
+const BURY_AGAIN: Duration = Duration::from_secs(20);
+/// How long a FIFO topic's deduplication ids and subscriptions that nobody confirmed stay after they mean nothing.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +37,8 @@ pub(crate) struct Parcel {
     pub host: String,
     pub message: Message,
     pub recipients: Vec<Recipient>,
+    #[serde(default)]
+    pub signature_version: SignatureVersion,
     /// How often it was tried.
     #[serde(default)]
     pub tries: u32,
@@ -154,7 +160,7 @@ pub(crate) async fn run(cx: Ctx) {
         if cx.env.monotonic().saturating_sub(swept) >= SWEEP_EVERY {
             swept = cx.env.monotonic();
             if let Err(error) = sweep(&cx).await {
-                tracing::error!(%error, cause = ?error.cause, "sweep deduplication ids");
+                tracing::error!(%error, cause = ?error.cause, "sweep what means nothing any more");
             }
         }
         let wait = u64::try_from(next.saturating_sub(cx.env.now().as_micros())).unwrap_or(0);
@@ -209,6 +215,7 @@ async fn deliver_lane(cx: &Ctx, lane: Vec<((i64, Id), Parcel)>) -> Result<()> {
     for (key, mut parcel) in lane {
         let fifo = parcel.message.sequence.is_some();
         let (mut left, mut again_at, mut failed) = (Vec::new(), i64::MIN, false);
+        let mut seals = Seals::default();
         for recipient in std::mem::take(&mut parcel.recipients) {
             let subscription = recipient.subscription_arn.as_str();
             if let Some(behind) = agenda.wait_behind(subscription, key.1) {
@@ -216,13 +223,17 @@ async fn deliver_lane(cx: &Ctx, lane: Vec<((i64, Id), Parcel)>) -> Result<()> {
                 left.push(recipient);
                 continue;
             }
-            let Err(error) = send(cx, &parcel, &recipient).await else {
+            let Err(error) = send(cx, &parcel, &recipient, &mut seals).await else {
                 agenda.release(subscription, key.1);
                 continue;
             };
             let Some(pause) = pause(parcel.tries + 1).filter(|_| error.is_worth_another_try()) else {
-                bury(cx, &parcel, &recipient, &error).await;
-                agenda.release(subscription, key.1);
+                if bury(cx, &Dead::of(&parcel, &recipient), kind(&error), &error.to_string()).await {
+                    agenda.release(subscription, key.1);
+                    continue;
+                }
+                again_at = again_at.max(cx.env.now().after(BURY_AGAIN).as_micros());
+                left.push(recipient);
                 continue;
             };
             failed = true;
@@ -249,19 +260,45 @@ async fn deliver_lane(cx: &Ctx, lane: Vec<((i64, Id), Parcel)>) -> Result<()> {
     Ok(())
 }
 
-async fn send(cx: &Ctx, parcel: &Parcel, recipient: &Recipient) -> Result<(), Undelivered> {
+/// A message's signatures, each made when it is first wanted: a body of a protocol's own has another.
+#[derive(Default)]
+struct Seals(HashMap<String, Seal>);
+
+impl Seals {
+    async fn of(&mut self, cx: &Ctx, parcel: &Parcel, protocol: &str) -> Result<&Seal> {
+        let body = if parcel.message.bodies.contains_key(protocol) { protocol } else { "default" };
+        if !self.0.contains_key(body) {
+            let text = envelope::text_to_sign(&parcel.message, protocol, &parcel.topic_arn);
+            let seal = cx.state.signer.sign(cx, parcel.signature_version, text).await?;
+            self.0.insert(body.to_owned(), seal);
+        }
+        Ok(&self.0[body])
+    }
+}
+
+async fn send(
+    cx: &Ctx,
+    parcel: &Parcel,
+    recipient: &Recipient,
+    seals: &mut Seals,
+) -> Result<(), Undelivered> {
     let invalid = || Undelivered::Invalid(recipient.endpoint.clone());
     let target = TargetArn::parse(&recipient.endpoint).ok_or_else(invalid)?;
-    let message = &parcel.message;
+    let (message, protocol) = (&parcel.message, recipient.protocol.as_str());
     let from = From {
         topic_arn: &parcel.topic_arn,
         subscription_arn: &recipient.subscription_arn,
         host: &parcel.host,
     };
-    let payload = match recipient.protocol.as_str() {
-        "lambda" => envelope::of_function(message, &from),
-        _ if recipient.raw => envelope::raw(message, &recipient.protocol).to_owned(),
-        _ => envelope::of_queue(message, &from),
+    let payload = if recipient.raw {
+        envelope::raw(message, protocol).to_owned()
+    } else {
+        let seal = seals.of(cx, parcel, protocol).await;
+        let seal = seal.map_err(|error| Undelivered::Failed(format!("sign it: {error}")))?;
+        match protocol {
+            "lambda" => envelope::of_function(message, &from, seal),
+            _ => envelope::of_text(message, protocol, &from, seal),
+        }
     };
     let attributes = message.attributes.iter().filter(|_| recipient.raw).map(|(name, attribute)| {
         let data_type = attribute.data_type.clone().into();
@@ -270,7 +307,7 @@ async fn send(cx: &Ctx, parcel: &Parcel, recipient: &Recipient) -> Result<(), Un
     cx.deliver(Delivery {
         target,
         payload: Bytes::from(payload),
-        sender: sender(parcel),
+        sender: sender(&parcel.topic_arn),
         attributes: attributes.collect(),
         in_order: in_order(message),
         bus: None,
@@ -280,11 +317,11 @@ async fn send(cx: &Ctx, parcel: &Parcel, recipient: &Recipient) -> Result<(), Un
     .await
 }
 
-fn sender(parcel: &Parcel) -> Sender {
+fn sender(topic_arn: &str) -> Sender {
     Sender {
         service: "sns.amazonaws.com".to_owned(),
-        source_arn: parcel.topic_arn.clone(),
-        source_account: parcel.topic_arn.split(':').nth(4).unwrap_or_default().to_owned(),
+        source_arn: topic_arn.to_owned(),
+        source_account: topic_arn.split(':').nth(4).unwrap_or_default().to_owned(),
         role: None,
     }
 }
@@ -294,30 +331,57 @@ fn in_order(message: &Message) -> Option<InOrder> {
     group.map(|group| InOrder { group, deduplication: deduplication.unwrap_or_else(|| message.id.clone()) })
 }
 
-/// What can't be delivered goes to the subscription's dead letters, and is lost without them.
-async fn bury(cx: &Ctx, parcel: &Parcel, recipient: &Recipient, error: &Undelivered) {
-    let subscription = &recipient.subscription_arn;
-    tracing::warn!(subscription, message = parcel.message.id, %error, "a notification can't be delivered");
-    let Some(target) = recipient.dead_letters.as_deref().and_then(TargetArn::parse) else { return };
-    let from = From { topic_arn: &parcel.topic_arn, subscription_arn: subscription, host: &parcel.host };
-    let text = |value: String| Attribute { data_type: "String".into(), value };
+/// A message that a subscription's endpoint does not take.
+pub(crate) struct Dead<'a> {
+    pub topic_arn: &'a str,
+    pub host: &'a str,
+    pub message: &'a Message,
+    pub signature_version: SignatureVersion,
+    pub subscription_arn: &'a str,
+    /// The queue for it.
+    pub dead_letters: Option<String>,
+}
+
+impl<'a> Dead<'a> {
+    fn of(parcel: &'a Parcel, recipient: &'a Recipient) -> Self {
+        Self {
+            topic_arn: &parcel.topic_arn,
+            host: &parcel.host,
+            message: &parcel.message,
+            signature_version: parcel.signature_version,
+            subscription_arn: &recipient.subscription_arn,
+            dead_letters: recipient.dead_letters.clone(),
+        }
+    }
+}
+
+/// What can't be delivered goes to the subscription's dead letters, and is lost without them. `false` when those do not
+/// take it at the moment.
+pub(crate) async fn bury(cx: &Ctx, dead: &Dead<'_>, code: &str, reason: &str) -> bool {
+    let Dead { subscription_arn: subscription, message, .. } = dead;
+    tracing::warn!(subscription, message = message.id, reason, "a notification can't be delivered");
+    let Some(target) = dead.dead_letters.as_deref().and_then(TargetArn::parse) else { return true };
+    let text_to_sign = envelope::text_to_sign(message, "sqs", dead.topic_arn);
+    let Ok(seal) = cx.state.signer.sign(cx, dead.signature_version, text_to_sign).await else { return false };
+    let from = From { topic_arn: dead.topic_arn, subscription_arn: subscription, host: dead.host };
+    let text = |value: &str| Attribute { data_type: "String".into(), value: value.to_owned() };
     let delivery = Delivery {
         target,
-        payload: Bytes::from(envelope::of_queue(&parcel.message, &from)),
-        sender: sender(parcel),
+        payload: Bytes::from(envelope::of_text(message, "sqs", &from, &seal)),
+        sender: sender(dead.topic_arn),
         attributes: BTreeMap::from([
-            ("RequestID".to_owned(), text(parcel.message.id.clone())),
-            ("ErrorCode".to_owned(), text(kind(error).to_owned())),
-            ("ErrorMessage".to_owned(), text(error.to_string())),
+            ("RequestID".to_owned(), text(&message.id)),
+            ("ErrorCode".to_owned(), text(code)),
+            ("ErrorMessage".to_owned(), text(reason)),
         ]),
-        in_order: in_order(&parcel.message),
+        in_order: in_order(message),
         bus: None,
         object_key: None,
         trace: None,
     };
-    if let Err(error) = cx.deliver(delivery).await {
-        tracing::warn!(subscription, message = parcel.message.id, %error, "nor to its dead letters");
-    }
+    let Err(error) = cx.deliver(delivery).await else { return true };
+    tracing::warn!(subscription, message = message.id, %error, "nor to its dead letters");
+    !error.is_worth_another_try()
 }
 
 fn kind(error: &Undelivered) -> &'static str {
@@ -336,7 +400,7 @@ pub(crate) fn as_account(cx: &Ctx, account: &str, region: &str) -> Ctx {
     cx.as_caller(Caller::root(account, region))
 }
 
-/// Forgets deduplication ids whose five minutes are over.
+/// Forgets deduplication ids whose five minutes are over, and subscriptions that nobody confirmed in time.
 async fn sweep(cx: &Ctx) -> Result<()> {
     let now = cx.env.now().as_micros();
     let rows = DUPLICATES.all(&cx.kv.snapshot().await?, &Span::all())?;
@@ -349,6 +413,21 @@ async fn sweep(cx: &Ctx) -> Result<()> {
                     }
                 }
                 Ok::<_, AwsError>(())
+            })
+            .await?;
+    }
+    let due = Span::all().before(&(now, ""));
+    let lapsed = LAPSES.scan(&cx.kv.snapshot().await?, &due, 500, Direction::Forward)?;
+    for (row, ()) in lapsed {
+        cx.kv
+            .transact(|tx| {
+                LAPSES.delete(tx, &row)?;
+                let Some(key) = subscription::key_of_arn(&row.1) else { return Ok(()) };
+                // Asked again or confirmed meanwhile, it lapses later or never.
+                match SUBSCRIPTIONS.get(tx, &key)? {
+                    Some(known) if known.lapses_by(now) => Ok(SUBSCRIPTIONS.delete(tx, &key)?),
+                    _ => Ok::<_, AwsError>(()),
+                }
             })
             .await?;
     }

@@ -11,7 +11,8 @@ use serde_json::{Value as Json, json};
 
 use crate::keys::{TOPICS, TopicKey};
 use crate::refusal::{invalid, no_topic};
-use crate::{Ctx, policy};
+use crate::signing::SignatureVersion;
+use crate::{Ctx, delivery_policy, policy};
 
 const NAME_LENGTH_MAX: usize = 256;
 const TAGS_MAX: usize = 50;
@@ -54,6 +55,13 @@ impl Topic {
 
     pub(crate) fn message_bytes_max(&self) -> usize {
         self.attribute("MaximumMessageSize").and_then(|size| size.parse().ok()).unwrap_or(MESSAGE_BYTES_MAX)
+    }
+
+    pub(crate) fn signature_version(&self) -> SignatureVersion {
+        match self.attribute("SignatureVersion") {
+            Some("2") => SignatureVersion::Two,
+            _ => SignatureVersion::One,
+        }
     }
 
     /// Its policy; a topic that was given none lets its owner in.
@@ -136,7 +144,10 @@ pub(crate) fn check_attribute(operation: &str, name: &str, value: &str, fifo: bo
             size.map(drop).ok_or_else(|| invalid(format!("Attributes Reason: {name}: {value}")))
         }
         "KmsMasterKeyId" if value.is_empty() => Ok(()),
-        "KmsMasterKeyId" | "DeliveryPolicy" | "SignatureVersion" | "TracingConfig" | "ArchivePolicy" => {
+        "SignatureVersion" => one_of(&["1", "2"]),
+        "DeliveryPolicy" if value.is_empty() => Ok(()),
+        "DeliveryPolicy" => delivery_policy::check_of_topic(value),
+        "KmsMasterKeyId" | "TracingConfig" | "ArchivePolicy" => {
             Err(AwsError::parameter_not_implemented(operation, name))
         }
         name if name.ends_with("FeedbackRoleArn") || name.ends_with("FeedbackSampleRate") => {

@@ -100,6 +100,7 @@ impl Queue {
 }
 
 /// A queue that a request names.
+#[derive(Clone)]
 pub(crate) struct Named {
     pub key: QueueKey,
     pub queue: Queue,

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use aws_wire::Result;
+use aws_wire::{AwsError, Result};
+use tokio::sync::oneshot;
 
 use crate::keys::QueueKey;
 use crate::message::{State, Taken};
 use crate::queue::{self, Named, Queue};
+use crate::receipt::Receipt;
 use crate::{Ctx, fifo, standard};
 
 /// How messages are received.
@@ -51,12 +53,7 @@ pub(crate) async fn receive(
     loop {
         let cursor = cx.state.cursors.of(named.queue.store);
         let mut arrivals = cursor.arrivals();
-        let terms = Terms::of(&named.queue, visibility_s);
-        let taken = if named.queue.is_fifo() {
-            fifo::take(cx, &named, &terms, wanted).await?
-        } else {
-            standard::take(cx, &named, &terms, wanted).await?
-        };
+        let taken = take(cx, &named, visibility_s, wanted).await?;
         let now = cx.env.now().as_micros();
         if !taken.is_empty() || now >= deadline {
             return Ok((named, taken));
@@ -70,5 +67,38 @@ pub(crate) async fn receive(
         }
         // Its attributes may be others by now, and a purge gives it another store.
         named = again(&cx.kv.snapshot().await?)?;
+    }
+}
+
+/// Takes what there is. Whoever waits for it may be gone before it is stored that they have it: then it is visible
+/// again at once.
+async fn take(cx: &Ctx, named: &Named, visibility_s: Option<i64>, wanted: usize) -> Result<Vec<Taken>> {
+    let (answer, answered) = oneshot::channel();
+    let (cx, named) = (cx.clone(), named.clone());
+    tokio::spawn(async move {
+        let terms = Terms::of(&named.queue, visibility_s);
+        let taken = if named.queue.is_fifo() {
+            fifo::take(&cx, &named, &terms, wanted).await
+        } else {
+            standard::take(&cx, &named, &terms, wanted).await
+        };
+        if let Err(Ok(taken)) = answer.send(taken) {
+            give_back(&cx, &named.queue, taken).await;
+        }
+    });
+    answered.await.map_err(AwsError::internal)?
+}
+
+async fn give_back(cx: &Ctx, queue: &Queue, taken: Vec<Taken>) {
+    for Taken { state, place, .. } in taken {
+        let receipt = Receipt { queue: queue.id, message: state.id, receives: state.receives, place };
+        let changed = if queue.is_fifo() {
+            fifo::change_visibility(cx, queue.store, &receipt, 0, |_| Ok(())).await
+        } else {
+            standard::change_visibility(cx, queue.store, &receipt, 0, |_| Ok(())).await
+        };
+        if let Err(error) = changed {
+            tracing::warn!(%error, "a message that nobody waits for stays in flight");
+        }
     }
 }

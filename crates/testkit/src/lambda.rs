@@ -82,7 +82,12 @@ impl Lambda {
 
     /// With somebody who polls event sources.
     pub async fn with_sources(event_sources: Arc<dyn EventSources>) -> Self {
-        Self::made(|options| options, Made { event_sources, ..Made::default() }).await
+        Self::polling(event_sources, Vec::new()).await
+    }
+
+    /// With somebody who polls what these services have.
+    pub async fn polling(event_sources: Arc<dyn EventSources>, others: Vec<service::Service>) -> Self {
+        Self::made(|options| options, Made { event_sources, others, ..Made::default() }).await
     }
 
     /// On a host with these releases of Python.

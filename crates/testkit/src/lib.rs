@@ -7,6 +7,7 @@
 mod container;
 mod dynamo;
 mod http1;
+mod kinesis;
 mod lambda;
 mod layer;
 mod logs;
@@ -28,6 +29,7 @@ use std::time::Duration;
 pub use container::{Container, Registry};
 pub use dynamo::{Dynamo, dynamo_table};
 pub use http1::{Connection, Reply};
+pub use kinesis::{Events, Kinesis};
 pub use lambda::Lambda;
 pub use layer::Layer;
 pub use logs::Logs;

@@ -3,6 +3,7 @@
 use std::ops::Deref;
 
 use serde_json::{Value as Json, json};
+use service::Service;
 
 use crate::{Answer, Ground, Wire};
 
@@ -21,6 +22,15 @@ impl Logs {
     #[expect(clippy::new_without_default, reason = "it is no value, it is where a test begins")]
     pub fn new() -> Self {
         Self(Ground::new().serve(vec![svc_logs::service()]))
+    }
+
+    /// With others beside, and jobs that run.
+    pub fn beside(others: Vec<Service>) -> Self {
+        let mut services = vec![svc_logs::service()];
+        services.extend(others);
+        let logs = Self(Ground::new().serve(services));
+        logs.start_jobs();
+        logs
     }
 
     /// With one group `g` that has these streams.

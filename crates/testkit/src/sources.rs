@@ -114,4 +114,12 @@ impl EventSources for Sources {
             state.stopped.insert(uuid.to_owned());
         })
     }
+
+    fn forget<'a>(&'a self, _: service::Ctx, _: &'a str) -> Pending<'a, Result<()>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn last_result(&self, _: &str) -> Option<&'static str> {
+        None
+    }
 }

@@ -5,6 +5,8 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use serde_json::Value as Json;
+
 use crate::Error;
 
 /// One keep-alive connection.
@@ -23,6 +25,10 @@ impl Connection {
     /// Sends one request and reads its answer's status and body.
     pub fn call(&mut self, method: &str, path: &str, body: &[u8]) -> Result<(u16, Vec<u8>), Error> {
         self.send(method, path, body)?;
+        self.answer()
+    }
+
+    fn answer(&mut self) -> Result<(u16, Vec<u8>), Error> {
         let (status, length) = self.head()?;
         let mut answer = vec![0; length];
         self.reader.read_exact(&mut answer)?;
@@ -30,11 +36,29 @@ impl Connection {
     }
 
     pub(super) fn send(&mut self, method: &str, path: &str, body: &[u8]) -> Result<(), Error> {
+        self.send_with(method, path, "", body)
+    }
+
+    /// `headers` are whole lines.
+    fn send_with(&mut self, method: &str, path: &str, headers: &str, body: &[u8]) -> Result<(), Error> {
+        let length = body.len();
         let mut request =
-            format!("{method} {path} HTTP/1.1\r\nHost: bench\r\nContent-Length: {}\r\n\r\n", body.len())
+            format!("{method} {path} HTTP/1.1\r\nHost: bench\r\n{headers}Content-Length: {length}\r\n\r\n")
                 .into_bytes();
         request.extend_from_slice(body);
         Ok(self.stream.write_all(&request)?)
+    }
+
+    /// The answer of an operation of a service that speaks awsJson.
+    pub fn json(&mut self, target: &str, body: &Json) -> Result<Json, Error> {
+        let headers = format!("Content-Type: application/x-amz-json-1.0\r\nX-Amz-Target: {target}\r\n");
+        self.send_with("POST", "/", &headers, body.to_string().as_bytes())?;
+        match self.answer()? {
+            (200, answer) => Ok(serde_json::from_slice(&answer)?),
+            (status, answer) => {
+                Err(format!("{target}: {status} {}", String::from_utf8_lossy(&answer)).into())
+            }
+        }
     }
 
     /// Reads an answer's head: its status and how long its body is.

@@ -5,6 +5,7 @@
 mod alias;
 mod events;
 mod http;
+mod latency;
 mod memory;
 mod provisioned;
 mod snapstart;
@@ -92,6 +93,7 @@ pub fn run(root: &Path) -> Result<(), Error> {
         row(&mut table, &format!("first call of a provisioned environment, {name}"), &first, &warm, 1.2);
     }
     let (environment_kib, bare_kib) = memory::of_one_more(&platform, &lambent, &work)?;
+    let latency = latency::measure(&platform, &lambent, &work)?;
     drop(platform);
     // While clients and platform still have all cores, as the store's floor has.
     let intake = events::intake(root, &lambent, &work)?;
@@ -137,6 +139,7 @@ pub fn run(root: &Path) -> Result<(), Error> {
         environment_kib as f64 / 1024.0,
         bare_kib as f64 / 1024.0
     );
+    table.push_str(&latency);
     table.push_str(&intake);
     print!("{table}");
     fs::write(root.join("target/bench.md"), &table)?;

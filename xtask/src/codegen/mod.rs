@@ -30,6 +30,9 @@ pub struct Settings {
     pub model: String,
     /// The operations that are served; the others answer 501.
     pub operations: Vec<String>,
+    /// Protocols that AWS's SDKs speak to the service though its model does not say so.
+    #[serde(default)]
+    pub also_speaks: Vec<String>,
     /// The namespace of XML answers, where the model no longer has it.
     pub xml_namespace: Option<String>,
     /// By shape: what the model has wrong.
@@ -123,6 +126,10 @@ pub fn load(root: &Path, name: &str, settings: &Settings) -> Result<Model, Error
             target.remove(key).ok_or_else(|| format!("{name}: {shape} has no {key} to drop"))?;
         }
         target.extend(patch.set.clone());
+    }
+    for protocol in &settings.also_speaks {
+        let protocols = json["metadata"]["protocols"].as_array_mut().ok_or("the protocols of a model")?;
+        protocols.push(protocol.as_str().into());
     }
     if let Some(namespace) = &settings.xml_namespace {
         json["metadata"]["xmlNamespace"] = namespace.as_str().into();

@@ -19,14 +19,14 @@ pub fn write(api: &Api<'_>) -> String {
         // SNS has a `String` and a `string`, which are the same.
         let twin = api.shapes.iter().find(|twin| *twin < name && screaming(twin) == constant);
         if let Some(twin) = twin {
-            let same = kind(twin, &api.model.shapes[*twin]) == kind(name, shape);
+            let same = kind(api, twin, &api.model.shapes[*twin]) == kind(api, name, shape);
             assert!(same, "{twin} and {name} differ, yet read the same in Rust");
             continue;
         }
         if let Some(pattern) = &shape.pattern {
             let _ = writeln!(out, "static REGEX_OF_{constant}: Pattern = Pattern::new({pattern:?});");
         }
-        let kind = if api.streams(name) { "Kind::Stream".to_owned() } else { kind(name, shape) };
+        let kind = if api.streams(name) { "Kind::Stream".to_owned() } else { kind(api, name, shape) };
         let plain = format!("Shape::plain({name:?}, {kind})");
         let mut fields = String::new();
         // Bounds of a model's shapes are whole numbers; botocore writes some as floats.
@@ -47,7 +47,7 @@ pub fn write(api: &Api<'_>) -> String {
     out
 }
 
-fn kind(name: &str, shape: &Shape) -> String {
+fn kind(api: &Api<'_>, name: &str, shape: &Shape) -> String {
     match shape.kind.as_str() {
         "boolean" => "Kind::Boolean".into(),
         "integer" => "Kind::Integer".into(),
@@ -61,7 +61,7 @@ fn kind(name: &str, shape: &Shape) -> String {
         "list" => list(shape),
         "map" => map(shape),
         "structure" if shape.document => "Kind::Document".into(),
-        "structure" => structure(shape),
+        "structure" => structure(api, shape),
         other => panic!("{name} is a {other}, which the generator does not know"),
     }
 }
@@ -110,9 +110,12 @@ fn map(shape: &Shape) -> String {
     )
 }
 
-fn structure(shape: &Shape) -> String {
-    let members =
-        shape.members.iter().map(|(name, member)| self::member(name, member, shape.required.contains(name)));
+fn structure(api: &Api<'_>, shape: &Shape) -> String {
+    let members = shape.members.iter().map(|(name, member)| {
+        let breaks_off = shape.eventstream && api.model.shapes[&member.shape].exception;
+        let place = if breaks_off { "EventException" } else { aws_model::place(member) };
+        self::member(name, member, place, shape.required.contains(name))
+    });
     let members = members.collect::<Vec<_>>().join(", ");
     let mut fields = String::new();
     if let Some(payload) = &shape.payload {
@@ -141,7 +144,7 @@ fn structure(shape: &Shape) -> String {
     }
 }
 
-fn member(name: &str, member: &MemberRef, required: bool) -> String {
+fn member(name: &str, member: &MemberRef, place: &str, required: bool) -> String {
     let plain = format!("Member::body({name:?}, &{})", screaming(&member.shape));
     let mut fields = String::new();
     if required {
@@ -150,7 +153,6 @@ fn member(name: &str, member: &MemberRef, required: bool) -> String {
     if let Some(wire_name) = member.location_name.as_ref().filter(|wire_name| *wire_name != name) {
         let _ = write!(fields, "wire_name: {wire_name:?}, ");
     }
-    let place = aws_model::place(member);
     if place != "Body" {
         let _ = write!(fields, "place: Place::{place}, ");
     }

@@ -43,7 +43,14 @@ pub fn write(api: &Api<'_>) -> String {
 
 fn structures<'m>(api: &Api<'m>) -> impl Iterator<Item = (&'m str, &'m Shape)> {
     let shapes = api.shapes.iter().map(|name| (*name, &api.model.shapes[*name]));
-    shapes.filter(|(name, shape)| shape.kind == "structure" && !shape.document && !api.errors.contains(name))
+    // An exception is built by its constructor, but for those that a stream of events may end with.
+    let is_error = |name: &str| api.errors.contains(name) && !ends_events(api, name);
+    shapes.filter(move |(name, shape)| shape.kind == "structure" && !shape.document && !is_error(name))
+}
+
+fn ends_events(api: &Api<'_>, exception: &str) -> bool {
+    let streams = api.shapes.iter().map(|name| &api.model.shapes[*name]).filter(|shape| shape.eventstream);
+    streams.flat_map(|shape| shape.members.values()).any(|member| member.shape == exception)
 }
 
 /// The Rust types of each structure: `CreateFunctionInput` for the input of `CreateFunction`, likewise `…Output`
@@ -101,7 +108,8 @@ fn write_structure(
         if reaches(api, &member.shape, shape_name) {
             rust = format!("Box<{rust}>");
         }
-        if !shape.required.contains(name) {
+        // An event is one member of its stream, whatever the model calls required.
+        if !shape.required.contains(name) || shape.eventstream {
             rust = format!("Option<{rust}>");
         }
         let _ = writeln!(out, "        {}: {rust},", field(name));

@@ -21,6 +21,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("sandbox", 3),
     ("sandbox-", 3),
     ("svc-", 4),
+    ("event-sources", 4),
     ("gateway", 5),
     ("cli", 5),
     ("server", 5),
@@ -48,6 +49,8 @@ const BESIDE: &[(&str, &str)] = &[
     ("sandbox-namespace", "sandbox-spawner"),
     ("sandbox-process", "sandbox"),
     ("sandbox-process", "sandbox-spawner"),
+    // What polls meets the contract of the mappings it polls for.
+    ("event-sources", "svc-lambda"),
     // The assembly.
     ("server", "gateway"),
     ("server", "cli"),

@@ -164,7 +164,7 @@ fn any_routed(service: &'static Service, protocol: Protocol) -> Routed {
         body: Bytes::new(),
     };
     match protocol {
-        Protocol::AwsJson10 | Protocol::AwsJson11 => {
+        Protocol::AwsJson10 | Protocol::AwsJson11 | Protocol::AwsCbor11 => {
             let target = HeaderValue::try_from(format!("Any.{name}")).expect("a name");
             request.headers.insert("x-amz-target", target);
         }

@@ -204,10 +204,14 @@ pub(crate) mod target {
     use aws_auth::policy::{Asker, Keys};
 
     use super::{Arc, Caller, Ctx, Delivery, FunctionName, Sender, TargetArn, Undelivered};
+    use crate::asynchronous::config::goes_round;
     use crate::asynchronous::{EVENT_BYTES_MAX, accept};
     use crate::policy;
     use crate::published::find_qualified;
     use crate::trace::Trace;
+
+    /// How often a chain of log lines passes a function that they come from.
+    const LOG_PASSES_MAX: u32 = 4;
 
     fn named(cx: &Ctx, arn: &TargetArn) -> Result<(Ctx, FunctionName), Undelivered> {
         let invalid = || Undelivered::Invalid(arn.to_string());
@@ -227,6 +231,16 @@ pub(crate) mod target {
         find_qualified(&cx, &name).await.map(drop).map_err(|error| undelivered(&error))
     }
 
+    /// Whether a service would be let in.
+    pub(crate) async fn admit(cx: Ctx, arn: TargetArn, sender: Sender) -> Result<(), Undelivered> {
+        let (cx, name) = named(&cx, &arn)?;
+        match lets_in(&cx, &name, &sender).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Undelivered::Denied(arn.to_string())),
+            Err(error) => Err(undelivered(&error)),
+        }
+    }
+
     pub(crate) async fn deliver(cx: Ctx, delivery: Delivery) -> Result<(), Undelivered> {
         let (cx, name) = named(&cx, &delivery.target)?;
         if delivery.payload.len() > EVENT_BYTES_MAX {
@@ -238,7 +252,16 @@ pub(crate) mod target {
         }
         let request_id = cx.env.uuid().to_string();
         let cx = cx.with_trace(delivery.trace.as_deref().map(Arc::from));
-        let accepted = accept(&cx, &name, &request_id, &delivery.payload, &Trace::of(&cx)).await;
+        let trace = Trace::of(&cx);
+        // A function that hears its own log lines writes several for each that it hears: its chains branch, and are
+        // stopped long before those that do not.
+        let is_log = delivery.sender.service.starts_with("logs.");
+        let goes_round = is_log
+            && goes_round(&cx, &name, &trace, LOG_PASSES_MAX).await.map_err(|error| undelivered(&error))?;
+        if goes_round {
+            return Err(Undelivered::Denied(format!("{} goes round in a loop", delivery.target)));
+        }
+        let accepted = accept(&cx, &name, &request_id, &delivery.payload, &trace).await;
         accepted.map_err(|error| undelivered(&error))
     }
 

@@ -45,7 +45,20 @@ pub(crate) struct RecursionConfig {
 /// # Errors
 /// Those of the store.
 pub(crate) async fn is_loop(cx: &Ctx, name: &FunctionName, trace: &Trace) -> Result<bool> {
-    if trace.passes(&name.arn()) < PASSES_MAX {
+    goes_round(cx, name, trace, PASSES_MAX).await
+}
+
+/// Whether a chain has passed this function so often, and that is not allowed.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) async fn goes_round(
+    cx: &Ctx,
+    name: &FunctionName,
+    trace: &Trace,
+    passes_max: u32,
+) -> Result<bool> {
+    if trace.passes(&name.arn()) < passes_max {
         return Ok(false);
     }
     let config = RECURSION_CONFIGS.get(&cx.kv.snapshot().await?, &name.key())?;

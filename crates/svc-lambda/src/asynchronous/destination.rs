@@ -49,6 +49,15 @@ pub(crate) async fn check(cx: &Ctx, name: &FunctionName, text: &str) -> Result<(
     reachable(cx, &arn, "DestinationConfig").await
 }
 
+/// Where a mapping sends what it gives up; that it can be one was checked.
+///
+/// # Errors
+/// 400 for what is not there; 501 when its service is not served.
+pub(crate) async fn check_of_mapping(cx: &Ctx, text: &str) -> Result<()> {
+    let arn = TargetArn::parse(text).ok_or_else(|| invalid(text))?;
+    reachable(cx, &arn, "DestinationConfig").await
+}
+
 /// # Errors
 /// 400 for what is no queue or topic, or is not there; 501 when its service is not served.
 pub(crate) async fn check_dead_letter(cx: &Ctx, text: &str) -> Result<()> {

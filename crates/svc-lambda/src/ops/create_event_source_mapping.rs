@@ -49,7 +49,7 @@ pub(crate) async fn create_event_source_mapping(
         })
         .await?;
     cx.state.mappings.changed(mapping.key()).await?;
-    Ok(mapping.shown())
+    Ok(cx.state.mappings.shown(&mapping))
 }
 
 /// # Errors

@@ -26,5 +26,5 @@ pub(crate) async fn delete_event_source_mapping(
         })
         .await?;
     cx.state.mappings.changed(mapping.key()).await?;
-    Ok(mapping.shown())
+    Ok(cx.state.mappings.shown(&mapping))
 }

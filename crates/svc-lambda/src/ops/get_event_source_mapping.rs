@@ -13,5 +13,5 @@ pub(crate) async fn get_event_source_mapping(
 ) -> Result<EventSourceMappingConfiguration> {
     let key = (&*cx.caller.account, &*cx.caller.region, input.uuid.as_str());
     let mapping = EVENT_SOURCE_MAPPINGS.get(&cx.kv.snapshot().await?, &key)?;
-    Ok(mapping.ok_or_else(not_found)?.shown())
+    Ok(cx.state.mappings.shown(&mapping.ok_or_else(not_found)?))
 }

@@ -42,7 +42,7 @@ pub(crate) async fn list_event_source_mappings(
         rows.extend(page.into_iter().map(|(_, mapping)| mapping).filter(wanted));
     }
     let next_marker = page::cut(&mut rows, limit).map(|last| page::marker(&last.uuid));
-    let mappings = rows.iter().map(EventSourceMapping::shown).collect();
+    let mappings = rows.iter().map(|mapping| cx.state.mappings.shown(mapping)).collect();
     Ok(ListEventSourceMappingsOutput { event_source_mappings: Some(mappings), next_marker })
 }
 

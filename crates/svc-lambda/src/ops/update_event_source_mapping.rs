@@ -55,7 +55,7 @@ pub(crate) async fn update_event_source_mapping(
         })
         .await?;
     cx.state.mappings.changed(after.key()).await?;
-    Ok(after.shown())
+    Ok(cx.state.mappings.shown(&after))
 }
 
 /// # Errors

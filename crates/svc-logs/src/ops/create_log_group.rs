@@ -24,6 +24,7 @@ pub(crate) async fn create_log_group(cx: Ctx, input: CreateLogGroupInput) -> Res
         id: cx.env.uuid().into_bytes(),
         created_ms: cx.env.now().as_millis(),
         tags: input.tags.unwrap_or_default(),
+        filters: Vec::new(),
     };
     cx.kv
         .transact(|tx| {

@@ -7,7 +7,9 @@ use api_logs::{FilterLogEventsInput, FilterLogEventsOutput, FilteredLogEvent, er
 use aws_wire::{AwsError, Result};
 use kv::{Direction, Snapshot};
 
-use crate::events::{Cursor, Position, Room, from_time, invalid_token, read_token, to_time, write_token};
+use crate::events::{
+    Cursor, Position, Room, event_id, from_time, invalid_token, read_token, to_time, write_token,
+};
 use crate::keys::{Event, Id};
 use crate::pattern::Pattern;
 use crate::stream::Stream;
@@ -139,13 +141,11 @@ impl<'r> Merge<'r> {
     }
 }
 
-fn show((at, position): Position, name: &str, stream: Id, event: Event) -> FilteredLogEvent {
-    // 56 digits, unlike any other event's: time, stream, position.
-    let of_stream = u64::from_be_bytes(*stream.first_chunk().expect("an id has sixteen bytes"));
+fn show(position: Position, name: &str, stream: Id, event: Event) -> FilteredLogEvent {
     FilteredLogEvent {
         log_stream_name: Some(name.to_owned()),
-        timestamp: Some(at),
-        event_id: Some(format!("{at:016}{of_stream:020}{position:020}")),
+        timestamp: Some(position.0),
+        event_id: Some(event_id(position, stream)),
         message: Some(event.message),
         ingestion_time: Some(event.ingested_ms),
     }

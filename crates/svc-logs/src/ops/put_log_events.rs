@@ -1,10 +1,12 @@
-//! `PutLogEvents`: appends a batch to a stream.
+//! `PutLogEvents`: appends a batch to a stream, and notes what subscription filters want of it.
 
 use api_logs::{InputLogEvent, PutLogEventsInput, PutLogEventsOutput, RejectedLogEventsInfo, errors};
-use aws_wire::Result;
+use aws_wire::{AwsError, Result};
 
-use crate::events::{BYTES_MAX, EVENTS_MAX, OVERHEAD_BYTES};
-use crate::keys::{EVENTS, Event, STREAMS};
+use crate::events::{BYTES_MAX, EVENTS_MAX, OVERHEAD_BYTES, event_id};
+use crate::keys::{EVENTS, Event, Id, SHIPMENTS, STREAMS};
+use crate::pattern::Pattern;
+use crate::subscription::{Filter, Sent, Shipment};
 use crate::{Ctx, group, stream};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -21,11 +23,16 @@ pub(crate) async fn put_log_events(cx: Ctx, input: PutLogEventsInput) -> Result<
     let accepted = &input.log_events[too_old..too_new];
     let group_key = group::key(&cx, &input.log_group_name);
 
-    let next = cx
+    // One for each of a group's filters.
+    let rows = [cx.env.uuid().into_bytes(), cx.env.uuid().into_bytes()];
+    let at = cx.env.now().as_micros();
+
+    let (next, shipped) = cx
         .kv
         .transact(|tx| {
             let group = group::find(tx, &group_key)?;
             let mut stream = stream::find(tx, group.id, &input.log_stream_name)?;
+            let first = stream.next;
             for event in accepted {
                 let row = Event { message: event.message.clone(), ingested_ms: now };
                 EVENTS.put(tx, &(stream.id, event.timestamp, stream.next), &row)?;
@@ -37,9 +44,34 @@ pub(crate) async fn put_log_events(cx: Ctx, input: PutLogEventsInput) -> Result<
                 stream.last_ingestion_ms = Some(now);
             }
             STREAMS.put(tx, &(group.id, input.log_stream_name.as_str()), &stream)?;
-            Ok::<_, aws_wire::AwsError>(stream.next)
+            let events = || (first..).zip(accepted);
+            let mut shipped = false;
+            for (filter, row) in group.filters.iter().zip(rows) {
+                let events = matching(filter, stream.id, events())?;
+                if events.is_empty() {
+                    continue;
+                }
+                let (account, region, group) = group_key.clone();
+                let shipment = Shipment {
+                    account,
+                    region,
+                    group,
+                    stream: input.log_stream_name.clone(),
+                    filter: filter.clone(),
+                    events,
+                    trace: cx.trace.as_deref().map(str::to_owned),
+                    since_ms: now,
+                    tries: 0,
+                };
+                SHIPMENTS.put(tx, &(at, row), &shipment)?;
+                shipped = true;
+            }
+            Ok::<_, AwsError>((stream.next, shipped))
         })
         .await?;
+    if shipped {
+        cx.state.agenda.added(at);
+    }
 
     let index = |index: usize| i32::try_from(index).ok();
     let all = input.log_events.len();
@@ -53,6 +85,22 @@ pub(crate) async fn put_log_events(cx: Ctx, input: PutLogEventsInput) -> Result<
         rejected_log_events_info: rejected,
         rejected_entity_info: None,
     })
+}
+
+/// The events that a filter wants, of those with their positions in the stream.
+fn matching<'e>(
+    filter: &Filter,
+    stream: Id,
+    events: impl Iterator<Item = (u64, &'e InputLogEvent)>,
+) -> Result<Vec<Sent>> {
+    let pattern = Pattern::parse(&filter.pattern)?;
+    let wanted = events.filter(|(_, event)| pattern.matches(&event.message));
+    let sent = wanted.map(|(position, event)| Sent {
+        id: event_id((event.timestamp, position), stream),
+        timestamp: event.timestamp,
+        message: event.message.clone(),
+    });
+    Ok(sent.collect())
 }
 
 fn check(events: &[InputLogEvent]) -> Result<()> {

@@ -136,11 +136,26 @@ async fn what_is_not_there_or_makes_no_sense_is_refused() {
         let body = json!({ "logGroupName": "g", "nextToken": token });
         refused(body, 400, "InvalidParameterException", "The specified nextToken is invalid.").await;
     }
-    let json_pattern = json!({ "logGroupName": "g", "filterPattern": "{ $.a = 1 }" });
-    let message = "Lambent's FilterLogEvents does not honour filterPattern of JSON, space-delimited or \
-                   regular-expression kind yet, so it refuses it.";
-    refused(json_pattern, 501, "NotImplementedException", message).await;
+    let open = json!({ "logGroupName": "g", "filterPattern": "{ $.a = 1" });
+    refused(open, 400, "InvalidParameterException", "Invalid filter pattern").await;
     let backwards = json!({ "logGroupName": "g", "startFromHead": false });
     let message = "Lambent's FilterLogEvents does not honour startFromHead false yet, so it refuses it.";
     refused(backwards, 501, "NotImplementedException", message).await;
+}
+
+#[tokio::test]
+async fn patterns_read_json_and_words() {
+    let logs = Logs::with_streams(&["s"]).await;
+    let events =
+        [(T, r#"{"level":"ERROR","ms":12}"#), (T + 1, r#"{"level":"INFO","ms":70}"#), (T + 2, "GET /x 404")];
+    logs.put("s", &events).await.ok();
+    for (pattern, expected) in [
+        ("{ $.level = ERR* }", vec![events[0].1]),
+        ("{ $.ms > 5 }", vec![events[0].1, events[1].1]),
+        ("[method, path, status = 4*]", vec![events[2].1]),
+        ("%[A-Z]+ /x%", vec![events[2].1]),
+    ] {
+        let found = page(&logs, &json!({ "filterPattern": pattern })).await;
+        assert_eq!(messages(&found), expected, "{pattern}");
+    }
 }

@@ -9,4 +9,5 @@ mod describe_log_streams;
 mod filter_log_events;
 mod get_log_events;
 mod put_log_events;
+mod subscription_filters;
 mod unserved;

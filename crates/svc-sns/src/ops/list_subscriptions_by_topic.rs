@@ -5,8 +5,8 @@ use aws_wire::Result;
 use kv::{Direction, Span};
 
 use crate::keys::{SUBSCRIPTIONS, SubscriptionKey};
-use crate::subscription::{self, PENDING, Subscription};
-use crate::{Ctx, page, topic};
+use crate::subscription::{self, DELETED, PENDING, Subscription};
+use crate::{Ctx, endpoint, page, topic};
 
 pub(crate) async fn list_subscriptions_by_topic(
     cx: Ctx,
@@ -27,12 +27,16 @@ pub(crate) async fn list_subscriptions_by_topic(
 }
 
 pub(crate) fn show(key: &SubscriptionKey, subscription: &Subscription) -> Shown {
-    let pending = subscription.token.is_some();
+    let arn = match subscription {
+        Subscription { deleted: true, .. } => DELETED.to_owned(),
+        pending if pending.is_pending() => PENDING.to_owned(),
+        _ => subscription::arn(key),
+    };
     Shown {
-        subscription_arn: Some(if pending { PENDING.to_owned() } else { subscription::arn(key) }),
+        subscription_arn: Some(arn),
         owner: Some(subscription.owner.clone()),
         protocol: Some(subscription.protocol.clone()),
-        endpoint: Some(subscription.endpoint.clone()),
+        endpoint: Some(endpoint::shown(&subscription.endpoint)),
         topic_arn: Some(topic::arn(&(key.0.clone(), key.1.clone(), key.2.clone()))),
     }
 }

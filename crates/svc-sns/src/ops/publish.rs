@@ -1,16 +1,19 @@
-//! `Publish`: stores a message with whom it is for; `outbox.rs` delivers it.
+//! `Publish`: stores a message with whom it is for; `outbox.rs` and `courier.rs` deliver it.
+
+use std::collections::BTreeSet;
 
 use api_sns::{PublishInput, PublishOutput};
 use aws_wire::{AwsError, Result};
 use kv::{Span, Tx};
 
 use crate::Ctx;
+use crate::courier::Letter;
 use crate::filter;
-use crate::keys::{DUPLICATES, OUTBOX, SEQUENCES, SUBSCRIPTIONS, TOPICS, TopicKey};
+use crate::keys::{DUPLICATES, LETTERS, OUTBOX, SEQUENCES, SUBSCRIPTIONS, TOPICS, TopicKey};
 use crate::message::{Message, Request};
 use crate::outbox::{Parcel, Recipient};
 use crate::refusal::{invalid, no_topic};
-use crate::subscription;
+use crate::subscription::{self, Subscription};
 use crate::topic::{self, Published, Topic};
 
 /// How long a deduplication id is remembered, in microseconds.
@@ -50,12 +53,12 @@ pub(crate) async fn store(cx: &Ctx, key: &TopicKey, messages: Vec<Message>) -> R
     let rows = messages.iter().map(|_| cx.env.uuid().into_bytes()).collect::<Vec<_>>();
     let of_topic = Span::prefix(&(key.0.as_str(), key.1.as_str(), key.2.as_str()));
     let count = i64::try_from(messages.len()).unwrap_or(i64::MAX);
-    let published = cx
+    let (published, posted) = cx
         .kv
         .transact(|tx| {
             let topic = TOPICS.get(tx, key)?.ok_or_else(no_topic)?;
             let subscriptions = SUBSCRIPTIONS.all(tx, &of_topic)?;
-            let mut published = Vec::with_capacity(rows.len());
+            let (mut published, mut posted) = (Vec::with_capacity(rows.len()), BTreeSet::new());
             for ((before, message), row) in (0..count).rev().zip(&messages).zip(&rows) {
                 let mut message = message.clone();
                 let (done, known) = number(tx, key, &topic, &mut message, now)?;
@@ -63,36 +66,60 @@ pub(crate) async fn store(cx: &Ctx, key: &TopicKey, messages: Vec<Message>) -> R
                 if known {
                     continue;
                 }
+                let at = now - before;
                 let mut recipients = Vec::new();
-                for (key, subscription) in subscriptions.iter().filter(|(_, known)| known.token.is_none()) {
+                for (key, subscription) in subscriptions.iter().filter(|(_, known)| known.is_confirmed()) {
                     let wanted = match subscription.attribute("FilterPolicy") {
                         Some(policy) => filter::passes(policy, subscription.filters_bodies(), &message)?,
                         None => true,
                     };
-                    // Mail is recorded, not sent.
-                    if wanted && matches!(subscription.protocol.as_str(), "sqs" | "lambda") {
-                        recipients.push(Recipient {
-                            subscription_arn: subscription::arn(key),
-                            protocol: subscription.protocol.clone(),
-                            endpoint: subscription.endpoint.clone(),
-                            raw: subscription.is_raw(),
-                            dead_letters: subscription.dead_letters(),
-                        });
+                    let arn = subscription::arn(key);
+                    match subscription.protocol.as_str() {
+                        "sqs" | "lambda" if wanted => recipients.push(recipient(arn, subscription)),
+                        "http" | "https" if wanted => {
+                            let letter = letter(cx, &topic, &message);
+                            LETTERS.put(tx, &(arn.as_str(), at, *row), &letter)?;
+                            posted.insert(arn);
+                        }
+                        // Mail is recorded, not sent.
+                        _ => {}
                     }
                 }
                 if recipients.is_empty() {
                     continue;
                 }
                 let (topic_arn, host) = (topic::arn(key), cx.host.to_string());
-                let parcel = Parcel { topic_arn, host, message, recipients, tries: 0 };
+                let signature_version = topic.signature_version();
+                let parcel = Parcel { topic_arn, host, message, recipients, signature_version, tries: 0 };
                 // A microsecond apart, so that a batch keeps its order.
-                OUTBOX.put(tx, &(now - before, *row), &parcel)?;
+                OUTBOX.put(tx, &(at, *row), &parcel)?;
             }
-            Ok::<_, AwsError>(published)
+            Ok::<_, AwsError>((published, posted))
         })
         .await?;
     cx.state.agenda.added(now - count);
+    posted.iter().for_each(|arn| cx.state.courier.added(arn, now - count));
     Ok(published)
+}
+
+fn recipient(subscription_arn: String, subscription: &Subscription) -> Recipient {
+    Recipient {
+        subscription_arn,
+        protocol: subscription.protocol.clone(),
+        endpoint: subscription.endpoint.clone(),
+        raw: subscription.is_raw(),
+        dead_letters: subscription.dead_letters(),
+    }
+}
+
+fn letter(cx: &Ctx, topic: &Topic, message: &Message) -> Letter {
+    Letter {
+        host: cx.host.to_string(),
+        message: message.clone(),
+        signature_version: topic.signature_version(),
+        confirmation: None,
+        tries: 0,
+    }
 }
 
 /// Numbers a FIFO topic's message; tells whether it is one that was published before.

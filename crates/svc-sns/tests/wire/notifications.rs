@@ -120,13 +120,20 @@ async fn a_message_goes_to_every_queue_in_its_envelope() {
     let fields = format!("Message=hello&Subject=greeting&{}", attribute(1, "n", "Number", "7"));
     let id = between(&sns.publish("t", &fields).await, "<MessageId>", "</MessageId>");
     let message = sns.receive("a", 1).await.remove(0);
-    let envelope = serde_json::from_str::<Json>(message["Body"].as_str().expect("text")).expect("JSON");
+    let mut envelope = serde_json::from_str::<Json>(message["Body"].as_str().expect("text")).expect("JSON");
+    let mut take = |name: &str| envelope.as_object_mut().expect("an object").remove(name).unwrap_or_default();
+    let (signature, certificate) = (take("Signature"), take("SigningCertURL"));
+    // Whether it verifies is `http.rs`'s to ask.
+    assert_eq!(signature.as_str().map(str::len), Some(344));
+    let certificate = certificate.as_str().expect("a URL");
+    assert!(certificate.starts_with("http://localhost:4566/SimpleNotificationService-"), "{certificate}");
     assert_eq!(
         envelope,
         json!({
             "Type": "Notification", "MessageId": id, "TopicArn": arn("t"), "Subject": "greeting", "Message": "hello",
             "Timestamp": "2026-11-23T10:11:12.345Z",
-            "UnsubscribeURL": format!("http://localhost:4566/?Action=Unsubscribe&Version=2010-03-31&SubscriptionArn={subscription}"),
+            "UnsubscribeURL": format!("http://localhost:4566/?Action=Unsubscribe&SubscriptionArn={subscription}"),
+            "SignatureVersion": "1",
             "MessageAttributes": { "n": { "Type": "Number", "Value": "7" } },
         })
     );

@@ -171,7 +171,7 @@ async fn subscriptions_are_found_changed_and_removed() {
         )
         .await;
     }
-    for protocol in ["http", "https", "sms"] {
+    for protocol in ["sms", "application", "firehose"] {
         let answer =
             form(&wire, &format!("Action=Subscribe&TopicArn={T}&Protocol={protocol}&Endpoint=http://x"))
                 .await;

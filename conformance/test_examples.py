@@ -1,0 +1,55 @@
+"""The applications under examples/, deployed and used as their pages say."""
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+from harness import BINARY, HERE, eventually
+
+EXAMPLES = HERE.parent / "examples"
+
+
+def run(platform, *command, **settings):
+    done = subprocess.run(command, env=platform.environment(), capture_output=True, text=True, timeout=300, **settings)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def layer(tmp_path_factory):
+    out = tmp_path_factory.mktemp("layer")
+    version = "%d.%d" % sys.version_info[:2]
+    subprocess.run(["make", "-s", "-C", EXAMPLES / "pillow-layer", f"OUT={out}", f"PYTHON={sys.executable}",
+                    f"PYTHON_VERSION={version}"], check=True, capture_output=True, timeout=300)
+    return out / "pillow-layer.zip"
+
+
+def test_photos(platform, layer):
+    run(platform, BINARY, "runtimes", "install", "boto3", "--data", str(platform.data))
+    photos = [sys.executable, "-B", EXAMPLES / "photos/photos.py"]
+    run(platform, *photos, "deploy", layer)
+    # Once more, as after a change: nothing is there twice.
+    run(platform, *photos, "deploy", layer)
+    for _ in range(2):
+        shown = run(platform, *photos, "show")
+        times = [float(found) for found in re.findall(r"^ *(-?[\d.]+) ms", shown, re.MULTILINE)]
+        assert len(times) == 5 and times[1:] == sorted(times[1:]), shown
+    s3, dynamodb, sqs = (platform.client(name) for name in ("s3", "dynamodb", "sqs"))
+    [bucket] = [found["Name"] for found in s3.list_buckets()["Buckets"]]
+    keys = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]]
+    assert sum(key.startswith("thumbnails/") for key in keys) == sum(key.startswith("uploads/") for key in keys) == 2
+    [item, _] = dynamodb.scan(TableName="photos")["Items"]
+    assert (item["width"], item["height"]) == ({"N": "1600"}, {"N": "1200"})
+    thumbnail = s3.get_object(Bucket=bucket, Key=item["thumbnail"]["S"])
+    assert thumbnail["ContentType"] == "image/png" and thumbnail["Body"].read(8) == b"\x89PNG\r\n\x1a\n"
+
+    s3.put_object(Bucket=bucket, Key="uploads/broken picture.jpg", Body=b"no picture")
+    failed = sqs.get_queue_url(QueueName="photos-failed")["QueueUrl"]
+    [letter] = eventually(lambda: sqs.receive_message(QueueUrl=failed, MessageAttributeNames=["All"]).get("Messages"),
+                          "a dead letter")
+    [record] = json.loads(letter["Body"])["Records"]
+    assert record["s3"]["object"]["key"] == "uploads/broken+picture.jpg"
+    assert "cannot identify image" in letter["MessageAttributes"]["ErrorMessage"]["StringValue"]
+    assert len(dynamodb.scan(TableName="photos")["Items"]) == 2

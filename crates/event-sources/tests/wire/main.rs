@@ -1,0 +1,6 @@
+//! Event source mappings over the wire: what is in a queue or a stream invokes functions.
+
+mod platform;
+mod queues;
+mod streams;
+mod windows;

@@ -1,0 +1,79 @@
+//! What other services write into buckets: records of failures, messages received.
+
+use api_s3::{GetBucketPolicyInput, PutObjectInput};
+use aws_auth::policy::{Asker, Decision, Keys, Policy, Question};
+use aws_wire::{AwsError, ByteStream};
+use bytes::Bytes;
+use service::{Caller, Delivery, Sender, TargetArn, Undelivered};
+
+use crate::bucket::Bucket;
+use crate::keys::BUCKETS;
+use crate::{Ctx, document, ops};
+
+fn failed(error: impl std::fmt::Display) -> Undelivered {
+    Undelivered::Failed(error.to_string())
+}
+
+/// A bucket, and whether its policy or its account lets `sender` write `key`.
+async fn find(cx: &Ctx, arn: &TargetArn, writes: Option<(&Sender, &str)>) -> Result<Bucket, Undelivered> {
+    let snapshot = cx.kv.snapshot().await.map_err(failed)?;
+    let bucket = BUCKETS.get(&snapshot, &arn.resource().to_owned()).map_err(failed)?;
+    let bucket = bucket.ok_or_else(|| Undelivered::NotFound(arn.to_string()))?;
+    let Some((sender, key)) = writes else { return Ok(bucket) };
+    let own_role = sender.role.as_ref().is_some_and(|role| role.split(':').nth(4) == Some(&bucket.account));
+    if own_role {
+        return Ok(bucket);
+    }
+    let put = document::read::<GetBucketPolicyInput>(&snapshot, &bucket).map_err(failed)?;
+    let document = put.and_then(|put| serde_json::from_str(&put.policy?).ok());
+    let policy = document.and_then(|document| Policy::parse(&document).ok());
+    let keys = Keys::default()
+        .with("aws:SourceArn", sender.source_arn.clone())
+        .with("aws:SourceAccount", sender.source_account.clone());
+    let asker = Asker::Service(sender.service.clone());
+    let resource = format!("{}/{key}", bucket.arn());
+    let question = Question { asker: &asker, action: "s3:PutObject", resource: &resource, keys: &keys };
+    match policy.map(|policy| policy.decide(question)) {
+        Some(Decision::Allowed) => Ok(bucket),
+        _ => Err(Undelivered::Denied(arn.to_string())),
+    }
+}
+
+/// Whether there is such a bucket.
+///
+/// # Errors
+/// Why not.
+pub(crate) async fn check(cx: Ctx, arn: TargetArn) -> Result<(), Undelivered> {
+    find(&cx, &arn, None).await.map(drop)
+}
+
+/// Stores an object for another service.
+///
+/// # Errors
+/// Why not.
+pub(crate) async fn deliver(cx: Ctx, delivery: Delivery) -> Result<(), Undelivered> {
+    let key = delivery.object_key.ok_or_else(|| Undelivered::Invalid("an object has a key".to_owned()))?;
+    let bucket = find(&cx, &delivery.target, Some((&delivery.sender, &key))).await?;
+    let cx = cx.as_caller(Caller::root(&bucket.account, &bucket.region));
+    let size_bytes = delivery.payload.len() as u64;
+    let content = delivery.payload;
+    let pieces = futures_util::stream::once(async { Ok::<Bytes, std::io::Error>(content) });
+    let input = PutObjectInput {
+        bucket: bucket.name,
+        key,
+        body: Some(ByteStream::new(Box::pin(pieces), Some(size_bytes))),
+        ..PutObjectInput::default()
+    };
+    ops::put_object(cx, input).await.map(drop).map_err(undelivered)
+}
+
+fn undelivered(error: AwsError) -> Undelivered {
+    let message = error.message.clone().unwrap_or_default();
+    match error.status {
+        503 => Undelivered::Throttled,
+        500.. => Undelivered::Failed(message),
+        404 => Undelivered::NotFound(message),
+        403 => Undelivered::Denied(message),
+        _ => Undelivered::Invalid(message),
+    }
+}
