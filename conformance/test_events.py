@@ -8,7 +8,7 @@ import sys
 import pytest
 from botocore.exceptions import ClientError
 
-from harness import ACCOUNT, REGION, eventually
+from harness import ACCOUNT, REGION, ROLE, eventually
 
 ECHO = "def handler(event, context):\n    print('heard', event)\n    return event\n"
 # A rule of a schedule is due at whole minutes at the soonest.
@@ -125,6 +125,20 @@ def test_buckets_tell_the_default_bus(platform, events, sqs, queue):
     assert event["detail"]["object"]["key"] == "a b" and event["detail"]["reason"] == "PutObject"
     s3.delete_object(Bucket="told", Key="a b")
     assert json.loads(received(sqs, url)["Body"])["detail-type"] == "Object Deleted"
+
+
+def test_a_stream_is_a_target(platform, events):
+    kinesis = platform.client("kinesis")
+    kinesis.create_stream(StreamName="told", ShardCount=1)
+    kinesis.get_waiter("stream_exists").wait(StreamName="told", WaiterConfig={"Delay": 1})
+    stream = kinesis.describe_stream(StreamName="told")["StreamDescription"]
+    rule(events, "streamed", {"source": ["stream"]}, {
+        "Id": "1", "Arn": stream["StreamARN"], "RoleArn": ROLE, "KinesisParameters": {"PartitionKeyPath": "$.detail.key"}})
+    events.put_events(Entries=[entry({"key": "k7"}, source="stream")])
+    start = kinesis.get_shard_iterator(StreamName="told", ShardId=stream["Shards"][0]["ShardId"],
+                                       ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+    [record] = eventually(lambda: kinesis.get_records(ShardIterator=start)["Records"], "a record")
+    assert record["PartitionKey"] == "k7" and json.loads(record["Data"])["detail"] == {"key": "k7"}
 
 
 def test_a_rule_of_a_schedule(events, sqs, queue):
