@@ -3,6 +3,7 @@
 use aws_wire::timestamp;
 use env::Timestamp;
 use serde::Serialize;
+use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
 /// What makes an event; `text` writes it.
@@ -33,7 +34,8 @@ struct Event<'a> {
 }
 
 impl Draft<'_> {
-    /// The event; `None` when its detail is no JSON object. Numbers in it stay as they were written.
+    /// The event; `None` when its detail is no JSON object, or nests deeper than it can be read again. Numbers in it
+    /// stay as they were written.
     pub(crate) fn text(&self) -> Option<Box<RawValue>> {
         let detail = RawValue::from_string(self.detail.trim().to_owned()).ok()?;
         let detail =
@@ -49,7 +51,8 @@ impl Draft<'_> {
             resources: self.resources,
             detail,
         };
-        serde_json::value::to_raw_value(&event).ok()
+        let text = serde_json::value::to_raw_value(&event).ok()?;
+        serde_json::from_str::<Json>(text.get()).is_ok().then_some(text)
     }
 }
 
@@ -103,6 +106,7 @@ mod tests {
         check("[]", None);
         check("\"{}\"", None);
         check("{", None);
+        check(&("{\"a\":".repeat(200) + "1" + &"}".repeat(200)), None);
         check("", None);
     }
 }

@@ -10,6 +10,7 @@ use schedule::{Expression, Zone};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::Ctx;
 use crate::bus::DEFAULT;
 use crate::keys::{BusKey, RULES, RuleKey, TICKS};
 use crate::refusal::{self, no_rule, not_valid};
@@ -135,6 +136,22 @@ pub(crate) fn check_schedule(text: &str, bus: &str) -> Result<()> {
         return Err(AwsError::validation("ScheduleExpression is supported only on the default event bus."));
     }
     Expression::of_rule(text).map(drop).ok_or_else(|| not_valid("ScheduleExpression"))
+}
+
+/// A role gives what its own account may: nobody passes another's.
+///
+/// # Errors
+/// 400 for what is no role, and for another account's.
+pub(crate) fn check_role(cx: &Ctx, role: Option<&str>) -> Result<()> {
+    let Some(role) = role else { return Ok(()) };
+    let account = role.strip_prefix("arn:aws:iam::").and_then(|rest| rest.split_once(":role/"));
+    match account {
+        None => Err(not_valid("RoleArn")),
+        Some((account, _)) if account != &*cx.caller.account => {
+            Err(AwsError::validation("Cross-account pass role is not allowed."))
+        }
+        Some(_) => Ok(()),
+    }
 }
 
 /// What a client hears of a rule.

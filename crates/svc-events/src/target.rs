@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use service::{TargetArn, Undelivered};
 
 use crate::path::Path;
-use crate::{Ctx, input};
+use crate::{Ctx, input, rule};
 
 /// AWS's defaults: a day, and as many tries as fit in it.
 const AGE_S_MAX: i64 = 86_400;
@@ -99,6 +99,7 @@ pub(crate) async fn check(cx: &Ctx, given: api::Target) -> Result<Target> {
         ))
     })?;
     check_served(cx, &arn).await?;
+    rule::check_role(cx, given.role_arn.as_deref())?;
     if arn.service() == "sqs" && arn.resource().ends_with(".fifo") && given.sqs_parameters.is_none() {
         let message = format!("Parameter(s) SqsParameters must be specified for target: {id}.");
         return Err(AwsError::validation(message));

@@ -27,6 +27,7 @@ pub(crate) async fn put_rule(cx: Ctx, input: PutRuleInput) -> Result<PutRuleOutp
     if let Some(schedule) = &schedule {
         rule::check_schedule(schedule, &named.2)?;
     }
+    rule::check_role(&cx, input.role_arn.as_deref())?;
     let tags = tags::check(input.tags)?;
     let now = cx.env.now().as_micros();
     let rule = Rule {

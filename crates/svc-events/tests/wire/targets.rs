@@ -63,6 +63,13 @@ async fn what_is_no_target() {
         "Parameter f is not valid. Reason: Provided Arn is not in correct format.",
     )
     .await;
+    let role = "arn:aws:iam::111122223333:role/r";
+    let passed = "Cross-account pass role is not allowed.";
+    refused(json!({ "Id": "1", "Arn": function("f"), "RoleArn": role }), passed).await;
+    refused(json!({ "Id": "1", "Arn": function("f"), "RoleArn": "r" }), "Parameter RoleArn is not valid.")
+        .await;
+    let rule = json!({ "Name": "s", "EventPattern": r#"{"a":[1]}"#, "RoleArn": role });
+    events.send_to("PutRule", &rule).await.refuses(400, "ValidationException", passed);
     refused(
         json!({ "Id": "1", "Arn": "arn:aws:sqs:us-east-1:000000000000:q.fifo" }),
         "Parameter(s) SqsParameters must be specified for target: 1.",

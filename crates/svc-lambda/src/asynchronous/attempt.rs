@@ -265,16 +265,28 @@ pub(crate) mod target {
         accepted.map_err(|error| undelivered(&error))
     }
 
-    /// Whoever sends without a role needs the function's policy.
+    /// Whoever sends with a role of the function's own account may; all others the policy must name.
     async fn lets_in(cx: &Ctx, name: &FunctionName, sender: &Sender) -> aws_wire::Result<bool> {
-        if sender.role.is_some() {
+        let account = sender.role.as_ref().map(|role| role.split(':').nth(4).unwrap_or_default().to_owned());
+        if account.as_deref() == Some(&*cx.caller.account) {
             return Ok(true);
         }
         let keys = Keys::default()
             .with("aws:SourceArn", sender.source_arn.clone())
-            .with("aws:SourceAccount", sender.source_account.clone())
-            .with("aws:PrincipalIsAWSService", "true");
-        let asker = Asker::Service(sender.service.clone());
+            .with("aws:SourceAccount", sender.source_account.clone());
+        let (asker, keys) = match (sender.role.clone(), account) {
+            (Some(arn), Some(account)) => {
+                let keys = keys
+                    .with("aws:PrincipalArn", arn.clone())
+                    .with("aws:PrincipalAccount", account.clone())
+                    .with("aws:PrincipalIsAWSService", "false");
+                (Asker::Aws { account, arn }, keys)
+            }
+            _ => {
+                let keys = keys.with("aws:PrincipalIsAWSService", "true");
+                (Asker::Service(sender.service.clone()), keys)
+            }
+        };
         policy::allows(cx, name, &asker, "lambda:InvokeFunction", &keys).await
     }
 

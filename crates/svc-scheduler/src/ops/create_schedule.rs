@@ -23,9 +23,9 @@ pub(crate) async fn create_schedule(cx: Ctx, input: CreateScheduleInput) -> Resu
         token: input.client_token,
     };
     let mut schedule = said.check(&cx, "CreateSchedule").await?;
-    // A rate is due at once, where nothing says when it starts.
+    // A rate is due at once, where nothing says when it starts; so is the very second of this request.
     let now = cx.env.now().as_secs();
-    let after = if schedule.expression.starts_with("rate(") { schedule.anchor - 1 } else { now };
+    let after = if schedule.expression.starts_with("cron(") { now } else { now - 1 };
     schedule.due = schedule.next(after, schedules::draw(&cx));
     cx.kv
         .transact(|tx| {

@@ -25,6 +25,21 @@ async fn a_rate_is_due_at_once_and_then_in_its_step() {
 }
 
 #[tokio::test]
+async fn a_rate_that_began_before_goes_on_in_its_step() {
+    let scheduler = Scheduler::new();
+    // Four minutes ago.
+    let rate = json!({ "ScheduleExpression": "rate(5 minutes)", "StartDate": 1_795_428_432 });
+    scheduler.schedule("f", rate).await.ok();
+    scheduler.schedule("g", json!({ "ScheduleExpression": "at(2026-11-23T10:11:12)" })).await.ok();
+    scheduler.functions.until(1).await;
+    scheduler.idle().await;
+    assert_eq!(scheduler.times(), ["2026-11-23T10:11:12Z"], "this very second, and nothing before");
+    scheduler.clock.advance(MINUTE);
+    scheduler.functions.until(2).await;
+    assert_eq!(scheduler.times()[1], "2026-11-23T10:12:12Z");
+}
+
+#[tokio::test]
 async fn once_and_then_gone() {
     let scheduler = Scheduler::new();
     let at = json!({ "ScheduleExpression": "at(2026-11-23T12:00:00)", "ScheduleExpressionTimezone": "Europe/Berlin",
