@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use crate::common::{Events, body, function};
+use crate::platform::{Events, body, function};
 
 const BUS: &str = "arn:aws:events:us-east-1:000000000000:event-bus/default";
 const ARCHIVE: &str = "arn:aws:events:us-east-1:000000000000:archive/a";

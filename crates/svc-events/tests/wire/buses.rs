@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::common::Events;
+use crate::platform::Events;
 
 const ARN: &str = "arn:aws:events:us-east-1:000000000000:event-bus";
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 use service::{BusEvent, Caller, Delivery, Sender, TargetArn, Undelivered};
 
-use crate::common::{ACCOUNT, Events, body, function};
+use crate::platform::{ACCOUNT, Events, body, function};
 
 fn entry(source: &str) -> Json {
     json!({ "Source": source, "DetailType": "t", "Detail": "{}" })

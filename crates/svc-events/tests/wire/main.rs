@@ -3,8 +3,8 @@
 
 mod archives;
 mod buses;
-mod common;
 mod delivery;
+mod platform;
 mod rules;
 mod schedules;
 mod targets;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::common::{Events, function};
+use crate::platform::{Events, function};
 
 const ARN: &str = "arn:aws:events:us-east-1:000000000000:rule";
 const PATTERN: &str = r#"{"source":["shop"]}"#;

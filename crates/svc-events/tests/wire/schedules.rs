@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::common::{Events, body, function};
+use crate::platform::{Events, body, function};
 
 const MINUTE: Duration = Duration::from_secs(60);
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::common::{Events, body, function};
+use crate::platform::{Events, body, function};
 
 #[tokio::test]
 async fn targets_are_shown_as_they_were_put() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 use service::Undelivered;
 
-use crate::common::{ACCOUNT, MINUTE, ROLE, Scheduler, body, request};
+use crate::platform::{ACCOUNT, MINUTE, ROLE, Scheduler, body, request};
 
 #[tokio::test]
 async fn a_rate_is_due_at_once_and_then_in_its_step() {
@@ -187,7 +187,7 @@ async fn queues_and_buses_are_targets() {
     }
     let rule = json!({ "Name": "r", "EventPattern": r#"{"source":["clock"]}"# });
     scheduler.json("events", "PutRule", &rule).await.ok();
-    let targets = json!([{ "Id": "1", "Arn": crate::common::function("bus") }]);
+    let targets = json!([{ "Id": "1", "Arn": crate::platform::function("bus") }]);
     scheduler.json("events", "PutTargets", &json!({ "Rule": "r", "Targets": targets })).await.ok();
     let bus = format!("arn:aws:events:us-east-1:{ACCOUNT}:event-bus/default");
     for (name, target) in [
@@ -236,7 +236,7 @@ async fn what_fails_comes_again_and_then_to_the_dead_letters() {
     let scheduler = Scheduler::new();
     scheduler.json("sqs", "CreateQueue", &json!({ "QueueName": "dead" })).await.ok();
     let target = json!({
-        "Arn": crate::common::function("f"), "RoleArn": ROLE,
+        "Arn": crate::platform::function("f"), "RoleArn": ROLE,
         "Input": r#"{"attempt":"<aws.scheduler.attempt-number>","by":"<aws.scheduler.schedule-arn>"}"#,
         "RetryPolicy": { "MaximumRetryAttempts": 1 },
         "DeadLetterConfig": { "Arn": format!("arn:aws:sqs:us-east-1:{ACCOUNT}:dead") },
@@ -273,7 +273,7 @@ async fn what_fails_comes_again_and_then_to_the_dead_letters() {
         ("IS_PAYLOAD_TRUNCATED", "false"),
         ("SCHEDULED_TIME", "2026-11-23T10:12:00Z"),
         ("SCHEDULE_ARN", &schedule),
-        ("TARGET_ARN", &crate::common::function("f")),
+        ("TARGET_ARN", &crate::platform::function("f")),
     ] {
         assert_eq!(told(name), expected, "{name}");
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::common::Scheduler;
+use crate::platform::Scheduler;
 
 const ARN: &str = "arn:aws:scheduler:us-east-1:000000000000:schedule-group";
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::common::{ROLE, Scheduler, function, request};
+use crate::platform::{ROLE, Scheduler, function, request};
 
 const ARN: &str = "arn:aws:scheduler:us-east-1:000000000000:schedule/default";
 
