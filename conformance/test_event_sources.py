@@ -6,7 +6,7 @@ import os
 import pytest
 from botocore.exceptions import ClientError
 
-from harness import ACCOUNT, REGION, Functions, eventually
+from harness import ACCOUNT, REGION, Functions, eventually, wait
 
 # Events that a crash meets; the issue of record is ten thousand, which takes minutes.
 EVENTS = int(os.environ.get("LAMBENT_EVENTS", "1000"))
@@ -21,7 +21,10 @@ def call(operation, body):
     return json.load(urllib.request.urlopen(request))
 def handler(event, context):
     for record in event["Records"]:
-        if "body" in record:
+        if "kinesis" in record:
+            name, key = record["kinesis"]["sequenceNumber"], record["kinesis"]["partitionKey"]
+            value = base64.b64decode(record["kinesis"]["data"]).decode()
+        elif "body" in record:
             name, key, value = record["messageId"], record["attributes"].get("MessageGroupId", "-"), record["body"]
         else:
             image = record["dynamodb"]["NewImage"]
@@ -226,13 +229,19 @@ def test_what_is_not_polled_is_refused(functions):
     assert "NonExistentQueue" in refused.value.response["Error"]["Message"]
 
 
-@pytest.mark.parametrize("source", ["queue", "fifo", "stream"])
+@pytest.mark.parametrize("source", ["queue", "fifo", "stream", "kinesis"])
 def test_a_kill_amid_events_loses_none(start, source):
     """Half of the events are sent before a kill -9 in the middle of their handling, half after."""
     platform = start()
     dynamodb, sqs = platform.client("dynamodb"), platform.client("sqs")
     function = recorder(Functions(platform), dynamodb, "seen")
-    if source == "stream":
+    if source == "kinesis":
+        kinesis = platform.client("kinesis")
+        kinesis.create_stream(StreamName="source", ShardCount=3)
+        wait(kinesis, "stream_exists", StreamName="source")
+        source_arn = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/source"
+        settings = {"StartingPosition": "TRIM_HORIZON", "BatchSize": 20, "ParallelizationFactor": 2}
+    elif source == "stream":
         source_arn, settings = streamed(dynamodb, "source"), {"StartingPosition": "TRIM_HORIZON", "BatchSize": 20}
     else:
         fifo = {"FifoQueue": "true"} if source == "fifo" else {}
@@ -242,10 +251,12 @@ def test_a_kill_amid_events_loses_none(start, source):
     mapped(platform.client("lambda"), function, source_arn, **settings)
 
     def send(numbers):
-        dynamodb, sqs = platform.client("dynamodb"), platform.client("sqs")
+        dynamodb, sqs, kinesis = (platform.client(name) for name in ("dynamodb", "sqs", "kinesis"))
         for number in numbers:
             key = f"k{number % 8}"
-            if source == "stream":
+            if source == "kinesis":
+                kinesis.put_record(StreamName="source", PartitionKey=key, Data=str(number).encode())
+            elif source == "stream":
                 dynamodb.put_item(TableName="source", Item={"h": {"S": key}, "n": {"N": str(number)}})
             elif source == "fifo":
                 sqs.send_message(QueueUrl=queue_at(platform, name), MessageBody=str(number), MessageGroupId=key,

@@ -219,6 +219,34 @@ def test_the_command_line(platform):
     aws("wait", "stream-not-exists", "--stream-name", "cli")
 
 
+def test_a_table_replicates_to_a_stream(platform, kinesis, stream):
+    """Sixty changes of six items, by six writers; each item's come in their order."""
+    dynamodb = platform.client("dynamodb")
+    dynamodb.create_table(TableName="replicated", BillingMode="PAY_PER_REQUEST",
+                          AttributeDefinitions=[{"AttributeName": "h", "AttributeType": "S"}],
+                          KeySchema=[{"AttributeName": "h", "KeyType": "HASH"}])
+    wait(dynamodb, "table_exists", TableName="replicated")
+    dynamodb.enable_kinesis_streaming_destination(TableName="replicated", StreamArn=arn(stream))
+    [destination] = dynamodb.describe_kinesis_streaming_destination(TableName="replicated")["KinesisDataStreamDestinations"]
+    assert destination["DestinationStatus"] == "ACTIVE"
+
+    def write(key):
+        for number in range(10):
+            dynamodb.put_item(TableName="replicated", Item={"h": {"S": key}, "n": {"N": str(number)}})
+
+    threads = [threading.Thread(target=write, args=(f"item{number}",)) for number in range(6)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    reader = Reader(kinesis, stream)
+    eventually(lambda: len(reader.all()) >= 60, "sixty records")
+    changes = [json.loads(record["Data"]) for record in reader.records]
+    numbers = {}
+    for change in changes:
+        assert change["eventSource"] == "aws:dynamodb" and change["tableName"] == "replicated"
+        numbers.setdefault(change["dynamodb"]["Keys"]["h"]["S"], []).append(int(change["dynamodb"]["NewImage"]["n"]["N"]))
+    assert numbers == {f"item{number}": list(range(10)) for number in range(6)}
+
+
 def test_throttling(start):
     kinesis = start("--throttle").client("kinesis")
     kinesis.create_stream(StreamName="s", ShardCount=1)

@@ -1,10 +1,11 @@
 """Subscription filters of CloudWatch Logs with boto3: log events on their way to real functions, and filter patterns."""
+import gzip
 import json
 import time
 
 import pytest
 
-from harness import ACCOUNT, REGION, Functions, eventually
+from harness import ACCOUNT, REGION, Functions, eventually, wait
 
 # What it was sent, a line for each log event, to its own log.
 COLLECTOR = """
@@ -79,6 +80,31 @@ def test_a_function_hears_what_matches(logs, functions):
     assert logs.describe_subscription_filters(logGroupName=group)["subscriptionFilters"] == []
     with pytest.raises(logs.exceptions.ResourceNotFoundException):
         logs.delete_subscription_filter(logGroupName=group, filterName="large")
+
+
+def test_a_stream_is_asked_and_then_gets_what_matches(platform, logs):
+    kinesis = platform.client("kinesis")
+    kinesis.create_stream(StreamName="lines", ShardCount=1)
+    wait(kinesis, "stream_exists", StreamName="lines")
+    logs.create_log_group(logGroupName="/streamed")
+    logs.create_log_stream(logGroupName="/streamed", logStreamName="s")
+    filter = {"logGroupName": "/streamed", "filterName": "all", "filterPattern": "",
+              "destinationArn": f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/lines"}
+    with pytest.raises(logs.exceptions.InvalidParameterException):
+        logs.put_subscription_filter(**filter)
+    logs.put_subscription_filter(**filter, roleArn=f"arn:aws:iam::{ACCOUNT}:role/logs")
+    put(logs, "/streamed", "one", "two")
+    [shard] = kinesis.list_shards(StreamName="lines")["Shards"]
+    start = kinesis.get_shard_iterator(StreamName="lines", ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")
+
+    def look():
+        records = kinesis.get_records(ShardIterator=start["ShardIterator"])["Records"]
+        return records if len(records) == 2 else None
+
+    question, data = [json.loads(gzip.decompress(record["Data"])) for record in eventually(look, "two records")]
+    assert question["messageType"] == "CONTROL_MESSAGE" and "Kinesis stream" in question["logEvents"][0]["message"]
+    assert data["messageType"] == "DATA_MESSAGE" and data["logGroup"] == "/streamed"
+    assert [event["message"] for event in data["logEvents"]] == ["one", "two"]
 
 
 def test_a_functions_own_lines_go_to_another(logs, functions):

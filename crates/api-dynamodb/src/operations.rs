@@ -231,7 +231,12 @@ pub static DESCRIBE_KINESIS_STREAMING_DESTINATION: Operation = Operation {
     method: "POST",
     uri: "/",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::DESCRIBE_KINESIS_STREAMING_DESTINATION_INPUT,
+        output: &schema::DESCRIBE_KINESIS_STREAMING_DESTINATION_OUTPUT,
+        result_wrapper: None,
+        errors: &[&errors::RESOURCE_NOT_FOUND_EXCEPTION, &errors::INTERNAL_SERVER_ERROR],
+    }),
 };
 pub static DESCRIBE_LIMITS: Operation = Operation {
     name: "DescribeLimits",
@@ -271,10 +276,40 @@ pub static DESCRIBE_TIME_TO_LIVE: Operation = Operation {
         errors: &[&errors::RESOURCE_NOT_FOUND_EXCEPTION, &errors::INTERNAL_SERVER_ERROR],
     }),
 };
-pub static DISABLE_KINESIS_STREAMING_DESTINATION: Operation =
-    Operation { name: "DisableKinesisStreamingDestination", method: "POST", uri: "/", status: 200, io: None };
-pub static ENABLE_KINESIS_STREAMING_DESTINATION: Operation =
-    Operation { name: "EnableKinesisStreamingDestination", method: "POST", uri: "/", status: 200, io: None };
+pub static DISABLE_KINESIS_STREAMING_DESTINATION: Operation = Operation {
+    name: "DisableKinesisStreamingDestination",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::KINESIS_STREAMING_DESTINATION_INPUT,
+        output: &schema::KINESIS_STREAMING_DESTINATION_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            &errors::INTERNAL_SERVER_ERROR,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::RESOURCE_IN_USE_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
+};
+pub static ENABLE_KINESIS_STREAMING_DESTINATION: Operation = Operation {
+    name: "EnableKinesisStreamingDestination",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::KINESIS_STREAMING_DESTINATION_INPUT,
+        output: &schema::KINESIS_STREAMING_DESTINATION_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            &errors::INTERNAL_SERVER_ERROR,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::RESOURCE_IN_USE_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
+};
 pub static EXECUTE_STATEMENT: Operation = Operation {
     name: "ExecuteStatement",
     method: "POST",
@@ -550,8 +585,23 @@ pub static UPDATE_ITEM: Operation = Operation {
         ],
     }),
 };
-pub static UPDATE_KINESIS_STREAMING_DESTINATION: Operation =
-    Operation { name: "UpdateKinesisStreamingDestination", method: "POST", uri: "/", status: 200, io: None };
+pub static UPDATE_KINESIS_STREAMING_DESTINATION: Operation = Operation {
+    name: "UpdateKinesisStreamingDestination",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::UPDATE_KINESIS_STREAMING_DESTINATION_INPUT,
+        output: &schema::UPDATE_KINESIS_STREAMING_DESTINATION_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            &errors::INTERNAL_SERVER_ERROR,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::RESOURCE_IN_USE_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+        ],
+    }),
+};
 pub static UPDATE_TABLE: Operation = Operation {
     name: "UpdateTable",
     method: "POST",
@@ -597,9 +647,12 @@ aws_wire::operations! { SERVICE;
     DELETE_ITEM: types::DeleteItemInput => types::DeleteItemOutput,
     DELETE_TABLE: types::DeleteTableInput => types::DeleteTableOutput,
     DESCRIBE_CONTINUOUS_BACKUPS: types::DescribeContinuousBackupsInput => types::DescribeContinuousBackupsOutput,
+    DESCRIBE_KINESIS_STREAMING_DESTINATION: types::DescribeKinesisStreamingDestinationInput => types::DescribeKinesisStreamingDestinationOutput,
     DESCRIBE_LIMITS: types::DescribeLimitsInput => types::DescribeLimitsOutput,
     DESCRIBE_TABLE: types::DescribeTableInput => types::DescribeTableOutput,
     DESCRIBE_TIME_TO_LIVE: types::DescribeTimeToLiveInput => types::DescribeTimeToLiveOutput,
+    DISABLE_KINESIS_STREAMING_DESTINATION: types::DisableKinesisStreamingDestinationInput => types::KinesisStreamingDestinationOutput,
+    ENABLE_KINESIS_STREAMING_DESTINATION: types::EnableKinesisStreamingDestinationInput => types::KinesisStreamingDestinationOutput,
     EXECUTE_STATEMENT: types::ExecuteStatementInput => types::ExecuteStatementOutput,
     EXECUTE_TRANSACTION: types::ExecuteTransactionInput => types::ExecuteTransactionOutput,
     GET_ITEM: types::GetItemInput => types::GetItemOutput,
@@ -613,6 +666,7 @@ aws_wire::operations! { SERVICE;
     TRANSACT_WRITE_ITEMS: types::TransactWriteItemsInput => types::TransactWriteItemsOutput,
     UNTAG_RESOURCE: types::UntagResourceInput => (),
     UPDATE_ITEM: types::UpdateItemInput => types::UpdateItemOutput,
+    UPDATE_KINESIS_STREAMING_DESTINATION: types::UpdateKinesisStreamingDestinationInput => types::UpdateKinesisStreamingDestinationOutput,
     UPDATE_TABLE: types::UpdateTableInput => types::UpdateTableOutput,
     UPDATE_TIME_TO_LIVE: types::UpdateTimeToLiveInput => types::UpdateTimeToLiveOutput,
 }

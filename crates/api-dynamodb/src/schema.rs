@@ -6,6 +6,8 @@ use aws_wire::schema::{
     Kind, List, Map, Member, Namespace, Pattern, Place, Shape, Structure, TimestampFormat,
 };
 
+pub(crate) static APPROXIMATE_CREATION_DATE_TIME_PRECISION: Shape =
+    Shape::plain("ApproximateCreationDateTimePrecision", Kind::Enum(&["MILLISECOND", "MICROSECOND"]));
 pub(crate) static ARCHIVAL_REASON: Shape = Shape::plain("ArchivalReason", Kind::String);
 pub(crate) static ARCHIVAL_SUMMARY: Shape = Shape::plain(
     "ArchivalSummary",
@@ -520,6 +522,17 @@ pub(crate) static DESCRIBE_CONTINUOUS_BACKUPS_OUTPUT: Shape = Shape::plain(
         &CONTINUOUS_BACKUPS_DESCRIPTION,
     )])),
 );
+pub(crate) static DESCRIBE_KINESIS_STREAMING_DESTINATION_INPUT: Shape = Shape::plain(
+    "DescribeKinesisStreamingDestinationInput",
+    Kind::Structure(&Structure::of(&[Member { required: true, ..Member::body("TableName", &TABLE_ARN) }])),
+);
+pub(crate) static DESCRIBE_KINESIS_STREAMING_DESTINATION_OUTPUT: Shape = Shape::plain(
+    "DescribeKinesisStreamingDestinationOutput",
+    Kind::Structure(&Structure::of(&[
+        Member::body("TableName", &TABLE_NAME),
+        Member::body("KinesisDataStreamDestinations", &KINESIS_DATA_STREAM_DESTINATIONS),
+    ])),
+);
 pub(crate) static DESCRIBE_LIMITS_INPUT: Shape =
     Shape::plain("DescribeLimitsInput", Kind::Structure(&Structure::of(&[])));
 pub(crate) static DESCRIBE_LIMITS_OUTPUT: Shape = Shape::plain(
@@ -547,6 +560,10 @@ pub(crate) static DESCRIBE_TIME_TO_LIVE_OUTPUT: Shape = Shape::plain(
     "DescribeTimeToLiveOutput",
     Kind::Structure(&Structure::of(&[Member::body("TimeToLiveDescription", &TIME_TO_LIVE_DESCRIPTION)])),
 );
+pub(crate) static DESTINATION_STATUS: Shape = Shape::plain(
+    "DestinationStatus",
+    Kind::Enum(&["ENABLING", "ACTIVE", "DISABLING", "DISABLED", "ENABLE_FAILED", "UPDATING"]),
+);
 pub(crate) static DISASSOCIATE_REPLICATION_GROUP_MEMBER_ACTION: Shape = Shape::plain(
     "DisassociateReplicationGroupMemberAction",
     Kind::Structure(&Structure::of(&[
@@ -561,6 +578,13 @@ pub(crate) static DISASSOCIATION_PROTECTION_ENABLED: Shape =
 pub(crate) static DUPLICATE_ITEM_EXCEPTION: Shape = Shape::plain(
     "DuplicateItemException",
     Kind::Structure(&Structure::of(&[Member::body("message", &ERROR_MESSAGE)])),
+);
+pub(crate) static ENABLE_KINESIS_STREAMING_CONFIGURATION: Shape = Shape::plain(
+    "EnableKinesisStreamingConfiguration",
+    Kind::Structure(&Structure::of(&[Member::body(
+        "ApproximateCreationDateTimePrecision",
+        &APPROXIMATE_CREATION_DATE_TIME_PRECISION,
+    )])),
 );
 pub(crate) static ERROR_MESSAGE: Shape = Shape::plain("ErrorMessage", Kind::String);
 pub(crate) static EXECUTE_STATEMENT_INPUT: Shape = Shape::plain(
@@ -984,6 +1008,42 @@ pub(crate) static KEYS_AND_ATTRIBUTES: Shape = Shape::plain(
         Member::body("ConsistentRead", &CONSISTENT_READ),
         Member::body("ProjectionExpression", &PROJECTION_EXPRESSION),
         Member::body("ExpressionAttributeNames", &EXPRESSION_ATTRIBUTE_NAME_MAP),
+    ])),
+);
+pub(crate) static KINESIS_DATA_STREAM_DESTINATION: Shape = Shape::plain(
+    "KinesisDataStreamDestination",
+    Kind::Structure(&Structure::of(&[
+        Member::body("StreamArn", &STREAM_ARN),
+        Member::body("DestinationStatus", &DESTINATION_STATUS),
+        Member::body("DestinationStatusDescription", &STRING),
+        Member::body("ApproximateCreationDateTimePrecision", &APPROXIMATE_CREATION_DATE_TIME_PRECISION),
+    ])),
+);
+pub(crate) static KINESIS_DATA_STREAM_DESTINATIONS: Shape = Shape::plain(
+    "KinesisDataStreamDestinations",
+    Kind::List(&List {
+        member: &KINESIS_DATA_STREAM_DESTINATION,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+pub(crate) static KINESIS_STREAMING_DESTINATION_INPUT: Shape = Shape::plain(
+    "KinesisStreamingDestinationInput",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("TableName", &TABLE_ARN) },
+        Member { required: true, ..Member::body("StreamArn", &STREAM_ARN) },
+        Member::body("EnableKinesisStreamingConfiguration", &ENABLE_KINESIS_STREAMING_CONFIGURATION),
+    ])),
+);
+pub(crate) static KINESIS_STREAMING_DESTINATION_OUTPUT: Shape = Shape::plain(
+    "KinesisStreamingDestinationOutput",
+    Kind::Structure(&Structure::of(&[
+        Member::body("TableName", &TABLE_NAME),
+        Member::body("StreamArn", &STREAM_ARN),
+        Member::body("DestinationStatus", &DESTINATION_STATUS),
+        Member::body("EnableKinesisStreamingConfiguration", &ENABLE_KINESIS_STREAMING_CONFIGURATION),
     ])),
 );
 pub(crate) static LIMIT_EXCEEDED_EXCEPTION: Shape = Shape::plain(
@@ -1915,6 +1975,30 @@ pub(crate) static UPDATE_ITEM_OUTPUT: Shape = Shape::plain(
         Member::body("Attributes", &ATTRIBUTE_MAP),
         Member::body("ConsumedCapacity", &CONSUMED_CAPACITY),
         Member::body("ItemCollectionMetrics", &ITEM_COLLECTION_METRICS),
+    ])),
+);
+pub(crate) static UPDATE_KINESIS_STREAMING_CONFIGURATION: Shape = Shape::plain(
+    "UpdateKinesisStreamingConfiguration",
+    Kind::Structure(&Structure::of(&[Member::body(
+        "ApproximateCreationDateTimePrecision",
+        &APPROXIMATE_CREATION_DATE_TIME_PRECISION,
+    )])),
+);
+pub(crate) static UPDATE_KINESIS_STREAMING_DESTINATION_INPUT: Shape = Shape::plain(
+    "UpdateKinesisStreamingDestinationInput",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("TableName", &TABLE_ARN) },
+        Member { required: true, ..Member::body("StreamArn", &STREAM_ARN) },
+        Member::body("UpdateKinesisStreamingConfiguration", &UPDATE_KINESIS_STREAMING_CONFIGURATION),
+    ])),
+);
+pub(crate) static UPDATE_KINESIS_STREAMING_DESTINATION_OUTPUT: Shape = Shape::plain(
+    "UpdateKinesisStreamingDestinationOutput",
+    Kind::Structure(&Structure::of(&[
+        Member::body("TableName", &TABLE_NAME),
+        Member::body("StreamArn", &STREAM_ARN),
+        Member::body("DestinationStatus", &DESTINATION_STATUS),
+        Member::body("UpdateKinesisStreamingConfiguration", &UPDATE_KINESIS_STREAMING_CONFIGURATION),
     ])),
 );
 pub(crate) static UPDATE_REPLICATION_GROUP_MEMBER_ACTION: Shape = Shape::plain(

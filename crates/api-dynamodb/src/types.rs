@@ -250,6 +250,15 @@ aws_wire::structure! {
     DescribeContinuousBackupsOutput {
         continuous_backups_description: Option<ContinuousBackupsDescription>,
     }
+    /// Shape `DescribeKinesisStreamingDestinationInput`.
+    DescribeKinesisStreamingDestinationInput {
+        table_name: String,
+    }
+    /// Shape `DescribeKinesisStreamingDestinationOutput`.
+    DescribeKinesisStreamingDestinationOutput {
+        table_name: Option<String>,
+        kinesis_data_stream_destinations: Option<Vec<KinesisDataStreamDestination>>,
+    }
     /// Shape `DescribeLimitsInput`.
     DescribeLimitsInput {
     }
@@ -280,6 +289,10 @@ aws_wire::structure! {
     DisassociateReplicationGroupMemberAction {
         region_name: String,
         disassociation_mode: DisassociationMode,
+    }
+    /// Shape `EnableKinesisStreamingConfiguration`.
+    EnableKinesisStreamingConfiguration {
+        approximate_creation_date_time_precision: Option<ApproximateCreationDateTimePrecision>,
     }
     /// Shape `ExecuteStatementInput`.
     ExecuteStatementInput {
@@ -404,6 +417,32 @@ aws_wire::structure! {
         consistent_read: Option<bool>,
         projection_expression: Option<String>,
         expression_attribute_names: Option<std::collections::BTreeMap<String, String>>,
+    }
+    /// Shape `KinesisDataStreamDestination`.
+    KinesisDataStreamDestination {
+        stream_arn: Option<String>,
+        destination_status: Option<DestinationStatus>,
+        destination_status_description: Option<String>,
+        approximate_creation_date_time_precision: Option<ApproximateCreationDateTimePrecision>,
+    }
+    /// Shape `KinesisStreamingDestinationInput`.
+    DisableKinesisStreamingDestinationInput {
+        table_name: String,
+        stream_arn: String,
+        enable_kinesis_streaming_configuration: Option<EnableKinesisStreamingConfiguration>,
+    }
+    /// Shape `KinesisStreamingDestinationInput`.
+    EnableKinesisStreamingDestinationInput {
+        table_name: String,
+        stream_arn: String,
+        enable_kinesis_streaming_configuration: Option<EnableKinesisStreamingConfiguration>,
+    }
+    /// Shape `KinesisStreamingDestinationOutput`.
+    KinesisStreamingDestinationOutput {
+        table_name: Option<String>,
+        stream_arn: Option<String>,
+        destination_status: Option<DestinationStatus>,
+        enable_kinesis_streaming_configuration: Option<EnableKinesisStreamingConfiguration>,
     }
     /// Shape `ListTablesInput`.
     ListTablesInput {
@@ -784,6 +823,23 @@ aws_wire::structure! {
         consumed_capacity: Option<ConsumedCapacity>,
         item_collection_metrics: Option<ItemCollectionMetrics>,
     }
+    /// Shape `UpdateKinesisStreamingConfiguration`.
+    UpdateKinesisStreamingConfiguration {
+        approximate_creation_date_time_precision: Option<ApproximateCreationDateTimePrecision>,
+    }
+    /// Shape `UpdateKinesisStreamingDestinationInput`.
+    UpdateKinesisStreamingDestinationInput {
+        table_name: String,
+        stream_arn: String,
+        update_kinesis_streaming_configuration: Option<UpdateKinesisStreamingConfiguration>,
+    }
+    /// Shape `UpdateKinesisStreamingDestinationOutput`.
+    UpdateKinesisStreamingDestinationOutput {
+        table_name: Option<String>,
+        stream_arn: Option<String>,
+        destination_status: Option<DestinationStatus>,
+        update_kinesis_streaming_configuration: Option<UpdateKinesisStreamingConfiguration>,
+    }
     /// Shape `UpdateReplicationGroupMemberAction`.
     UpdateReplicationGroupMemberAction {
         region_name: String,
@@ -876,6 +932,11 @@ aws_wire::structure! {
 }
 
 aws_wire::enumeration! {
+    /// Shape `ApproximateCreationDateTimePrecision`.
+    ApproximateCreationDateTimePrecision {
+        Millisecond = "MILLISECOND",
+        Microsecond = "MICROSECOND",
+    }
     /// Shape `AttributeAction`.
     AttributeAction {
         Add = "ADD",
@@ -926,6 +987,15 @@ aws_wire::enumeration! {
     ContinuousBackupsStatus {
         Enabled = "ENABLED",
         Disabled = "DISABLED",
+    }
+    /// Shape `DestinationStatus`.
+    DestinationStatus {
+        Enabling = "ENABLING",
+        Active = "ACTIVE",
+        Disabling = "DISABLING",
+        Disabled = "DISABLED",
+        EnableFailed = "ENABLE_FAILED",
+        Updating = "UPDATING",
     }
     /// Shape `DisassociationMode`.
     DisassociationMode {

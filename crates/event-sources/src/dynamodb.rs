@@ -9,6 +9,7 @@ use env::Timestamp;
 use serde_json::{Value as Json, json};
 use service::Ctx;
 
+use crate::Polled;
 use crate::filter::Filter;
 use crate::source::{Page, Position, Record, Shard};
 
@@ -44,7 +45,8 @@ pub(crate) async fn iterator(cx: &Ctx, arn: &str, shard: &str, from: &Position) 
     };
     let oldest = || of_type(ShardIteratorType::TrimHorizon, None);
     let iterator = match from {
-        Position::TrimHorizon => cx.call(oldest()).await?,
+        // What arrived too early is left out by whoever reads.
+        Position::TrimHorizon | Position::Since(_) => cx.call(oldest()).await?,
         Position::Latest => cx.call(of_type(ShardIteratorType::Latest, None)).await?,
         Position::After(sequence) => {
             let after = of_type(ShardIteratorType::AfterSequenceNumber, Some(sequence.clone()));
@@ -58,9 +60,9 @@ pub(crate) async fn iterator(cx: &Ctx, arn: &str, shard: &str, from: &Position) 
     iterator.shard_iterator.ok_or_else(|| AwsError::internal("a shard has no iterator"))
 }
 
-pub(crate) async fn records(cx: &Ctx, arn: &str, iterator: &str, filter: &Filter) -> Result<Page> {
+pub(crate) async fn records(polled: &Polled, arn: &str, iterator: &str) -> Result<Page> {
     let input = GetRecordsInput { shard_iterator: iterator.to_owned(), limit: None };
-    let mut output = cx.call(input).await?;
+    let mut output = polled.cx.call(input).await?;
     let next = output.next_shard_iterator.take();
     let io = GetRecordsInput::OPERATION.io.expect("an operation that was called");
     let Json::Object(mut shown) = to_json(output.into_value(), io.output, None, Naming::AwsJson) else {
@@ -69,7 +71,7 @@ pub(crate) async fn records(cx: &Ctx, arn: &str, iterator: &str, filter: &Filter
     let Some(Json::Array(records)) = shown.remove("Records") else {
         return Ok(Page { records: Vec::new(), next });
     };
-    let records = records.into_iter().map(|record| self::record(record, arn, filter)).collect();
+    let records = records.into_iter().map(|record| self::record(record, arn, &polled.filter)).collect();
     Ok(Page { records, next })
 }
 

@@ -57,8 +57,7 @@ pub(crate) async fn tell(shared: &Shared, entries: &[Entry], given_up: &GivenUp<
             service: "lambda.amazonaws.com".to_owned(),
             source_arn: arn.clone(),
             source_account: polled.cx.caller.account.to_string(),
-            // What the execution role may do is asked of nobody yet; it is of the account.
-            role: Some(format!("arn:aws:iam::{}:role/lambda", polled.cx.caller.account)),
+            role: Some(polled.role.clone()),
         },
         attributes: BTreeMap::new(),
         in_order: None,

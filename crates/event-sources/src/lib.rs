@@ -10,6 +10,7 @@ mod failure;
 mod filter;
 mod invoke;
 mod keys;
+mod kinesis;
 mod lane;
 mod pause;
 mod progress;
@@ -28,6 +29,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use api_lambda::GetFunctionConfigurationInput;
 use aws_wire::Result;
 use kv::Span;
 use service::Ctx;
@@ -79,6 +81,8 @@ pub(crate) struct Polled {
     pub cx: Ctx,
     pub mapping: EventSourceMapping,
     pub filter: Filter,
+    /// The function's execution role; empty where the function is gone.
+    pub role: String,
     pub results: Results,
 }
 
@@ -106,9 +110,8 @@ impl Pollers {
 impl EventSources for Pollers {
     fn polls(&self, kind: SourceKind) -> bool {
         match kind {
-            SourceKind::Sqs | SourceKind::DynamoDb => true,
-            SourceKind::Kinesis
-            | SourceKind::ManagedKafka
+            SourceKind::Sqs | SourceKind::DynamoDb | SourceKind::Kinesis => true,
+            SourceKind::ManagedKafka
             | SourceKind::SelfManagedKafka
             | SourceKind::Mq
             | SourceKind::DocumentDb => false,
@@ -131,7 +134,8 @@ impl EventSources for Pollers {
             self.end(&uuid).await;
             let filter = Filter::parse(mapping.settings.filters.as_deref().unwrap_or_default())?;
             let stream = Stream::of(mapping.source.kind, mapping.source.arn.as_deref().unwrap_or_default());
-            let polled = Polled { cx, mapping: mapping.clone(), filter, results: self.results.clone() };
+            let role = role(&cx, &mapping.function_arn).await;
+            let polled = Polled { cx, mapping: mapping.clone(), filter, role, results: self.results.clone() };
             let (handle, stop) = stop();
             let task = tokio::spawn(poll(Arc::new(polled), stream, stop));
             let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
@@ -156,6 +160,11 @@ impl EventSources for Pollers {
     fn last_result(&self, uuid: &str) -> Option<&'static str> {
         self.results.0.lock().unwrap_or_else(PoisonError::into_inner).get(uuid).copied()
     }
+}
+
+async fn role(cx: &Ctx, function: &str) -> String {
+    let input = GetFunctionConfigurationInput { function_name: function.to_owned(), qualifier: None };
+    cx.call(input).await.ok().and_then(|configuration| configuration.role).unwrap_or_default()
 }
 
 async fn poll(polled: Arc<Polled>, stream: Option<Stream>, stop: Stop) {

@@ -106,7 +106,7 @@ impl Reading {
             Some(iterator) => iterator,
             None => self.stream.iterator(cx, &self.shard, &self.from).await?,
         };
-        self.stream.records(cx, &iterator, &self.polled.filter).await
+        self.stream.records(&self.polled, &self.shard, &iterator).await
     }
 
     /// Gives each lane its records; those of one key are always the same lane's.

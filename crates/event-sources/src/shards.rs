@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_wire::Result;
+use env::Timestamp;
 use kv::Span;
 use tokio::task::JoinSet;
 
@@ -76,7 +77,7 @@ impl Shards {
                 polled: Arc::clone(&self.polled),
                 stream: self.stream.clone(),
                 shard: shard.id.clone(),
-                from: position(&checkpoint, fresh),
+                from: self.position(&checkpoint, fresh),
                 since_ms: checkpoint.since_ms,
                 stop: self.stop.clone(),
             };
@@ -117,6 +118,19 @@ impl Shards {
         Ok((first, latest))
     }
 
+    /// `latest` when the mapping begins, and with what is new. Later what arrived since is looked for by its time, for an
+    /// iterator that was lost with a crash can't be made again.
+    fn position(&self, checkpoint: &Checkpoint, latest: bool) -> Position {
+        match (&checkpoint.after, checkpoint.since_ms) {
+            (Some(after), _) => Position::After(after.clone()),
+            (None, _) if latest => Position::Latest,
+            (None, Some(since_ms)) if self.stream.knows_times() => {
+                Position::Since(Timestamp::from_millis(since_ms))
+            }
+            (None, _) => Position::TrimHorizon,
+        }
+    }
+
     /// Shards that the stream has forgotten.
     async fn forget(&self, gone: impl Iterator<Item = (&String, &Checkpoint)>) -> Result<()> {
         let gone = gone.map(|(id, _)| self.key(id)).collect::<Vec<_>>();
@@ -131,14 +145,4 @@ impl Shards {
 
 fn new() -> Checkpoint {
     Checkpoint { format: FORMAT, ..Checkpoint::default() }
-}
-
-/// `latest` when the mapping begins, and with what is new. Later what arrived since is looked for from the beginning,
-/// for an iterator that was lost with a crash can't be made again.
-fn position(checkpoint: &Checkpoint, latest: bool) -> Position {
-    match &checkpoint.after {
-        Some(after) => Position::After(after.clone()),
-        None if latest => Position::Latest,
-        None => Position::TrimHorizon,
-    }
 }

@@ -7,13 +7,14 @@ use env::Timestamp;
 use service::Ctx;
 use svc_lambda::{Described, SourceKind};
 
-use crate::dynamodb;
-use crate::filter::Filter;
+use crate::Polled;
+use crate::{dynamodb, kinesis};
 
 /// A stream by its ARN.
 #[derive(Clone, Debug)]
 pub(crate) enum Stream {
     DynamoDb(String),
+    Kinesis(String),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub(crate) enum Position {
     Latest,
     /// Behind the record with this number.
     After(String),
+    /// With what arrived at this time or after it, where the stream can be asked so.
+    Since(Timestamp),
 }
 
 pub(crate) struct Record {
@@ -57,8 +60,8 @@ impl Stream {
     pub(crate) fn of(kind: SourceKind, arn: &str) -> Option<Self> {
         match kind {
             SourceKind::DynamoDb => Some(Self::DynamoDb(arn.to_owned())),
+            SourceKind::Kinesis => Some(Self::Kinesis(kinesis::stream_of(arn).to_owned())),
             SourceKind::Sqs
-            | SourceKind::Kinesis
             | SourceKind::ManagedKafka
             | SourceKind::SelfManagedKafka
             | SourceKind::Mq
@@ -68,7 +71,7 @@ impl Stream {
 
     pub(crate) fn arn(&self) -> &str {
         match self {
-            Self::DynamoDb(arn) => arn,
+            Self::DynamoDb(arn) | Self::Kinesis(arn) => arn,
         }
     }
 
@@ -76,6 +79,7 @@ impl Stream {
     pub(crate) fn batch_info(&self) -> &'static str {
         match self {
             Self::DynamoDb(_) => "DDBStreamBatchInfo",
+            Self::Kinesis(_) => "KinesisBatchInfo",
         }
     }
 
@@ -83,7 +87,13 @@ impl Stream {
     pub(crate) fn retention(&self) -> Option<Duration> {
         match self {
             Self::DynamoDb(_) => Some(Duration::from_secs(24 * 60 * 60)),
+            Self::Kinesis(_) => None,
         }
+    }
+
+    /// Whether a reader may begin at a time.
+    pub(crate) fn knows_times(&self) -> bool {
+        matches!(self, Self::Kinesis(_))
     }
 
     /// # Errors
@@ -101,6 +111,7 @@ impl Stream {
     pub(crate) async fn shards(&self, cx: &Ctx) -> Result<Vec<Shard>> {
         match self {
             Self::DynamoDb(arn) => dynamodb::shards(cx, arn).await,
+            Self::Kinesis(arn) => kinesis::shards(cx, arn).await,
         }
     }
 
@@ -109,14 +120,16 @@ impl Stream {
     pub(crate) async fn iterator(&self, cx: &Ctx, shard: &str, from: &Position) -> Result<String> {
         match self {
             Self::DynamoDb(arn) => dynamodb::iterator(cx, arn, shard, from).await,
+            Self::Kinesis(arn) => kinesis::iterator(cx, arn, shard, from).await,
         }
     }
 
     /// # Errors
     /// Those of the service, `ExpiredIteratorException` among them.
-    pub(crate) async fn records(&self, cx: &Ctx, iterator: &str, filter: &Filter) -> Result<Page> {
+    pub(crate) async fn records(&self, polled: &Polled, shard: &str, iterator: &str) -> Result<Page> {
         match self {
-            Self::DynamoDb(arn) => dynamodb::records(cx, arn, iterator, filter).await,
+            Self::DynamoDb(arn) => dynamodb::records(polled, arn, iterator).await,
+            Self::Kinesis(_) => kinesis::records(polled, shard, iterator).await,
         }
     }
 }

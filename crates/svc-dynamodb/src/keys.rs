@@ -5,6 +5,7 @@ use kv::{AsKey, AsPrefix, Key, KeyError, Table};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::replication::Replica;
 use crate::table::TableRecord;
 use crate::value::{Attr, Item};
 
@@ -32,6 +33,9 @@ pub(crate) const DOOMED: Table<(Id, Vec<u8>), ()> = Table::new(607, "doomed tabl
 
 /// Up to which row a new index, by table and number, has the items that were there before it.
 pub(crate) const FILLED: Table<(Id, u16), Vec<u8>> = Table::new(608, "filled indexes");
+
+/// Changes on their way to Kinesis streams, by table and number; until they are there.
+pub(crate) const REPLICAS: Table<(Id, u64), Replica> = Table::new(609, "replicated changes");
 
 /// Account, region, table name, label.
 pub(crate) type StreamKey = (String, String, String, String);
@@ -250,6 +254,11 @@ mod tests {
         );
         assert_eq!(serde_json::from_str::<StreamRecord>(&stream).unwrap().closed, Some((6, 7)));
         let change = r#"{"event":"Insert","at":5,"keys":{"h":{"S":"a"}},"size":2,"event_id":"e"}"#;
+        let replica = format!(
+            r#"{{"stream_arn":"arn","table":["000000000000","us-east-1","tab"],"at":5,"partition_key":"AB","change":{change}}}"#
+        );
+        let replica: Replica = serde_json::from_str(&replica).unwrap();
+        assert_eq!((replica.at, replica.micros, replica.partition_key.as_str()), (5, false, "AB"));
         let change: Change = serde_json::from_str(change).unwrap();
         assert_eq!((change.event, change.old, change.expired), (Event::Insert, None, false));
         let token: Token = serde_json::from_str(r#"{"request":"ab","at_ms":5}"#).unwrap();

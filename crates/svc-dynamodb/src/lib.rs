@@ -13,6 +13,7 @@ mod number;
 mod ops;
 mod partiql;
 mod read;
+mod replication;
 mod reserved;
 mod schema;
 mod sequence;
@@ -33,6 +34,7 @@ pub(crate) struct State {
     pub locks: sequence::Locks,
     pub sequences: sequence::Sequences,
     pub throttle: capacity::Throttle,
+    pub replicas: replication::Replicas,
 }
 
 pub(crate) type Ctx = service::Ctx<State>;
@@ -56,9 +58,12 @@ pub fn services(config: Config) -> [Service; 2] {
         .op(ops::delete_item)
         .op(ops::delete_table)
         .op(ops::describe_continuous_backups)
+        .op(ops::describe_kinesis_streaming_destination)
         .op(ops::describe_limits)
         .op(ops::describe_table)
         .op(ops::describe_time_to_live)
+        .op(ops::disable_kinesis_streaming_destination)
+        .op(ops::enable_kinesis_streaming_destination)
         .op(ops::execute_statement)
         .op(ops::execute_transaction)
         .op(ops::get_item)
@@ -72,12 +77,14 @@ pub fn services(config: Config) -> [Service; 2] {
         .op(ops::transact_write_items)
         .op(ops::untag_resource)
         .op(ops::update_item)
+        .op(ops::update_kinesis_streaming_destination)
         .op(ops::update_table)
         .op(ops::update_time_to_live)
         .job("settle tables", settle::run)
         .job("clear deleted tables", settle::clear)
         .job("expire items", sweep::expire)
         .job("trim streams", sweep::trim)
+        .job("replicate changes", replication::run)
         .done();
     let streams = Service::new(&api_dynamodbstreams::SERVICE, state)
         .op(ops::describe_stream)

@@ -11,7 +11,7 @@ use kv::{Direction, Span};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::Ctx;
-use crate::keys::{CHANGES, Id, RowKey, digest};
+use crate::keys::{CHANGES, Id, REPLICAS, RowKey, digest};
 
 /// Locks that items share by their digest.
 const LOCKS: usize = 1024;
@@ -104,6 +104,8 @@ impl Sequences {
         let snapshot = cx.kv.snapshot().await?;
         let rows = CHANGES.scan(&snapshot, &Span::prefix(&(stream,)), 1, Direction::Reverse)?;
         let last = rows.first().map_or(0, |((_, number), _)| *number);
+        let rows = REPLICAS.scan(&snapshot, &Span::prefix(&(stream,)), 1, Direction::Reverse)?;
+        let last = rows.first().map_or(last, |((_, number), _)| last.max(*number));
         // Whoever else looked meanwhile found the same: nobody has been given a number before this.
         let mut streams = self.0.lock().expect("no panic while held");
         streams.entry(stream).or_insert(Numbers { last, open: BTreeSet::new() });

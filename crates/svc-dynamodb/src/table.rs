@@ -205,6 +205,19 @@ pub(crate) struct TableRecord {
     pub time_to_live: Option<TimeToLive>,
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
+    /// Kinesis streams that changes go to, or went to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub destinations: Vec<Destination>,
+}
+
+/// A Kinesis stream that a table's changes go to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Destination {
+    pub stream_arn: String,
+    pub enabled: bool,
+    /// Whether its records tell the time in microseconds.
+    #[serde(default)]
+    pub micros: bool,
 }
 
 pub(crate) const FORMAT: u32 = 1;
@@ -220,6 +233,11 @@ impl TableRecord {
 
     pub(crate) fn stream_arn(&self) -> Option<String> {
         self.stream.as_ref().map(|stream| format!("{}/stream/{}", self.arn(), stream.label))
+    }
+
+    /// Where changes go; one at most is enabled.
+    pub(crate) fn destination(&self) -> Option<&Destination> {
+        self.destinations.iter().find(|destination| destination.enabled)
     }
 
     /// The indexes that clients see.

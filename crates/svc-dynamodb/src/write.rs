@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api_dynamodb::{ReturnValuesOnConditionCheckFailure, errors};
 use aws_wire::{AwsError, Result, Wire as _};
+use env::Timestamp;
 use kv::Tx;
 
 use crate::Ctx;
@@ -12,8 +13,9 @@ use crate::expression::condition::Condition;
 use crate::expression::update::Update;
 use crate::item::{check_index_keys, indexed, row_of_item, row_of_key};
 use crate::keys::{CHANGES, Change, Event, INDEXED, ITEMS, Id, RowKey, TOKENS, TableKey, Token};
+use crate::replication;
 use crate::sequence::Reserved;
-use crate::table::{self, Status, StreamSetting, TableRecord};
+use crate::table::{self, Destination, Status, StreamSetting, TableRecord};
 use crate::value::{self, ITEM_BYTES_MAX, Item, wrong};
 
 /// How often a write begins anew because its table was changed meanwhile.
@@ -153,7 +155,6 @@ async fn attempt(cx: &Ctx, requests: &[Request], also: &Also) -> Result<Vec<Done
     let _held = cx.state.locks.hold(plans.iter().map(|plan| &plan.row)).await;
     let reserved = reserve(cx, &plans).await?;
     let now = cx.env.now();
-    let now_ms = now.as_millis();
     let ids = plans.iter().map(|_| cx.env.uuid().simple().to_string()).collect::<Vec<_>>();
     let decided = cx
         .kv
@@ -178,7 +179,12 @@ async fn attempt(cx: &Ctx, requests: &[Request], also: &Also) -> Result<Vec<Done
                     *count += 1;
                     (stream, reserved[&stream.id].numbers[*count - 1])
                 });
-                let record = Recording { stream, event_id, now_ms, expired: also.expired };
+                let replica = plan.table.destination().map(|destination| {
+                    let count = counts.entry(plan.table.id).or_default();
+                    *count += 1;
+                    (destination, reserved[&plan.table.id].numbers[*count - 1])
+                });
+                let record = Recording { stream, replica, event_id, now, expired: also.expired };
                 match one(tx, plan, &record, also.transaction)? {
                     Ok(one) => {
                         done.push(one);
@@ -190,6 +196,10 @@ async fn attempt(cx: &Ctx, requests: &[Request], also: &Also) -> Result<Vec<Done
             if refused.iter().any(Option::is_some) { Err(Stop::Refused(refused)) } else { Ok(done) }
         })
         .await;
+    let replicas = reserved.iter().filter(|(id, _)| plans.iter().any(|plan| plan.table.id == **id));
+    for (table, numbers) in replicas.filter_map(|(id, reserved)| Some((*id, *reserved.numbers.first()?))) {
+        cx.state.replicas.wait_for(table, numbers);
+    }
     // Also of a write that was refused: what came after it could not be read before.
     drop(reserved);
     for stream in streams(&plans) {
@@ -270,8 +280,12 @@ fn place(table: &TableRecord, action: &Action) -> Result<RowKey> {
 
 async fn reserve(cx: &Ctx, plans: &[Plan]) -> Result<BTreeMap<Id, Reserved>> {
     let mut counts = BTreeMap::<Id, usize>::new();
-    for stream in plans.iter().filter_map(|plan| plan.table.writes_to()) {
-        *counts.entry(stream.id).or_default() += 1;
+    for plan in plans {
+        // A table's own id stands for what it replicates.
+        let replica = plan.table.destination().map(|_| plan.table.id);
+        for id in plan.table.writes_to().map(|stream| stream.id).into_iter().chain(replica) {
+            *counts.entry(id).or_default() += 1;
+        }
     }
     let mut reserved = BTreeMap::new();
     for (stream, count) in counts {
@@ -280,11 +294,12 @@ async fn reserve(cx: &Ctx, plans: &[Plan]) -> Result<BTreeMap<Id, Reserved>> {
     Ok(reserved)
 }
 
-/// How a change is told to the table's stream.
+/// How a change is told to the table's stream, and to the Kinesis stream that it replicates to.
 struct Recording<'a> {
     stream: Option<(&'a StreamSetting, u64)>,
+    replica: Option<(&'a Destination, u64)>,
     event_id: &'a str,
-    now_ms: i64,
+    now: Timestamp,
     expired: bool,
 }
 
@@ -313,8 +328,12 @@ fn one(
         }
         reindex(tx, plan, old.as_ref(), new.as_ref(), &mut units, doubled)?;
         if let Some((stream, number)) = record.stream {
-            let change = change(table, stream, old.as_ref(), new.as_ref(), record);
+            let change = change(table, &stream.view, old.as_ref(), new.as_ref(), record);
             CHANGES.put(tx, &(stream.id, number), &change)?;
+        }
+        if let Some((destination, number)) = record.replica {
+            let change = change(table, "NEW_AND_OLD_IMAGES", old.as_ref(), new.as_ref(), record);
+            replication::store(tx, table, destination, (row, number), change, record.now)?;
         }
     }
     Ok(Ok(Done { old, new, table: table.clone(), units }))
@@ -372,7 +391,7 @@ fn reindex(
 
 fn change(
     table: &TableRecord,
-    stream: &StreamSetting,
+    view: &str,
     old: Option<&Item>,
     new: Option<&Item>,
     record: &Recording<'_>,
@@ -383,14 +402,14 @@ fn change(
         (_, None) => Event::Remove,
     };
     let keys = new.or(old).map(|item| table.schema.pick(item)).unwrap_or_default();
-    let sees_old = matches!(stream.view.as_str(), "OLD_IMAGE" | "NEW_AND_OLD_IMAGES");
-    let sees_new = matches!(stream.view.as_str(), "NEW_IMAGE" | "NEW_AND_OLD_IMAGES");
+    let sees_old = matches!(view, "OLD_IMAGE" | "NEW_AND_OLD_IMAGES");
+    let sees_new = matches!(view, "NEW_IMAGE" | "NEW_AND_OLD_IMAGES");
     let old = old.filter(|_| sees_old).cloned();
     let new = new.filter(|_| sees_new).cloned();
     let size = [Some(&keys), old.as_ref(), new.as_ref()].into_iter().flatten().map(value::size).sum();
     Change {
         event,
-        at: record.now_ms,
+        at: record.now.as_millis(),
         keys,
         old,
         new,

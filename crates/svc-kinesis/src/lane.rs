@@ -77,10 +77,10 @@ impl Lanes {
 }
 
 impl Routes {
-    /// Where records with this hash key go.
-    pub(crate) fn shard(&self, hash: u128) -> u32 {
+    /// Where records with this hash key go; nowhere when the stream is gone.
+    pub(crate) fn shard(&self, hash: u128) -> Option<u32> {
         let after = self.0.partition_point(|(start, _)| *start <= hash);
-        self.0[after.saturating_sub(1)].1
+        self.0.get(after.checked_sub(1)?).map(|(_, number)| *number)
     }
 }
 
@@ -206,7 +206,8 @@ mod tests {
     fn a_hash_key_leads_to_the_shard_that_has_it() {
         let routes = Routes(vec![(0, 7), (10, 3), (20, 5)]);
         for (hash, shard) in [(0, 7), (9, 7), (10, 3), (19, 3), (20, 5), (u128::MAX, 5)] {
-            assert_eq!(routes.shard(hash), shard, "{hash}");
+            assert_eq!(routes.shard(hash), Some(shard), "{hash}");
         }
+        assert_eq!(Routes(Vec::new()).shard(1), None);
     }
 }

@@ -184,7 +184,7 @@ async fn store_batch(
         let mut by_shard = BTreeMap::<u32, Vec<usize>>::new();
         let mut placed = Vec::with_capacity(drafts.len());
         for (position, draft) in drafts.iter().enumerate() {
-            let shard = routes.shard(draft.hash);
+            let shard = routes.shard(draft.hash).ok_or_else(|| no_stream(&named.key))?;
             let size = draft.data.len() + draft.key.as_ref().map_or(0, String::len);
             if cx.state.throttle.takes_write(cx, named, shard, size) {
                 by_shard.entry(shard).or_default().push(position);
@@ -219,7 +219,6 @@ async fn write(
     placed: &[Result<Placed, Failure>],
     reserved: &[Reserved],
 ) -> Result<bool> {
-    let at_ms = cx.env.now().as_millis();
     let taken = drafts.iter().zip(placed).filter_map(|(draft, place)| Some((draft, *place.as_ref().ok()?)));
     for (draft, place) in taken.clone() {
         write_chunks(cx, named, draft, place).await?;
@@ -233,7 +232,8 @@ async fn write(
                 let chunks = draft.data.len().saturating_sub(1) / CHUNK_BYTES;
                 let record = Record {
                     key: draft.key.clone(),
-                    at_ms,
+                    // The number tells the time, so a reader that begins at this time begins at this record.
+                    at_ms: i64::try_from(place.number / 1000).unwrap_or(i64::MAX),
                     data: Chunk(draft.data.slice(..draft.data.len().min(CHUNK_BYTES))),
                     chunks: u16::try_from(chunks).expect("a record is bounded"),
                     size: draft.data.len() + draft.key.as_ref().map_or(0, String::len),

@@ -171,12 +171,21 @@ async fn send_due(cx: &Ctx) -> Result<Option<i64>> {
     let rows = SHIPMENTS.scan(&cx.kv.snapshot().await?, &span, AT_ONCE, Direction::Forward)?;
     let next = rows.iter().map(|((at, _), _)| *at).find(|at| *at > now);
     let full = rows.len() == AT_ONCE;
-    let mut tasks = JoinSet::new();
     let mut last = now;
+    let mut lanes = BTreeMap::<String, Vec<((i64, Id), Shipment)>>::new();
     for (key, shipment) in rows.into_iter().filter(|((at, _), _)| *at <= now) {
         last = key.0;
+        lanes.entry(shipment.lane(key)).or_default().push((key, shipment));
+    }
+    let mut tasks = JoinSet::new();
+    for (_, lane) in lanes {
         let cx = cx.clone();
-        tasks.spawn(async move { send(&cx, key, shipment).await });
+        tasks.spawn(async move {
+            for (key, shipment) in lane {
+                send(&cx, key, shipment).await?;
+            }
+            Ok::<_, AwsError>(())
+        });
     }
     while let Some(done) = tasks.join_next().await {
         done.map_err(AwsError::internal)??;
@@ -260,6 +269,12 @@ async fn deliver(cx: &Ctx, shipment: &Shipment, target: TargetArn) -> Result<(),
 }
 
 impl Shipment {
+    /// What goes one after the other: to a stream in order, to all others side by side.
+    fn lane(&self, key: (i64, Id)) -> String {
+        let side_by_side = self.filter.spread || self.filter.destination.starts_with("arn:aws:lambda:");
+        if side_by_side { format!("{key:?}") } else { self.filter.destination.clone() }
+    }
+
     fn document(&self, cx: &Ctx) -> Json {
         if self.events.is_empty() {
             // As AWS asks streams whether they are there.

@@ -2,7 +2,7 @@
 
 use kv::Table;
 
-use crate::courier::{Letter, LetterKey};
+use crate::letter::{Letter, LetterKey};
 use crate::outbox::Parcel;
 use crate::signing::KeyPair;
 use crate::subscription::Subscription;

@@ -4,11 +4,13 @@
 //! `courier.rs` does.
 
 mod courier;
+mod dead_letter;
 mod delivery_policy;
 mod endpoint;
 mod envelope;
 mod filter;
 mod keys;
+mod letter;
 mod message;
 mod ops;
 mod outbox;

@@ -240,7 +240,7 @@ fn check_redrive(key: &TopicKey, subscription: &Subscription) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::courier::Letter;
+    use crate::letter::Letter;
     use crate::outbox::Parcel;
 
     #[test]

@@ -119,10 +119,12 @@ impl Runner {
                 let _ = response.into_body().collect().await;
                 if status.is_success() { Ok(()) } else { Err(format!("the collector answered {status}")) }
             };
+            let mut answered = std::pin::pin!(answered);
             tokio::select! {
                 biased;
-                answered = answered => answered,
-                ended = connection => Err(ended.err().map_or("closed".to_owned(), |error| error.to_string())),
+                answered = &mut answered => answered,
+                // A collector that closes at once has answered all the same; else the answer is an error now.
+                _ = connection => answered.await,
             }
         };
         tokio::select! {

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::BytesMut;
 use futures_util::StreamExt as _;
 use serde_json::{Value as Json, json};
+use service::Service;
 use svc_kinesis::Config;
 
 use crate::{Answer, Ground, Wire, request, soon};
@@ -36,7 +37,13 @@ impl Kinesis {
     }
 
     pub fn upon(ground: Ground, config: Config) -> Self {
-        Self(ground.serve(vec![svc_kinesis::service(config)]))
+        Self::beside(ground, config, Vec::new())
+    }
+
+    /// With other services beside it.
+    pub fn beside(ground: Ground, config: Config, mut services: Vec<Service>) -> Self {
+        services.push(svc_kinesis::service(config));
+        Self(ground.serve(services))
     }
 
     /// With a stream `s` of so many shards.

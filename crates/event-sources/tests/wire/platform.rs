@@ -43,7 +43,7 @@ impl Deref for Platform {
 impl Platform {
     /// With the function `f`.
     pub async fn new() -> Self {
-        let mut services = vec![svc_sqs::service()];
+        let mut services = vec![svc_sqs::service(), svc_kinesis::service(svc_kinesis::Config::default())];
         services.extend(svc_dynamodb::services(svc_dynamodb::Config::default()));
         let lambda = Lambda::polling(Arc::new(Pollers::default()), services).await;
         let platform =

@@ -123,6 +123,7 @@ fn check(cx: &Ctx, input: CreateTableInput) -> Result<(TableRecord, Option<Strin
         stream: None,
         time_to_live: None,
         tags: tags(input.tags.unwrap_or_default())?,
+        destinations: Vec::new(),
     };
     Ok((table, view))
 }

@@ -5,6 +5,7 @@ mod items;
 mod model;
 mod partiql;
 mod queries;
+mod replication;
 mod streams;
 mod tables;
 mod transactions;

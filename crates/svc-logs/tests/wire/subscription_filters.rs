@@ -161,6 +161,16 @@ async fn a_stream_is_asked_first_and_sent_gzip() {
     assert_eq!(unpacked(&delivery.payload)["logEvents"][0]["message"], "x");
     assert_eq!(delivery.sender.role.as_deref(), Some("arn:aws:iam::000000000000:role/r"));
     assert_eq!(delivery.in_order.expect("a stream's order").group, "s");
+    logs.stop_jobs().await;
+    for number in 0..30 {
+        logs.clock.advance(Duration::from_millis(1));
+        logs.put("s", &[(EPOCH_MS, &number.to_string())]).await.ok();
+    }
+    logs.start_jobs();
+    let received = mailbox.until(32).await;
+    let numbers =
+        received[2..].iter().map(|delivery| unpacked(&delivery.payload)["logEvents"][0]["message"].clone());
+    assert_eq!(numbers.collect::<Vec<_>>(), (0..30).map(|number| number.to_string()).collect::<Vec<_>>());
 }
 
 #[tokio::test]

@@ -7,9 +7,9 @@ use aws_wire::{AwsError, Result};
 use kv::{Span, Tx};
 
 use crate::Ctx;
-use crate::courier::Letter;
 use crate::filter;
 use crate::keys::{DUPLICATES, LETTERS, OUTBOX, SEQUENCES, SUBSCRIPTIONS, TOPICS, TopicKey};
+use crate::letter::Letter;
 use crate::message::{Message, Request};
 use crate::outbox::{Parcel, Recipient};
 use crate::refusal::{invalid, no_topic};

@@ -8,7 +8,7 @@ use crate::envelope::Confirmation;
 use crate::keys::{LETTERS, SUBSCRIPTIONS};
 use crate::refusal::invalid;
 use crate::subscription::{self, Subscription};
-use crate::{Ctx, courier, filter, topic};
+use crate::{Ctx, filter, letter, topic};
 
 const FILTER_POLICIES_MAX: usize = 200;
 
@@ -16,7 +16,7 @@ pub(crate) async fn subscribe(cx: Ctx, input: SubscribeInput) -> Result<Subscrib
     let endpoint =
         input.endpoint.filter(|endpoint| !endpoint.is_empty()).ok_or_else(|| invalid("Endpoint"))?;
     let (id, token) = (cx.env.uuid().to_string(), subscription::token(&cx));
-    let (now, question) = (cx.env.now().as_micros(), courier::Draft::draw(&cx));
+    let (now, question) = (cx.env.now().as_micros(), letter::Draft::draw(&cx));
     let attributes = input.attributes.unwrap_or_default();
     let (key, subscription) = cx
         .kv

@@ -6,7 +6,7 @@ use aws_wire::{AwsError, Result};
 use crate::envelope::Confirmation;
 use crate::keys::{LETTERS, SUBSCRIPTIONS, TOPICS};
 use crate::refusal::invalid;
-use crate::{Ctx, courier, subscription};
+use crate::{Ctx, letter, subscription};
 
 pub(crate) async fn unsubscribe(cx: Ctx, input: UnsubscribeInput) -> Result<()> {
     let key = subscription::key_of_arn(&input.subscription_arn).ok_or_else(|| invalid("SubscriptionArn"))?;
@@ -29,8 +29,7 @@ pub(crate) async fn unsubscribe(cx: Ctx, input: UnsubscribeInput) -> Result<()> 
 pub(crate) async fn unsubscribe_for_stranger(cx: &Ctx, input: &UnsubscribeInput) -> Result<bool> {
     let key = subscription::key_of_arn(&input.subscription_arn).ok_or_else(|| invalid("SubscriptionArn"))?;
     let arn = subscription::arn(&key);
-    let (token, now, question) =
-        (subscription::token(cx), cx.env.now().as_micros(), courier::Draft::draw(cx));
+    let (token, now, question) = (subscription::token(cx), cx.env.now().as_micros(), letter::Draft::draw(cx));
     let (ended, told) = cx
         .kv
         .transact(|tx| {
