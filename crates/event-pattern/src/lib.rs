@@ -3,19 +3,37 @@
 //!
 //! A pattern is an object of fields, each with a list of what may be there or with an object for fields of its own. A
 //! field's list matches when one of it does; a pattern when all its fields do. Where an event has an array, one of its
-//! elements has to match.
+//! elements has to match. [`Index`] asks many patterns at once.
+//!
+//! What is no pattern is refused in the words of AWS's own matcher, event-ruler, recorded from EventBridge; where in the
+//! text it found the fault is not said.
 
+mod cidr;
+mod index;
+mod numeric;
 mod rule;
 mod wildcard;
 
-use std::net::IpAddr;
-
 use serde_json::{Map, Value as Json};
 
+pub use index::Index;
 use rule::Rule;
 
 /// How deep a pattern may nest.
 const DEPTH_MAX: usize = 64;
+
+/// What begins a comparison, and can't be a field's name within `$or`.
+const COMPARISONS: [&str; 9] = [
+    "exactly",
+    "prefix",
+    "suffix",
+    "numeric",
+    "anything-but",
+    "exists",
+    "cidr",
+    "equals-ignore-case",
+    "wildcard",
+];
 
 /// Why a document is no pattern.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,6 +74,11 @@ impl Pattern {
         self.0.depth()
     }
 
+    /// How many patterns without `$or` it stands for.
+    pub fn alternatives(&self) -> usize {
+        self.0.alternatives()
+    }
+
     /// The number of its lists, and the product of their lengths, each times its depth: what services bound it by.
     pub fn size(&self) -> (usize, usize) {
         let mut lists = Vec::new();
@@ -77,9 +100,7 @@ fn parse_fields(object: &Map<String, Json>, depth: usize) -> Result<Fields, Malf
     let mut parsed = Fields { fields: Vec::new(), either: Vec::new() };
     for (name, value) in object {
         match value {
-            Json::Array(either)
-                if name == "$or" && either.len() >= 2 && either.iter().all(Json::is_object) =>
-            {
+            Json::Array(either) if name == "$or" && is_either(either) => {
                 let either = either.iter().filter_map(Json::as_object);
                 parsed
                     .either
@@ -127,6 +148,15 @@ impl Fields {
         own.chain(self.either.iter().flatten().map(Self::depth)).max().unwrap_or(0)
     }
 
+    fn alternatives(&self) -> usize {
+        let nested = self.fields.iter().map(|(_, field)| match field {
+            Field::OneOf(_) => 1,
+            Field::Nested(fields) => fields.alternatives(),
+        });
+        let either = self.either.iter().map(|either| either.iter().map(Self::alternatives).sum());
+        nested.chain(either).fold(1, usize::saturating_mul)
+    }
+
     fn lists(&self, depth: usize, lists: &mut Vec<(usize, usize)>) {
         for (_, field) in &self.fields {
             match field {
@@ -149,11 +179,11 @@ impl Field {
     }
 }
 
-/// A block of addresses, such as `10.0.0.0/24`.
-pub(crate) fn parse_cidr(text: &str) -> Option<(IpAddr, u32)> {
-    let (address, bits) = text.split_once('/')?;
-    let (address, bits) = (address.parse::<IpAddr>().ok()?, bits.parse::<u32>().ok()?);
-    (bits <= if address.is_ipv4() { 32 } else { 128 }).then_some((address, bits))
+/// Whether the list of a `$or` is one of patterns; any other is the list of a field of that name.
+fn is_either(list: &[Json]) -> bool {
+    let is_pattern =
+        |fields: &Map<String, Json>| fields.keys().all(|name| !COMPARISONS.contains(&name.as_str()));
+    list.len() >= 2 && list.iter().all(|item| item.as_object().is_some_and(is_pattern))
 }
 
 #[cfg(test)]

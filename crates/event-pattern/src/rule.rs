@@ -4,8 +4,9 @@ use std::net::IpAddr;
 
 use serde_json::{Map, Value as Json};
 
+use crate::numeric::{self, Comparison};
 use crate::wildcard::{self, Wildcard};
-use crate::{Malformed, malformed, parse_cidr};
+use crate::{Malformed, cidr, malformed};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Rule {
@@ -29,14 +30,8 @@ pub(crate) enum Rule {
     AnythingBut(Vec<Rule>),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Comparison {
-    Equal,
-    Less,
-    LessOrEqual,
-    Greater,
-    GreaterOrEqual,
-}
+const NOT_EXACT: &str = "exact match pattern must be a string";
+const NOT_EXCLUDED: &str = "Value of anything-but must be an array or single string/number value.";
 
 impl Rule {
     pub(crate) fn parse(value: &Json) -> Result<Self, Malformed> {
@@ -49,72 +44,105 @@ impl Rule {
     }
 
     fn parse_comparison(comparison: &Map<String, Json>) -> Result<Self, Malformed> {
-        let Some((operator, operand)) = comparison.iter().next().filter(|_| comparison.len() == 1) else {
+        let Some((operator, operand)) = comparison.iter().next() else {
+            return Err(malformed("Match expression name not found"));
+        };
+        if comparison.len() > 1 {
             return Err(malformed("Only one key allowed in match expression"));
-        };
-        let bad = || malformed(format!("{operator} match pattern is not valid"));
-        let text = |operand: &Json| {
-            operand.as_str().filter(|text| !text.is_empty()).map(str::to_owned).ok_or_else(bad)
-        };
+        }
+        let not_text = || malformed(format!("{operator} match pattern must be a string"));
+        let text = || operand.as_str().ok_or_else(not_text);
         Ok(match operator.as_str() {
+            "exactly" => Self::Is(operand.as_str().ok_or_else(|| malformed(NOT_EXACT))?.into()),
             "prefix" => {
-                let (text, ignoring_case) = affix(operand).ok_or_else(bad)?;
+                let (text, ignoring_case) = affix(operand).ok_or_else(not_text)?;
                 Self::Prefix { text, ignoring_case }
             }
             "suffix" => {
-                let (text, ignoring_case) = affix(operand).ok_or_else(bad)?;
+                let (text, ignoring_case) = affix(operand).ok_or_else(not_text)?;
                 Self::Suffix { text, ignoring_case }
             }
-            "equals-ignore-case" => Self::IgnoringCase(operand.as_str().ok_or_else(bad)?.to_lowercase()),
-            "wildcard" => Self::Wildcard(wildcard::parse(&text(operand)?).ok_or_else(bad)?),
+            "equals-ignore-case" => Self::IgnoringCase(text()?.to_lowercase()),
+            "wildcard" => Self::Wildcard(wildcard::parse(text()?).map_err(Malformed)?),
             "cidr" => {
-                let (address, bits) = operand.as_str().and_then(parse_cidr).ok_or_else(bad)?;
+                // AWS says "prefix" here too.
+                let text =
+                    operand.as_str().ok_or_else(|| malformed("prefix match pattern must be a string"))?;
+                let (address, bits) = cidr::parse(text).map_err(Malformed)?;
                 Self::Cidr(address, bits)
             }
-            "exists" => Self::Exists(operand.as_bool().ok_or_else(bad)?),
-            "numeric" => Self::Numeric(numeric(operand).ok_or_else(bad)?),
+            "exists" => Self::Exists(
+                operand
+                    .as_bool()
+                    .ok_or_else(|| malformed("exists match pattern must be either true or false."))?,
+            ),
+            "numeric" => Self::Numeric(numeric::parse(operand).map_err(Malformed)?),
             "anything-but" => Self::AnythingBut(Self::parse_excluded(operand)?),
             _ => return Err(malformed(format!("Unrecognized match type {operator}"))),
         })
     }
 
-    /// Values, or one comparison of texts with one or several.
+    /// Values of one kind, or one comparison of texts with one or several.
     fn parse_excluded(operand: &Json) -> Result<Vec<Self>, Malformed> {
-        let bad = || {
-            malformed(
-                "Value of anything-but must be an array, a string, a number or one comparison of strings.",
-            )
-        };
-        let plain = |value: &Json| match value {
-            Json::String(_) | Json::Number(_) => Self::parse(value),
-            _ => Err(bad()),
-        };
         match operand {
-            Json::Array(values) if !values.is_empty() => values.iter().map(plain).collect(),
-            Json::Object(comparison) => {
-                let (operator, operand) =
-                    comparison.iter().next().filter(|_| comparison.len() == 1).ok_or_else(bad)?;
-                if !["prefix", "suffix", "equals-ignore-case", "wildcard"].contains(&operator.as_str()) {
-                    return Err(bad());
+            Json::Array(values) => {
+                if !values.iter().all(|value| value.is_string() || value.is_number()) {
+                    return Err(malformed("Inside anything but list, start|null|boolean is not supported."));
                 }
-                let operands = match operand {
-                    Json::Array(operands) if !operands.is_empty() => operands.iter().collect(),
-                    operand => vec![operand],
-                };
-                let one = |operand: &Json| {
-                    Self::parse_comparison(&Map::from_iter([(operator.clone(), operand.clone())]))
-                };
-                operands.into_iter().map(one).collect()
+                let texts = values.iter().filter(|value| value.is_string()).count();
+                if values.is_empty() || (texts > 0 && texts < values.len()) {
+                    return Err(malformed(
+                        "Inside anything but list, either all values are number or string, mixed type is not \
+                         supported",
+                    ));
+                }
+                values.iter().map(Self::parse).collect()
             }
-            value => Ok(vec![plain(value)?]),
+            Json::Object(comparison) => {
+                let Some((operator, operand)) = comparison.iter().next() else {
+                    return Err(malformed("Anything-But expression name not found"));
+                };
+                if comparison.len() > 1 {
+                    return Err(malformed("Only one key allowed in match expression"));
+                }
+                Self::parse_excluded_comparison(operator, operand)
+            }
+            Json::String(_) | Json::Number(_) => Ok(vec![Self::parse(operand)?]),
+            _ => Err(malformed(NOT_EXCLUDED)),
         }
+    }
+
+    fn parse_excluded_comparison(operator: &str, operand: &Json) -> Result<Vec<Self>, Malformed> {
+        let not_text = match operator {
+            "prefix" | "suffix" => "prefix/suffix match pattern must be a string",
+            "wildcard" => "wildcard match pattern must be a string",
+            "equals-ignore-case" => {
+                "Inside anything-but/equals-ignore-case list, number|start|null|boolean is not supported."
+            }
+            _ => return Err(malformed(format!("Unsupported anything-but pattern: {operator}"))),
+        };
+        let operands = match operand {
+            Json::Array(operands) => operands.iter().collect(),
+            Json::Object(_) => return Err(malformed(NOT_EXCLUDED)),
+            operand => vec![operand],
+        };
+        if operands.is_empty() {
+            return Err(malformed("Empty arrays are not allowed"));
+        }
+        let one = |operand: &Json| match operand.as_str() {
+            None => Err(malformed(not_text)),
+            Some("") if matches!(operator, "prefix" | "suffix") => {
+                Err(malformed("Null prefix/suffix not allowed"))
+            }
+            Some(_) => Self::parse_comparison(&Map::from_iter([(operator.to_owned(), operand.clone())])),
+        };
+        operands.into_iter().map(one).collect()
     }
 
     /// Whether what is at the field matches; of an array, one element must.
     pub(crate) fn matches(&self, value: Option<&Json>) -> bool {
         match (self, value) {
-            // Only of leaves can it be said that they exist.
-            (Self::Exists(wanted), value) => value.is_some_and(|value| !value.is_object()) == *wanted,
+            (Self::Exists(wanted), value) => value.is_some_and(has_leaf) == *wanted,
             (_, None) => false,
             (Self::AnythingBut(_), Some(Json::Array(items))) => {
                 items.iter().any(|item| self.matches(Some(item)))
@@ -139,7 +167,7 @@ impl Rule {
             Self::Wildcard(pattern) => text.is_some_and(|text| wildcard::matches(pattern, text)),
             Self::Cidr(block, bits) => text
                 .and_then(|text| text.parse().ok())
-                .is_some_and(|address| is_within(address, *block, *bits)),
+                .is_some_and(|address| cidr::is_within(address, *block, *bits)),
             Self::Numeric(bounds) => value
                 .as_f64()
                 .is_some_and(|number| bounds.iter().all(|(how, bound)| how.holds(number, *bound))),
@@ -151,29 +179,6 @@ impl Rule {
     }
 }
 
-impl Comparison {
-    fn parse(text: &str) -> Option<Self> {
-        Some(match text {
-            "=" => Self::Equal,
-            "<" => Self::Less,
-            "<=" => Self::LessOrEqual,
-            ">" => Self::Greater,
-            ">=" => Self::GreaterOrEqual,
-            _ => return None,
-        })
-    }
-
-    fn holds(self, number: f64, bound: f64) -> bool {
-        match self {
-            Self::Equal => number == bound,
-            Self::Less => number < bound,
-            Self::LessOrEqual => number <= bound,
-            Self::Greater => number > bound,
-            Self::GreaterOrEqual => number >= bound,
-        }
-    }
-}
-
 fn cased(text: &str, ignoring_case: bool) -> String {
     if ignoring_case { text.to_lowercase() } else { text.to_owned() }
 }
@@ -181,7 +186,7 @@ fn cased(text: &str, ignoring_case: bool) -> String {
 /// A text, or one within `equals-ignore-case`.
 fn affix(operand: &Json) -> Option<(String, bool)> {
     match operand {
-        Json::String(text) if !text.is_empty() => Some((text.clone(), false)),
+        Json::String(text) => Some((text.clone(), false)),
         Json::Object(inner) if inner.len() == 1 => {
             let text = inner.get("equals-ignore-case")?.as_str()?;
             Some((text.to_lowercase(), true))
@@ -190,29 +195,11 @@ fn affix(operand: &Json) -> Option<(String, bool)> {
     }
 }
 
-/// One comparison, or a lower and an upper bound.
-fn numeric(operand: &Json) -> Option<Vec<(Comparison, f64)>> {
-    let parts = operand.as_array().filter(|parts| matches!(parts.len(), 2 | 4))?;
-    let pair = |pair: &[Json]| Some((Comparison::parse(pair[0].as_str()?)?, pair[1].as_f64()?));
-    let bounds = parts.chunks(2).map(pair).collect::<Option<Vec<_>>>()?;
-    if let [(lower, from), (upper, to)] = bounds.as_slice() {
-        let lower = matches!(lower, Comparison::Greater | Comparison::GreaterOrEqual);
-        let upper = matches!(upper, Comparison::Less | Comparison::LessOrEqual);
-        return (lower && upper && from < to).then_some(bounds);
-    }
-    Some(bounds)
-}
-
-fn is_within(address: IpAddr, block: IpAddr, bits: u32) -> bool {
-    match (address, block) {
-        (IpAddr::V4(address), IpAddr::V4(block)) => {
-            let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
-            u32::from(address) & mask == u32::from(block) & mask
-        }
-        (IpAddr::V6(address), IpAddr::V6(block)) => {
-            let mask = u128::MAX.checked_shl(128 - bits).unwrap_or(0);
-            u128::from(address) & mask == u128::from(block) & mask
-        }
-        _ => false,
+/// Only of leaves can it be said that they exist: an array has one if one of its elements does.
+fn has_leaf(value: &Json) -> bool {
+    match value {
+        Json::Object(_) => false,
+        Json::Array(items) => items.iter().any(has_leaf),
+        _ => true,
     }
 }

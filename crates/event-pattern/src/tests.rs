@@ -46,6 +46,12 @@ fn comparisons() {
     check(r#"{"a":[{"equals-ignore-case":"ABC"}]}"#, r#"{"a":"abc"}"#, true);
     check(r#"{"a":[{"exists":true}]}"#, r#"{"a":null}"#, true);
     check(r#"{"a":[{"exists":true}]}"#, r#"{"b":1}"#, false);
+    check(r#"{"a":[{"exists":true}]}"#, r#"{"a":[]}"#, false);
+    check(r#"{"a":[{"exists":false}]}"#, r#"{"a":[[]]}"#, true);
+    check(r#"{"a":[{"prefix":""}]}"#, r#"{"a":"x"}"#, true);
+    check(r#"{"a":[{"exactly":"x"}]}"#, r#"{"a":"x"}"#, true);
+    check(r#"{"a":[{"suffix":{"equals-ignore-case":"BC"}}]}"#, r#"{"a":"aBc"}"#, true);
+    check(r#"{"a":[{"anything-but":{"equals-ignore-case":["x","y"]}}]}"#, r#"{"a":"Y"}"#, false);
     check(r#"{"a":[{"exists":false}]}"#, r#"{"b":1}"#, true);
     check(r#"{"a":[{"numeric":["=",1]}]}"#, r#"{"a":1.0}"#, true);
     check(r#"{"a":[{"numeric":[">",0,"<=",5]}]}"#, r#"{"a":5}"#, true);
@@ -58,7 +64,9 @@ fn comparisons() {
     check(r#"{"a":[{"anything-but":"x"}]}"#, r#"{"a":"y"}"#, true);
     check(r#"{"a":[{"anything-but":"x"}]}"#, r#"{"a":"x"}"#, false);
     check(r#"{"a":[{"anything-but":"x"}]}"#, r#"{}"#, false);
-    check(r#"{"a":[{"anything-but":["x",1]}]}"#, r#"{"a":1}"#, false);
+    check(r#"{"a":[{"anything-but":["x","y"]}]}"#, r#"{"a":1}"#, true);
+    check(r#"{"a":[{"anything-but":[1,2]}]}"#, r#"{"a":1}"#, false);
+    check(r#"{"a":[{"anything-but":"x"}]}"#, r#"{"a":null}"#, true);
     check(r#"{"a":[{"anything-but":{"prefix":"x"}}]}"#, r#"{"a":"xy"}"#, false);
     check(r#"{"a":[{"anything-but":{"suffix":["x","y"]}}]}"#, r#"{"a":"az"}"#, true);
     check(r#"{"a":[{"anything-but":{"wildcard":"*.x"}}]}"#, r#"{"a":"a.x"}"#, false);
@@ -81,30 +89,76 @@ fn wildcards() {
     star(&"a*".repeat(40), &(long + "b"), true);
 }
 
+/// Recorded answers of EventBridge, but for those of event-ruler alone, whose words EventBridge passes on.
 #[test]
 fn what_is_no_pattern() {
-    for bad in [
-        "[]",
-        "1",
-        r#"{"a":"x"}"#,
-        r#"{"a":[]}"#,
-        r#"{"a":{}}"#,
-        r#"{"a":[["x"]]}"#,
-        r#"{"a":[{}]}"#,
-        r#"{"a":[{"prefix":1}]}"#,
-        r#"{"a":[{"prefix":"x","suffix":"y"}]}"#,
-        r#"{"a":[{"exists":"true"}]}"#,
-        r#"{"a":[{"numeric":[">"]}]}"#,
-        r#"{"a":[{"numeric":["~",1]}]}"#,
-        r#"{"a":[{"numeric":[">",5,"<",1]}]}"#,
-        r#"{"a":[{"cidr":"10.0.0.0/33"}]}"#,
-        r#"{"a":[{"wildcard":"a**b"}]}"#,
-        r#"{"a":[{"anything-but":[]}]}"#,
-        r#"{"a":[{"anything-but":{"exists":true}}]}"#,
-        r#"{"a":[{"like":"x"}]}"#,
+    for (bad, reason) in [
+        ("[]", "Filter is not an object"),
+        ("1", "Filter is not an object"),
+        (r#"{"a":"x"}"#, "\"a\" must be an object or an array"),
+        (r#"{"a":[]}"#, "Empty arrays are not allowed"),
+        (r#"{"a":{}}"#, "Empty objects are not allowed"),
+        (r#"{"a":[["x"]]}"#, "Match value must be String, number, true, false, or null"),
+        (r#"{"a":[{}]}"#, "Match expression name not found"),
+        (r#"{"a":[{"exactly":1}]}"#, "exact match pattern must be a string"),
+        (r#"{"a":[{"prefix":1}]}"#, "prefix match pattern must be a string"),
+        (r#"{"a":[{"suffix":[".png"]}]}"#, "suffix match pattern must be a string"),
+        (r#"{"a":[{"prefix":"x","suffix":"y"}]}"#, "Only one key allowed in match expression"),
+        (r#"{"a":[{"equals-ignore-case":["x"]}]}"#, "equals-ignore-case match pattern must be a string"),
+        (r#"{"a":[{"exists":"true"}]}"#, "exists match pattern must be either true or false."),
+        (r#"{"a":[{"EXISTS":true}]}"#, "Unrecognized match type EXISTS"),
+        (r#"{"a":[{"numeric":5}]}"#, "Value of numeric must be an array."),
+        (r#"{"a":[{"numeric":[5]}]}"#, "Invalid member in numeric match: 5"),
+        (r#"{"a":[{"numeric":["=","x"]}]}"#, "Value of equals must be numeric"),
+        (r#"{"a":[{"numeric":[">"]}]}"#, "Value of > must be numeric"),
+        (r#"{"a":[{"numeric":["~",1]}]}"#, "Unrecognized numeric range operator: ~"),
+        (r#"{"a":[{"numeric":[">",0,">",0]}]}"#, "Bad numeric range operator: >"),
+        (r#"{"a":[{"numeric":[">",0,"<"]}]}"#, "Value of < must be numeric"),
+        (r#"{"a":[{"numeric":["<",0,">",9]}]}"#, "Too many elements in numeric expression"),
+        (r#"{"a":[{"numeric":[">",0,"<",1,2]}]}"#, "Too many terms in numeric range expression"),
+        (r#"{"a":[{"numeric":[">",5,"<",1]}]}"#, "Bottom must be less than top"),
+        (r#"{"a":[{"numeric":[">",5000000001]}]}"#, "Value must be between -5.0E9 and 5.0E9, inclusive"),
+        (r#"{"a":[{"cidr":["x"]}]}"#, "prefix match pattern must be a string"),
+        (r#"{"a":[{"cidr":"bad"}]}"#, "Malformed CIDR, one '/' required"),
+        (r#"{"a":[{"cidr":"10.0.0.0/x"}]}"#, "Malformed CIDR, mask bits must be an integer"),
+        (r#"{"a":[{"cidr":"xx.11.xx/8"}]}"#, "Nonstandard IP address: xx.11.xx"),
+        (r#"{"a":[{"cidr":"10.0.0.0/33"}]}"#, "IPv4 mask bits must be < 32"),
+        (r#"{"a":[{"wildcard":1}]}"#, "wildcard match pattern must be a string"),
+        (r#"{"a":[{"wildcard":"ab**"}]}"#, "Consecutive wildcard characters at pos 3"),
+        (r#"{"a":[{"wildcard":"a\\b"}]}"#, "Invalid escape character at pos 2"),
+        (
+            r#"{"a":[{"anything-but":[]}]}"#,
+            "Inside anything but list, either all values are number or string, mixed type is not supported",
+        ),
+        (
+            r#"{"a":[{"anything-but":["x",1]}]}"#,
+            "Inside anything but list, either all values are number or string, mixed type is not supported",
+        ),
+        (
+            r#"{"a":[{"anything-but":[null]}]}"#,
+            "Inside anything but list, start|null|boolean is not supported.",
+        ),
+        (r#"{"a":[{"anything-but":{"exists":true}}]}"#, "Unsupported anything-but pattern: exists"),
+        (r#"{"a":[{"anything-but":{"prefix":1}}]}"#, "prefix/suffix match pattern must be a string"),
+        (r#"{"a":[{"anything-but":{"suffix":""}}]}"#, "Null prefix/suffix not allowed"),
+        (
+            r#"{"a":[{"anything-but":{"prefix":{"equals-ignore-case":"x"}}}]}"#,
+            "Value of anything-but must be an array or single string/number value.",
+        ),
+        (
+            r#"{"a":[{"anything-but":{"equals-ignore-case":[1]}}]}"#,
+            "Inside anything-but/equals-ignore-case list, number|start|null|boolean is not supported.",
+        ),
     ] {
-        assert!(Pattern::parse(&from_str(bad).expect("JSON")).is_err(), "{bad}");
+        let found = Pattern::parse(&from_str(bad).expect("JSON")).map_err(|error| error.0);
+        assert_eq!(found, Err(reason.to_owned()), "{bad}");
     }
+}
+
+#[test]
+fn or_is_a_field_where_it_does_not_list_patterns() {
+    check(r#"{"$or":["x"]}"#, r#"{"$or":"x"}"#, true);
+    check(r#"{"$or":[{"prefix":"x"},{"suffix":"y"}]}"#, r#"{"$or":"xz"}"#, true);
 }
 
 #[test]
@@ -114,4 +168,13 @@ fn sizes() {
     assert_eq!(size(r#"{"a":["x","y"],"b":["z"]}"#), Ok((1, (2, 2))));
     // AWS's own example of a nested policy.
     assert_eq!(size(r#"{"k":{"l":{"m":["x","y"]}},"n":["a","b","c"]}"#), Ok((3, (2, 18))));
+}
+
+#[test]
+fn alternatives() {
+    let count = |pattern: &str| Pattern::parse(&from_str(pattern).expect("JSON")).map(|p| p.alternatives());
+    assert_eq!(count(r#"{"a":["x","y"]}"#), Ok(1));
+    let or = r#""$or":[{"a":["x"]},{"b":["y"]},{"$or":[{"c":[1]},{"d":[2]}]}]"#;
+    assert_eq!(count(&format!("{{{or}}}")), Ok(4));
+    assert_eq!(count(&format!(r#"{{{or},"e":{{{or}}}}}"#)), Ok(16));
 }

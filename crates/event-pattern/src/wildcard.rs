@@ -3,22 +3,26 @@
 /// The letters of a pattern; `None` is a star.
 pub(crate) type Wildcard = Vec<Option<char>>;
 
-/// `None` for two stars in a row, and for a backslash before anything else.
-pub(crate) fn parse(text: &str) -> Option<Wildcard> {
+/// # Errors
+/// In AWS's words for two stars in a row, and for a backslash before anything else. Positions count the quote that the
+/// text begins with, as AWS's do.
+pub(crate) fn parse(text: &str) -> Result<Wildcard, String> {
     let mut parsed = Wildcard::new();
-    let mut letters = text.chars();
-    while let Some(letter) = letters.next() {
+    let mut letters = (1..).zip(text.chars());
+    while let Some((position, letter)) = letters.next() {
         match letter {
-            '*' if parsed.last() == Some(&None) => return None,
+            '*' if parsed.last() == Some(&None) => {
+                return Err(format!("Consecutive wildcard characters at pos {}", position - 1));
+            }
             '*' => parsed.push(None),
             '\\' => match letters.next() {
-                Some(letter @ ('*' | '\\')) => parsed.push(Some(letter)),
-                _ => return None,
+                Some((_, letter @ ('*' | '\\'))) => parsed.push(Some(letter)),
+                _ => return Err(format!("Invalid escape character at pos {position}")),
             },
             letter => parsed.push(Some(letter)),
         }
     }
-    Some(parsed)
+    Ok(parsed)
 }
 
 /// In time of the two lengths' product at most: only the last star is ever tried again.

@@ -11,11 +11,13 @@ pub fn all(
     collector: Option<svc_xray::Collector>,
 ) -> Vec<Service> {
     let mut services = vec![
+        svc_events::service(),
         svc_kinesis::service(kinesis),
         svc_lambda::service(lambda),
         svc_apigateway::service(),
         svc_apigatewayv2::service(),
         svc_logs::service(),
+        svc_scheduler::service(),
         svc_sns::service(),
         svc_sqs::service(),
         svc_sts::service(),
@@ -43,10 +45,12 @@ mod tests {
     #[test]
     fn every_listed_operation_has_a_handler_and_no_other() {
         svc_dynamodb::services(svc_dynamodb::Config::default()).iter().for_each(check);
+        check(&svc_events::service());
         check(&svc_kinesis::service(svc_kinesis::Config::default()));
         check(&svc_apigateway::service());
         check(&svc_apigatewayv2::service());
         check(&svc_logs::service());
+        check(&svc_scheduler::service());
         svc_ses::services(svc_ses::Config::default()).iter().for_each(check);
         check(&svc_sns::service());
         check(&svc_sqs::service());

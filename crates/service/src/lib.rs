@@ -2,6 +2,7 @@
 //!
 //! A service is a list of operations ([`Service`]); a request of one, or of another service, runs with a [`Ctx`].
 
+mod agenda;
 mod arrivals;
 mod caller;
 mod ctx;
@@ -11,6 +12,7 @@ mod platform;
 mod register;
 mod site;
 
+pub use agenda::Agenda;
 pub use arrivals::Arrivals;
 pub use caller::{Caller, Principal};
 pub use ctx::Ctx;

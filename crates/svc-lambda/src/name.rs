@@ -14,7 +14,7 @@ pub(crate) const NAME_LENGTH_MAX: usize = 64;
 /// A function that a caller named, in their region.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FunctionName {
-    account: String,
+    pub(crate) account: String,
     region: String,
     pub(crate) name: String,
     pub(crate) qualifier: Option<String>,

@@ -156,20 +156,32 @@ pub(crate) async fn named(
     Err(not_authorized(&cx.caller.principal.arn, &format!("lambda:{action}"), &name))
 }
 
-/// Whether a service may do `action` on its own account, for which it needs the function's policy. With a role it needs
-/// none.
+/// Whether a sender may do `action`: with a role of the function's own account, or as the function's policy says.
 ///
 /// # Errors
 /// Those of the store.
 pub(crate) async fn lets_in(cx: &Ctx, name: &FunctionName, sender: &Sender, action: &str) -> Result<bool> {
-    if sender.role.is_some() {
+    let account = sender.role.as_ref().map(|role| role.split(':').nth(4).unwrap_or_default().to_owned());
+    if account.as_deref() == Some(&*name.account) {
         return Ok(true);
     }
     let keys = Keys::default()
         .with("aws:SourceArn", sender.source_arn.clone())
-        .with("aws:SourceAccount", sender.source_account.clone())
-        .with("aws:PrincipalIsAWSService", "true");
-    allows(cx, name, &Asker::Service(sender.service.clone()), action, &keys).await
+        .with("aws:SourceAccount", sender.source_account.clone());
+    let (asker, keys) = match (sender.role.clone(), account) {
+        (Some(arn), Some(account)) => {
+            let keys = keys
+                .with("aws:PrincipalArn", arn.clone())
+                .with("aws:PrincipalAccount", account.clone())
+                .with("aws:PrincipalIsAWSService", "false");
+            (Asker::Aws { account, arn }, keys)
+        }
+        _ => {
+            let keys = keys.with("aws:PrincipalIsAWSService", "true");
+            (Asker::Service(sender.service.clone()), keys)
+        }
+    };
+    allows(cx, name, &asker, action, &keys).await
 }
 
 fn not_authorized(who: &str, action: &str, name: &FunctionName) -> AwsError {

@@ -5,6 +5,7 @@
 
 mod access;
 mod asked;
+mod bridge;
 mod bucket;
 mod checksum;
 mod conditions;

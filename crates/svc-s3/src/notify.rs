@@ -3,20 +3,22 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use api_s3::{Event, GetBucketNotificationConfigurationInput, NotificationConfigurationFilter};
+use api_s3::{
+    Event, GetBucketNotificationConfigurationInput, NotificationConfiguration,
+    NotificationConfigurationFilter,
+};
 use aws_wire::{AwsError, Result, timestamp};
-use kv::{Direction, Read, Span, Tx};
+use kv::{Direction, Span, Tx};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
-use service::{Delivery, Sender, TargetArn};
+use service::{BusEvent, Delivery, Sender, TargetArn};
 
-use crate::Ctx;
 use crate::access::canonical_id;
 use crate::bucket::Bucket;
-use crate::document;
 use crate::keys::{Id, OUTBOX};
 use crate::object::{Draw, Object};
+use crate::{Ctx, bridge, document};
 
 /// Events told one after the other before the store is looked at again.
 const PAGE: usize = 100;
@@ -34,6 +36,9 @@ pub(crate) struct Notice {
     pub bucket: String,
     pub account: String,
     pub event: Json,
+    /// For a bus: the event is then the detail of one of this type.
+    #[serde(default)]
+    pub detail_type: Option<String>,
     #[serde(default)]
     pub attempts: u32,
 }
@@ -48,10 +53,28 @@ pub(crate) fn note(
     (key, object): (&str, &Object),
     draw: Draw,
 ) -> Result<()> {
-    for (number, (configuration, target)) in (0_u8..).zip(wanted(tx, bucket, event, key)?) {
-        let event = message(cx, bucket, event, (key, object), &configuration, draw);
-        let account = bucket.account.clone();
-        let notice = Notice { target, bucket: bucket.arn(), account, event, attempts: 0 };
+    let set = document::read::<GetBucketNotificationConfigurationInput>(tx, bucket)?;
+    let Some(set) = set else { return Ok(()) };
+    let (account, arn) = (&bucket.account, bucket.arn());
+    let of = |target, event, detail_type| Notice {
+        target,
+        bucket: arn.clone(),
+        account: account.clone(),
+        event,
+        detail_type,
+        attempts: 0,
+    };
+    let mut notices = Vec::new();
+    if set.event_bridge_configuration.is_some()
+        && let Some(detail_type) = bridge::detail_type(event)
+    {
+        let detail = bridge::detail(cx, bucket, event, (key, object), draw);
+        notices.push(of(bridge::bus(bucket), detail, Some(detail_type.to_owned())));
+    }
+    for (configuration, target) in wanted(set, event, key) {
+        notices.push(of(target, message(cx, bucket, event, (key, object), &configuration, draw), None));
+    }
+    for (number, notice) in (0_u8..).zip(notices) {
         let mut id = draw.id;
         id[15] ^= number;
         OUTBOX.put(tx, &(draw.now.as_micros(), id), &notice)?;
@@ -60,9 +83,7 @@ pub(crate) fn note(
 }
 
 /// The configurations that an event fits: each one's id and target.
-fn wanted(reader: &impl Read, bucket: &Bucket, event: &str, key: &str) -> Result<Vec<(String, String)>> {
-    let set = document::read::<GetBucketNotificationConfigurationInput>(reader, bucket)?;
-    let Some(set) = set else { return Ok(Vec::new()) };
+fn wanted(set: NotificationConfiguration, event: &str, key: &str) -> Vec<(String, String)> {
     let mut all = Vec::new();
     let functions = set.lambda_function_configurations.unwrap_or_default();
     all.extend(functions.into_iter().map(|one| (one.id, one.lambda_function_arn, one.events, one.filter)));
@@ -73,7 +94,7 @@ fn wanted(reader: &impl Read, bucket: &Bucket, event: &str, key: &str) -> Result
     let fits = all.into_iter().filter(|(_, _, events, filter)| {
         events.iter().any(|pattern| matches(*pattern, event)) && passes(filter.as_ref(), key)
     });
-    Ok(fits.map(|(id, target, ..)| (id.unwrap_or_default(), target)).collect())
+    fits.map(|(id, target, ..)| (id.unwrap_or_default(), target)).collect()
 }
 
 fn matches(pattern: Event, event: &str) -> bool {
@@ -111,7 +132,7 @@ fn message(
     if let Some(version) = object.shown_version(bucket) {
         about["versionId"] = version.into();
     }
-    about["sequencer"] = format!("{:018X}", draw.now.as_micros()).into();
+    about["sequencer"] = sequencer(draw).into();
     json!({ "Records": [{
         "eventVersion": "2.1",
         "eventSource": "aws:s3",
@@ -132,6 +153,11 @@ fn message(
             "object": about,
         },
     }] })
+}
+
+/// Orders a key's events.
+pub(crate) fn sequencer(draw: Draw) -> String {
+    format!("{:018X}", draw.now.as_micros())
 }
 
 fn with_millis(at: env::Timestamp) -> String {
@@ -206,7 +232,11 @@ fn delivery(notice: &Notice, target: TargetArn) -> Delivery {
             role: None,
         },
         attributes: BTreeMap::new(),
-        bus: None,
+        bus: notice.detail_type.clone().map(|detail_type| BusEvent {
+            source: "aws.s3".to_owned(),
+            detail_type,
+            resources: vec![notice.bucket.clone()],
+        }),
         object_key: None,
         trace: None,
         in_order: None,

@@ -4,6 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use blob::{Blobs, DiskBlobs};
+use service::Service;
 use tempfile::TempDir;
 
 use crate::{Answer, Ground, Wire, request};
@@ -27,11 +28,20 @@ impl S3 {
     /// # Panics
     /// When there is no room for blobs.
     pub async fn new() -> Self {
+        Self::beside(Vec::new()).await
+    }
+
+    /// With other services on the same platform.
+    ///
+    /// # Panics
+    /// When there is no room for blobs.
+    pub async fn beside(mut services: Vec<Service>) -> Self {
         let (ground, folder) = (Ground::new(), tempfile::tempdir().expect("make a folder"));
         let blobs = DiskBlobs::open(folder.path(), ground.env.clone()).await.expect("open blobs");
         let blobs: Arc<dyn Blobs> = Arc::new(blobs);
         let config = svc_s3::Config { blobs: Arc::clone(&blobs) };
-        Self { wire: ground.serve(vec![svc_s3::service(config)]), blobs, _folder: folder }
+        services.push(svc_s3::service(config));
+        Self { wire: ground.serve(services), blobs, _folder: folder }
     }
 
     /// With an empty bucket `b-1`.

@@ -11,6 +11,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("blob", 0),
     ("event-pattern", 0),
     ("vtl", 0),
+    ("schedule", 0),
     ("image", 0),
     ("aws-wire", 1),
     ("aws-auth", 1),

@@ -17,6 +17,7 @@ mod delete_function_concurrency;
 mod delete_function_event_invoke_config;
 mod delete_provisioned_concurrency_config;
 mod delete_resource_policy;
+mod deliveries;
 mod function_layers;
 mod function_url;
 mod function_url_config;

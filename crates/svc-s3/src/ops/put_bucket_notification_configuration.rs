@@ -5,22 +5,20 @@ use api_s3::{
     PutBucketNotificationConfigurationInput,
 };
 use aws_wire::{AwsError, Result};
-use service::TargetArn;
+use service::{TargetArn, Undelivered};
 
-use crate::{Ctx, bucket, document, errors};
+use crate::bucket::Bucket;
+use crate::{Ctx, bridge, bucket, document, errors};
 
 pub(crate) async fn put_bucket_notification_configuration(
     cx: Ctx,
     input: PutBucketNotificationConfigurationInput,
 ) -> Result<()> {
     let owner = input.expected_bucket_owner.as_deref();
-    bucket::find(&cx, &cx.kv.snapshot().await?, &input.bucket, owner)?;
+    let bucket = bucket::find(&cx, &cx.kv.snapshot().await?, &input.bucket, owner)?;
     let mut set = input.notification_configuration;
     if set.event_bridge_configuration.is_some() {
-        return Err(AwsError::parameter_not_implemented(
-            "PutBucketNotificationConfiguration",
-            "EventBridgeConfiguration",
-        ));
+        check_bus(&cx, &bucket).await?;
     }
     name(&cx, &mut set);
     for (service, target, events) in targets(&set) {
@@ -39,6 +37,19 @@ pub(crate) async fn put_bucket_notification_configuration(
         }
     }
     document::put::<GetBucketNotificationConfigurationInput>(&cx, &input.bucket, owner, set).await
+}
+
+/// The account's default bus is always there, if buses are.
+async fn check_bus(cx: &Ctx, bucket: &Bucket) -> Result<()> {
+    let bus = TargetArn::parse(&bridge::bus(bucket)).expect("the ARN of a bus is one");
+    match cx.check_target(&bus).await {
+        Ok(()) => Ok(()),
+        Err(Undelivered::NotServed { .. }) => Err(AwsError::parameter_not_implemented(
+            "PutBucketNotificationConfiguration",
+            "EventBridgeConfiguration",
+        )),
+        Err(error) => Err(AwsError::internal(error)),
+    }
 }
 
 /// Gives each configuration an id that has none.

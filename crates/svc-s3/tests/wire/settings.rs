@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use testkit::{S3, request};
+use serde_json::{Value as Json, json};
+use testkit::{Mailbox, S3, request};
 
 #[tokio::test]
 async fn settings_are_put_shown_and_taken_away() {
@@ -151,8 +152,45 @@ async fn events_need_a_target_that_is_there() {
     s3.put("k", "x").await;
     s3.ask("DELETE", "/b-1/k", &[], "").await.is(204, "");
     assert_eq!(s3.rows(510).await, 1);
-    let bridge = "<NotificationConfiguration><EventBridgeConfiguration/></NotificationConfiguration>";
-    s3.ask("PUT", "/b-1?notification", &[], bridge).await.refuses_as_s3(501, "NotImplementedException");
+    // Without anybody who has buses.
+    s3.ask("PUT", "/b-1?notification", &[], BRIDGE).await.refuses_as_s3(501, "NotImplementedException");
+}
+
+const BRIDGE: &str = "<NotificationConfiguration><EventBridgeConfiguration/></NotificationConfiguration>";
+
+#[tokio::test]
+async fn the_default_bus_hears_of_everything() {
+    let buses = Mailbox::new();
+    let s3 = S3::beside(vec![buses.service("events")]).await;
+    s3.ask("PUT", "/b-1", &[], "").await.is(200, "");
+    s3.ask("PUT", "/b-1?notification", &[], BRIDGE).await.is(200, "");
+    let set = s3.ask("GET", "/b-1?notification", &[], "").await;
+    assert!(set.text().contains("EventBridgeConfiguration"), "{}", set.text());
+    s3.start_jobs();
+    s3.put("a%20b", "text").await;
+    let tagging = "<Tagging><TagSet><Tag><Key>k</Key><Value>v</Value></Tag></TagSet></Tagging>";
+    s3.ask("PUT", "/b-1/a%20b?tagging", &[], tagging).await.is(200, "");
+    s3.ask("DELETE", "/b-1/a%20b", &[], "").await.is(204, "");
+    let heard = buses.until(3).await;
+    let about = heard[0].bus.as_ref().expect("for a bus");
+    assert_eq!((about.source.as_str(), about.resources[0].as_str()), ("aws.s3", "arn:aws:s3:::b-1"));
+    assert_eq!(heard[0].target.as_str(), "arn:aws:events:us-east-1:000000000000:event-bus/default");
+    let types = heard.iter().map(|it| it.bus.as_ref().expect("for a bus").detail_type.as_str());
+    assert_eq!(types.collect::<Vec<_>>(), ["Object Created", "Object Tags Added", "Object Deleted"]);
+    let detail = |at: usize| serde_json::from_slice::<Json>(&heard[at].payload).expect("JSON");
+    let created = detail(0);
+    let expected = json!({
+        "version": "0", "bucket": { "name": "b-1" },
+        "object": { "key": "a b", "size": 4, "etag": "1cb251ec0d568de6a929b520c4aed8d1",
+                    "sequencer": created["object"]["sequencer"] },
+        "request-id": created["request-id"], "requester": "000000000000", "source-ip-address": "127.0.0.1",
+        "reason": "PutObject",
+    });
+    assert_eq!(created, expected);
+    assert_eq!(
+        (&detail(2)["reason"], &detail(2)["deletion-type"]),
+        (&json!("DeleteObject"), &json!("Permanently Deleted"))
+    );
 }
 
 #[tokio::test]

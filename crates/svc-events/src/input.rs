@@ -1,0 +1,202 @@
+//! What a target is sent: the event, a part of it, a text of the target's own, or a template filled in.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use aws_wire::timestamp;
+use env::Timestamp;
+use serde_json::Value as Json;
+
+use crate::path::Path;
+use crate::target::Target;
+
+/// Names that templates have without saying where from.
+const PREDEFINED: [&str; 5] = [
+    "aws.events.rule-arn",
+    "aws.events.rule-name",
+    "aws.events.event.ingestion-time",
+    "aws.events.event",
+    "aws.events.event.json",
+];
+
+/// What a template can tell.
+pub(crate) struct Known<'a> {
+    pub rule_arn: &'a str,
+    pub rule_name: &'a str,
+    pub received: Timestamp,
+    /// As it was sent.
+    pub text: &'a str,
+    pub event: &'a Json,
+}
+
+/// The text for one target.
+pub(crate) fn of_target(target: &Target, known: &Known<'_>) -> String {
+    if let Some(input) = &target.input {
+        return input.clone();
+    }
+    if let Some(path) = target.input_path.as_deref().filter(|path| *path != "$") {
+        let found = Path::parse(path).and_then(|path| path.find(known.event));
+        return found.unwrap_or(Json::Null).to_string();
+    }
+    match &target.transformer {
+        Some(transformer) => fill(&transformer.template, &transformer.paths, known),
+        None => known.text.to_owned(),
+    }
+}
+
+/// The names that a template has in angle brackets.
+pub(crate) fn placeholders(template: &str) -> impl Iterator<Item = &str> {
+    parts(template).filter_map(|part| match part {
+        Part::Placeholder(name) => Some(name),
+        Part::Text(_) => None,
+    })
+}
+
+pub(crate) fn is_predefined(name: &str) -> bool {
+    PREDEFINED.contains(&name)
+}
+
+enum Part<'a> {
+    Text(&'a str),
+    Placeholder(&'a str),
+}
+
+fn parts(template: &str) -> impl Iterator<Item = Part<'_>> {
+    let mut rest = template;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        if let Some((name, behind)) = rest.strip_prefix('<').and_then(|inner| inner.split_once('>'))
+            && !name.is_empty()
+            && name.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-.".contains(letter))
+        {
+            rest = behind;
+            return Some(Part::Placeholder(name));
+        }
+        let (text, behind) = rest.split_at(next_open(rest));
+        rest = behind;
+        Some(Part::Text(text))
+    })
+}
+
+/// Where the next bracket may open, behind the first letter.
+fn next_open(text: &str) -> usize {
+    let first = text.chars().next().map_or(0, char::len_utf8);
+    text[first..].find('<').map_or(text.len(), |at| at + first)
+}
+
+/// Fills a template in as AWS does: text beside others within quotes goes there bare, an object or array there loses
+/// its quotes, so that what surrounds it stays whole. Outside of quotes a text gets some, where the template is JSON.
+/// What the event has not is an empty text.
+fn fill(template: &str, paths: &BTreeMap<String, String>, known: &Known<'_>) -> String {
+    let is_json = template.trim_start().starts_with(['{', '[', '"']);
+    let (mut filled, mut quoted, mut escaped) = (String::with_capacity(template.len()), false, false);
+    for part in parts(template) {
+        match part {
+            Part::Text(text) => {
+                for letter in text.chars() {
+                    quoted ^= is_json && letter == '"' && !escaped;
+                    escaped = letter == '\\' && !escaped;
+                }
+                filled.push_str(text);
+            }
+            Part::Placeholder(name) => {
+                let value = value(name, paths, known);
+                filled.push_str(&match (&*value, quoted) {
+                    (Json::String(text), true) => {
+                        let shown = Json::from(text.as_str()).to_string();
+                        shown[1..shown.len() - 1].to_owned()
+                    }
+                    (Json::String(text), false) if !is_json => text.clone(),
+                    (value @ (Json::Object(_) | Json::Array(_)), true) => value.to_string().replace('"', ""),
+                    (value, _) => value.to_string(),
+                });
+                escaped = false;
+            }
+        }
+    }
+    filled
+}
+
+fn value<'a>(name: &str, paths: &BTreeMap<String, String>, known: &Known<'a>) -> Cow<'a, Json> {
+    Cow::Owned(match name {
+        "aws.events.rule-arn" => known.rule_arn.into(),
+        "aws.events.rule-name" => known.rule_name.into(),
+        "aws.events.event.ingestion-time" => timestamp::iso8601(known.received).into(),
+        "aws.events.event.json" => return Cow::Borrowed(known.event),
+        "aws.events.event" => {
+            let mut event = known.event.clone();
+            event.as_object_mut().and_then(|event| event.shift_remove("detail"));
+            event
+        }
+        name => {
+            let path = paths.get(name).and_then(|path| Path::parse(path));
+            path.and_then(|path| path.find(known.event)).unwrap_or_else(|| "".into())
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn templates() {
+        let event = json!({
+            "id": "i", "time": "2015-11-11T21:29:54Z", "detail-type": "t",
+            "detail": { "instance": "i-0123", "state": "RUNNING", "n": 1.5, "on": true, "none": null,
+                        "said": "a \"b\"\nc", "tags": { "k": ["v", 1] } },
+        });
+        let text = event.to_string();
+        let paths = ["instance", "state", "n", "on", "none", "said", "tags", "missing"];
+        let paths = paths.map(|name| (name.to_owned(), format!("$.detail.{name}")));
+        let check = |template: &str, expected: &str| {
+            let known = Known {
+                rule_arn: "arn:r",
+                rule_name: "r",
+                received: Timestamp::from_millis(1_795_428_672_345),
+                text: &text,
+                event: &event,
+            };
+            assert_eq!(fill(template, &paths.clone().into(), &known), expected, "{template}");
+        };
+        // AWS's documented examples.
+        check(r#""instance <instance> is in <state>""#, r#""instance i-0123 is in RUNNING""#);
+        check(
+            r#"{"instance":<instance>,"state":"<state>","at":"<instance> is \"<state>\""}"#,
+            r#"{"instance":"i-0123","state":"RUNNING","at":"i-0123 is \"RUNNING\""}"#,
+        );
+        check("\"<instance>\"\n\"<state>\"", "\"i-0123\"\n\"RUNNING\"");
+        check("<instance> is in state <state>", "i-0123 is in state RUNNING");
+        check(
+            r#"{"a":<n>,"b":<on>,"c":<none>,"d":<tags>}"#,
+            r#"{"a":1.5,"b":true,"c":null,"d":{"k":["v",1]}}"#,
+        );
+        check(r#""tags are <tags>, n is <n>""#, r#""tags are {k:[v,1]}, n is 1.5""#);
+        check(r#"{"a":"<said>","b":<said>}"#, r#"{"a":"a \"b\"\nc","b":"a \"b\"\nc"}"#);
+        check(
+            r#"{"a":"x <missing>","b":<missing>,"c":[<n>, <state>]}"#,
+            r#"{"a":"x ","b":"","c":[1.5, "RUNNING"]}"#,
+        );
+        check(
+            r#"{"rule":<aws.events.rule-arn>,"name":"<aws.events.rule-name>","at":<aws.events.event.ingestion-time>}"#,
+            r#"{"rule":"arn:r","name":"r","at":"2026-11-23T10:11:12.345Z"}"#,
+        );
+        check(
+            r#"{"e":<aws.events.event>}"#,
+            r#"{"e":{"id":"i","time":"2015-11-11T21:29:54Z","detail-type":"t"}}"#,
+        );
+        check("<aws.events.event.json>", &text);
+        check("a < b <é> <<n>", "a < b <é> <1.5");
+        check("ü<n>ü", "ü1.5ü");
+    }
+
+    #[test]
+    fn names_in_brackets() {
+        let names = placeholders(r#"<a>{"b":<b-c.d>} < x <> <y z> <a>"#).collect::<Vec<_>>();
+        assert_eq!(names, ["a", "b-c.d", "a"]);
+    }
+}
