@@ -12,7 +12,7 @@ mod platform;
 mod register;
 mod site;
 
-pub use agenda::Agenda;
+pub use agenda::{Agenda, Outbox, RowKey};
 pub use arrivals::Arrivals;
 pub use caller::{Caller, Principal};
 pub use ctx::Ctx;

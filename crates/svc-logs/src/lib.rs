@@ -13,12 +13,12 @@ mod sweep;
 
 use std::sync::Arc;
 
-use service::Service;
+use service::{Agenda, Service};
 
 /// What Logs holds in memory; all of it can be made anew.
 #[derive(Default)]
 pub(crate) struct Logs {
-    agenda: subscription::Agenda,
+    agenda: Agenda,
 }
 
 pub(crate) type Ctx = service::Ctx<Logs>;

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::sync::Mutex;
 use std::time::Duration;
 
 use api_logs::Distribution;
@@ -15,15 +14,12 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use kv::{Direction, Span};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
-use service::{Delivery, InOrder, Sender, TargetArn, Undelivered};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use service::{Delivery, InOrder, Outbox, RowKey, Sender, TargetArn, Undelivered};
 
-use crate::Ctx;
 use crate::keys::{Id, SHIPMENTS};
+use crate::{Ctx, Logs};
 
 /// Shipments under way at once.
 const AT_ONCE: usize = 64;
@@ -81,47 +77,6 @@ pub(crate) struct Sent {
     pub message: String,
 }
 
-/// Where the shipments begin, so that nothing walks over what was deleted.
-pub(crate) struct Agenda {
-    place: Mutex<Place>,
-    arrivals: watch::Sender<()>,
-}
-
-struct Place {
-    head: i64,
-    /// The earliest row added since the last look began.
-    added: i64,
-}
-
-impl Default for Agenda {
-    fn default() -> Self {
-        let place = Mutex::new(Place { head: i64::MIN, added: i64::MAX });
-        Self { place, arrivals: watch::channel(()).0 }
-    }
-}
-
-impl Agenda {
-    /// A row of this moment was committed.
-    pub(crate) fn added(&self, at: i64) {
-        let mut place = self.place.lock().expect("no panic while held");
-        place.added = place.added.min(at);
-        drop(place);
-        self.arrivals.send_replace(());
-    }
-
-    fn begin(&self) -> i64 {
-        let mut place = self.place.lock().expect("no panic while held");
-        place.head = place.head.min(place.added);
-        place.added = i64::MAX;
-        place.head
-    }
-
-    /// Every row before `head` is gone, but for those added meanwhile.
-    fn end(&self, head: i64) {
-        self.place.lock().expect("no panic while held").head = head;
-    }
-}
-
 /// What a destination is sent by, on behalf of a group.
 pub(crate) fn sender(account: &str, region: &str, group: &str, role: Option<String>) -> Sender {
     Sender {
@@ -139,64 +94,18 @@ pub(crate) fn regional(sender: &Sender, region: &str) -> Sender {
 
 /// Sends until the platform stops.
 pub(crate) async fn run(cx: Ctx) {
-    let mut arrivals = cx.state.agenda.arrivals.subscribe();
-    loop {
-        let next = match send_due(&cx).await {
-            Ok(next) => next,
-            Err(error) => {
-                tracing::error!(%error, cause = ?error.cause, "send log events on");
-                Some(cx.env.now().after(PAUSE_MAX).as_micros())
-            }
-        };
-        let asleep = async {
-            match next {
-                Some(at) => {
-                    let wait = u64::try_from(at.saturating_sub(cx.env.now().as_micros())).unwrap_or(0);
-                    cx.env.sleep(Duration::from_micros(wait)).await;
-                }
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            _ = arrivals.changed() => {}
-            () = asleep => {}
-        }
-    }
+    let outbox = Outbox {
+        what: "send log events on",
+        table: &SHIPMENTS,
+        at_once: AT_ONCE,
+        agenda: |state: &Logs| &state.agenda,
+        lane: |key, shipment: &Shipment| Some(shipment.lane(*key)),
+    };
+    outbox.run(cx, send).await;
 }
 
-/// Sends what is due; gives when to look again, if anything is left.
-async fn send_due(cx: &Ctx) -> Result<Option<i64>> {
-    let now = cx.env.now().as_micros();
-    let span = Span::all().from(&(cx.state.agenda.begin(), [0; 16]));
-    let rows = SHIPMENTS.scan(&cx.kv.snapshot().await?, &span, AT_ONCE, Direction::Forward)?;
-    let next = rows.iter().map(|((at, _), _)| *at).find(|at| *at > now);
-    let full = rows.len() == AT_ONCE;
-    let mut last = now;
-    let mut lanes = BTreeMap::<String, Vec<((i64, Id), Shipment)>>::new();
-    for (key, shipment) in rows.into_iter().filter(|((at, _), _)| *at <= now) {
-        last = key.0;
-        lanes.entry(shipment.lane(key)).or_default().push((key, shipment));
-    }
-    let mut tasks = JoinSet::new();
-    for (_, lane) in lanes {
-        let cx = cx.clone();
-        tasks.spawn(async move {
-            for (key, shipment) in lane {
-                send(&cx, key, shipment).await?;
-            }
-            Ok::<_, AwsError>(())
-        });
-    }
-    while let Some(done) = tasks.join_next().await {
-        done.map_err(AwsError::internal)??;
-    }
-    // What follows the last row at its very moment is not gone, so the next look begins there.
-    let again = if full && next.is_none() { Some(last) } else { next };
-    cx.state.agenda.end(again.unwrap_or(i64::MAX));
-    Ok(again)
-}
-
-async fn send(cx: &Ctx, key: (i64, Id), mut shipment: Shipment) -> Result<()> {
+async fn send(cx: Ctx, key: RowKey, mut shipment: Shipment) -> Result<()> {
+    let cx = &cx;
     let sent = match TargetArn::parse(&shipment.filter.destination) {
         Some(target) => deliver(cx, &shipment, target).await,
         None => Ok(()),

@@ -6,19 +6,16 @@
 use std::time::Duration;
 
 use aws_wire::{AwsError, Result};
-use kv::{Direction, Span};
 use serde::{Deserialize, Serialize};
-use tokio::task::JoinSet;
+use service::{Outbox, RowKey};
 
-use crate::Ctx;
-use crate::keys::{Id, OUTBOX, ScheduleKey};
+use crate::keys::{OUTBOX, ScheduleKey};
 use crate::send::{self, Failure};
 use crate::target::Target;
+use crate::{Ctx, Scheduler};
 
 /// Rows worked on at once.
 const AT_ONCE: usize = 64;
-/// The clock is looked at this often, for it may be set.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// Between tries: doubling, and at most this long. So 185 tries take most of a day.
 const PAUSE_S_MAX: u64 = 600;
 
@@ -55,55 +52,21 @@ pub(crate) struct Dead {
 
 /// Delivers until the platform stops.
 pub(crate) async fn run(cx: Ctx) {
-    let mut arrivals = cx.state.agenda.arrivals();
-    loop {
-        let next = match deliver_due(&cx).await {
-            Ok(next) => next,
-            Err(error) => {
-                tracing::error!(%error, cause = ?error.cause, "deliver invocations of schedules");
-                cx.env.now().as_micros() + 1_000_000
-            }
-        };
-        let wait = u64::try_from(next.saturating_sub(cx.env.now().as_micros())).unwrap_or(0);
-        tokio::select! {
-            _ = arrivals.changed() => {}
-            () = cx.env.sleep(Duration::from_micros(wait).min(LOOK_EVERY)) => {}
-        }
-    }
-}
-
-/// Works on what is due; gives when to look again.
-async fn deliver_due(cx: &Ctx) -> Result<i64> {
-    let now = cx.env.now().as_micros();
-    let span = Span::all().from(&(cx.state.agenda.begin(), [0; 16]));
-    let rows = OUTBOX.scan(&cx.kv.snapshot().await?, &span, AT_ONCE, Direction::Forward)?;
-    let next = rows.iter().map(|((at, _), _)| *at).find(|at| *at > now);
-    let full = rows.len() == AT_ONCE;
-    let due = rows.into_iter().filter(|((at, _), _)| *at <= now).collect::<Vec<_>>();
-    let last = due.last().map(|((at, _), _)| *at);
-    let mut tasks = JoinSet::new();
-    for (key, parcel) in due {
-        let cx = cx.clone();
-        tasks.spawn(async move { work(&cx, key, parcel).await });
-    }
-    while let Some(done) = tasks.join_next().await {
-        done.map_err(AwsError::internal)??;
-    }
-    // What follows the last row at its very moment is not gone, so the next look begins there.
-    let head = match (full, next) {
-        (_, Some(next)) => next,
-        (true, None) => last.unwrap_or(now),
-        (false, None) => i64::MAX,
+    let outbox = Outbox {
+        what: "deliver invocations of schedules",
+        table: &OUTBOX,
+        at_once: AT_ONCE,
+        agenda: |state: &Scheduler| &state.agenda,
+        lane: |_, _| None,
     };
-    cx.state.agenda.end(head);
-    Ok(if full && next.is_none() { now } else { head })
+    outbox.run(cx, one).await;
 }
 
 /// Delivers one row, and stores what is left of it.
-async fn work(cx: &Ctx, key: (i64, Id), parcel: Parcel) -> Result<()> {
+async fn one(cx: Ctx, key: RowKey, parcel: Parcel) -> Result<()> {
     let again = match &parcel.dead {
-        Some(dead) => bury(cx, &parcel, dead).await,
-        None => deliver(cx, &parcel).await,
+        Some(dead) => bury(&cx, &parcel, dead).await,
+        None => deliver(&cx, &parcel).await,
     };
     cx.kv
         .transact(|tx| {

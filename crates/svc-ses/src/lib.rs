@@ -17,7 +17,6 @@ mod mime;
 mod ops;
 mod outbox;
 mod page;
-mod queue;
 mod receipt;
 mod refusal;
 mod relay;
@@ -31,7 +30,7 @@ mod template;
 
 use std::sync::Arc;
 
-use service::Service;
+use service::{Agenda, Service};
 use tokio::net::TcpListener;
 
 use ops::{v1, v2};
@@ -50,11 +49,11 @@ pub struct Config {
 #[derive(Default)]
 pub(crate) struct Ses {
     /// Of the events under way.
-    agenda: queue::Agenda,
+    agenda: Agenda,
     /// Of the mails for the relay.
-    errands: queue::Agenda,
+    errands: Agenda,
     /// Of the mails that came in.
-    tasks: queue::Agenda,
+    tasks: Agenda,
     relay: Option<Relay>,
     inbound: Option<TcpListener>,
 }

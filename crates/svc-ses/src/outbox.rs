@@ -10,10 +10,10 @@ use bytes::Bytes;
 use env::Uuid;
 use kv::Tx;
 use serde::{Deserialize, Serialize};
-use service::{BusEvent, Caller, Delivery, Sender, TargetArn, Undelivered};
+use service::{BusEvent, Caller, Delivery, Outbox, RowKey, Sender, TargetArn, Undelivered};
 
-use crate::keys::{Id, OUTBOX};
-use crate::{Ctx, mail, queue, statistics};
+use crate::keys::OUTBOX;
+use crate::{Ctx, Ses, mail, statistics};
 
 /// Rows worked on at once.
 const AT_ONCE: usize = 32;
@@ -63,7 +63,10 @@ pub(crate) fn pause(tries: u32) -> Option<Duration> {
 
 /// Delivers until the platform stops.
 pub(crate) async fn run(cx: Ctx) {
-    queue::work(cx, "deliver events of mails", &OUTBOX, AT_ONCE, |state| &state.agenda, deliver).await;
+    let (what, table) = ("deliver events of mails", &OUTBOX);
+    let outbox =
+        Outbox { what, table, at_once: AT_ONCE, agenda: |state: &Ses| &state.agenda, lane: |_, _| None };
+    outbox.run(cx, deliver).await;
 }
 
 /// Takes away what crashes left behind and what is too old, from time to time.
@@ -80,7 +83,7 @@ pub(crate) async fn sweep(cx: Ctx) {
     }
 }
 
-async fn deliver(cx: Ctx, key: (i64, Id), mut parcel: Parcel) -> Result<()> {
+async fn deliver(cx: Ctx, key: RowKey, mut parcel: Parcel) -> Result<()> {
     let again = match send(&cx, &parcel).await {
         Ok(()) => None,
         Err(error) => {

@@ -13,9 +13,10 @@ use api_ses::errors;
 use aws_wire::{AwsError, Result};
 use kv::{Read, Span};
 use serde::{Deserialize, Serialize};
+use service::{Outbox, RowKey};
 
 use crate::keys::{ACTIVE, Id, Named, RECEIVED, RULE_SETS, TASKS};
-use crate::{Ctx, account, identity, mail, mime, queue};
+use crate::{Ctx, Ses, account, identity, mail, mime};
 
 use action::Outcome;
 use rule::{Rule, RuleSet};
@@ -127,11 +128,14 @@ fn head(cx: &Ctx, envelope: &Envelope, id: &str) -> String {
 
 /// Follows rules until the platform stops.
 pub(crate) async fn run(cx: Ctx) {
-    queue::work(cx, "follow receipt rules", &TASKS, AT_ONCE, |state| &state.tasks, follow).await;
+    let (what, table) = ("follow receipt rules", &TASKS);
+    let outbox =
+        Outbox { what, table, at_once: AT_ONCE, agenda: |state: &Ses| &state.tasks, lane: |_, _| None };
+    outbox.run(cx, follow).await;
 }
 
 /// Takes one action after the other, as far as it goes now.
-async fn follow(cx: Ctx, key: (i64, Id), mut task: Task) -> Result<()> {
+async fn follow(cx: Ctx, key: RowKey, mut task: Task) -> Result<()> {
     let snapshot = cx.kv.snapshot().await?;
     let Some(mut received) = RECEIVED.get(&snapshot, &task.mail)? else {
         return cx.kv.transact(|tx| Ok(TASKS.delete(tx, &key)?)).await;

@@ -11,6 +11,7 @@ use lettre::address::Envelope;
 use lettre::transport::smtp::response::Response;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 use serde::{Deserialize, Serialize};
+use service::{Outbox, RowKey};
 
 use crate::event::{Bounce, Event, Story};
 use crate::keys::{Id, MAILS, Named, RELAY, SUPPRESSED};
@@ -18,7 +19,7 @@ use crate::mail::{self, Fate, Mail};
 use crate::send::{Listeners, parcels};
 use crate::statistics::{self, Counts};
 use crate::suppression::Suppressed;
-use crate::{Ctx, account, mime, outbox, queue};
+use crate::{Ctx, Ses, account, mime, outbox};
 
 /// Conversations with the relay at once.
 const AT_ONCE: usize = 4;
@@ -81,7 +82,10 @@ pub(crate) fn put(tx: &mut Tx, at: i64, row: Uuid, errands: &[Errand]) -> Result
 /// Sends until the platform stops. Without a relay, what was stored for one waits.
 pub(crate) async fn run(cx: Ctx) {
     if cx.state.relay.is_some() {
-        queue::work(cx, "send mails to the relay", &RELAY, AT_ONCE, |state| &state.errands, deliver).await;
+        let (what, table) = ("send mails to the relay", &RELAY);
+        let outbox =
+            Outbox { what, table, at_once: AT_ONCE, agenda: |state: &Ses| &state.errands, lane: |_, _| None };
+        outbox.run(cx, deliver).await;
     }
 }
 
@@ -104,7 +108,7 @@ enum End {
     Again(Duration),
 }
 
-async fn deliver(cx: Ctx, key: (i64, Id), errand: Errand) -> Result<()> {
+async fn deliver(cx: Ctx, key: RowKey, errand: Errand) -> Result<()> {
     let snapshot = cx.kv.snapshot().await?;
     let Some(mail) = MAILS.get(&snapshot, &errand.mail)? else {
         // Somebody cleared the mailbox: what is not there is not sent.

@@ -25,12 +25,13 @@ mod topic;
 
 use std::sync::Arc;
 
-use service::Service;
+use service::{Agenda, Service};
 
 /// What SNS holds in memory; all of it can be made anew.
 #[derive(Default)]
 pub(crate) struct Sns {
-    agenda: outbox::Agenda,
+    agenda: Agenda,
+    holds: outbox::Holds,
     courier: courier::Courier,
     signer: signing::Signer,
 }
@@ -62,6 +63,7 @@ pub fn service() -> Service {
         .site(site::SnsSite)
         .target("sns", target::check, target::deliver)
         .job("deliver notifications", outbox::run)
+        .job("sweep topics", outbox::run_sweep)
         .job("deliver notifications by HTTP", courier::run)
         .done()
 }

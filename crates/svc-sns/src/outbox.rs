@@ -1,10 +1,9 @@
 //! What is published and not yet delivered: stored with the publishing, so that a crash loses none of it.
 //!
 //! A row is one message with the subscriptions it is still for. They are delivered in the order of the moment at which
-//! they are due; what fails comes later again, what can't ever be delivered goes to its subscription's dead letters. As
-//! in SQS's cursor, where the rows begin is known in memory, so that nothing walks over what was deleted.
+//! they are due; what fails comes later again, what can't ever be delivered goes to its subscription's dead letters.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -12,17 +11,15 @@ use aws_wire::{AwsError, Result};
 use bytes::Bytes;
 use kv::{Direction, Span};
 use serde::{Deserialize, Serialize};
-use service::{Attribute, Caller, Delivery, InOrder, Sender, TargetArn, Undelivered};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use service::{Attribute, Caller, Delivery, InOrder, Outbox, RowKey, Sender, TargetArn, Undelivered};
 
-use crate::Ctx;
 use crate::dead_letter::{Dead, bury};
 use crate::envelope::{self, Sender as From};
 use crate::keys::{DUPLICATES, Id, LAPSES, OUTBOX, SUBSCRIPTIONS};
 use crate::message::Message;
 use crate::signing::{Seal, SignatureVersion};
 use crate::subscription;
+use crate::{Ctx, Sns};
 
 /// Rows worked on at once.
 const AT_ONCE: usize = 64;
@@ -58,18 +55,9 @@ pub(crate) struct Recipient {
     pub dead_letters: Option<String>,
 }
 
-/// Where the outbox begins.
-pub(crate) struct Agenda {
-    place: Mutex<Place>,
-    holds: Mutex<HashMap<String, Hold>>,
-    arrivals: watch::Sender<()>,
-}
-
-struct Place {
-    head: i64,
-    /// The earliest row added since the last look began.
-    added: i64,
-}
+/// Whom FIFO topics' subscriptions wait behind.
+#[derive(Default)]
+pub(crate) struct Holds(Mutex<HashMap<String, Hold>>);
 
 /// What a FIFO topic's subscription waits for: a message that has to be tried again before those behind it.
 struct Hold {
@@ -78,25 +66,9 @@ struct Hold {
     last: i64,
 }
 
-impl Default for Agenda {
-    fn default() -> Self {
-        let place = Mutex::new(Place { head: i64::MIN, added: i64::MAX });
-        Self { place, holds: Mutex::default(), arrivals: watch::channel(()).0 }
-    }
-}
-
-impl Agenda {
-    /// A row of this moment was committed.
-    pub(crate) fn added(&self, at: i64) {
-        let mut place = self.place.lock().expect("no panic while held");
-        place.added = place.added.min(at);
-        place.head = place.head.min(at);
-        drop(place);
-        self.arrivals.send_replace(());
-    }
-
+impl Holds {
     fn holds(&self) -> std::sync::MutexGuard<'_, HashMap<String, Hold>> {
-        self.holds.lock().expect("no panic while held")
+        self.0.lock().expect("no panic while held")
     }
 
     /// Where a row has to wait behind another of the same subscription; `None` when it need not.
@@ -120,18 +92,6 @@ impl Agenda {
             holds.remove(subscription);
         }
     }
-
-    fn begin(&self) -> i64 {
-        let mut place = self.place.lock().expect("no panic while held");
-        place.added = i64::MAX;
-        place.head
-    }
-
-    /// Every row before `head` is gone, but for those added meanwhile.
-    fn end(&self, head: i64) {
-        let mut place = self.place.lock().expect("no panic while held");
-        place.head = head.min(place.added);
-    }
 }
 
 /// When to try again after so many tries: at once, then within seconds, then every twenty; for 23 days, as AWS does
@@ -146,117 +106,73 @@ fn pause(tries: u32) -> Option<Duration> {
     }
 }
 
-/// Delivers until the platform stops.
+/// Delivers until the platform stops. A FIFO topic's messages go one after the other, all others side by side.
 pub(crate) async fn run(cx: Ctx) {
-    let mut arrivals = cx.state.agenda.arrivals.subscribe();
-    let mut swept = cx.env.monotonic();
-    loop {
-        let next = match deliver_due(&cx).await {
-            Ok(next) => next,
-            Err(error) => {
-                tracing::error!(%error, cause = ?error.cause, "deliver notifications");
-                cx.env.now().as_micros() + 1_000_000
-            }
-        };
-        if cx.env.monotonic().saturating_sub(swept) >= SWEEP_EVERY {
-            swept = cx.env.monotonic();
-            if let Err(error) = sweep(&cx).await {
-                tracing::error!(%error, cause = ?error.cause, "sweep what means nothing any more");
-            }
-        }
-        let wait = u64::try_from(next.saturating_sub(cx.env.now().as_micros())).unwrap_or(0);
-        let wait = Duration::from_micros(wait).min(SWEEP_EVERY);
-        tokio::select! {
-            _ = arrivals.changed() => {}
-            () = cx.env.sleep(wait) => {}
-        }
-    }
-}
-
-/// Works on what is due; gives when to look again.
-async fn deliver_due(cx: &Ctx) -> Result<i64> {
-    let now = cx.env.now().as_micros();
-    let from = cx.state.agenda.begin();
-    let span = Span::all().from(&(from, [0; 16]));
-    let rows = OUTBOX.scan(&cx.kv.snapshot().await?, &span, AT_ONCE, Direction::Forward)?;
-    let next = rows.iter().map(|((at, _), _)| *at).find(|at| *at > now);
-    let full = rows.len() == AT_ONCE;
-    let due = rows.into_iter().filter(|((at, _), _)| *at <= now).collect::<Vec<_>>();
-    let last = due.last().map(|((at, _), _)| *at);
-    let mut lanes = BTreeMap::<String, Vec<((i64, Id), Parcel)>>::new();
-    for (key, parcel) in due {
-        // A FIFO topic's messages go one after the other, all others side by side.
-        let lane = match parcel.message.sequence {
-            Some(_) => parcel.topic_arn.clone(),
-            None => format!("{key:?}"),
-        };
-        lanes.entry(lane).or_default().push((key, parcel));
-    }
-    let mut tasks = JoinSet::new();
-    for (_, lane) in lanes {
-        let cx = cx.clone();
-        tasks.spawn(async move { deliver_lane(&cx, lane).await });
-    }
-    while let Some(done) = tasks.join_next().await {
-        done.map_err(AwsError::internal)??;
-    }
-    // What follows the last row at its very moment is not gone, so the next look begins there.
-    let head = match (full, next) {
-        (_, Some(next)) => next,
-        (true, None) => last.unwrap_or(now),
-        (false, None) => i64::MAX,
+    let outbox = Outbox {
+        what: "deliver notifications",
+        table: &OUTBOX,
+        at_once: AT_ONCE,
+        agenda: |state: &Sns| &state.agenda,
+        lane: |_, parcel: &Parcel| parcel.message.sequence.as_ref().map(|_| parcel.topic_arn.clone()),
     };
-    cx.state.agenda.end(head);
-    Ok(if full && next.is_none() { now } else { head })
+    outbox.run(cx, deliver_row).await;
 }
 
-/// Delivers one row after the other; when one has to wait, those behind it wait too.
-async fn deliver_lane(cx: &Ctx, lane: Vec<((i64, Id), Parcel)>) -> Result<()> {
-    let agenda = &cx.state.agenda;
-    for (key, mut parcel) in lane {
-        let fifo = parcel.message.sequence.is_some();
-        let (mut left, mut again_at, mut failed) = (Vec::new(), i64::MIN, false);
-        let mut seals = Seals::default();
-        for recipient in std::mem::take(&mut parcel.recipients) {
-            let subscription = recipient.subscription_arn.as_str();
-            if let Some(behind) = agenda.wait_behind(subscription, key.1) {
-                again_at = again_at.max(behind);
-                left.push(recipient);
+/// Forgets what means nothing any more, until the platform stops.
+pub(crate) async fn run_sweep(cx: Ctx) {
+    loop {
+        cx.env.sleep(SWEEP_EVERY).await;
+        if let Err(error) = sweep(&cx).await {
+            tracing::error!(%error, cause = ?error.cause, "sweep what means nothing any more");
+        }
+    }
+}
+
+/// Delivers one row. On a FIFO topic what has to wait holds back what is behind it.
+async fn deliver_row(cx: Ctx, key: RowKey, mut parcel: Parcel) -> Result<()> {
+    let holds = &cx.state.holds;
+    let fifo = parcel.message.sequence.is_some();
+    let (mut left, mut again_at, mut failed) = (Vec::new(), i64::MIN, false);
+    let mut seals = Seals::default();
+    for recipient in std::mem::take(&mut parcel.recipients) {
+        let subscription = recipient.subscription_arn.as_str();
+        if let Some(behind) = holds.wait_behind(subscription, key.1) {
+            again_at = again_at.max(behind);
+            left.push(recipient);
+            continue;
+        }
+        let Err(error) = send(&cx, &parcel, &recipient, &mut seals).await else {
+            holds.release(subscription, key.1);
+            continue;
+        };
+        let Some(pause) = pause(parcel.tries + 1).filter(|_| error.is_worth_another_try()) else {
+            if bury(&cx, &Dead::of(&parcel, &recipient), kind(&error), &error.to_string()).await {
+                holds.release(subscription, key.1);
                 continue;
             }
-            let Err(error) = send(cx, &parcel, &recipient, &mut seals).await else {
-                agenda.release(subscription, key.1);
-                continue;
-            };
-            let Some(pause) = pause(parcel.tries + 1).filter(|_| error.is_worth_another_try()) else {
-                if bury(cx, &Dead::of(&parcel, &recipient), kind(&error), &error.to_string()).await {
-                    agenda.release(subscription, key.1);
-                    continue;
-                }
-                again_at = again_at.max(cx.env.now().after(BURY_AGAIN).as_micros());
-                left.push(recipient);
-                continue;
-            };
-            failed = true;
-            again_at = again_at.max(cx.env.now().after(pause).as_micros());
+            again_at = again_at.max(cx.env.now().after(BURY_AGAIN).as_micros());
             left.push(recipient);
-        }
-        parcel.recipients = left;
-        parcel.tries += u32::from(failed);
-        cx.kv
-            .transact(|tx| {
-                OUTBOX.delete(tx, &key)?;
-                if !parcel.recipients.is_empty() {
-                    OUTBOX.put(tx, &(again_at, key.1), &parcel)?;
-                }
-                Ok::<_, AwsError>(())
-            })
-            .await?;
-        if !parcel.recipients.is_empty() {
-            let waiting = parcel.recipients.iter().filter(|_| fifo);
-            waiting.for_each(|recipient| agenda.hold(&recipient.subscription_arn, key.1, again_at));
-            agenda.added(again_at);
-        }
+            continue;
+        };
+        failed = true;
+        again_at = again_at.max(cx.env.now().after(pause).as_micros());
+        left.push(recipient);
+    }
+    parcel.recipients = left;
+    parcel.tries += u32::from(failed);
+    cx.kv
+        .transact(|tx| {
+            OUTBOX.delete(tx, &key)?;
+            if !parcel.recipients.is_empty() {
+                OUTBOX.put(tx, &(again_at, key.1), &parcel)?;
+            }
+            Ok::<_, AwsError>(())
+        })
+        .await?;
+    if !parcel.recipients.is_empty() {
+        let waiting = parcel.recipients.iter().filter(|_| fifo);
+        waiting.for_each(|recipient| holds.hold(&recipient.subscription_arn, key.1, again_at));
+        cx.state.agenda.added(again_at);
     }
     Ok(())
 }
