@@ -2,75 +2,31 @@
 
 use api_lambda::errors;
 use aws_wire::Result;
+use event_pattern::Pattern;
 use serde_json::Value as Json;
+
+/// What EventBridge's patterns have and those of event source mappings have not
+/// (docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html).
+const OPERATORS_OF_RULES: [&str; 2] = ["wildcard", "cidr"];
 
 /// # Errors
 /// 400 for what is no pattern.
 pub(crate) fn check(pattern: &str) -> Result<()> {
-    let parsed = serde_json::from_str::<Json>(pattern).ok();
-    if parsed.as_ref().is_some_and(|pattern| pattern.is_object() && is_pattern(pattern)) {
-        return Ok(());
-    }
-    Err(errors::invalid_parameter_value_exception("Invalid filter pattern definition."))
-}
-
-/// An object of fields, each with a list of what may be there, or with an object for its own fields.
-fn is_pattern(pattern: &Json) -> bool {
-    let Json::Object(fields) = pattern else { return false };
-    fields.iter().all(|(name, value)| match value {
-        Json::Array(either) if name == "$or" => either.len() >= 2 && either.iter().all(is_pattern),
-        Json::Array(values) => !values.is_empty() && values.iter().all(is_value),
-        Json::Object(fields) => !fields.is_empty() && is_pattern(value),
-        _ => false,
-    })
-}
-
-/// A plain value, or one comparison.
-fn is_value(value: &Json) -> bool {
-    let Json::Object(comparison) = value else { return !value.is_array() };
-    let Some((operator, operand)) = comparison.iter().next().filter(|_| comparison.len() == 1) else {
-        return false;
-    };
-    match operator.as_str() {
-        "prefix" | "suffix" => operand.is_string() || is_ignoring_case(operand),
-        "equals-ignore-case" => operand.is_string(),
-        "exists" => operand.is_boolean(),
-        "numeric" => is_numeric(operand),
-        "anything-but" => match operand {
-            Json::Array(values) => {
-                !values.is_empty()
-                    && (values.iter().all(Json::is_string) || values.iter().all(Json::is_number))
-            }
-            Json::Object(comparison) => {
-                let inner = comparison.iter().next().filter(|_| comparison.len() == 1);
-                inner.is_some_and(|(operator, operand)| {
-                    matches!(operator.as_str(), "prefix" | "suffix" | "equals-ignore-case")
-                        && (operand.is_string() || operator == "equals-ignore-case" && is_texts(operand))
-                })
-            }
-            _ => operand.is_string() || operand.is_number(),
-        },
-        _ => false,
+    let document = serde_json::from_str::<Json>(pattern).ok();
+    match document.filter(|document| Pattern::parse(document).is_ok() && !is_of_rules(document)) {
+        Some(_) => Ok(()),
+        None => Err(errors::invalid_parameter_value_exception("Invalid filter pattern definition.")),
     }
 }
 
-fn is_ignoring_case(operand: &Json) -> bool {
-    operand.as_object().is_some_and(|fields| fields.len() == 1 && operand["equals-ignore-case"].is_string())
-}
-
-fn is_texts(operand: &Json) -> bool {
-    operand.as_array().is_some_and(|values| !values.is_empty() && values.iter().all(Json::is_string))
-}
-
-/// One comparison, or a lower and an upper bound.
-fn is_numeric(operand: &Json) -> bool {
-    let Json::Array(parts) = operand else { return false };
-    let pair = |operators: &[&str], at: usize| {
-        parts[at].as_str().is_some_and(|operator| operators.contains(&operator)) && parts[at + 1].is_number()
-    };
-    match parts.len() {
-        2 => pair(&["=", "<", "<=", ">", ">="], 0),
-        4 => pair(&[">", ">="], 0) && pair(&["<", "<="], 2) && parts[1].as_f64() < parts[3].as_f64(),
+/// Whether a comparison in it is one that only rules have.
+fn is_of_rules(pattern: &Json) -> bool {
+    match pattern {
+        Json::Object(fields) => fields.iter().any(|(name, value)| {
+            let compares = !value.is_array() && !value.is_object();
+            compares && OPERATORS_OF_RULES.contains(&name.as_str()) || is_of_rules(value)
+        }),
+        Json::Array(values) => values.iter().any(is_of_rules),
         _ => false,
     }
 }
