@@ -147,9 +147,8 @@ impl Routed {
             (Protocol::AwsJson10 | Protocol::AwsJson11, Value::Structure(slots)) => {
                 // An operation without an output answers `{}` too, as Smithy's cases have it.
                 let structure = io.output.structure().expect("an operation's output is a structure");
-                let json =
-                    serde_json::Value::Object(json::members_to_json(slots, structure, Naming::AwsJson));
-                with_body(200, content_type(self.protocol), json.to_string().into())
+                let json = json::write_members(&slots, structure, Naming::AwsJson);
+                with_body(200, content_type(self.protocol), json.into())
             }
             (Protocol::RpcCbor, _) if io.has_no_output() => Response::empty(200),
             (Protocol::RpcCbor, output) => {
@@ -198,22 +197,24 @@ pub fn encode_error(protocol: Protocol, service: &Service, error: &AwsError, req
 }
 
 fn json_error(protocol: Protocol, error: &AwsError) -> String {
-    let mut body = serde_json::Map::new();
+    let mut body = json::Object::default();
     let naming = if protocol == Protocol::RestJson { Naming::Rest } else { Naming::AwsJson };
+    // A field that the error was given itself stands in the place of what is said of every error.
+    let given = |name: &str| error.body_fields().any(|(field, ..)| field == name);
     if protocol != Protocol::RestJson {
-        body.insert("__type".to_owned(), error.code.as_ref().into());
-    } else if error.members().iter().any(|member| member.name == "Type") {
+        body.text("__type", &error.code);
+    } else if error.members().iter().any(|member| member.name == "Type") && !given("Type") {
         // Lambda's exceptions say whose fault they are.
-        let fault = if error.fault == Fault::Client { "User" } else { "Service" };
-        body.insert("Type".to_owned(), fault.into());
+        body.text("Type", if error.fault == Fault::Client { "User" } else { "Service" });
     }
-    if let Some(message) = &error.message {
-        body.insert(error.message_name().unwrap_or("message").to_owned(), message.as_str().into());
+    let name = error.message_name().unwrap_or("message");
+    if let Some(message) = error.message.as_ref().filter(|_| !given(name)) {
+        body.text(name, message);
     }
     for (name, value, shape) in error.body_fields() {
-        body.insert(name.to_owned(), json::to_json(value.clone(), shape, None, naming));
+        body.value(name, value, shape, naming);
     }
-    serde_json::Value::Object(body).to_string()
+    body.into_text()
 }
 
 fn rest_xml_error(error: &AwsError, request_id: &str) -> Bytes {
