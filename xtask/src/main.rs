@@ -23,6 +23,9 @@ cargo xtask ci                    what CI runs
 cargo xtask codegen [--fetch]     write crates/api-*/ from models/; --fetch first reads botocore's models anew
 cargo xtask coverage              write docs/coverage.md
 cargo xtask bench                 measure cold starts, warm calls, throughput; see docs/benchmarks.md
+cargo xtask bench services [SERVICE...]
+                                  what 64 connections get of the services, beside peers
+cargo xtask bench growth          what calls cost with little data and with much
 cargo xtask protocol-cases        fetch Smithy's published protocol cases, which the tests of aws-wire read
 cargo xtask new-op SERVICE OP     add an operation to a service
 cargo xtask new-service SERVICE MODEL
@@ -35,6 +38,8 @@ fn main() -> ExitCode {
         ["codegen"] => codegen::write(&root()),
         ["codegen", "--fetch"] => codegen::fetch(&root()).and_then(|()| codegen::write(&root())),
         ["bench"] => bench::run(&root()),
+        ["bench", "services", wanted @ ..] => bench::services::run(&root(), wanted),
+        ["bench", "growth"] => bench::growth::run(&root()),
         ["check"] => commands::check(&root()),
         ["ci"] => commands::ci(&root()),
         ["coverage"] => coverage::write(&root()),

@@ -3,6 +3,8 @@
 //! Evidence: recorded answers of Lambda, STS and CloudWatch Logs. A scalar names its own constraint; a list or a
 //! map names all constraints of its elements at once, whichever of them failed; names begin in lower case.
 
+use std::fmt::{self, Write as _};
+
 use crate::AwsError;
 use crate::schema::{Kind, Shape, Structure};
 use crate::value::Value;
@@ -14,7 +16,7 @@ const VIOLATIONS_MAX: usize = 10;
 /// `ValidationException` that names every violation, when `input` has one.
 pub fn check(structure: &Structure, input: &Value) -> Result<(), AwsError> {
     let mut violations = Vec::new();
-    check_structure(structure, input, "", &mut violations);
+    check_structure(structure, input, &Path::Start, &mut violations);
     if violations.is_empty() {
         return Ok(());
     }
@@ -24,10 +26,43 @@ pub fn check(structure: &Structure, input: &Value) -> Result<(), AwsError> {
     Err(AwsError::validation(format!("{count} validation {noun} detected: {}", violations.join("; "))))
 }
 
-fn check_structure(structure: &Structure, value: &Value, path: &str, violations: &mut Vec<String>) {
+/// Where a value stands; put into words only when there is something to say of it.
+enum Path<'a> {
+    Start,
+    Member(&'a Path<'a>, &'a str),
+    /// Of a list, from 0.
+    Item(&'a Path<'a>, usize),
+    Entry(&'a Path<'a>, &'a str),
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start => Ok(()),
+            Self::Member(Self::Start, name) => write_small(f, name),
+            Self::Member(before, name) => {
+                write!(f, "{before}.")?;
+                write_small(f, name)
+            }
+            Self::Item(before, at) => write!(f, "{before}.{}.member", at + 1),
+            Self::Entry(before, key) => write!(f, "{before}.{key}.member"),
+        }
+    }
+}
+
+/// The name with a small first letter.
+fn write_small(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
+    let mut letters = name.chars();
+    if let Some(first) = letters.next() {
+        f.write_char(first.to_ascii_lowercase())?;
+    }
+    f.write_str(letters.as_str())
+}
+
+fn check_structure(structure: &Structure, value: &Value, path: &Path<'_>, violations: &mut Vec<String>) {
     let Value::Structure(slots) = value else { return };
     for (member, slot) in structure.members.iter().zip(slots) {
-        let path = join(path, member.name);
+        let path = Path::Member(path, member.name);
         match slot {
             Some(value) => check_value(member.shape, value, &path, violations),
             None if member.required => {
@@ -40,61 +75,72 @@ fn check_structure(structure: &Structure, value: &Value, path: &str, violations:
     }
 }
 
-fn join(path: &str, name: &str) -> String {
-    let mut letters = name.chars();
-    let first = letters.next().map(|first| first.to_ascii_lowercase());
-    let name = first.into_iter().chain(letters).collect::<String>();
-    if path.is_empty() { name } else { format!("{path}.{name}") }
-}
-
-fn check_value(shape: &'static Shape, value: &Value, path: &str, violations: &mut Vec<String>) {
-    let shown = if shape.sensitive { "Value".to_owned() } else { format!("Value '{}'", show(value)) };
-    for broken in broken_constraints(shape, value) {
+fn check_value(shape: &'static Shape, value: &Value, path: &Path<'_>, violations: &mut Vec<String>) {
+    let mut violate = |broken: &str| {
+        let shown = if shape.sensitive { "Value".to_owned() } else { format!("Value '{}'", show(value)) };
         violations.push(format!("{shown} at '{path}' failed to satisfy constraint: {broken}"));
+    };
+    for broken in broken_constraints(shape, value) {
+        violate(&broken);
     }
     match (shape.kind, value) {
         (Kind::Structure(structure), value) => check_structure(structure, value, path, violations),
         (Kind::List(list), Value::List(items)) => {
-            if let Kind::Structure(_) | Kind::List(_) | Kind::Map(_) = list.member.kind {
+            if is_compound(list.member) {
                 for (position, item) in items.iter().enumerate() {
-                    let path = format!("{path}.{}.member", position + 1);
                     if let Some(item) = item {
-                        check_value(list.member, item, &path, violations);
+                        check_value(list.member, item, &Path::Item(path, position), violations);
                     }
                 }
             } else if items.iter().flatten().any(|item| !broken_constraints(list.member, item).is_empty()) {
                 let all = all_constraints(list.member);
-                violations.push(format!("{shown} at '{path}' failed to satisfy constraint: Member must satisfy constraint: [{all}]"));
+                violate(&format!("Member must satisfy constraint: [{all}]"));
             }
         }
         (Kind::Map(map), Value::Map(entries)) => {
-            if entries
-                .iter()
-                .any(|(key, _)| !broken_constraints(map.key, &Value::String(key.clone())).is_empty())
+            if is_bound(map.key)
+                && entries
+                    .iter()
+                    .any(|(key, _)| !broken_constraints(map.key, &Value::String(key.clone())).is_empty())
             {
                 let all = all_constraints(map.key);
-                violations.push(format!("{shown} at '{path}' failed to satisfy constraint: Map keys must satisfy constraint: [{all}]"));
+                violate(&format!("Map keys must satisfy constraint: [{all}]"));
             }
-            if let Kind::Structure(_) | Kind::List(_) | Kind::Map(_) = map.value.kind {
+            if is_compound(map.value) {
                 for (key, item) in entries {
                     if let Some(item) = item {
-                        check_value(map.value, item, &format!("{path}.{key}.member"), violations);
+                        check_value(map.value, item, &Path::Entry(path, key), violations);
                     }
                 }
             } else if entries.iter().any(|(_, item)| {
                 item.as_ref().is_some_and(|item| !broken_constraints(map.value, item).is_empty())
             }) {
                 let all = all_constraints(map.value);
-                violations.push(format!("{shown} at '{path}' failed to satisfy constraint: Map value must satisfy constraint: [{all}]"));
+                violate(&format!("Map value must satisfy constraint: [{all}]"));
             }
         }
         _ => {}
     }
 }
 
+fn is_compound(shape: &Shape) -> bool {
+    matches!(shape.kind, Kind::Structure(_) | Kind::List(_) | Kind::Map(_))
+}
+
+/// Whether the model says anything of a value of this shape.
+fn is_bound(shape: &Shape) -> bool {
+    shape.min.is_some()
+        || shape.max.is_some()
+        || shape.pattern.is_some()
+        || matches!(shape.kind, Kind::Enum(_))
+}
+
 /// The constraints of `shape` itself (not of its members) that `value` breaks.
 fn broken_constraints(shape: &Shape, value: &Value) -> Vec<String> {
     let mut broken = Vec::new();
+    if !is_bound(shape) {
+        return broken;
+    }
     let (size, noun) = match value {
         Value::Integer(number) => (*number, "value"),
         Value::String(text) => (length(text.chars().count()), "length"),

@@ -163,7 +163,7 @@ fn encode_event_body(
         Some((_, Value::Blob(bytes))) => ("application/octet-stream", bytes),
         Some((_, Value::String(text))) => ("text/plain", text.into()),
         Some((member, value)) => {
-            ("application/json", json::to_json(value, member.shape, None, Naming::Rest).to_string().into())
+            ("application/json", json::write(&value, member.shape, None, Naming::Rest).into())
         }
         None if protocol == Protocol::RestXml => {
             let mut out = String::new();
@@ -178,10 +178,7 @@ fn encode_event_body(
             let body = cbor::encode(&Value::Structure(slots), shape, Times::Milliseconds);
             ("application/x-amz-cbor-1.1", body.into())
         }
-        None => {
-            let json = serde_json::Value::Object(json::members_to_json(slots, structure, Naming::AwsJson));
-            ("application/json", json.to_string().into())
-        }
+        None => ("application/json", json::write_members(&slots, structure, Naming::AwsJson).into()),
     }
 }
 

@@ -1,5 +1,8 @@
 //! Values as JSON: the bodies of awsJson 1.0/1.1 and restJson.
 
+mod read;
+mod write;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Number, Value as Json};
@@ -8,6 +11,8 @@ use crate::AwsError;
 use crate::schema::{Kind, Shape, Structure, TimestampFormat};
 use crate::timestamp;
 use crate::value::Value;
+
+pub use write::{Object, write, write_members};
 
 /// Which members a structure's JSON object holds, and under which names.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,6 +45,9 @@ pub fn decode_members(
 ) -> Result<Vec<Option<Value>>, AwsError> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(vec![None; structure.members.len()]);
+    }
+    if let Some(slots) = read::members(bytes, structure, naming) {
+        return Ok(slots);
     }
     match parse(bytes)? {
         Json::Object(object) => members_from_json(object, structure, naming),
@@ -179,55 +187,16 @@ fn wrong_kind(found: &Json, wanted: &str) -> AwsError {
     AwsError::serialization(message)
 }
 
-/// The JSON of `value`, without the members that travel elsewhere.
-pub fn to_json(value: Value, shape: &'static Shape, format: Option<TimestampFormat>, naming: Naming) -> Json {
-    match (shape.kind, value) {
-        (_, Value::Bool(value)) => Json::Bool(value),
-        (_, Value::Integer(value)) => Json::Number(value.into()),
-        (_, Value::Float(value)) => {
-            Number::from_f64(value).map_or_else(|| Json::String(float_text(value)), Json::Number)
-        }
-        (_, Value::String(text)) => Json::String(text),
-        (_, Value::Blob(bytes)) => Json::String(BASE64.encode(bytes)),
-        (kind, Value::Timestamp(at)) => {
-            let own = if let Kind::Timestamp(own) = kind { own } else { None };
-            match format.or(own).unwrap_or(TimestampFormat::UnixTimestamp) {
-                TimestampFormat::UnixTimestamp => Json::Number(timestamp::epoch_seconds(at)),
-                other => Json::String(timestamp::write(at, other)),
-            }
-        }
-        (_, Value::Document(document)) => document,
-        (Kind::List(list), Value::List(items)) => items
-            .into_iter()
-            .map(|item| {
-                item.map_or(Json::Null, |item| to_json(item, list.member, list.timestamp_format, naming))
-            })
-            .collect(),
-        (Kind::Map(map), Value::Map(entries)) => entries
-            .into_iter()
-            .map(|(key, value)| {
-                (key, value.map_or(Json::Null, |value| to_json(value, map.value, None, naming)))
-            })
-            .collect(),
-        (Kind::Structure(structure), Value::Structure(slots)) => {
-            Json::Object(members_to_json(slots, structure, naming))
-        }
-        (kind, value) => unreachable!("a value {value:?} of a shape {kind:?}"),
-    }
+/// As [`write`], for whoever goes on with it.
+pub fn to_json(
+    value: &Value,
+    shape: &'static Shape,
+    format: Option<TimestampFormat>,
+    naming: Naming,
+) -> Json {
+    let text = write(value, shape, format, naming);
+    serde_json::from_str(&text).expect("what is written is JSON")
 }
 
-/// The JSON object of a structure's body members.
-pub fn members_to_json(
-    slots: Vec<Option<Value>>,
-    structure: &'static Structure,
-    naming: Naming,
-) -> Map<String, Json> {
-    let members = structure.members.iter().zip(slots);
-    members
-        .filter(|(member, _)| naming == Naming::AwsJson || member.place.is_in_answer())
-        .filter_map(|(member, slot)| {
-            let json = to_json(slot?, member.shape, member.timestamp_format, naming);
-            Some((member.wire_name.to_owned(), json))
-        })
-        .collect()
-}
+#[cfg(test)]
+mod tests;

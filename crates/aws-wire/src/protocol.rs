@@ -166,8 +166,7 @@ impl Routed {
                 let body: Bytes = if self.protocol == Protocol::AwsCbor11 {
                     cbor::encode(&Value::Structure(slots), io.output, Times::Milliseconds).into()
                 } else {
-                    let members = json::members_to_json(slots, structure, Naming::AwsJson);
-                    serde_json::Value::Object(members).to_string().into()
+                    json::write_members(&slots, structure, Naming::AwsJson).into()
                 };
                 let content_type = content_type(self.protocol);
                 match events {
@@ -255,22 +254,24 @@ pub fn encode_error(protocol: Protocol, service: &Service, error: &AwsError, req
 }
 
 fn json_error(protocol: Protocol, error: &AwsError) -> String {
-    let mut body = serde_json::Map::new();
+    let mut body = json::Object::default();
     let naming = if protocol == Protocol::RestJson { Naming::Rest } else { Naming::AwsJson };
+    // A field that the error was given itself stands in the place of what is said of every error.
+    let given = |name: &str| error.body_fields().any(|(field, ..)| field == name);
     if protocol != Protocol::RestJson {
-        body.insert("__type".to_owned(), error.code.as_ref().into());
-    } else if error.members().iter().any(|member| member.name == "Type") {
+        body.text("__type", &error.code);
+    } else if error.members().iter().any(|member| member.name == "Type") && !given("Type") {
         // Lambda's exceptions say whose fault they are.
-        let fault = if error.fault == Fault::Client { "User" } else { "Service" };
-        body.insert("Type".to_owned(), fault.into());
+        body.text("Type", if error.fault == Fault::Client { "User" } else { "Service" });
     }
-    if let Some(message) = &error.message {
-        body.insert(error.message_name().unwrap_or("message").to_owned(), message.as_str().into());
+    let name = error.message_name().unwrap_or("message");
+    if let Some(message) = error.message.as_ref().filter(|_| !given(name)) {
+        body.text(name, message);
     }
     for (name, value, shape) in error.body_fields() {
-        body.insert(name.to_owned(), json::to_json(value.clone(), shape, None, naming));
+        body.value(name, value, shape, naming);
     }
-    serde_json::Value::Object(body).to_string()
+    body.into_text()
 }
 
 fn rest_xml_error(error: &AwsError, request_id: &str) -> Bytes {

@@ -23,13 +23,20 @@ pub type Labels = Vec<(&'static str, String)>;
 pub fn route(service: &Service, request: &Request) -> Option<(&'static Operation, Labels)> {
     let candidates =
         service.operations.iter().filter(|operation| operation.method == request.method.as_str());
-    candidates
-        .filter_map(|operation| {
-            let (labels, literals) = match_uri(operation.uri, request)?;
-            Some(((literals, fit(operation, request)), operation, labels))
-        })
-        .max_by_key(|(fitness, ..)| *fitness)
-        .map(|(_, operation, labels)| (*operation, labels))
+    let mut best = None::<((usize, usize), &'static Operation, Labels)>;
+    for operation in candidates {
+        let Some((labels, literals)) = match_uri(operation.uri, request) else { continue };
+        let fitness = (literals, fit(operation, request));
+        if best.as_ref().is_some_and(|(known, ..)| *known > fitness) {
+            continue;
+        }
+        // Only of what may be it: most of an API's patterns fit a short path.
+        let labels = labels.into_iter().map(|(name, text)| Some((name, decode_component(text)?)));
+        if let Some(labels) = labels.collect::<Option<Labels>>() {
+            best = Some((fitness, operation, labels));
+        }
+    }
+    best.map(|(_, operation, labels)| (operation, labels))
 }
 
 /// How much of a request's path is a literal part of the pattern that it matches: what names the service by itself.
@@ -58,10 +65,13 @@ fn fit(operation: &Operation, request: &Request) -> usize {
     met.map_or(1, |met| met + 2)
 }
 
-/// Matches a pattern such as `/a/{Label}/{Greedy+}?literal=x`; counts its literal parts.
-fn match_uri(pattern: &'static str, request: &Request) -> Option<(Labels, usize)> {
+/// Matches a pattern such as `/a/{Label}/{Greedy+}?literal=x`; counts its literal parts. Labels are as they came.
+fn match_uri<'a>(
+    pattern: &'static str,
+    request: &'a Request,
+) -> Option<(Vec<(&'static str, &'a str)>, usize)> {
     let (path_pattern, query_pattern) = pattern.split_once('?').unwrap_or((pattern, ""));
-    let mut labels = Labels::new();
+    let mut labels = Vec::new();
     let mut literals = 0;
     let mut rest = request.path.strip_prefix('/')?;
     let mut parts = path_pattern.strip_prefix('/')?.split('/').filter(|part| !part.is_empty()).peekable();
@@ -69,7 +79,7 @@ fn match_uri(pattern: &'static str, request: &Request) -> Option<(Labels, usize)
         if let Some(greedy) = part.strip_prefix('{').and_then(|part| part.strip_suffix("+}")) {
             let tail = parts.map(|part| format!("/{part}")).collect::<String>();
             let value = rest.strip_suffix(tail.as_str()).filter(|value| !value.is_empty())?;
-            labels.push((greedy, decode_component(value)?));
+            labels.push((greedy, value));
             rest = "";
             break;
         }
@@ -78,7 +88,7 @@ fn match_uri(pattern: &'static str, request: &Request) -> Option<(Labels, usize)
             if segment.is_empty() {
                 return None;
             }
-            labels.push((label, decode_component(segment)?));
+            labels.push((label, segment));
         } else if part == segment {
             literals += 2;
         } else {
@@ -314,8 +324,8 @@ pub fn encode(protocol: Protocol, operation: &Operation, shape: &'static Shape, 
             set_body(&mut response, "application/xml", out.into());
         }
     } else if response.status != 204 {
-        let json = serde_json::Value::Object(json::members_to_json(slots, structure, Naming::Rest));
-        set_body(&mut response, "application/json", json.to_string().into());
+        let json = json::write_members(&slots, structure, Naming::Rest);
+        set_body(&mut response, "application/json", json.into());
     }
     response
 }
@@ -400,8 +410,8 @@ fn encode_payload(protocol: Protocol, member: &'static Member, value: Value, res
             set_body(response, "application/xml", out.into());
         }
         value => {
-            let json = json::to_json(value, member.shape, member.timestamp_format, Naming::Rest);
-            set_body(response, "application/json", json.to_string().into());
+            let json = json::write(&value, member.shape, member.timestamp_format, Naming::Rest);
+            set_body(response, "application/json", json.into());
         }
     }
 }

@@ -65,7 +65,7 @@ pub(crate) async fn records(polled: &Polled, arn: &str, iterator: &str) -> Resul
     let mut output = polled.cx.call(input).await?;
     let next = output.next_shard_iterator.take();
     let io = GetRecordsInput::OPERATION.io.expect("an operation that was called");
-    let Json::Object(mut shown) = to_json(output.into_value(), io.output, None, Naming::AwsJson) else {
+    let Json::Object(mut shown) = to_json(&output.into_value(), io.output, None, Naming::AwsJson) else {
         return Err(AwsError::internal("records are no object"));
     };
     let Some(Json::Array(records)) = shown.remove("Records") else {

@@ -2,6 +2,7 @@
 
 mod body;
 mod download;
+mod finished;
 mod listener;
 mod pipeline;
 mod route;

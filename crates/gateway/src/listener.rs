@@ -101,13 +101,15 @@ impl Gateway {
         if let Some(digest) = download::wanted(&request.path) {
             return Ok(self.download(request, digest).await);
         }
-        if self.streams(&request) {
+        let site = self.0.platform.site(&request);
+        if site.is_none()
+            && let Some(way) = self.streams(&request)
+        {
             let size_bytes = incoming.size_hint().exact();
-            let answer = self.answer_streamed(request, body::pieces(incoming), size_bytes);
+            let answer = self.answer_streamed(request, way, body::pieces(incoming), size_bytes);
             return Ok(into_http(answer.await));
         }
-        let bytes_max =
-            self.0.platform.site(&request).map_or(BODY_BYTES_MAX, |(_, site)| site.body_bytes_max());
+        let bytes_max = site.map_or(BODY_BYTES_MAX, |(_, site)| site.body_bytes_max());
         match body::read(incoming, bytes_max).await {
             Ok(body) => request.body = body,
             Err(body::Error::TooLarge) => return Ok(into_http(self.refuse_size(&request))),

@@ -5,13 +5,14 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use aws_auth::Scope;
-use aws_wire::protocol::{self, encode_error};
+use aws_wire::protocol::{self, Routed, encode_error};
 use aws_wire::schema::Service;
 use aws_wire::{AwsError, Request, Response, Result, Value};
 use futures_util::FutureExt as _;
 use service::{Caller, Principal};
 
 use crate::body::BODY_BYTES_MAX;
+use crate::finished::finished;
 use crate::streamed::{Asked, Coming};
 use crate::{Gateway, route, visit};
 
@@ -25,9 +26,7 @@ impl Gateway {
     /// As [`Gateway::answer`], for a client at that address.
     pub(crate) async fn answer_to(&self, peer: IpAddr, request: Request) -> Response {
         let this = self.clone();
-        let answered = tokio::spawn(async move { this.answer_here(peer, request).await }).await;
-        // Panics of handlers are caught below; the task can end so only while the platform goes down.
-        answered.unwrap_or_else(|_| Response::empty(503))
+        finished(async move { this.answer_here(peer, request).await }).await
     }
 
     async fn answer_here(&self, peer: IpAddr, request: Request) -> Response {
@@ -35,22 +34,34 @@ impl Gateway {
         if let Some((api, site)) = self.0.platform.site(&request) {
             return self.visit((api, &site), request, peer, request_id).await;
         }
-        self.answer_api(request, None, request_id).await
+        let way = self.way(&request);
+        self.answer_api(request, way, None, request_id).await
+    }
+
+    /// Where a request goes. A form whose body has not been read may still go elsewhere.
+    pub(crate) fn way(&self, request: &Request) -> Way {
+        let scope = Scope::of(request);
+        let own = self.0.platform.own_host(request);
+        let api = match &own {
+            Some((api, _)) => Some(*api),
+            None => route::service(self.0.platform.apis(), request, scope.as_ref()),
+        };
+        Way { scope, api, path: own.map(|(_, path)| path), routed: None }
     }
 
     /// Answers a request to an API; `coming` is a body that has not been read.
     pub(crate) async fn answer_api(
         &self,
         mut request: Request,
+        mut way: Way,
         coming: Option<Coming>,
         request_id: Arc<str>,
     ) -> Response {
-        let scope = Scope::of(&request);
-        let Some(api) = self.api_of(&request, scope.as_ref()) else {
-            return no_service(&request, scope.as_ref(), &request_id);
+        let Some(api) = way.api else {
+            return no_service(&request, way.scope.as_ref(), &request_id);
         };
-        let asked = Asked::new(self, api, &request);
-        let run = self.run(api, &mut request, coming, &request_id);
+        let asked = Asked::new(self, api, &request, &way);
+        let run = self.run(api, &mut request, &mut way, coming, &request_id);
         let answered = AssertUnwindSafe(run).catch_unwind().await;
         let answered = answered.unwrap_or_else(|panic| Err(AwsError::internal(panic_text(&*panic))));
         let response = answered.unwrap_or_else(|error| {
@@ -61,20 +72,15 @@ impl Gateway {
         asked.finish(self, request_id, response).await
     }
 
-    pub(crate) fn api_of(&self, request: &Request, scope: Option<&Scope>) -> Option<&'static Service> {
-        let own = self.0.platform.own_host(request).map(|(api, _)| api);
-        own.or_else(|| route::service(self.0.platform.apis(), request, scope))
-    }
-
     /// Answers a request whose body, left unread, is larger than any operation takes.
     pub(crate) fn refuse_size(&self, request: &Request) -> Response {
         let request_id = self.0.platform.env().uuid().to_string();
         if let Some((api, _)) = self.0.platform.site(request) {
             return visit::too_large(api, &request_id);
         }
-        let scope = Scope::of(request);
-        let Some(api) = self.api_of(request, scope.as_ref()) else {
-            return no_service(request, scope.as_ref(), &request_id);
+        let way = self.way(request);
+        let Some(api) = way.api else {
+            return no_service(request, way.scope.as_ref(), &request_id);
         };
         let operation = protocol::route(api, request).map_or("requested", |routed| routed.operation.name);
         let message =
@@ -87,6 +93,7 @@ impl Gateway {
         &self,
         api: &'static Service,
         request: &mut Request,
+        way: &mut Way,
         coming: Option<Coming>,
         request_id: &Arc<str>,
     ) -> Result<Response> {
@@ -103,10 +110,13 @@ impl Gateway {
             Caller { account: identity.account, region: identity.region, principal: principal.into() };
 
         // What was signed is the address as it came; what is decoded, what it stands for.
-        if let Some((_, path)) = self.0.platform.own_host(request) {
+        if let Some(path) = way.path.take() {
             request.path = path;
         }
-        let routed = protocol::route(api, request)?;
+        let routed = match way.routed.take() {
+            Some(routed) => routed,
+            None => protocol::route(api, request)?,
+        };
         let operation = routed.operation;
         let io = operation.io.ok_or_else(|| AwsError::not_implemented(api.name, operation.name))?;
         let trace = request.header("x-amzn-trace-id").map(Arc::from);
@@ -121,6 +131,16 @@ impl Gateway {
         let output = self.0.platform.dispatch(api, operation, cx, input).await?;
         Ok(routed.encode(api, io, output, request_id))
     }
+}
+
+/// Where a request goes, found out once.
+pub(crate) struct Way {
+    pub scope: Option<Scope>,
+    pub api: Option<&'static Service>,
+    /// What host and path together stand for, where the API has the host for itself.
+    pub path: Option<String>,
+    /// The operation, where it was looked for already.
+    pub routed: Option<Routed>,
 }
 
 /// Failures of ours are for the log; those of a client are its own affair.

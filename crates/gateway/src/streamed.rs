@@ -4,14 +4,16 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
-use aws_auth::{DEFAULT_ACCOUNT, DEFAULT_REGION, Scope};
-use aws_wire::schema::Service;
+use aws_auth::{DEFAULT_ACCOUNT, DEFAULT_REGION};
+use aws_wire::schema::{Protocol, Service};
 use aws_wire::{AwsError, Pieces, Request, Response, protocol};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use service::{Caller, Edge, Head};
 
 use crate::Gateway;
+use crate::finished::finished;
+use crate::pipeline::Way;
 
 /// How much of a refused body is read and thrown away, so that a client that still writes sees the answer.
 const DRAINED_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -23,17 +25,19 @@ pub(crate) struct Coming {
 }
 
 impl Gateway {
-    /// Whether the operation that `request` wants takes its body as it comes.
-    pub(crate) fn streams(&self, request: &Request) -> bool {
-        if self.0.platform.site(request).is_some() {
-            return false;
+    /// The way of a request whose operation takes its body as it comes; `None` for all others.
+    pub(crate) fn streams(&self, request: &Request) -> Option<Way> {
+        let mut way = self.way(request);
+        let api = way.api?;
+        // The other protocols' bodies are messages.
+        if !api.protocols.iter().any(|protocol| matches!(protocol, Protocol::RestJson | Protocol::RestXml)) {
+            return None;
         }
-        let Some(api) = self.api_of(request, Scope::of(request).as_ref()) else { return false };
-        let routed = match self.0.platform.own_host(request) {
-            Some((_, path)) => {
+        let routed = match &way.path {
+            Some(path) => {
                 let there = Request {
                     method: request.method.clone(),
-                    path,
+                    path: path.clone(),
                     query: request.query.clone(),
                     headers: request.headers.clone(),
                     body: Bytes::new(),
@@ -42,7 +46,8 @@ impl Gateway {
             }
             None => protocol::route(api, request),
         };
-        routed.is_ok_and(|routed| routed.streamed().is_some())
+        way.routed = Some(routed.ok().filter(|routed| routed.streamed().is_some())?);
+        Some(way)
     }
 
     /// Answers a request whose body is still to come. A client that goes away breaks its body off, and nothing
@@ -50,24 +55,25 @@ impl Gateway {
     pub(crate) async fn answer_streamed(
         &self,
         request: Request,
+        way: Way,
         pieces: Pieces,
         size_bytes: Option<u64>,
     ) -> Response {
         // Who waits for a go-ahead has sent nothing yet.
         let waits = request.headers.contains_key("expect");
         let this = self.clone();
-        let answered = tokio::spawn(async move {
+        finished(async move {
             let request_id: Arc<str> = this.0.platform.env().uuid().to_string().into();
             let shared = Arc::new(Mutex::new(Some(pieces)));
             let coming = Coming { pieces: lent(Arc::clone(&shared)), size_bytes };
-            let response = this.answer_api(request, Some(coming), request_id).await;
+            let response = this.answer_api(request, way, Some(coming), request_id).await;
             let rest = shared.lock().expect("no panic while held").take();
             if let Some(rest) = rest.filter(|_| response.status >= 300 && !waits) {
                 drain(rest).await;
             }
             response
-        });
-        answered.await.unwrap_or_else(|_| Response::empty(503))
+        })
+        .await
     }
 }
 
@@ -95,14 +101,14 @@ async fn drain(mut rest: Pieces) {
 pub(crate) struct Asked(Option<(Arc<dyn Edge>, Head, Caller)>);
 
 impl Asked {
-    pub(crate) fn new(gateway: &Gateway, api: &Service, request: &Request) -> Self {
+    pub(crate) fn new(gateway: &Gateway, api: &Service, request: &Request, way: &Way) -> Self {
         let Some(edge) = gateway.0.platform.edge(api) else { return Self(None) };
         let mut head = Head::of(request);
-        if let Some((_, path)) = gateway.0.platform.own_host(request) {
-            head.path = path;
+        if let Some(path) = &way.path {
+            head.path.clone_from(path);
         }
-        let region = Scope::of(request).map_or(DEFAULT_REGION.to_owned(), |scope| scope.region);
-        Self(Some((Arc::clone(edge), head, Caller::root(DEFAULT_ACCOUNT, &region))))
+        let region = way.scope.as_ref().map_or(DEFAULT_REGION, |scope| &scope.region);
+        Self(Some((Arc::clone(edge), head, Caller::root(DEFAULT_ACCOUNT, region))))
     }
 
     pub(crate) fn refusal(&self, error: AwsError) -> AwsError {

@@ -14,6 +14,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+/// A request makes and drops some hundred small pieces of memory: see docs/adr/0033-allocator.md.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// AWS Lambda on your own machines.
 #[derive(Parser)]
 #[command(name = "lambent", version, about, propagate_version = true, arg_required_else_help = true)]

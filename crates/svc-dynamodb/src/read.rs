@@ -154,22 +154,22 @@ impl Page<'_> {
             let left = self.limit.map_or(ROWS_AT_ONCE, |limit| limit - found.scanned).min(ROWS_AT_ONCE);
             let stored = if self.index.is_some() { &INDEXED } else { &ITEMS };
             let rows = stored.scan(snapshot, &span, left, self.direction)?;
-            let more = rows.len() == left;
-            for (key, item) in rows {
-                span = match self.direction {
-                    Direction::Forward => span.after(&key),
-                    Direction::Reverse => span.before(&key),
-                };
-                let item = self.take(snapshot, item, &mut found)?;
+            let next = rows.last().filter(|_| rows.len() == left).map(|(key, _)| match self.direction {
+                Direction::Forward => span.clone().after(key),
+                Direction::Reverse => span.clone().before(key),
+            });
+            for (_, item) in rows {
+                let item = self.complete(snapshot, item, &mut found)?;
                 let full = self.limit.is_some_and(|limit| found.scanned >= limit);
                 if full || found.bytes >= PAGE_BYTES_MAX {
                     found.last = Some(self.key_of(&item));
+                    self.keep(item, &mut found);
                     return Ok(found);
                 }
+                self.keep(item, &mut found);
             }
-            if !more {
-                return Ok(found);
-            }
+            let Some(next) = next else { return Ok(found) };
+            span = next;
         }
     }
 
@@ -179,27 +179,28 @@ impl Page<'_> {
         key
     }
 
-    /// Looks at one row's item; gives it back, as complete as it is wanted.
-    fn take(&self, snapshot: &Snapshot, held: Item, found: &mut Found) -> Result<Item> {
+    /// Counts one row's item; gives it back, as complete as it is wanted.
+    fn complete(&self, snapshot: &Snapshot, held: Item, found: &mut Found) -> Result<Item> {
         found.scanned += 1;
         found.bytes += value::size(&held);
-        let item = match self.index.filter(|index| self.must_fetch(index)) {
-            None => held,
-            Some(_) => {
-                let whole = get(snapshot, self.table, &self.table.schema.pick(&held))?.unwrap_or(held);
-                found.fetched += value::size(&whole);
-                whole
-            }
-        };
+        if !self.index.is_some_and(|index| self.must_fetch(index)) {
+            return Ok(held);
+        }
+        let whole = get(snapshot, self.table, &self.table.schema.pick(&held))?.unwrap_or(held);
+        found.fetched += value::size(&whole);
+        Ok(whole)
+    }
+
+    /// Takes an item into the page, if the filter lets it pass.
+    fn keep(&self, item: Item, found: &mut Found) {
         if self.filter.as_ref().is_none_or(|filter| filter.holds(&item)) {
             found.count += 1;
             match &self.wanted {
-                Wanted::Whole => found.items.push(item.clone()),
+                Wanted::Whole => found.items.push(item),
                 Wanted::Paths(paths) => found.items.push(paths.apply(&item)),
                 Wanted::Count => {}
             }
         }
-        Ok(item)
     }
 
     /// Whether a local index lacks something that is wanted.

@@ -28,8 +28,10 @@ impl Default for Locks {
 impl Locks {
     /// Locks all of these items; always in one order, so that nobody waits in a circle.
     pub(crate) async fn hold(&self, items: impl Iterator<Item = &RowKey>) -> Vec<OwnedMutexGuard<()>> {
-        let slots =
-            items.map(|key| usize::from(u16::from_be_bytes([digest(&key.0)[0], digest(&key.0)[1]])) % LOCKS);
+        let slots = items.map(|key| {
+            let [first, second, ..] = digest(&key.0);
+            usize::from(u16::from_be_bytes([first, second])) % LOCKS
+        });
         let mut held = Vec::new();
         for slot in slots.collect::<BTreeSet<_>>() {
             held.push(Arc::clone(&self.0[slot]).lock_owned().await);

@@ -1,6 +1,7 @@
 //! Writing items: condition, change, index rows and stream records in one transaction of the store.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use api_dynamodb::{ReturnValuesOnConditionCheckFailure, errors};
 use aws_wire::{AwsError, Result, Wire as _};
@@ -44,7 +45,7 @@ pub(crate) struct Request {
 pub(crate) struct Done {
     pub old: Option<Item>,
     pub new: Option<Item>,
-    pub table: TableRecord,
+    pub table: Arc<TableRecord>,
     pub units: Units,
 }
 
@@ -125,10 +126,10 @@ fn condition_failed(wanted: Option<ReturnValuesOnConditionCheckFailure>, old: Op
     }
 }
 
-struct Plan {
-    table: TableRecord,
+struct Plan<'a> {
+    table: Arc<TableRecord>,
     row: RowKey,
-    request: Request,
+    request: &'a Request,
 }
 
 /// Does all of the write or nothing.
@@ -213,28 +214,31 @@ async fn attempt(cx: &Ctx, requests: &[Request], also: &Also) -> Result<Vec<Done
 }
 
 /// The ARNs of the streams that are written to.
-fn streams(plans: &[Plan]) -> BTreeSet<String> {
+fn streams(plans: &[Plan<'_>]) -> BTreeSet<String> {
     plans.iter().filter_map(|plan| plan.table.writes_to().and(plan.table.stream_arn())).collect()
 }
 
-async fn tables(cx: &Ctx, requests: &[Request]) -> Result<BTreeMap<TableKey, TableRecord>, Stop> {
+async fn tables(cx: &Ctx, requests: &[Request]) -> Result<BTreeMap<TableKey, Arc<TableRecord>>, Stop> {
     let snapshot = cx.kv.snapshot().await?;
     let mut tables = BTreeMap::new();
     for request in requests {
         if !tables.contains_key(&request.table) {
-            tables.insert(request.table.clone(), table::open(&snapshot, &request.table)?);
+            tables.insert(request.table.clone(), table::open(&snapshot, &request.table)?.into());
         }
     }
     Ok(tables)
 }
 
-fn plan(tables: &BTreeMap<TableKey, TableRecord>, requests: &[Request]) -> Result<Vec<Plan>, Stop> {
+fn plan<'a>(
+    tables: &BTreeMap<TableKey, Arc<TableRecord>>,
+    requests: &'a [Request],
+) -> Result<Vec<Plan<'a>>, Stop> {
     let (mut plans, mut refused) = (Vec::new(), Vec::new());
     for request in requests {
         let table = &tables[&request.table];
         match place(table, &request.action) {
             Ok(row) => {
-                plans.push(Plan { table: table.clone(), row, request: request.clone() });
+                plans.push(Plan { table: Arc::clone(table), row, request });
                 refused.push(None);
             }
             Err(error) => refused.push(Some(Refusal::Invalid(error))),
@@ -278,7 +282,7 @@ fn place(table: &TableRecord, action: &Action) -> Result<RowKey> {
     }
 }
 
-async fn reserve(cx: &Ctx, plans: &[Plan]) -> Result<BTreeMap<Id, Reserved>> {
+async fn reserve(cx: &Ctx, plans: &[Plan<'_>]) -> Result<BTreeMap<Id, Reserved>> {
     let mut counts = BTreeMap::<Id, usize>::new();
     for plan in plans {
         // A table's own id stands for what it replicates.
@@ -305,7 +309,7 @@ struct Recording<'a> {
 
 fn one(
     tx: &mut Tx,
-    plan: &Plan,
+    plan: &Plan<'_>,
     record: &Recording<'_>,
     doubled: bool,
 ) -> Result<Result<Done, Refusal>, Stop> {
@@ -336,7 +340,7 @@ fn one(
             replication::store(tx, table, destination, (row, number), change, record.now)?;
         }
     }
-    Ok(Ok(Done { old, new, table: table.clone(), units }))
+    Ok(Ok(Done { old, new, table: Arc::clone(table), units }))
 }
 
 fn decide(table: &TableRecord, action: &Action, old: Option<&Item>) -> Result<Option<Item>> {
@@ -363,7 +367,7 @@ fn decide(table: &TableRecord, action: &Action, old: Option<&Item>) -> Result<Op
 /// Brings the rows of the table's indexes in line.
 fn reindex(
     tx: &mut Tx,
-    plan: &Plan,
+    plan: &Plan<'_>,
     old: Option<&Item>,
     new: Option<&Item>,
     units: &mut Units,

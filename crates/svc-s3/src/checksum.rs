@@ -31,6 +31,13 @@ pub(crate) struct Checksum {
     pub composite: bool,
 }
 
+impl Checksum {
+    /// Whether it is of the bytes themselves, and taken of them about as fast as they are copied.
+    pub(crate) fn is_cheap(&self) -> bool {
+        !self.composite && self.algorithm.crc().is_some()
+    }
+}
+
 pub(crate) const ALL: [Algorithm; 5] =
     [Algorithm::Crc32, Algorithm::Crc32c, Algorithm::Crc64Nvme, Algorithm::Sha1, Algorithm::Sha256];
 

@@ -23,12 +23,13 @@ use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use crate::checksum::{self, Algorithm, Checksum, Hasher, Stated};
 use crate::holds::{Hold, Holds};
 use crate::keys::{CONTENTS, DOOMED, Id, REFERENCES};
+use crate::object::Object;
 use crate::{Ctx, errors};
 
 /// Up to here bytes lie in the store, where one write to disk serves many of them.
 const SMALL_BYTES_MAX: usize = 16 * 1024;
 /// How much is read from a blob at a time.
-const PIECE_BYTES: usize = 128 * 1024;
+const PIECE_BYTES: usize = 256 * 1024;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Content {
@@ -287,12 +288,30 @@ pub(crate) fn find(reader: &impl Read, id: Option<Id>) -> Result<Content> {
 
 /// `size_bytes` of a content from `start` on, as they are read. The first are read before this returns.
 pub(crate) fn open(blobs: &Arc<dyn Blobs>, content: &Content, start: u64, size_bytes: u64) -> ByteStream {
+    read(blobs, content, (start, size_bytes), None)
+}
+
+/// All of an object's content, checked on the way: against the object's own checksum where that costs less than the
+/// blobs' digests do.
+pub(crate) fn open_all(blobs: &Arc<dyn Blobs>, content: &Content, object: &Object) -> ByteStream {
+    let check = object.checksum.as_ref().filter(|checksum| checksum.is_cheap());
+    let check = check.map(|checksum| (Hasher::new(checksum.algorithm), checksum.value.clone()));
+    read(blobs, content, (0, object.size_bytes), check)
+}
+
+fn read(
+    blobs: &Arc<dyn Blobs>,
+    content: &Content,
+    (start, size_bytes): (u64, u64),
+    check: Option<(Hasher, String)>,
+) -> ByteStream {
     let reading = Reading {
         blobs: Arc::clone(blobs),
         pieces: content.all_pieces().into_iter(),
         skip: start,
         left: size_bytes,
         open: None,
+        check,
     };
     let pieces = futures_util::stream::try_unfold(reading, |mut reading| async move {
         Ok(reading.next().await?.map(|piece| (piece, reading)))
@@ -306,10 +325,27 @@ struct Reading {
     skip: u64,
     left: u64,
     open: Option<blob::Range>,
+    /// What all that is read comes to, and what it should.
+    check: Option<(Hasher, String)>,
 }
 
 impl Reading {
+    /// The next piece; the last is given away only if everything is what was stored.
     async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        let Some(piece) = self.next_unchecked().await? else { return Ok(None) };
+        if let Some((hasher, _)) = &mut self.check {
+            hasher.update(&piece);
+        }
+        if self.left == 0
+            && let Some((hasher, expected)) = self.check.take()
+            && checksum::base64(&hasher.finish()) != expected
+        {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "stored bytes of an object are damaged"));
+        }
+        Ok(Some(piece))
+    }
+
+    async fn next_unchecked(&mut self) -> io::Result<Option<Bytes>> {
         loop {
             if let Some(open) = &mut self.open {
                 let mut buffer = bytes::BytesMut::with_capacity(PIECE_BYTES);
@@ -351,8 +387,8 @@ impl Reading {
                 let digest = sha256.parse::<Digest>().map_err(io::Error::other)?;
                 let wanted = self.left.min(size_bytes - self.skip);
                 let gone = || io::Error::new(io::ErrorKind::NotFound, format!("blob {sha256} is gone"));
-                let whole = wanted == size_bytes;
-                self.open = Some(if whole {
+                let is_checked_here = wanted == size_bytes && self.check.is_none();
+                self.open = Some(if is_checked_here {
                     // Read whole, it is checked against its digest on the way.
                     let reader = self.blobs.get(digest).await.map_err(io::Error::other)?;
                     Box::pin(reader.ok_or_else(gone)?)
@@ -366,3 +402,6 @@ impl Reading {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

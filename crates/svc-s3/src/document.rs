@@ -17,7 +17,7 @@ pub(crate) fn read<I: Input>(reader: &impl Read, bucket: &Bucket) -> Result<Opti
 }
 
 pub(crate) fn write<I: Input>(tx: &mut Tx, bucket: &Bucket, setting: I::Output) -> Result<()> {
-    let document = json::to_json(setting.into_value(), shape::<I>(), None, Naming::AwsJson);
+    let document = json::to_json(&setting.into_value(), shape::<I>(), None, Naming::AwsJson);
     Ok(SETTINGS.put(tx, &key::<I>(bucket), &document)?)
 }
 

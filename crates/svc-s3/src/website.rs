@@ -127,7 +127,7 @@ fn show(cx: &Ctx, reader: &impl Read, object: &Object, status: u16) -> Result<Re
         return Ok(redirect_to(301, to));
     }
     let content = content::find(reader, object.content)?;
-    let body = content::open(&cx.state.blobs, &content, 0, object.size_bytes);
+    let body = content::open_all(&cx.state.blobs, &content, object);
     let mut response = Response::empty(status);
     let mut set = |name: &str, value: &str| rest::insert_header(&mut response.headers, name, value);
     set("content-type", &asked::content_type(&object.headers));

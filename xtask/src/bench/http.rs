@@ -9,30 +9,87 @@ use serde_json::Value as Json;
 
 use crate::Error;
 
-/// One keep-alive connection.
+/// One keep-alive connection; opened again when the server ends it with an answer, as some do.
 pub struct Connection {
+    address: String,
     stream: TcpStream,
     reader: BufReader<TcpStream>,
 }
+
+/// What a client needs of an answer's head.
+pub(super) struct Head {
+    pub status: u16,
+    /// `None` for a body that comes in chunks, or ends with the connection.
+    pub length: Option<usize>,
+    chunked: bool,
+    closes: bool,
+}
+
+/// The least that is read of a body at once.
+const PIECE_BYTES: usize = 256 * 1024;
 
 impl Connection {
     pub fn open(address: &str) -> Result<Self, Error> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        Ok(Self { reader: BufReader::new(stream.try_clone()?), stream })
+        Ok(Self { address: address.to_owned(), reader: BufReader::new(stream.try_clone()?), stream })
     }
 
     /// Sends one request and reads its answer's status and body.
     pub fn call(&mut self, method: &str, path: &str, body: &[u8]) -> Result<(u16, Vec<u8>), Error> {
-        self.send(method, path, body)?;
+        self.call_with(method, path, "", body)
+    }
+
+    /// As `call`, with more headers, which are whole lines.
+    pub fn call_with(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &[u8],
+    ) -> Result<(u16, Vec<u8>), Error> {
+        self.send_with(method, path, headers, body)?;
         self.answer()
     }
 
     fn answer(&mut self) -> Result<(u16, Vec<u8>), Error> {
-        let (status, length) = self.head()?;
-        let mut answer = vec![0; length];
-        self.reader.read_exact(&mut answer)?;
-        Ok((status, answer))
+        let head = self.head()?;
+        let mut answer = Vec::new();
+        match head.length {
+            Some(length) => {
+                answer.resize(length, 0);
+                self.reader.read_exact(&mut answer)?;
+            }
+            None if head.chunked => while self.chunk_into(&mut answer)? {},
+            None => {
+                self.reader.read_to_end(&mut answer)?;
+            }
+        }
+        if head.closes {
+            *self = Self::open(&self.address)?;
+        }
+        Ok((head.status, answer))
+    }
+
+    /// Fetches what is at `path` and throws it away; how many bytes it were.
+    pub fn discard(&mut self, path: &str) -> Result<u64, Error> {
+        self.send("GET", path, b"")?;
+        let head = self.head()?;
+        let Head { status: 200, length: Some(length), .. } = head else {
+            return Err(format!("GET {path}: {}, or no length", head.status).into());
+        };
+        let (mut left, mut piece) = (length, vec![0; PIECE_BYTES]);
+        while left > 0 {
+            let room = left.min(PIECE_BYTES);
+            match self.reader.read(&mut piece[..room])? {
+                0 => return Err(format!("GET {path}: the answer ends too early").into()),
+                count => left -= count,
+            }
+        }
+        if head.closes {
+            *self = Self::open(&self.address)?;
+        }
+        Ok(length as u64)
     }
 
     pub(super) fn send(&mut self, method: &str, path: &str, body: &[u8]) -> Result<(), Error> {
@@ -61,34 +118,51 @@ impl Connection {
         }
     }
 
-    /// Reads an answer's head: its status and how long its body is.
-    pub(super) fn head(&mut self) -> Result<(u16, usize), Error> {
-        let (mut status, mut length, mut line) = (0, 0, String::new());
+    /// Reads an answer's head.
+    pub(super) fn head(&mut self) -> Result<Head, Error> {
+        let mut head = Head { status: 0, length: None, chunked: false, closes: false };
+        let mut line = String::new();
         loop {
             line.clear();
             if self.reader.read_line(&mut line)? == 0 {
                 return Err("the platform hung up".into());
             }
             let text = line.trim_end();
-            if let Some(rest) = text.strip_prefix("HTTP/1.1 ") {
-                status = rest.split(' ').next().unwrap_or_default().parse()?;
+            if let Some(rest) = text.strip_prefix("HTTP/1.") {
+                head.closes = rest.starts_with('0');
+                head.status = rest.split(' ').nth(1).unwrap_or_default().parse()?;
             } else if let Some((name, value)) = text.split_once(':') {
+                let value = value.trim();
                 if name.eq_ignore_ascii_case("content-length") {
-                    length = value.trim().parse()?;
+                    head.length = Some(value.parse()?);
+                } else if name.eq_ignore_ascii_case("transfer-encoding") {
+                    head.chunked = value.eq_ignore_ascii_case("chunked");
+                } else if name.eq_ignore_ascii_case("connection") {
+                    head.closes = value.eq_ignore_ascii_case("close");
                 }
             } else if text.is_empty() {
                 break;
             }
         }
-        Ok((status, length))
+        if matches!(head.status, 204 | 304) {
+            head.length = Some(0);
+        }
+        Ok(head)
     }
 
     /// Reads one chunk of a body; false at its end.
     pub(super) fn chunk(&mut self) -> Result<bool, Error> {
+        self.chunk_into(&mut Vec::new())
+    }
+
+    fn chunk_into(&mut self, body: &mut Vec<u8>) -> Result<bool, Error> {
         let mut line = String::new();
         self.reader.read_line(&mut line)?;
         let length = usize::from_str_radix(line.trim_end(), 16)?;
-        self.reader.read_exact(&mut vec![0; length + 2])?;
+        let before = body.len();
+        body.resize(before + length + 2, 0);
+        self.reader.read_exact(&mut body[before..])?;
+        body.truncate(before + length);
         Ok(length > 0)
     }
 

@@ -4,17 +4,19 @@
 
 mod alias;
 mod events;
+pub mod growth;
 mod http;
 mod latency;
 mod memory;
 mod provisioned;
+pub mod services;
 mod snapstart;
 mod stream;
 
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -47,14 +49,7 @@ impl Drop for Platform {
 }
 
 pub fn run(root: &Path) -> Result<(), Error> {
-    let built = Command::new("cargo")
-        .args(["build", "--quiet", "--release", "--package", "server"])
-        .current_dir(root)
-        .status()?;
-    if !built.success() {
-        return Err("the platform does not build".into());
-    }
-    let lambent = root.join("target/release/lambent");
+    let lambent = build(root)?;
     let work = root.join("target/bench");
     let _ = fs::remove_dir_all(&work);
     fs::create_dir_all(work.join("bootstrap"))?;
@@ -146,6 +141,21 @@ pub fn run(root: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// The release binary, built anew; or the one that `LAMBENT_BIN` names.
+fn build(root: &Path) -> Result<PathBuf, Error> {
+    if let Some(named) = std::env::var_os("LAMBENT_BIN") {
+        return Ok(fs::canonicalize(named)?);
+    }
+    let built = Command::new("cargo")
+        .args(["build", "--quiet", "--release", "--package", "server"])
+        .current_dir(root)
+        .status()?;
+    if !built.success() {
+        return Err("the platform does not build".into());
+    }
+    Ok(root.join("target/release/lambent"))
+}
+
 /// Lets this process run on the first core only.
 fn pin_clients() -> Result<(), Error> {
     run_to_end(Command::new("taskset").args(["-a", "-c", "-p", "0", &std::process::id().to_string()]))
@@ -201,7 +211,7 @@ fn resident_kib(pid: u32) -> Result<u64, Error> {
 }
 
 /// Sorted samples, in milliseconds.
-struct Samples(Vec<f64>);
+pub struct Samples(Vec<f64>);
 
 impl Samples {
     fn take(count: usize, mut once: impl FnMut() -> Result<Duration, Error>) -> Result<Self, Error> {

@@ -30,9 +30,9 @@ impl Connection {
     fn stream(&mut self, method: &str, path: &str, body: &[u8]) -> Result<(Duration, Duration), Error> {
         let began = Instant::now();
         self.send(method, path, body)?;
-        let (status, length) = self.head()?;
-        if status != 200 || length != 0 {
-            return Err(format!("{method} {path}: {status}, no stream").into());
+        let head = self.head()?;
+        if head.status != 200 || head.length.is_some() {
+            return Err(format!("{method} {path}: {}, no stream", head.status).into());
         }
         let mut first = None;
         while self.chunk()? {

@@ -39,9 +39,11 @@ pub(crate) async fn batch_write_item(cx: Ctx, input: BatchWriteItemInput) -> Res
     });
     for (one, done) in join_all(writes).await {
         match done {
-            Ok(done) => {
-                units.entry(one.name).or_insert((done.table.name, Units::default())).1.add(&done.units)
-            }
+            Ok(done) => units
+                .entry(one.name)
+                .or_insert((done.table.name.clone(), Units::default()))
+                .1
+                .add(&done.units),
             Err(error) if error.code == "ProvisionedThroughputExceededException" || error.status == 503 => {
                 unprocessed.entry(one.name).or_default().push(one.wire);
             }

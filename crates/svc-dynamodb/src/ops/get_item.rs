@@ -23,7 +23,10 @@ pub(crate) async fn get_item(cx: Ctx, input: GetItemInput) -> Result<GetItemOutp
     let bytes = item.as_ref().map_or(0, value::size);
     let units = Units::of_read(None, read_units(bytes, input.consistent_read == Some(true)));
     cx.state.throttle.consume_read(&cx, &table, &units);
-    let item = item.map(|item| projection.map_or_else(|| item.clone(), |paths| paths.apply(&item)));
+    let item = match projection {
+        Some(paths) => item.map(|item| paths.apply(&item)),
+        None => item,
+    };
     Ok(GetItemOutput {
         item: item.map(value::to_wire),
         consumed_capacity: consumed(input.return_consumed_capacity, &table.name, &units, Told::Together),

@@ -67,7 +67,7 @@ pub(crate) async fn transact_write_items(
         Ok(done) => {
             let mut units = BTreeMap::<String, Units>::new();
             for one in done {
-                units.entry(one.table.name).or_default().add(&one.units);
+                units.entry(one.table.name.clone()).or_default().add(&one.units);
             }
             let capacities =
                 units.iter().filter_map(|(name, units)| consumed(wanted, name, units, Told::Writes));

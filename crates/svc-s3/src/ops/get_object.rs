@@ -25,7 +25,10 @@ pub(crate) async fn get_object(cx: Ctx, input: GetObjectInput) -> Result<GetObje
     let content = content::find(&snapshot, object.content)?;
     let wanted = wanted(&object, &content, input.range.as_deref(), input.part_number)?;
     let span = wanted.unwrap_or(Span { start: 0, size_bytes: object.size_bytes });
-    let body = content::open(&cx.state.blobs, &content, span.start, span.size_bytes);
+    let body = match &wanted {
+        Some(span) => content::open(&cx.state.blobs, &content, span.start, span.size_bytes),
+        None => content::open_all(&cx.state.blobs, &content, &object),
+    };
 
     let mut shown = describe_object!(GetObjectOutput, bucket, object, wanted, span, input);
     shown.body = Some(body);

@@ -95,7 +95,9 @@ async fn a_body_that_is_not_what_is_said_leaves_nothing() {
         [("x-amz-checksum-crc32", "AAAAAA==")],
         [("x-amz-checksum-sha256", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")],
     ] {
-        s3.ask("PUT", "/b-1/k", &headers, large()).await.refuses_as_s3(400, "BadDigest");
+        // Other bytes each time: the collector may still be at those before.
+        let body = [headers[0].0.as_bytes(), &large()].concat();
+        s3.ask("PUT", "/b-1/k", &headers, body).await.refuses_as_s3(400, "BadDigest");
     }
     s3.ask("PUT", "/b-1/k", &[("content-md5", "nonsense")], "x").await.refuses_as_s3(400, "InvalidDigest");
     s3.ask("PUT", "/b-1/k", &[("x-amz-checksum-crc32", "A")], "x").await.refuses_as_s3(400, "InvalidRequest");
