@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use aws_wire::{AwsError, Result};
 use bytes::Bytes;
+use env::Signal;
 use kv::{Direction, Span};
 use serde::{Deserialize, Serialize};
 use service::{Attribute, Caller, Delivery, InOrder, Sender, TargetArn, Undelivered};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::Ctx;
@@ -55,7 +55,7 @@ pub(crate) struct Recipient {
 pub(crate) struct Agenda {
     place: Mutex<Place>,
     holds: Mutex<HashMap<String, Hold>>,
-    arrivals: watch::Sender<()>,
+    arrivals: Signal,
 }
 
 struct Place {
@@ -74,7 +74,7 @@ struct Hold {
 impl Default for Agenda {
     fn default() -> Self {
         let place = Mutex::new(Place { head: i64::MIN, added: i64::MAX });
-        Self { place, holds: Mutex::default(), arrivals: watch::channel(()).0 }
+        Self { place, holds: Mutex::default(), arrivals: Signal::default() }
     }
 }
 
@@ -85,7 +85,7 @@ impl Agenda {
         place.added = place.added.min(at);
         place.head = place.head.min(at);
         drop(place);
-        self.arrivals.send_replace(());
+        self.arrivals.raise();
     }
 
     fn holds(&self) -> std::sync::MutexGuard<'_, HashMap<String, Hold>> {
@@ -141,7 +141,7 @@ fn pause(tries: u32) -> Option<Duration> {
 
 /// Delivers until the platform stops.
 pub(crate) async fn run(cx: Ctx) {
-    let mut arrivals = cx.state.agenda.arrivals.subscribe();
+    let mut arrivals = cx.state.agenda.arrivals.listen();
     let mut swept = cx.env.monotonic();
     loop {
         let next = match deliver_due(&cx).await {
@@ -160,7 +160,8 @@ pub(crate) async fn run(cx: Ctx) {
         let wait = u64::try_from(next.saturating_sub(cx.env.now().as_micros())).unwrap_or(0);
         let wait = Duration::from_micros(wait).min(SWEEP_EVERY);
         tokio::select! {
-            _ = arrivals.changed() => {}
+            biased;
+            () = arrivals.changed() => {}
             () = cx.env.sleep(wait) => {}
         }
     }
