@@ -7,6 +7,7 @@
 
 mod dice;
 mod disk;
+pub mod dynamodb;
 mod life;
 pub mod linear;
 mod shelf;
@@ -23,7 +24,7 @@ pub use world::{Door, Ground, World};
 pub type Run = fn(&Arc<World>);
 
 /// Every service, by the name that `cargo xtask sim --service` knows.
-pub const SERVICES: &[(&str, Run)] = &[("sqs", sqs::run)];
+pub const SERVICES: &[(&str, Run)] = &[("dynamodb", dynamodb::run), ("sqs", sqs::run)];
 
 /// Runs one seed; when it fails, shows what clients saw and says how it is replayed.
 ///

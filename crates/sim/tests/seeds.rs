@@ -33,6 +33,11 @@ fn seeds(service: &str) {
 }
 
 #[test]
+fn dynamodb() {
+    seeds("dynamodb");
+}
+
+#[test]
 fn sqs() {
     seeds("sqs");
 }
