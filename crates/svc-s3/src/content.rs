@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 use crate::checksum::{self, Algorithm, Checksum, Hasher, Stated};
-use crate::holds::{Hold, Holds};
+use crate::holds::{Entry, Hold, Holds};
 use crate::keys::{CONTENTS, DOOMED, Id, REFERENCES};
 use crate::{Ctx, errors};
 
@@ -285,10 +285,19 @@ pub(crate) fn find(reader: &impl Read, id: Option<Id>) -> Result<Content> {
     CONTENTS.get(reader, &id)?.ok_or_else(|| AwsError::internal("an object without its content"))
 }
 
-/// `size_bytes` of a content from `start` on, as they are read. The first are read before this returns.
-pub(crate) fn open(blobs: &Arc<dyn Blobs>, content: &Content, start: u64, size_bytes: u64) -> ByteStream {
+/// `size_bytes` of a content from `start` on, as they are read. Found since `entry`, it is held until it is read: what
+/// replaces or deletes the object meanwhile takes nothing away from who is reading it.
+pub(crate) fn open(
+    cx: &Ctx,
+    entry: &Entry<'_>,
+    content: &Content,
+    start: u64,
+    size_bytes: u64,
+) -> ByteStream {
+    let holds = content.digests().map(|digest| entry.hold(Digest::from_bytes(digest))).collect();
     let reading = Reading {
-        blobs: Arc::clone(blobs),
+        blobs: Arc::clone(&cx.state.blobs),
+        _holds: holds,
         pieces: content.all_pieces().into_iter(),
         skip: start,
         left: size_bytes,
@@ -302,6 +311,7 @@ pub(crate) fn open(blobs: &Arc<dyn Blobs>, content: &Content, start: u64, size_b
 
 struct Reading {
     blobs: Arc<dyn Blobs>,
+    _holds: Vec<Hold>,
     pieces: std::vec::IntoIter<Piece>,
     skip: u64,
     left: u64,
