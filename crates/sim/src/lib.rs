@@ -10,7 +10,10 @@ mod disk;
 pub mod dynamodb;
 mod life;
 pub mod linear;
+pub mod logs;
+pub mod s3;
 mod shelf;
+pub mod sns;
 pub mod sqs;
 mod world;
 
@@ -24,7 +27,13 @@ pub use world::{Door, Ground, World};
 pub type Run = fn(&Arc<World>);
 
 /// Every service, by the name that `cargo xtask sim --service` knows.
-pub const SERVICES: &[(&str, Run)] = &[("dynamodb", dynamodb::run), ("sqs", sqs::run)];
+pub const SERVICES: &[(&str, Run)] = &[
+    ("dynamodb", dynamodb::run),
+    ("logs", logs::run),
+    ("s3", s3::run),
+    ("sns", sns::run),
+    ("sqs", sqs::run),
+];
 
 /// Runs one seed; when it fails, shows what clients saw and says how it is replayed.
 ///

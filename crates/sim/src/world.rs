@@ -56,6 +56,8 @@ pub struct World {
     lives: AtomicU64,
     /// Nothing goes wrong, and time goes on faster.
     is_calm: Arc<AtomicBool>,
+    /// Whether commits fail for no reason of a client's: else no answer may say that something failed.
+    may_fail: AtomicBool,
     log: Mutex<Vec<String>>,
 }
 
@@ -96,6 +98,7 @@ impl World {
             crashes: AtomicU64::new(0),
             lives: AtomicU64::new(0),
             is_calm: Arc::new(AtomicBool::new(true)),
+            may_fail: AtomicBool::new(false),
             log: Mutex::default(),
         })
     }
@@ -104,6 +107,11 @@ impl World {
     pub fn moment(&self) -> u64 {
         self.clock.advance(TICK);
         self.moment.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Whether commits fail in this run.
+    pub fn may_fail(&self) -> bool {
+        self.may_fail.load(Ordering::Relaxed)
     }
 
     pub fn crashes(&self) -> u64 {
@@ -191,7 +199,7 @@ impl World {
             conflict: *self.dice.pick(&[None, Some(4), Some(12)]),
             failed: *self.dice.pick(&[None, None, Some(15), Some(40)]),
         };
-        self.is_calm.store(false, Ordering::Relaxed);
+        self.may_fail.store(faults.failed.is_some(), Ordering::Relaxed);
         let storm = async |door: Door| {
             let mut clients = JoinSet::new();
             for _ in 0..CLIENTS {
@@ -253,6 +261,11 @@ impl Door {
         });
         self.life.go_on().await;
         let text = String::from_utf8_lossy(&body[..body.len().min(200)]);
+        assert!(
+            self.world.may_fail.load(Ordering::Relaxed) || ![500, 502].contains(&response.status),
+            "{line} -> {} {text}",
+            response.status
+        );
         let said = format!("{line} -> {} {} {text}", self.world.moment(), response.status);
         self.world.log.lock().expect("no panic while held").push(said);
         Answer { status: response.status, headers: response.headers, body }

@@ -38,6 +38,21 @@ fn dynamodb() {
 }
 
 #[test]
+fn logs() {
+    seeds("logs");
+}
+
+#[test]
+fn sns() {
+    seeds("sns");
+}
+
+#[test]
+fn s3() {
+    seeds("s3");
+}
+
+#[test]
 fn sqs() {
     seeds("sqs");
 }
