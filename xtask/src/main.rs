@@ -24,6 +24,8 @@ cargo xtask codegen [--fetch]     write crates/api-*/ from models/; --fetch firs
 cargo xtask coverage              write docs/coverage.md
 cargo xtask bench                 measure cold starts, warm calls, throughput; see docs/benchmarks.md
 cargo xtask protocol-cases        fetch Smithy's published protocol cases, which the tests of aws-wire read
+cargo xtask sim [--service NAME [--seed N]]
+                                  run services on seeds without end, or one seed
 cargo xtask new-op SERVICE OP     add an operation to a service
 cargo xtask new-service SERVICE MODEL
                                   add a service; MODEL is its folder in botocore: sqs/2012-11-05";
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         ["protocol-cases"] => protocol_cases::fetch(&root()),
         ["new-op", service, operation] => scaffold::new_op(&root(), service, operation),
         ["new-service", service, model] => scaffold::new_service(&root(), service, model),
+        ["sim", rest @ ..] => commands::sim(&root(), rest),
         ["help"] => {
             println!("{HELP}");
             Ok(())

@@ -252,6 +252,9 @@ impl Door {
         let asked = request(method, path, service, headers, body);
         let moment = self.world.moment();
         let mut line = format!("{moment} {method} {path} {} bytes", asked.body.len());
+        if service == "sns" {
+            line = format!("{line} {}", String::from_utf8_lossy(&asked.body));
+        }
         if let Some(target) = headers.iter().find(|(name, _)| *name == "x-amz-target") {
             line = format!("{line} {} {}", target.1, String::from_utf8_lossy(&asked.body));
         }

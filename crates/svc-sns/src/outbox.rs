@@ -25,6 +25,10 @@ use crate::message::Message;
 const AT_ONCE: usize = 64;
 /// How long a FIFO topic's deduplication ids stay after they mean nothing; see [`sweep`].
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// Rows read at once when the process begins.
+const PAGE: usize = 1000;
+/// After a failure of the store.
+const PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Parcel {
@@ -36,6 +40,9 @@ pub(crate) struct Parcel {
     /// How often it was tried.
     #[serde(default)]
     pub tries: u32,
+    /// Whether it stands later than when it was published.
+    #[serde(default)]
+    pub put_back: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,6 +150,10 @@ fn pause(tries: u32) -> Option<Duration> {
 pub(crate) async fn run(cx: Ctx) {
     let mut arrivals = cx.state.agenda.arrivals.listen();
     let mut swept = cx.env.monotonic();
+    while let Err(error) = find_holds(&cx).await {
+        tracing::error!(%error, cause = ?error.cause, "find what waits for its turn");
+        cx.env.sleep(PAUSE).await;
+    }
     loop {
         let next = match deliver_due(&cx).await {
             Ok(next) => next,
@@ -165,6 +176,32 @@ pub(crate) async fn run(cx: Ctx) {
             () = cx.env.sleep(wait) => {}
         }
     }
+}
+
+/// Finds what of FIFO topics was put back before this process began: what was published later has to wait behind it.
+async fn find_holds(cx: &Ctx) -> Result<()> {
+    // By subscription: the first of those put back, by its sequence number, and where the last of them stands.
+    let mut found = BTreeMap::<String, (u64, Id, i64)>::new();
+    let (snapshot, mut span) = (cx.kv.snapshot().await?, Span::all());
+    loop {
+        let rows = OUTBOX.scan(&snapshot, &span, PAGE, Direction::Forward)?;
+        let Some((last, _)) = rows.last() else { break };
+        span = span.after(last);
+        for ((at, id), parcel) in rows.iter().filter(|(_, parcel)| parcel.put_back) {
+            let Some(sequence) = parcel.message.sequence else { continue };
+            for recipient in &parcel.recipients {
+                let hold = found.entry(recipient.subscription_arn.clone()).or_insert((sequence, *id, *at));
+                if sequence < hold.0 {
+                    (hold.0, hold.1) = (sequence, *id);
+                }
+                hold.2 = hold.2.max(*at);
+            }
+        }
+    }
+    for (subscription, (_, row, last)) in found {
+        cx.state.agenda.hold(&subscription, row, last);
+    }
+    Ok(())
 }
 
 /// Works on what is due; gives when to look again.
@@ -191,9 +228,13 @@ async fn deliver_due(cx: &Ctx) -> Result<i64> {
         let cx = cx.clone();
         tasks.spawn(async move { deliver_lane(&cx, lane).await });
     }
+    // One that fails ends none of the others: what they store has to be known here.
+    let mut failed = Ok(());
     while let Some(done) = tasks.join_next().await {
-        done.map_err(AwsError::internal)??;
+        let done = done.map_err(AwsError::internal).flatten();
+        failed = failed.and(done);
     }
+    failed?;
     // What follows the last row at its very moment is not gone, so the next look begins there.
     let head = match (full, next) {
         (_, Some(next)) => next,
@@ -232,7 +273,9 @@ async fn deliver_lane(cx: &Ctx, lane: Vec<((i64, Id), Parcel)>) -> Result<()> {
         }
         parcel.recipients = left;
         parcel.tries += u32::from(failed);
-        cx.kv
+        parcel.put_back = true;
+        let stored = cx
+            .kv
             .transact(|tx| {
                 OUTBOX.delete(tx, &key)?;
                 if !parcel.recipients.is_empty() {
@@ -240,12 +283,14 @@ async fn deliver_lane(cx: &Ctx, lane: Vec<((i64, Id), Parcel)>) -> Result<()> {
                 }
                 Ok::<_, AwsError>(())
             })
-            .await?;
+            .await;
+        // Also after a failure: the store may have moved it all the same.
         if !parcel.recipients.is_empty() {
             let waiting = parcel.recipients.iter().filter(|_| fifo);
             waiting.for_each(|recipient| agenda.hold(&recipient.subscription_arn, key.1, again_at));
             agenda.added(again_at);
         }
+        stored?;
     }
     Ok(())
 }

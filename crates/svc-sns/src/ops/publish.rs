@@ -84,15 +84,16 @@ pub(crate) async fn store(cx: &Ctx, key: &TopicKey, messages: Vec<Message>) -> R
                     continue;
                 }
                 let (topic_arn, host) = (topic::arn(key), cx.host.to_string());
-                let parcel = Parcel { topic_arn, host, message, recipients, tries: 0 };
+                let parcel = Parcel { topic_arn, host, message, recipients, tries: 0, put_back: false };
                 // A microsecond apart, so that a batch keeps its order.
                 OUTBOX.put(tx, &(now - before, *row), &parcel)?;
             }
             Ok::<_, AwsError>(published)
         })
-        .await?;
+        .await;
+    // Also after a failure: the store may have written it all the same.
     cx.state.agenda.added(now - count);
-    Ok(published)
+    published
 }
 
 /// Numbers a FIFO topic's message; tells whether it is one that was published before.
