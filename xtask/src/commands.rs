@@ -30,6 +30,12 @@ pub fn ci(root: &Path) -> Result<(), Error> {
     step(root, "conformance", &["sh", "conformance/run.sh"])
 }
 
+/// Seeds without end, or one.
+pub fn sim(root: &Path, arguments: &[&str]) -> Result<(), Error> {
+    let run = ["cargo", "run", "--quiet", "--package", "sim", "--"];
+    step(root, "simulation", &[&run, arguments].concat())
+}
+
 fn step(root: &Path, name: &str, command: &[&str]) -> Result<(), Error> {
     let began = Instant::now();
     println!("== {name}: {}", command.join(" "));

@@ -112,6 +112,16 @@ impl ManualClock {
     }
 }
 
+impl ManualClock {
+    /// How long until the first sleeper is due; `None` when nobody sleeps.
+    pub fn next_due(&self) -> Option<Duration> {
+        let mut state = self.state.lock().expect("no panic while held");
+        state.sleepers.retain(|(_, sleeper)| !sleeper.is_closed());
+        let first = state.sleepers.iter().map(|(at, _)| *at).min();
+        first.map(|at| at.saturating_sub(state.elapsed))
+    }
+}
+
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         self.epoch.after(self.monotonic())
@@ -149,7 +159,10 @@ mod tests {
         let task = tokio::spawn(sleep);
         tokio::task::yield_now().await;
         assert!(!task.is_finished());
+        assert_eq!(clock.next_due(), Some(Duration::from_secs(1)));
         clock.advance(Duration::from_secs(1));
         task.await.expect("the sleeper does not panic");
+        drop(clock.sleep(Duration::from_secs(1)));
+        assert_eq!(clock.next_due(), None, "who has gone does not sleep");
     }
 }

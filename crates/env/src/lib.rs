@@ -4,6 +4,7 @@
 
 mod clock;
 mod entropy;
+mod signal;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 pub use clock::{ManualClock, Timestamp};
 pub use entropy::Seeded;
+pub use signal::{Listener, Signal};
 pub use uuid::Uuid;
 
 /// A future that a clock hands out; resolves when the wanted time has come.

@@ -4,27 +4,22 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use tokio::sync::watch;
+use env::{Listener, Signal};
 
 /// Everyone who waits, by prefix. An engine holds one and tells it what was committed.
 #[derive(Clone, Default)]
 pub struct Watches(Arc<Mutex<ByLength>>);
 
 /// Grouped by the prefix's length, so that a written key costs one look-up for each length in use.
-type ByLength = BTreeMap<usize, HashMap<Bytes, watch::Sender<()>>>;
+type ByLength = BTreeMap<usize, HashMap<Bytes, Signal>>;
 
 impl Watches {
     /// Waits for writes under `prefix` from now on.
     pub fn watch(&self, prefix: impl Into<Bytes>) -> Watch {
         let prefix = prefix.into();
-        let receiver = self
-            .lock()
-            .entry(prefix.len())
-            .or_default()
-            .entry(prefix.clone())
-            .or_insert_with(|| watch::channel(()).0)
-            .subscribe();
-        Watch { receiver, prefix, watches: self.clone() }
+        let listener =
+            self.lock().entry(prefix.len()).or_default().entry(prefix.clone()).or_default().listen();
+        Watch { listener, prefix, watches: self.clone() }
     }
 
     /// Wakes whoever waits for one of `keys`. To be called after the writes are in every new view: otherwise
@@ -36,8 +31,8 @@ impl Watches {
         }
         for key in keys {
             for (length, watched) in by_length.range(..=key.len()) {
-                if let Some(sender) = watched.get(&key[..*length]) {
-                    sender.send_replace(());
+                if let Some(signal) = watched.get(&key[..*length]) {
+                    signal.raise();
                 }
             }
         }
@@ -51,7 +46,7 @@ impl Watches {
 /// Waits for committed writes under one prefix. A hint: it may fire without cause, but a write committed after
 /// the watch was made, or after `changed` last returned, is never missed.
 pub struct Watch {
-    receiver: watch::Receiver<()>,
+    listener: Listener,
     prefix: Bytes,
     watches: Watches,
 }
@@ -60,7 +55,7 @@ impl Watch {
     /// Resolves when there was a write since the watch was made or since this last resolved. Dropping the future
     /// loses nothing.
     pub async fn changed(&mut self) {
-        self.receiver.changed().await.expect("the sender lives as long as a watch");
+        self.listener.changed().await;
     }
 }
 
@@ -68,8 +63,8 @@ impl Drop for Watch {
     fn drop(&mut self) {
         let mut by_length = self.watches.lock();
         let Some(watched) = by_length.get_mut(&self.prefix.len()) else { return };
-        // New receivers are made under the same lock, so nobody can join between the count and the removal.
-        if watched.get(&self.prefix).is_some_and(|sender| sender.receiver_count() == 1) {
+        // New listeners are made under the same lock, so nobody can join between the count and the removal.
+        if watched.get(&self.prefix).is_some_and(|signal| signal.listeners() == 1) {
             watched.remove(&self.prefix);
         }
         if watched.is_empty() {
@@ -88,7 +83,7 @@ mod tests {
         let fires = |prefix: &'static str, key: &str| {
             let watch = watches.watch(prefix);
             watches.wake([key.as_bytes()].into_iter());
-            watch.receiver.has_changed().expect("the sender lives")
+            watch.listener.has_changed()
         };
         assert!(fires("", "b") && fires("b", "b") && fires("b", "bc") && fires("bc", "bcd"));
         assert!(!fires("b", "a") && !fires("b", "c") && !fires("bc", "b") && !fires("bc", "bd"));

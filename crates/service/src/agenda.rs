@@ -8,10 +8,10 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use aws_wire::{AwsError, Result};
+use env::{Listener, Signal};
 use kv::{Direction, Span, Table};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::Ctx;
@@ -56,7 +56,8 @@ where
             };
             let wait = u64::try_from(next.saturating_sub(cx.env.now().as_micros())).unwrap_or(0);
             tokio::select! {
-                _ = arrivals.changed() => {}
+                biased;
+                () = arrivals.changed() => {}
                 () = cx.env.sleep(Duration::from_micros(wait).min(LOOK_EVERY)) => {}
             }
         }
@@ -90,9 +91,12 @@ where
                 Ok(())
             });
         }
+        // One that fails ends none of the others.
+        let mut failed = Ok(());
         while let Some(done) = tasks.join_next().await {
-            done.map_err(AwsError::internal)??;
+            failed = failed.and(done.map_err(AwsError::internal).flatten());
         }
+        failed?;
         // What follows the last row at its very moment is not gone, so the next look begins there.
         let head = match (full, next) {
             (_, Some(next)) => next,
@@ -107,7 +111,7 @@ where
 /// Where an outbox begins. Whoever adds a row says so.
 pub struct Agenda {
     place: Mutex<Place>,
-    arrivals: watch::Sender<()>,
+    arrivals: Signal,
 }
 
 struct Place {
@@ -119,7 +123,7 @@ struct Place {
 impl Default for Agenda {
     fn default() -> Self {
         let place = Mutex::new(Place { head: i64::MIN, added: i64::MAX });
-        Self { place, arrivals: watch::channel(()).0 }
+        Self { place, arrivals: Signal::default() }
     }
 }
 
@@ -130,11 +134,11 @@ impl Agenda {
         place.added = place.added.min(at);
         place.head = place.head.min(at);
         drop(place);
-        self.arrivals.send_replace(());
+        self.arrivals.raise();
     }
 
-    fn arrivals(&self) -> watch::Receiver<()> {
-        self.arrivals.subscribe()
+    fn arrivals(&self) -> Listener {
+        self.arrivals.listen()
     }
 
     /// A look begins; no row is due before what this gives.

@@ -5,31 +5,31 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use tokio::sync::watch;
+use env::{Listener, Signal};
 
 /// Who waits for news, by the source's ARN.
 #[derive(Default)]
-pub(crate) struct Board(RwLock<HashMap<Arc<str>, watch::Sender<()>>>);
+pub(crate) struct Board(RwLock<HashMap<Arc<str>, Signal>>);
 
 /// News of one source, from the moment it was asked for.
 pub struct Arrivals {
     board: Arc<Board>,
     source: Arc<str>,
-    news: watch::Receiver<()>,
+    news: Listener,
 }
 
 impl Board {
     pub(crate) fn tell(&self, source: &str) {
         let waiting = self.0.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(news) = waiting.get(source) {
-            news.send_replace(());
+            news.raise();
         }
     }
 
     pub(crate) fn listen(self: &Arc<Self>, source: &str) -> Arrivals {
         let source = Arc::<str>::from(source);
         let mut waiting = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let news = waiting.entry(Arc::clone(&source)).or_default().subscribe();
+        let news = waiting.entry(Arc::clone(&source)).or_default().listen();
         Arrivals { board: Arc::clone(self), source, news }
     }
 }
@@ -37,16 +37,15 @@ impl Board {
 impl Arrivals {
     /// Resolves when something arrived since the last call, or since these news were asked for.
     pub async fn next(&mut self) {
-        // The board keeps the sender as long as somebody listens.
-        let _ = self.news.changed().await;
+        self.news.changed().await;
     }
 }
 
 impl Drop for Arrivals {
     fn drop(&mut self) {
         let mut waiting = self.board.0.write().unwrap_or_else(PoisonError::into_inner);
-        // This receiver is the last.
-        if waiting.get(&self.source).is_some_and(|news| news.receiver_count() == 1) {
+        // This listener is the last.
+        if waiting.get(&self.source).is_some_and(|news| news.listeners() == 1) {
             waiting.remove(&self.source);
         }
     }

@@ -1,6 +1,6 @@
 //! All services of one process, and the road to each.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aws_wire::schema::{Operation, Service as Api};
@@ -22,7 +22,8 @@ pub struct Platform(Arc<Inner>);
 
 struct Inner {
     apis: Vec<&'static Api>,
-    services: HashMap<&'static str, Service>,
+    /// In an order of their own, so that jobs start in the same one each time.
+    services: BTreeMap<&'static str, Service>,
     kv: Kv,
     env: Env,
     arrivals: Arc<Board>,
@@ -34,7 +35,7 @@ impl Platform {
     pub fn new(kv: Kv, env: Env, services: Vec<Service>) -> Self {
         let apis = services.iter().map(|service| service.api).collect::<Vec<_>>();
         let services =
-            services.into_iter().map(|service| (service.api.id, service)).collect::<HashMap<_, _>>();
+            services.into_iter().map(|service| (service.api.id, service)).collect::<BTreeMap<_, _>>();
         assert_eq!(services.len(), apis.len(), "two services have one name");
         Self(Arc::new(Inner { apis, services, kv, env, arrivals: Arc::default() }))
     }

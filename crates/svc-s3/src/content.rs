@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 use crate::checksum::{self, Algorithm, Checksum, Hasher, Stated};
-use crate::holds::{Hold, Holds};
+use crate::holds::{Entry, Hold, Holds};
 use crate::keys::{CONTENTS, DOOMED, Id, REFERENCES};
 use crate::object::Object;
 use crate::{Ctx, errors};
@@ -286,27 +286,43 @@ pub(crate) fn find(reader: &impl Read, id: Option<Id>) -> Result<Content> {
     CONTENTS.get(reader, &id)?.ok_or_else(|| AwsError::internal("an object without its content"))
 }
 
-/// `size_bytes` of a content from `start` on, as they are read. The first are read before this returns.
-pub(crate) fn open(blobs: &Arc<dyn Blobs>, content: &Content, start: u64, size_bytes: u64) -> ByteStream {
-    read(blobs, content, (start, size_bytes), None)
+/// `size_bytes` of a content from `start` on, as they are read. Found since `entry`, it is held until it is read: what
+/// replaces or deletes the object meanwhile takes nothing away from who is reading it.
+pub(crate) fn open(
+    cx: &Ctx,
+    entry: &Entry<'_>,
+    content: &Content,
+    start: u64,
+    size_bytes: u64,
+) -> ByteStream {
+    read(&cx.state.blobs, hold(entry, content), content, (start, size_bytes), None)
 }
 
-/// All of an object's content, checked on the way: against the object's own checksum where that costs less than the
-/// blobs' digests do.
-pub(crate) fn open_all(blobs: &Arc<dyn Blobs>, content: &Content, object: &Object) -> ByteStream {
+/// As [`open`] all of an object's content, checked on the way: against the object's own checksum where that costs less
+/// than the blobs' digests do.
+pub(crate) fn open_all(cx: &Ctx, entry: &Entry<'_>, content: &Content, object: &Object) -> ByteStream {
+    read(&cx.state.blobs, hold(entry, content), content, (0, object.size_bytes), check_of(object))
+}
+
+fn hold(entry: &Entry<'_>, content: &Content) -> Vec<Hold> {
+    content.digests().map(|digest| entry.hold(Digest::from_bytes(digest))).collect()
+}
+
+fn check_of(object: &Object) -> Option<(Hasher, String)> {
     let check = object.checksum.as_ref().filter(|checksum| checksum.is_cheap());
-    let check = check.map(|checksum| (Hasher::new(checksum.algorithm), checksum.value.clone()));
-    read(blobs, content, (0, object.size_bytes), check)
+    check.map(|checksum| (Hasher::new(checksum.algorithm), checksum.value.clone()))
 }
 
 fn read(
     blobs: &Arc<dyn Blobs>,
+    holds: Vec<Hold>,
     content: &Content,
     (start, size_bytes): (u64, u64),
     check: Option<(Hasher, String)>,
 ) -> ByteStream {
     let reading = Reading {
         blobs: Arc::clone(blobs),
+        _holds: holds,
         pieces: content.all_pieces().into_iter(),
         skip: start,
         left: size_bytes,
@@ -321,6 +337,7 @@ fn read(
 
 struct Reading {
     blobs: Arc<dyn Blobs>,
+    _holds: Vec<Hold>,
     pieces: std::vec::IntoIter<Piece>,
     skip: u64,
     left: u64,

@@ -18,10 +18,14 @@ pub(crate) async fn run(cx: Ctx) {
     if let Err(error) = find_orphans(&cx).await {
         tracing::error!(%error, cause = ?error.cause, "look for blobs that a crash left");
     }
-    let mut watch = cx.kv.watch(DOOMED.prefix(&()));
+    let (mut watch, mut releases) = (cx.kv.watch(DOOMED.prefix(&())), cx.state.holds.releases());
     loop {
         match sweep(&cx).await {
-            Ok(()) => watch.changed().await,
+            Ok(()) => tokio::select! {
+                biased;
+                () = watch.changed() => {}
+                () = releases.changed() => {}
+            },
             Err(error) => {
                 tracing::error!(%error, cause = ?error.cause, "remove blobs of deleted objects");
                 cx.env.sleep(PAUSE).await;
@@ -69,7 +73,7 @@ pub(crate) async fn sweep(cx: &Ctx) -> Result<()> {
     }
 }
 
-/// Removes one blob, unless it is somebody's. One that is held stays doomed until it is looked at again.
+/// Removes one blob, unless it is somebody's. One that is held stays doomed until it is held no more.
 async fn remove(cx: &Ctx, digest: [u8; 32]) -> Result<()> {
     let name = Digest::from_bytes(digest);
     let Some(_removal) = cx.state.holds.begin_removal(name).await else { return Ok(()) };

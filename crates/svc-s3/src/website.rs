@@ -11,6 +11,7 @@ use percent_encoding::percent_decode_str;
 use service::Visit;
 
 use crate::bucket::Bucket;
+use crate::holds::Entry;
 use crate::keys::BUCKETS;
 use crate::object::Object;
 use crate::{Ctx, asked, content, document, errors, object};
@@ -61,6 +62,7 @@ pub(crate) async fn answer(cx: &Ctx, name: &str, visit: Visit) -> Result<Respons
         return Ok(page(&errors::method_not_allowed(request.method.as_str())));
     }
     let key = percent_decode_str(request.path.trim_start_matches('/')).decode_utf8_lossy().into_owned();
+    let entry = cx.state.holds.enter().await;
     let snapshot = cx.kv.snapshot().await?;
     let Some(bucket) = BUCKETS.get(&snapshot, &name.to_owned())? else {
         return Ok(page(&errors::no_such_bucket(name)));
@@ -80,7 +82,7 @@ pub(crate) async fn answer(cx: &Ctx, name: &str, visit: Visit) -> Result<Respons
     let wanted = if key.is_empty() || key.ends_with('/') { format!("{key}{suffix}") } else { key.clone() };
     let insider = visit.caller.is_ok();
     let error = match readable(&snapshot, &bucket, &wanted, insider) {
-        Ok(object) => return show(cx, &snapshot, &object, 200),
+        Ok(object) => return show(cx, &entry, &snapshot, &object, 200),
         Err(error) => error,
     };
     let folder = format!("{key}/{suffix}");
@@ -92,7 +94,7 @@ pub(crate) async fn answer(cx: &Ctx, name: &str, visit: Visit) -> Result<Respons
     }
     let own = site.error_document.as_ref().map(|document| document.key.as_str());
     match own.map(|own| readable(&snapshot, &bucket, own, insider)) {
-        Some(Ok(object)) => show(cx, &snapshot, &object, error.status),
+        Some(Ok(object)) => show(cx, &entry, &snapshot, &object, error.status),
         _ => Ok(page(&error)),
     }
 }
@@ -122,12 +124,12 @@ fn readable(reader: &impl Read, bucket: &Bucket, key: &str, insider: bool) -> Re
     Err(errors::access_denied("Access Denied"))
 }
 
-fn show(cx: &Ctx, reader: &impl Read, object: &Object, status: u16) -> Result<Response> {
+fn show(cx: &Ctx, entry: &Entry<'_>, reader: &impl Read, object: &Object, status: u16) -> Result<Response> {
     if let Some(to) = object.headers.website_redirect.as_deref().filter(|_| status == 200) {
         return Ok(redirect_to(301, to));
     }
     let content = content::find(reader, object.content)?;
-    let body = content::open_all(&cx.state.blobs, &content, object);
+    let body = content::open_all(cx, entry, &content, object);
     let mut response = Response::empty(status);
     let mut set = |name: &str, value: &str| rest::insert_header(&mut response.headers, name, value);
     set("content-type", &asked::content_type(&object.headers));

@@ -3,7 +3,7 @@
 //! A row is one message with the subscriptions it is still for. They are delivered in the order of the moment at which
 //! they are due; what fails comes later again, what can't ever be delivered goes to its subscription's dead letters.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -27,6 +27,10 @@ const AT_ONCE: usize = 64;
 const BURY_AGAIN: Duration = Duration::from_secs(20);
 /// How long a FIFO topic's deduplication ids and subscriptions that nobody confirmed stay after they mean nothing.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// Rows read at once when the process begins.
+const PAGE: usize = 1000;
+/// After a failure of the store.
+const PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Parcel {
@@ -40,6 +44,9 @@ pub(crate) struct Parcel {
     /// How often it was tried.
     #[serde(default)]
     pub tries: u32,
+    /// Whether it stands later than when it was published.
+    #[serde(default)]
+    pub put_back: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +115,10 @@ fn pause(tries: u32) -> Option<Duration> {
 
 /// Delivers until the platform stops. A FIFO topic's messages go one after the other, all others side by side.
 pub(crate) async fn run(cx: Ctx) {
+    while let Err(error) = find_holds(&cx).await {
+        tracing::error!(%error, cause = ?error.cause, "find what waits for its turn");
+        cx.env.sleep(PAUSE).await;
+    }
     let outbox = Outbox {
         what: "deliver notifications",
         table: &OUTBOX,
@@ -116,6 +127,32 @@ pub(crate) async fn run(cx: Ctx) {
         lane: |_, parcel: &Parcel| parcel.message.sequence.as_ref().map(|_| parcel.topic_arn.clone()),
     };
     outbox.run(cx, deliver_row).await;
+}
+
+/// Finds what of FIFO topics was put back before this process began: what was published later has to wait behind it.
+async fn find_holds(cx: &Ctx) -> Result<()> {
+    // By subscription: the first of those put back, by its sequence number, and where the last of them stands.
+    let mut found = BTreeMap::<String, (u64, Id, i64)>::new();
+    let (snapshot, mut span) = (cx.kv.snapshot().await?, Span::all());
+    loop {
+        let rows = OUTBOX.scan(&snapshot, &span, PAGE, Direction::Forward)?;
+        let Some((last, _)) = rows.last() else { break };
+        span = span.after(last);
+        for ((at, id), parcel) in rows.iter().filter(|(_, parcel)| parcel.put_back) {
+            let Some(sequence) = parcel.message.sequence else { continue };
+            for recipient in &parcel.recipients {
+                let hold = found.entry(recipient.subscription_arn.clone()).or_insert((sequence, *id, *at));
+                if sequence < hold.0 {
+                    (hold.0, hold.1) = (sequence, *id);
+                }
+                hold.2 = hold.2.max(*at);
+            }
+        }
+    }
+    for (subscription, (_, row, last)) in found {
+        cx.state.holds.hold(&subscription, row, last);
+    }
+    Ok(())
 }
 
 /// Forgets what means nothing any more, until the platform stops.
@@ -160,7 +197,9 @@ async fn deliver_row(cx: Ctx, key: RowKey, mut parcel: Parcel) -> Result<()> {
     }
     parcel.recipients = left;
     parcel.tries += u32::from(failed);
-    cx.kv
+    parcel.put_back = true;
+    let stored = cx
+        .kv
         .transact(|tx| {
             OUTBOX.delete(tx, &key)?;
             if !parcel.recipients.is_empty() {
@@ -168,13 +207,14 @@ async fn deliver_row(cx: Ctx, key: RowKey, mut parcel: Parcel) -> Result<()> {
             }
             Ok::<_, AwsError>(())
         })
-        .await?;
+        .await;
+    // Also after a failure: the store may have moved it all the same.
     if !parcel.recipients.is_empty() {
         let waiting = parcel.recipients.iter().filter(|_| fifo);
         waiting.for_each(|recipient| holds.hold(&recipient.subscription_arn, key.1, again_at));
         cx.state.agenda.added(again_at);
     }
-    Ok(())
+    stored
 }
 
 /// A message's signatures, each made when it is first wanted: a body of a protocol's own has another.

@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use kv::{Kv, Result, Snapshot};
-use tokio::sync::watch;
+use env::{Listener, Signal};
+use kv::{Kv, Result, Snapshot, Tx};
 
 use crate::counts::Counts;
 use crate::keys::Id;
@@ -30,7 +30,7 @@ pub(crate) struct Cursor {
     /// Held by the one who reads the index.
     turn: tokio::sync::Mutex<()>,
     place: Mutex<Place>,
-    arrivals: watch::Sender<()>,
+    arrivals: Signal,
     /// FIFO: writers to one group wait here instead of meeting conflicts.
     lanes: Vec<tokio::sync::Mutex<()>>,
     /// The last count, and when it was taken.
@@ -97,7 +97,7 @@ impl Cursor {
                 dues: Dues::default(),
                 looked_ahead: false,
             }),
-            arrivals: watch::channel(()).0,
+            arrivals: Signal::default(),
             lanes: (0..LANES).map(|_| tokio::sync::Mutex::new(())).collect(),
             counted: Mutex::default(),
         }
@@ -118,7 +118,7 @@ impl Cursor {
         }
         drop(place);
         if sooner {
-            self.arrivals.send_replace(());
+            self.arrivals.raise();
         }
     }
 
@@ -127,9 +127,19 @@ impl Cursor {
         self.place().dues.first()
     }
 
+    /// Nobody knows what was committed: everything is looked at again.
+    fn doubt(&self) {
+        let mut place = self.place();
+        place.added = i64::MIN;
+        place.head = i64::MIN;
+        place.looked_ahead = false;
+        drop(place);
+        self.arrivals.raise();
+    }
+
     /// Wakes those who wait: the queue is not as it was.
     pub(crate) fn wake(&self) {
-        self.arrivals.send_replace(());
+        self.arrivals.raise();
     }
 
     /// Where counting may begin: what is claimed is still there.
@@ -139,8 +149,8 @@ impl Cursor {
     }
 
     /// Wakes when an entry comes before all that are known.
-    pub(crate) fn arrivals(&self) -> watch::Receiver<()> {
-        self.arrivals.subscribe()
+    pub(crate) fn arrivals(&self) -> Listener {
+        self.arrivals.listen()
     }
 
     /// Claims up to `wanted` entries that are due. `read` gives entries from one time to another, both included, at
@@ -272,6 +282,20 @@ impl Cursors {
     pub(crate) fn of(&self, store: Id) -> Arc<Cursor> {
         let mut all = self.0.lock().expect("no panic while held");
         Arc::clone(all.entry(store).or_insert_with(|| Arc::new(Cursor::new())))
+    }
+
+    /// Runs a transaction that moves messages. One that fails in the store may have been written all the same; then
+    /// what it wrote must be found although nobody was told of it.
+    pub(crate) async fn transact<T>(
+        &self,
+        kv: &Kv,
+        body: impl FnMut(&mut Tx) -> aws_wire::Result<T>,
+    ) -> aws_wire::Result<T> {
+        let done = kv.transact(body).await;
+        if done.as_ref().is_err_and(|error| error.status >= 500) {
+            self.0.lock().expect("no panic while held").values().for_each(|cursor| cursor.doubt());
+        }
+        done
     }
 
     /// Forgets a store that is no more. Whoever still holds its cursor finds nothing.

@@ -129,7 +129,7 @@ pub(crate) async fn take(cx: &Ctx, named: &Named, terms: &Terms, wanted: usize) 
             return Ok(Vec::new());
         }
         let lanes = cursor.lanes(names(&claim.entries)).await;
-        let round = cx.kv.transact(|tx| {
+        let round = cx.state.cursors.transact(&cx.kv, |tx| {
             let mut round = Round { taken: Vec::new(), arrived: Vec::new(), places: Vec::new(), groups: 0 };
             for entry in &claim.entries {
                 if round.taken.len() == wanted {
@@ -216,8 +216,9 @@ async fn with_message<T>(
     let cursor = cx.state.cursors.of(store);
     let lanes = cursor.lanes(std::iter::once(name.as_str())).await;
     let (changed, at) = cx
-        .kv
-        .transact(|tx| {
+        .state
+        .cursors
+        .transact(&cx.kv, |tx| {
             let state = SEQUENCES.get(tx, &(store, name.as_str(), *sequence))?;
             let state = state.filter(|state| state.id == receipt.message);
             let changed = change(tx, name, *sequence, state)?;
@@ -292,8 +293,9 @@ pub(crate) async fn shift(
     }
     let lanes = cursor.lanes(names(&claim.entries)).await;
     let (count, arrived, at) = cx
-        .kv
-        .transact(|tx| {
+        .state
+        .cursors
+        .transact(&cx.kv, |tx| {
             let mut arrived = Vec::new();
             let Some((name, group)) = standing(tx, store, &claim.entries[0])? else {
                 return Ok((1, arrived, None));

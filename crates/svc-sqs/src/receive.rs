@@ -62,7 +62,8 @@ pub(crate) async fn receive(
         let until = deadline.min(cursor.next_due()).saturating_sub(now);
         let pause = Duration::from_micros(u64::try_from(until).unwrap_or(0));
         tokio::select! {
-            _ = arrivals.changed() => {}
+            biased;
+            () = arrivals.changed() => {}
             () = cx.env.sleep(pause) => {}
         }
         // Its attributes may be others by now, and a purge gives it another store.

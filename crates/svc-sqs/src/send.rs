@@ -46,8 +46,9 @@ pub(crate) async fn store(cx: &Ctx, named: &Named, drafts: &[Draft]) -> Result<V
     let groups = drafts.iter().filter_map(|draft| draft.content.group.as_deref());
     let lanes = if named.queue.is_fifo() { cursor.lanes(groups).await } else { Vec::new() };
     let (stored, arrived) = cx
-        .kv
-        .transact(|tx| {
+        .state
+        .cursors
+        .transact(&cx.kv, |tx| {
             // Read again: a purge or a deletion may have come in between.
             let queue = QUEUES.get(tx, &named.key)?.filter(|queue| queue.id == named.queue.id);
             let queue = queue.ok_or_else(does_not_exist)?;

@@ -60,8 +60,9 @@ pub(crate) async fn take(cx: &Ctx, named: &Named, terms: &Terms, wanted: usize) 
         }
         let until = now.as_micros() + terms.visibility_s * 1_000_000;
         let (taken, arrived) = cx
-            .kv
-            .transact(|tx| {
+            .state
+            .cursors
+            .transact(&cx.kv, |tx| {
                 let (mut taken, mut arrived) = (Vec::new(), Vec::new());
                 for entry in &claim.entries {
                     let Some(mut state) = standing(tx, store, entry)? else { continue };
@@ -100,8 +101,9 @@ pub(crate) async fn take(cx: &Ctx, named: &Named, terms: &Terms, wanted: usize) 
 /// # Errors
 /// Those of the store.
 pub(crate) async fn delete(cx: &Ctx, store: Id, receipts: &[&Receipt]) -> Result<()> {
-    cx.kv
-        .transact(|tx| {
+    cx.state
+        .cursors
+        .transact(&cx.kv, |tx| {
             for receipt in receipts {
                 let state = STATES.get(tx, &(store, receipt.message))?;
                 let Some(state) = state.filter(|state| state.receives == receipt.receives) else { continue };
@@ -127,8 +129,9 @@ pub(crate) async fn change_visibility(
     let now = cx.env.now().as_micros();
     let until = now + visibility_s * 1_000_000;
     let changed = cx
-        .kv
-        .transact(|tx| {
+        .state
+        .cursors
+        .transact(&cx.kv, |tx| {
             let state = STATES.get(tx, &(store, receipt.message))?;
             let in_flight = |state: &State| state.receives == receipt.receives && state.at > now;
             let Some(mut state) = state.filter(in_flight) else { return Ok(None) };
@@ -162,8 +165,9 @@ pub(crate) async fn shift(
         return Ok(0);
     }
     let arrived = cx
-        .kv
-        .transact(|tx| {
+        .state
+        .cursors
+        .transact(&cx.kv, |tx| {
             let mut arrived = Vec::new();
             for entry in &claim.entries {
                 let Some(state) = standing(tx, store, entry)? else { continue };

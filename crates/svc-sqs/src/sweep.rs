@@ -26,6 +26,7 @@ pub(crate) async fn run(cx: Ctx) {
             tracing::error!(%error, cause = ?error.cause, "sweep queues");
         }
         tokio::select! {
+            biased;
             () = watch.changed() => {}
             () = cx.env.sleep(EVERY) => {}
         }
@@ -65,8 +66,9 @@ async fn expire(cx: &Ctx, queue: &Queue) -> Result<bool> {
         standard::read(&snapshot, store, (from, before - 1), PAGE)?
     };
     let added = cx
-        .kv
-        .transact(|tx| {
+        .state
+        .cursors
+        .transact(&cx.kv, |tx| {
             let mut added = Vec::new();
             for entry in &entries {
                 if queue.is_fifo() {

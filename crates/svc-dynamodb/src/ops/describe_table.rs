@@ -25,6 +25,7 @@ pub(crate) async fn describe_table(cx: Ctx, input: DescribeTableInput) -> Result
     tokio::pin!(patience);
     while matches!(table.status, Status::Creating | Status::Deleting) {
         tokio::select! {
+            biased;
             () = &mut patience => break,
             () = watch.changed() => {}
         }

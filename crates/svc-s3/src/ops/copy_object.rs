@@ -33,6 +33,7 @@ pub(crate) async fn copy_object(cx: Ctx, input: CopyObjectInput) -> Result<CopyO
     );
     let (owner, source_owner) =
         (input.expected_bucket_owner.as_deref(), input.expected_source_bucket_owner.as_deref());
+    let entry = cx.state.holds.enter().await;
     let snapshot = cx.kv.snapshot().await?;
     let (source_bucket, from) = source.find(&cx, &snapshot, source_owner, &of_source)?;
     let bucket = bucket::find(&cx, &snapshot, &input.bucket, owner)?;
@@ -56,7 +57,8 @@ pub(crate) async fn copy_object(cx: Ctx, input: CopyObjectInput) -> Result<CopyO
     // Taken in like any body, so that the copy of an object in parts is one in none, with an entity tag of its own.
     // The same bytes are the same blob, and take no second place on disk.
     let content = content::find(&snapshot, from.content)?;
-    let body = content::open(&cx.state.blobs, &content, 0, from.size_bytes);
+    let body = content::open(&cx, &entry, &content, 0, from.size_bytes);
+    drop(entry);
     let kept = from.checksum.as_ref().map(|checksum| checksum.algorithm);
     let stated = Stated { values: Vec::new(), announced: algorithm.or(kept) };
     let received = content::receive(&cx, Some(body), None, &stated, SOURCE_BYTES_MAX).await?;

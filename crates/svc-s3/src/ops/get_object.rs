@@ -12,6 +12,7 @@ use crate::{Ctx, asked, bucket, errors, object};
 
 pub(crate) async fn get_object(cx: Ctx, input: GetObjectInput) -> Result<GetObjectOutput> {
     asked::refuse_keys!("GetObject", input);
+    let entry = cx.state.holds.enter().await;
     let snapshot = cx.kv.snapshot().await?;
     let bucket = bucket::find(&cx, &snapshot, &input.bucket, input.expected_bucket_owner.as_deref())?;
     let object = object::find(&snapshot, &bucket, &input.key, input.version_id.as_deref(), "GET")?;
@@ -26,9 +27,10 @@ pub(crate) async fn get_object(cx: Ctx, input: GetObjectInput) -> Result<GetObje
     let wanted = wanted(&object, &content, input.range.as_deref(), input.part_number)?;
     let span = wanted.unwrap_or(Span { start: 0, size_bytes: object.size_bytes });
     let body = match &wanted {
-        Some(span) => content::open(&cx.state.blobs, &content, span.start, span.size_bytes),
-        None => content::open_all(&cx.state.blobs, &content, &object),
+        Some(span) => content::open(&cx, &entry, &content, span.start, span.size_bytes),
+        None => content::open_all(&cx, &entry, &content, &object),
     };
+    drop(entry);
 
     let mut shown = describe_object!(GetObjectOutput, bucket, object, wanted, span, input);
     shown.body = Some(body);

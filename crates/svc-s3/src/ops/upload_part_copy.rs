@@ -25,6 +25,7 @@ pub(crate) async fn upload_part_copy(cx: Ctx, input: UploadPartCopyInput) -> Res
     );
     let (owner, source_owner) =
         (input.expected_bucket_owner.as_deref(), input.expected_source_bucket_owner.as_deref());
+    let entry = cx.state.holds.enter().await;
     let snapshot = cx.kv.snapshot().await?;
     let bucket = bucket::find(&cx, &snapshot, &input.bucket, owner)?;
     let upload = upload::find(&snapshot, &bucket, &input.key, &input.upload_id)?;
@@ -35,7 +36,8 @@ pub(crate) async fn upload_part_copy(cx: Ctx, input: UploadPartCopyInput) -> Res
     };
     let content = content::find(&snapshot, from.content)?;
     drop(snapshot);
-    let body = content::open(&cx.state.blobs, &content, span.start, span.size_bytes);
+    let body = content::open(&cx, &entry, &content, span.start, span.size_bytes);
+    drop(entry);
     let stated = Stated { values: Vec::new(), announced: Some(upload.algorithm) };
     let received = content::receive(&cx, Some(body), None, &stated, upload::PART_BYTES_MAX).await?;
     let (now, id) = (cx.env.now(), *cx.env.uuid().as_bytes());

@@ -89,20 +89,18 @@ async fn conditions_are_kept() {
 #[tokio::test]
 async fn a_body_that_is_not_what_is_said_leaves_nothing() {
     let s3 = S3::with_bucket().await;
-    s3.start_jobs();
     for headers in [
         [("content-md5", "XUFAKrxLKna5cZ2REBfFkg==")],
         [("x-amz-checksum-crc32", "AAAAAA==")],
         [("x-amz-checksum-sha256", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")],
     ] {
-        // Other bytes each time: the collector may still be at those before.
-        let body = [headers[0].0.as_bytes(), &large()].concat();
-        s3.ask("PUT", "/b-1/k", &headers, body).await.refuses_as_s3(400, "BadDigest");
+        s3.ask("PUT", "/b-1/k", &headers, large()).await.refuses_as_s3(400, "BadDigest");
     }
     s3.ask("PUT", "/b-1/k", &[("content-md5", "nonsense")], "x").await.refuses_as_s3(400, "InvalidDigest");
     s3.ask("PUT", "/b-1/k", &[("x-amz-checksum-crc32", "A")], "x").await.refuses_as_s3(400, "InvalidRequest");
-    assert_eq!((s3.rows(503).await, s3.rows(505).await, s3.rows(506).await), (0, 0, 0));
-    s3.until("its blob to be removed", async || s3.blob_count().await == 0).await;
+    assert_eq!((s3.rows(503).await, s3.rows(505).await), (0, 0));
+    s3.start_jobs();
+    s3.until("its blob to be removed", async || s3.blob_count().await + s3.rows(506).await == 0).await;
 }
 
 #[tokio::test]

@@ -53,7 +53,7 @@ pub(crate) async fn store(cx: &Ctx, key: &TopicKey, messages: Vec<Message>) -> R
     let rows = messages.iter().map(|_| cx.env.uuid().into_bytes()).collect::<Vec<_>>();
     let of_topic = Span::prefix(&(key.0.as_str(), key.1.as_str(), key.2.as_str()));
     let count = i64::try_from(messages.len()).unwrap_or(i64::MAX);
-    let (published, posted) = cx
+    let stored = cx
         .kv
         .transact(|tx| {
             let topic = TOPICS.get(tx, key)?.ok_or_else(no_topic)?;
@@ -90,14 +90,24 @@ pub(crate) async fn store(cx: &Ctx, key: &TopicKey, messages: Vec<Message>) -> R
                 }
                 let (topic_arn, host) = (topic::arn(key), cx.host.to_string());
                 let signature_version = topic.signature_version();
-                let parcel = Parcel { topic_arn, host, message, recipients, signature_version, tries: 0 };
+                let parcel = Parcel {
+                    topic_arn,
+                    host,
+                    message,
+                    recipients,
+                    signature_version,
+                    tries: 0,
+                    put_back: false,
+                };
                 // A microsecond apart, so that a batch keeps its order.
                 OUTBOX.put(tx, &(at, *row), &parcel)?;
             }
             Ok::<_, AwsError>((published, posted))
         })
-        .await?;
+        .await;
+    // Also after a failure: the store may have written it all the same.
     cx.state.agenda.added(now - count);
+    let (published, posted) = stored?;
     posted.iter().for_each(|arn| cx.state.courier.added(arn, now - count));
     Ok(published)
 }
