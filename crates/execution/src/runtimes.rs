@@ -17,12 +17,12 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use sandbox::Bind;
+use sandbox::{Bind, Trust};
 
 use crate::Version;
 use crate::image::Image;
 use crate::invocation::Failure;
-use language::Client;
+use language::{Certificates, Client};
 pub use language::Language;
 use language::Release;
 
@@ -304,6 +304,19 @@ impl Interpreter {
         let Self::Hosted(hosted) = self else { return Vec::new() };
         let variables = (hosted.language.facts().variables)(hosted, version);
         variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    /// The variables that name certificates, for what doesn't read the system's. An image has its own.
+    pub(crate) fn certificates(&self, trust: &Trust) -> Vec<(String, String)> {
+        let Self::Hosted(hosted) = self else { return Vec::new() };
+        let file = |certificates: &Certificates| match certificates {
+            Certificates::Authority => Some(&trust.authority),
+            Certificates::Bundle => trust.bundle.as_ref(),
+        };
+        let named = hosted.language.facts().certificates.iter();
+        named
+            .filter_map(|(name, kind)| Some(((*name).to_owned(), file(kind)?.to_string_lossy().into_owned())))
+            .collect()
     }
 }
 

@@ -151,7 +151,7 @@ fn the_outside_is_reached() {
         assert_eq!(answer(&bench, &format!("print(udp('{outside}', 7, 10))")).await, expected);
         // Nobody listens there: the connection is made and then broken.
         assert_eq!(answer(&bench, &format!("print(tcp('{outside}', 9))")).await, "ConnectionResetError");
-        let resolver = "print(udp(open('/etc/resolv.conf').read().split()[1], 53, 10))";
+        let resolver = "print(udp(open('/etc/resolv.conf').read().split()[3], 53, 10))";
         assert_eq!(answer(&bench, resolver).await, format!("echo y from {outside}:53"));
         let connected = format!(
             "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(10); s.connect(('{outside}', 7))\n\

@@ -32,6 +32,7 @@ pub(super) const FACTS: Facts = Facts {
             ("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1".to_owned()),
         ]
     },
+    certificates: &[],
     binds: |_| Vec::new(),
 };
 

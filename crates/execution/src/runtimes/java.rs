@@ -29,6 +29,7 @@ pub(super) const FACTS: Facts = Facts {
         arguments
     },
     variables: |_, _| Vec::new(),
+    certificates: &[],
     binds: |hosted| configuration(hosted).into_iter().collect(),
 };
 

@@ -1,7 +1,7 @@
 //! Python, on our own bootstrap.
 
 use super::SDK_FOLDER;
-use super::language::{Client, Facts, in_name, in_path};
+use super::language::{Certificates, Client, Facts, in_name, in_path};
 
 pub(super) const FACTS: Facts = Facts {
     name: "python",
@@ -29,5 +29,11 @@ pub(super) const FACTS: Facts = Facts {
         let sdk = hosted.fetched_sdk().map_or(String::new(), |_| format!(":{SDK_FOLDER}"));
         vec![("PYTHONPATH", format!("/var/runtime{sdk}"))]
     },
+    // `botocore` and `requests` bring a list along; an interpreter may have been built to look elsewhere.
+    certificates: &[
+        ("AWS_CA_BUNDLE", Certificates::Bundle),
+        ("REQUESTS_CA_BUNDLE", Certificates::Bundle),
+        ("SSL_CERT_FILE", Certificates::Bundle),
+    ],
     binds: |_| Vec::new(),
 };
