@@ -184,6 +184,15 @@ def test_what_a_function_sets_is_its_own(functions):
     assert variables["SSL_CERT_FILE"] == variables["REQUESTS_CA_BUNDLE"] is not None
 
 
+@pytest.mark.parametrize("options", ["--use-bundled-ca", "--enable-source-maps", "--use-openssl-ca"])
+def test_what_nodes_options_say_of_authorities_goes(functions, options):
+    code = """export const handler = url => fetch(url).then(answer => answer.status, error => error.cause.code);"""
+    name = functions.create(code, runtime=NODE, Environment={"Variables": {"NODE_OPTIONS": options}})
+    answer = functions.ask(name, "https://sqs.us-east-1.amazonaws.com/?Action=ListQueues&Version=2012-11-05")
+    untrusted = ("SELF_SIGNED_CERT_IN_CHAIN", "UNABLE_TO_VERIFY_LEAF_SIGNATURE", "UNABLE_TO_GET_ISSUER_CERT_LOCALLY")
+    assert answer in untrusted if "bundled" in options else answer == 200, answer
+
+
 def test_the_systems_list_is_enough_for_programs(functions):
     """Go, curl and all else that asks the system whom to trust."""
     name = functions.create(FROM_CURL, runtime=CUSTOM, handler="none")

@@ -22,7 +22,7 @@ use sandbox::{Bind, Trust};
 use crate::Version;
 use crate::image::Image;
 use crate::invocation::Failure;
-use language::{Certificates, Client};
+use language::Client;
 pub use language::Language;
 use language::Release;
 
@@ -271,7 +271,7 @@ impl Interpreter {
     }
 
     /// What a sandbox needs to run it. The command lines are those of `runtimes/README.md`.
-    pub(crate) fn launch(&self, version: &Version) -> Launch {
+    pub(crate) fn launch(&self, version: &Version, trust: Option<&Trust>) -> Launch {
         let hosted = match self {
             Self::Hosted(hosted) => hosted,
             Self::Custom { .. } => {
@@ -295,7 +295,13 @@ impl Interpreter {
             }
             None => hosted.program.clone(),
         };
-        let arguments = (hosted.language.facts().arguments)(hosted, version);
+        let facts = hosted.language.facts();
+        let mut arguments = (facts.arguments)(hosted, version);
+        if trust.is_some_and(|trust| trust.bundle.is_some())
+            && let Some(option) = (facts.trusting)(version)
+        {
+            arguments.insert(0, option.to_owned());
+        }
         Launch { binds: hosted.binds(), program, arguments }
     }
 
@@ -306,17 +312,12 @@ impl Interpreter {
         variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
-    /// The variables that name certificates, for what doesn't read the system's. An image has its own.
+    /// The variables that name whom to trust, for what doesn't read the system's list. An image has its own.
     pub(crate) fn certificates(&self, trust: &Trust) -> Vec<(String, String)> {
-        let Self::Hosted(hosted) = self else { return Vec::new() };
-        let file = |certificates: &Certificates| match certificates {
-            Certificates::Authority => Some(&trust.authority),
-            Certificates::Bundle => trust.bundle.as_ref(),
-        };
-        let named = hosted.language.facts().certificates.iter();
-        named
-            .filter_map(|(name, kind)| Some(((*name).to_owned(), file(kind)?.to_string_lossy().into_owned())))
-            .collect()
+        let (Self::Hosted(hosted), Some(bundle)) = (self, &trust.bundle) else { return Vec::new() };
+        let file = bundle.to_string_lossy();
+        let names = hosted.language.facts().certificates.iter();
+        names.map(|name| ((*name).to_owned(), file.clone().into_owned())).collect()
     }
 }
 

@@ -33,6 +33,7 @@ pub(super) const FACTS: Facts = Facts {
         ]
     },
     certificates: &[],
+    trusting: |_| None,
     binds: |_| Vec::new(),
 };
 

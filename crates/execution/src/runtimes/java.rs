@@ -30,6 +30,7 @@ pub(super) const FACTS: Facts = Facts {
     },
     variables: |_, _| Vec::new(),
     certificates: &[],
+    trusting: |_| None,
     binds: |hosted| configuration(hosted).into_iter().collect(),
 };
 

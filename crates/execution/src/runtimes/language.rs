@@ -20,15 +20,6 @@ pub enum Language {
 /// A release: `(3, 13)` of Python, `(22, 0)` of Node.js.
 pub type Release = (u32, u32);
 
-/// Which certificates a variable is to name.
-#[derive(Clone, Copy)]
-pub(crate) enum Certificates {
-    /// The platform's own authority, for a variable that adds to what is trusted.
-    Authority,
-    /// All that is trusted, for a variable that takes its place.
-    Bundle,
-}
-
 /// Everything that tells one language from another.
 pub(super) struct Facts {
     /// How its runtimes' identifiers begin.
@@ -57,8 +48,10 @@ pub(super) struct Facts {
     pub arguments: fn(&Hosted, &Version) -> Vec<String>,
     /// The language's own variables.
     pub variables: fn(&Hosted, &Version) -> Vec<(&'static str, String)>,
-    /// Variables that name certificates, where it or its usual libraries don't read the system's.
-    pub certificates: &'static [(&'static str, Certificates)],
+    /// Variables that name the list of whom to trust, where it or its usual libraries don't read the system's.
+    pub certificates: &'static [&'static str],
+    /// The option that has it read the system's list in place of one built in, unless the user has decided.
+    pub trusting: fn(&Version) -> Option<&'static str>,
     /// What the interpreter needs of the host besides its own folder.
     pub binds: fn(&Hosted) -> Vec<Bind>,
 }

@@ -1,7 +1,7 @@
 //! Python, on our own bootstrap.
 
 use super::SDK_FOLDER;
-use super::language::{Certificates, Client, Facts, in_name, in_path};
+use super::language::{Client, Facts, in_name, in_path};
 
 pub(super) const FACTS: Facts = Facts {
     name: "python",
@@ -30,10 +30,7 @@ pub(super) const FACTS: Facts = Facts {
         vec![("PYTHONPATH", format!("/var/runtime{sdk}"))]
     },
     // `botocore` and `requests` bring a list along; an interpreter may have been built to look elsewhere.
-    certificates: &[
-        ("AWS_CA_BUNDLE", Certificates::Bundle),
-        ("REQUESTS_CA_BUNDLE", Certificates::Bundle),
-        ("SSL_CERT_FILE", Certificates::Bundle),
-    ],
+    certificates: &["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"],
+    trusting: |_| None,
     binds: |_| Vec::new(),
 };

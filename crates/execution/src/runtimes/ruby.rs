@@ -1,6 +1,6 @@
 //! Ruby, on our own bootstrap.
 
-use super::language::{Certificates, Client, Facts, in_name, in_path};
+use super::language::{Client, Facts, in_name, in_path};
 use super::{Hosted, Language};
 use crate::Version;
 
@@ -26,7 +26,8 @@ pub(super) const FACTS: Facts = Facts {
             ("RUBYLIB", "/var/task:/var/runtime/lib:/opt/ruby/lib".to_owned()),
         ]
     },
-    certificates: &[("SSL_CERT_FILE", Certificates::Bundle)],
+    certificates: &["SSL_CERT_FILE"],
+    trusting: |_| None,
     binds: |_| Vec::new(),
 };
 
