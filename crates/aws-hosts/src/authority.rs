@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use env::Env;
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, NameConstraints, PKCS_ECDSA_P256_SHA256, SerialNumber,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose, NameConstraints, PKCS_ECDSA_P256_SHA256, SerialNumber,
 };
 use rustls::ServerConfig;
 use rustls::crypto::ring;
@@ -98,7 +98,15 @@ impl Authority {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
         let pkcs8 = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let signs = ring::sign::any_ecdsa_type(&pkcs8)?;
-        Ok(Self { issuer, certificate: certificate.to_owned(), der, env, key, signs, hosts: Mutex::default() })
+        Ok(Self {
+            issuer,
+            certificate: certificate.to_owned(),
+            der,
+            env,
+            key,
+            signs,
+            hosts: Mutex::default(),
+        })
     }
 
     /// The authority's certificate, for sandboxes to trust.
@@ -232,7 +240,9 @@ mod tests {
     #[tokio::test]
     async fn only_hosts_of_aws_are_vouched_for() {
         let ours = authority();
-        for host in ["sqs.us-east-1.amazonaws.com", "bucket.with.dots.s3.amazonaws.com", "ID.lambda-url.x.on.aws"] {
+        for host in
+            ["sqs.us-east-1.amazonaws.com", "bucket.with.dots.s3.amazonaws.com", "ID.lambda-url.x.on.aws"]
+        {
             assert_eq!(shake(&ours, &ours, host).await, Ok(()), "{host}");
         }
         assert!(shake(&ours, &ours, "example.org").await.is_err());

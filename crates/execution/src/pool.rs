@@ -34,7 +34,8 @@ use crate::version::{Version, VersionKey};
 const TURN_MAX: Duration = Duration::from_secs(1);
 
 /// Serves a sandbox.
-pub type PlatformDoor = Box<dyn Fn(std::net::TcpListener, Option<sandbox::Hosts>, CancellationToken) + Send + Sync>;
+pub type PlatformDoor =
+    Box<dyn Fn(std::net::TcpListener, Option<sandbox::Hosts>, CancellationToken) + Send + Sync>;
 
 /// What pools are made with.
 pub struct Options {

@@ -42,7 +42,8 @@ fn hosts_of_aws_are_found_and_trusted() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("runtime").block_on(async {
         let env = Env::system();
-        let new = || Arc::new(Authority::open(&Authority::create(&env).expect("made"), env.clone()).expect("read"));
+        let new =
+            || Arc::new(Authority::open(&Authority::create(&env).expect("made"), env.clone()).expect("read"));
         let (authority, other) = (new(), new());
         let folder = Folder::make(&std::env::temp_dir(), "hosts");
         std::fs::write(folder.path().join("code/other.pem"), other.certificate()).expect("write");
@@ -62,12 +63,14 @@ fn hosts_of_aws_are_found_and_trusted() {
         let mut started = bench.start(spec).await;
         let hosts = started.hosts.take().expect("hosts");
         let stop = CancellationToken::new();
-        let names = tokio::spawn(aws_hosts::serve(hosts.names, Elsewhere::Unknown, env.clone(), stop.clone()));
+        let names =
+            tokio::spawn(aws_hosts::serve(hosts.names, Elsewhere::Unknown, env.clone(), stop.clone()));
         let greeter = tokio::spawn(greet(hosts.https, authority));
         let said = read_all(&mut started).await;
         assert_eq!(said, "who calls who calls gaierror\nSSLCertVerificationError\n");
         if let Some(bundle) = trust.bundle {
-            let lines = format!("grep -c BEGIN {} /etc/ssl/certs/{SUBJECT_HASH}.0 | cut -d: -f2", bundle.display());
+            let lines =
+                format!("grep -c BEGIN {} /etc/ssl/certs/{SUBJECT_HASH}.0 | cut -d: -f2", bundle.display());
             let (counted, _) = bench.run(bench.shell(&lines)).await;
             let counts: Vec<u32> = counted.lines().map(|line| line.parse().expect("a number")).collect();
             assert!(matches!(counts[..], [all, 1] if all > 1), "{counted}");

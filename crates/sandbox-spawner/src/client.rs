@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use rustix::net::{RecvFlags, Shutdown};
 use sandbox::{
-    COMPANIONS_MAX, Cpu, Error, Exit, Hosts, Network, Pending, Result, Sandbox, Signal, Spec, Started, Template,
-    Usage,
+    COMPANIONS_MAX, Cpu, Error, Exit, Hosts, Network, Pending, Result, Sandbox, Signal, Spec, Started,
+    Template, Usage,
 };
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{Notify, oneshot};
@@ -362,8 +362,7 @@ fn gather(
     let too_few = || Error::Spawner("it sent too few descriptors".to_owned());
     let mut fds = fds.into_iter();
     let output = fds.next().ok_or_else(too_few)?;
-    let companion_output =
-        if companions.is_empty() { None } else { Some(fds.next().ok_or_else(too_few)?) };
+    let companion_output = if companions.is_empty() { None } else { Some(fds.next().ok_or_else(too_few)?) };
     let doors = Doors::received(fds).ok_or_else(too_few)?;
     let port = |listener: &OwnedFd| {
         launch::local_port(listener).map_err(|failure| broken("find a listener's port", failure.source()))

@@ -11,8 +11,11 @@ use crate::wire::Authority;
 /// The authority alone, below `/etc`: no host has anything there.
 const ALONE: &str = "lambent/authority.pem";
 /// Lists of all authorities, below `/etc`: of Debian and its relatives, and of Red Hat's.
-const BUNDLES: [&str; 3] =
-    ["ssl/certs/ca-certificates.crt", "pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "pki/tls/certs/ca-bundle.crt"];
+const BUNDLES: [&str; 3] = [
+    "ssl/certs/ca-certificates.crt",
+    "pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "pki/tls/certs/ca-bundle.crt",
+];
 /// Folders that OpenSSL looks for a single authority in, by the hash of its name.
 const FOLDERS: [&str; 2] = ["ssl/certs", "pki/tls/certs"];
 /// Java's lists, which its installations have links to.
@@ -66,7 +69,8 @@ fn with_certificate(store: &[u8], der: &[u8]) -> Option<Vec<u8>> {
     let never = 0_u64.to_be_bytes();
     let length = u32::try_from(der.len()).ok()?.to_be_bytes();
     let count = u32::from_be_bytes(*count).checked_add(1)?.to_be_bytes();
-    let mut written = [&HEAD[..], &count, entries, &trusted, &text("lambent"), &never, &text("X.509")].concat();
+    let mut written =
+        [&HEAD[..], &count, entries, &trusted, &text("lambent"), &never, &text("X.509")].concat();
     written.extend_from_slice(&length);
     written.extend_from_slice(der);
     let mut digest = Sha1::new();
@@ -93,7 +97,9 @@ mod tests {
         let trust = add(&authority(), &mut etc);
         assert_eq!(trust.bundle.as_deref(), bundle.map(Path::new));
         let files = etc.iter().filter_map(|(path, entry)| match entry {
-            Entry::File(content) => Some((path.to_str().expect("UTF-8"), std::str::from_utf8(content).expect("UTF-8"))),
+            Entry::File(content) => {
+                Some((path.to_str().expect("UTF-8"), std::str::from_utf8(content).expect("UTF-8")))
+            }
             Entry::Link(_) => None,
         });
         assert_eq!(files.collect::<Vec<_>>(), expected);
@@ -129,7 +135,11 @@ mod tests {
         check(
             Vec::new(),
             None,
-            &[("ssl/certs/ca-certificates.crt", "AUTHORITY\n"), ("ssl/certs/0a0b0c0d.0", "AUTHORITY\n"), alone],
+            &[
+                ("ssl/certs/ca-certificates.crt", "AUTHORITY\n"),
+                ("ssl/certs/0a0b0c0d.0", "AUTHORITY\n"),
+                alone,
+            ],
         );
         check(vec![("ssl/certs".into(), Entry::Link("/nowhere".into()))], None, &[alone]);
     }

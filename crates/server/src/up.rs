@@ -85,8 +85,7 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
     let credentials = credentials(SessionKeys::new(master), env.clone());
     let platform_door = doors::platform_door(&door, &authority, network(&settings), &env)
         .map_err(|error| Error::failed("serve AWS's hosts", error))?;
-    let pools =
-        Pools::new(options(&settings, &env, sandboxes, (&shipper, told), platform_door, credentials));
+    let pools = Pools::new(options(&settings, &env, sandboxes, (&shipper, told), platform_door, credentials));
     let blobs = Arc::new(blobs);
     let bucket_objects = Arc::new(BucketObjects::default());
     let lambda = svc_lambda::Config {
