@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from harness import ACCOUNT, CUSTOM, NODE, Functions, folder_files, zipped
+from harness import ACCOUNT, CUSTOM, NODE, Functions, folder_files, wait, zipped
 
 OLD_BOTO3 = "boto3==1.26.165"  # AWS_ENDPOINT_URL is known from 1.28 on.
 
@@ -170,6 +170,17 @@ def test_function_urls(platform, functions):
     host = url.split("/")[2].split(".")[0] + ".lambda-url.us-east-1.on.aws"
     status, body = functions.ask(functions.create(FROM_URLLIB), f"https://{host}/")
     assert (status, body) == (200, host)
+
+
+def test_copies_of_a_snapshot(functions):
+    """Each has a network namespace of its own, with AWS's hosts in it."""
+    name = functions.create(FROM_URLLIB, SnapStart={"ApplyOn": "PublishedVersions"}, Timeout=30)
+    version = functions.api.publish_version(FunctionName=name)["Version"]
+    wait(functions.api, "published_version_active", FunctionName=name, Qualifier=version)
+    url = "https://sqs.us-east-1.amazonaws.com/?Action=ListQueues&Version=2012-11-05"
+    answer = functions.invoke(name, url, Qualifier=version)
+    assert answer.payload[0] == 200, answer.payload
+    assert "Restore Duration" in answer.log
 
 
 def test_what_is_not_aws_is_not_found(functions):
