@@ -188,6 +188,13 @@ def test_what_is_not_aws_is_not_found(functions):
     assert (kind, "Name or service not known" in said) == ("gaierror", True), said
 
 
+def test_with_a_way_out(start):
+    """The hosts are the platform's there as well; other names are a matter for the host's own servers, if it has any."""
+    functions = Functions(start("--network", "outbound"))
+    status, _ = functions.ask(functions.create(FROM_URLLIB), "https://sqs.us-east-1.amazonaws.com/?Action=ListQueues&Version=2012-11-05")
+    assert status == 200
+
+
 def test_what_a_function_sets_is_its_own(functions):
     name = functions.create(FROM_URLLIB, Environment={"Variables": {"AWS_CA_BUNDLE": "/var/task/own.pem"}})
     variables = functions.ask(name, "variables")
