@@ -1,4 +1,7 @@
 //! `lambent env`: for `eval "$(lambent env)"`.
+//!
+//! Clients outside have to know `AWS_ENDPOINT_URL`, or be given an endpoint: the names of AWS's hosts lead to AWS here, and
+//! nobody but sandboxes trusts the platform's authority.
 
 use clap::Args;
 use serde_json::json;

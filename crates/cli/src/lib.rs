@@ -55,6 +55,13 @@ pub enum Command {
     /// Deploy a folder at every save, and print the log of every call
     Dev(dev::Flags),
     /// Print the exports that point AWS clients here
+    ///
+    /// Current SDKs read AWS_ENDPOINT_URL, and nothing else is needed: the AWS CLI from 2.13, boto3 from 1.28, the SDKs for
+    /// JavaScript 3, Go 2, Java 2, Rust, Ruby 3 and .NET 4 in their releases of the last years. Older ones (aws-sdk 2 for
+    /// JavaScript, Go 1, Java 1, older boto3) do not know it: give each client the platform's URL as its endpoint, such as
+    /// `endpoint_url=` in boto3, `endpoint:` with `s3ForcePathStyle: true` in aws-sdk 2, `--endpoint-url` of the AWS CLI.
+    ///
+    /// Functions need none of this: inside a sandbox AWS's own hosts lead to the platform.
     Env(environment::Flags),
 }
 

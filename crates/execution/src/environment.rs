@@ -299,7 +299,7 @@ impl Environment {
                 tasks.spawn(read_output(pipe, source, Arc::clone(output)));
             }
         }
-        (options.platform_door)(started.platform, this.stop.clone());
+        (options.platform_door)(started.platform, started.hosts, this.stop.clone());
         this.watch_extensions(started.companions);
         Ok((this, Initialising { ready, registered, exit: started.exit }))
     }

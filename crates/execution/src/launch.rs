@@ -69,8 +69,9 @@ pub(crate) fn spec(
     access: &Access,
 ) -> Spec {
     let image = version.interpreter.image();
-    let mut launch = version.interpreter.launch(version);
-    let env = variables(version, log_stream, access, phase.initialization_type());
+    let trust = options.sandboxes.trust();
+    let mut launch = version.interpreter.launch(version, trust.as_ref());
+    let env = variables(version, log_stream, access, phase.initialization_type(), trust.as_ref());
     if let Some(wrapper) = wrapper(version) {
         launch.arguments.insert(0, launch.program.to_string_lossy().into_owned());
         launch.program = wrapper.into();

@@ -44,7 +44,7 @@ pub use limits::{
 };
 pub use logging::{Level, Logging};
 pub use output::{LogSink, LogStream, Record};
-pub use pool::{Options, Pools, Refused};
+pub use pool::{Options, PlatformDoor, Pools, Refused};
 pub use provisioned::{Provisioning, ProvisioningStatus};
 pub use runtimes::{Hosted, Interpreter, Language, MissingRuntime, Runtimes, Substitution};
 pub use segments::{Sampled, SegmentSink, Traced};

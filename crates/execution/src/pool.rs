@@ -33,6 +33,10 @@ use crate::version::{Version, VersionKey};
 /// How long a start keeps others from beginning: an INIT that takes longer mostly waits, and some wait for ever.
 const TURN_MAX: Duration = Duration::from_secs(1);
 
+/// Serves a sandbox.
+pub type PlatformDoor =
+    Box<dyn Fn(std::net::TcpListener, Option<sandbox::Hosts>, CancellationToken) + Send + Sync>;
+
 /// What pools are made with.
 pub struct Options {
     pub sandboxes: Arc<dyn Sandboxes>,
@@ -42,8 +46,8 @@ pub struct Options {
     pub env: Env,
     /// The keys that an environment of a version gets.
     pub credentials: Box<dyn Fn(&Version) -> Credentials + Send + Sync>,
-    /// Serves the platform's endpoint to a sandbox until the token is cancelled.
-    pub platform_door: Box<dyn Fn(std::net::TcpListener, CancellationToken) + Send + Sync>,
+    /// Serves the platform's endpoint to a sandbox, and what stands for AWS's hosts, until the token is cancelled.
+    pub platform_door: PlatformDoor,
     pub network: Network,
     /// How long a start waits for environments that have answered and are on their way back.
     pub return_grace: Duration,

@@ -17,7 +17,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use sandbox::Bind;
+use sandbox::{Bind, Trust};
 
 use crate::Version;
 use crate::image::Image;
@@ -271,7 +271,7 @@ impl Interpreter {
     }
 
     /// What a sandbox needs to run it. The command lines are those of `runtimes/README.md`.
-    pub(crate) fn launch(&self, version: &Version) -> Launch {
+    pub(crate) fn launch(&self, version: &Version, trust: Option<&Trust>) -> Launch {
         let hosted = match self {
             Self::Hosted(hosted) => hosted,
             Self::Custom { .. } => {
@@ -295,7 +295,13 @@ impl Interpreter {
             }
             None => hosted.program.clone(),
         };
-        let arguments = (hosted.language.facts().arguments)(hosted, version);
+        let facts = hosted.language.facts();
+        let mut arguments = (facts.arguments)(hosted, version);
+        if trust.is_some_and(|trust| trust.bundle.is_some())
+            && let Some(option) = (facts.trusting)(version)
+        {
+            arguments.insert(0, option.to_owned());
+        }
         Launch { binds: hosted.binds(), program, arguments }
     }
 
@@ -304,6 +310,14 @@ impl Interpreter {
         let Self::Hosted(hosted) = self else { return Vec::new() };
         let variables = (hosted.language.facts().variables)(hosted, version);
         variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    /// The variables that name whom to trust, for what doesn't read the system's list. An image has its own.
+    pub(crate) fn certificates(&self, trust: &Trust) -> Vec<(String, String)> {
+        let (Self::Hosted(hosted), Some(bundle)) = (self, &trust.bundle) else { return Vec::new() };
+        let file = bundle.to_string_lossy();
+        let names = hosted.language.facts().certificates.iter();
+        names.map(|name| ((*name).to_owned(), file.clone().into_owned())).collect()
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use sandbox::{Door, DoorVar};
+use sandbox::{Door, DoorVar, Trust};
 
 use crate::{Logging, Version};
 
@@ -81,6 +81,7 @@ pub(crate) fn variables(
     log_stream: &str,
     access: &Access,
     initialization_type: &str,
+    trust: Option<&Trust>,
 ) -> Vec<(String, String)> {
     let mut variables = [
         ("_HANDLER", version.handler.as_str()),
@@ -131,6 +132,7 @@ pub(crate) fn variables(
         variables.push(("AWS_LAMBDA_LOG_LEVEL".to_owned(), application.as_str().to_owned()));
     }
     variables.extend(version.interpreter.variables(version));
+    variables.extend(trust.into_iter().flat_map(|trust| version.interpreter.certificates(trust)));
     if let Some(image) = version.interpreter.image() {
         // The image knows its own libraries; with the function in it, the handler is in its command.
         variables.retain(|(name, _)| name != "LD_LIBRARY_PATH" && !(image.has_code() && name == "_HANDLER"));

@@ -5,6 +5,8 @@ use std::future::Future;
 use std::io;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
 
 use aws_wire::{Body, Response};
 use bytes::Bytes;
@@ -14,7 +16,11 @@ use hyper::body::{Body as _, Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::body::BODY_BYTES_MAX;
@@ -23,6 +29,9 @@ use crate::{Gateway, body};
 
 /// Where a load balancer or a script asks whether the platform is up.
 const HEALTH_PATH: &str = "/_lambent/health";
+
+/// How long a client may take to agree on keys.
+const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 
 pub(crate) type Frames = Pin<Box<dyn Stream<Item = io::Result<Frame<Bytes>>> + Send>>;
 
@@ -35,8 +44,29 @@ impl Gateway {
         stop: impl Future<Output = ()>,
         patience: impl Future<Output = ()>,
     ) {
+        self.serve_with(listener, None, stop, patience).await;
+    }
+
+    /// As [`Gateway::serve`], for connections with TLS.
+    pub async fn serve_tls(
+        &self,
+        listener: TcpListener,
+        tls: Arc<ServerConfig>,
+        stop: impl Future<Output = ()>,
+        patience: impl Future<Output = ()>,
+    ) {
+        self.serve_with(listener, Some(TlsAcceptor::from(tls)), stop, patience).await;
+    }
+
+    async fn serve_with(
+        &self,
+        listener: TcpListener,
+        tls: Option<TlsAcceptor>,
+        stop: impl Future<Output = ()>,
+        patience: impl Future<Output = ()>,
+    ) {
         let connections = TaskTracker::new();
-        let drain = tokio_util::sync::CancellationToken::new();
+        let drain = CancellationToken::new();
         let mut stop = pin!(stop);
         loop {
             let accepted = tokio::select! {
@@ -45,7 +75,7 @@ impl Gateway {
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    connections.spawn(self.clone().serve_connection(stream, peer.ip(), drain.clone()));
+                    connections.spawn(self.clone().accept(stream, tls.clone(), peer.ip(), drain.clone()));
                 }
                 // Out of descriptors, or a connection gone before it was accepted: the next may do.
                 Err(error) => tracing::warn!(%error, "accept a connection"),
@@ -60,16 +90,35 @@ impl Gateway {
         }
     }
 
-    async fn serve_connection(
+    async fn accept(
         self,
         stream: TcpStream,
+        tls: Option<TlsAcceptor>,
         peer: IpAddr,
-        drain: tokio_util::sync::CancellationToken,
+        drain: CancellationToken,
     ) {
         // An answer, or a piece of one, is written at once; waiting for more to send would only delay it.
         if stream.set_nodelay(true).is_err() {
             return;
         }
+        let Some(tls) = tls else { return self.serve_connection(stream, peer, drain).await };
+        let shaken = tokio::select! {
+            shaken = tls.accept(stream) => shaken,
+            () = drain.cancelled() => return,
+            () = self.0.platform.env().sleep(HANDSHAKE_MAX) => return,
+        };
+        match shaken {
+            Ok(stream) => self.serve_connection(stream, peer, drain).await,
+            Err(error) => tracing::debug!(%error, "agree on keys"),
+        }
+    }
+
+    async fn serve_connection(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send,
+        peer: IpAddr,
+        drain: CancellationToken,
+    ) {
         let service = service_fn(|request| self.respond(request, peer));
         let connection =
             http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);

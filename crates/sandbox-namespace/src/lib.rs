@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use sandbox::{Error, Guarantee, Isolation, Network, Pending, Result, Sandboxes, Spec, Started};
+use sandbox::{Error, Guarantee, Isolation, Network, Pending, Result, Sandboxes, Spec, Started, Trust};
 use sandbox_spawner::{Abilities, Command, Mode, Settings, Spawner};
 use tokio::sync::Mutex;
 
-pub use sandbox_spawner::{Outbound, Subnet, probe, run_spawner_if_asked};
+pub use sandbox_spawner::{Authority, Outbound, Subnet, probe, run_spawner_if_asked};
 
 /// How sandboxes are to be made.
 #[derive(Debug, Clone)]
@@ -29,6 +29,8 @@ pub struct Options {
     /// The kind of network to keep ready; the other is made when asked for, which takes longer.
     pub network: Network,
     pub outbound: Outbound,
+    /// Whom sandboxes trust besides the authorities that the host does.
+    pub authority: Option<Authority>,
 }
 
 impl Options {
@@ -42,6 +44,7 @@ impl Options {
             uid_base: 900_000_000,
             network: Network::Isolated,
             outbound: Outbound::default(),
+            authority: None,
         }
     }
 }
@@ -51,6 +54,7 @@ pub struct NamespaceSandboxes {
     settings: Settings,
     command: Command,
     isolation: Isolation,
+    trust: Option<Trust>,
     spawner: Mutex<Arc<Spawner>>,
     /// Set by `shutdown`: a spawner that is gone since then is not to be replaced.
     is_down: AtomicBool,
@@ -67,14 +71,17 @@ impl NamespaceSandboxes {
             uid_base: options.uid_base,
             network: options.network,
             outbound: options.outbound,
+            authority: options.authority,
         };
         let spawner = Spawner::launch(&options.spawner, settings.clone()).await?;
         let isolation = isolation(spawner.abilities());
+        let trust = spawner.abilities().trust.clone();
         for caveat in &isolation.caveats {
             tracing::warn!(caveat, "sandboxes are weaker than they could be");
         }
         let spawner = Mutex::new(Arc::new(spawner));
-        Ok(Self { settings, command: options.spawner, isolation, spawner, is_down: AtomicBool::new(false) })
+        let is_down = AtomicBool::new(false);
+        Ok(Self { settings, command: options.spawner, isolation, trust, spawner, is_down })
     }
 
     /// The spawner's process.
@@ -103,6 +110,10 @@ impl Sandboxes for NamespaceSandboxes {
 
     fn describe(&self) -> Isolation {
         self.isolation.clone()
+    }
+
+    fn trust(&self) -> Option<Trust> {
+        self.trust.clone()
     }
 
     fn shutdown(&self) -> Pending<'_, ()> {

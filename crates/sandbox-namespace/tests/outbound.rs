@@ -10,7 +10,8 @@ use sandbox::conformance::{Bench, Folder, read_all, read_until, within};
 use sandbox::{Exit, Guarantee, Network, Sandboxes, Spec};
 use sandbox_namespace::{NamespaceSandboxes, Options, Outbound, Subnet};
 
-/// The outside: TCP and UDP on 7 and 53 answer with what they got, and tell how many datagrams there were.
+/// The outside: TCP and UDP on 7 and 53 answer with what they got, and tell how many datagrams there were. Whoever asks
+/// for a name's address is told 192.0.2.7.
 const SERVER: &str = "
 import socket, threading, sys
 seen = []
@@ -26,7 +27,11 @@ def udp(port):
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('0.0.0.0', port))
     while True:
         data, who = s.recvfrom(65535); seen.append(who)
-        s.sendto(str(len(seen)).encode() if data == b'?' else b'echo ' + data, who)
+        s.sendto(name(data) if port == 53 and len(data) > 16 else str(len(seen)).encode() if data == b'?' else b'echo ' + data, who)
+def name(data):
+    is_v4 = data[-4:] == b'\\0\\1\\0\\1'
+    found = b'\\xc0\\x0c\\0\\1\\0\\1\\0\\0\\0\\x3c\\0\\4' + bytes([192, 0, 2, 7])
+    return data[:2] + b'\\x81\\x80\\0\\1\\0' + bytes([is_v4]) + data[8:] + (found if is_v4 else b'')
 for port in (7, 53):
     for f in (tcp, udp): threading.Thread(target=f, args=(port,), daemon=True).start()
 print('ready', flush=True)
@@ -140,6 +145,26 @@ async fn answer(bench: &Bench, text: &str) -> String {
     output.trim_end().to_owned()
 }
 
+/// Names of AWS's hosts are the sandbox's own server's; for others it sends on to the next.
+#[test]
+fn names_of_the_outside_are_found() {
+    let world = World::make(7);
+    let outside = world.outside;
+    let change = |options: &mut Options| options.outbound.resolvers = vec![outside];
+    with("names", change, |bench, _| async move {
+        let text = "for name in ('elsewhere.example', 'sqs.us-east-1.amazonaws.com'):\n\
+                    \x20   print(sorted({found[4][0] for found in socket.getaddrinfo(name, 443)}))";
+        let mut started = bench.start(script(&bench, text)).await;
+        let hosts = started.hosts.take().expect("hosts");
+        let stop = tokio_util::sync::CancellationToken::new();
+        let elsewhere = aws_hosts::Elsewhere::Refused;
+        let served = tokio::spawn(aws_hosts::serve(hosts.names, elsewhere, env::Env::system(), stop.clone()));
+        assert_eq!(read_all(&mut started).await, "['192.0.2.7']\n['127.0.0.1']\n");
+        stop.cancel();
+        within(served).await.expect("served");
+    });
+}
+
 #[test]
 fn the_outside_is_reached() {
     let world = World::make(0);
@@ -151,7 +176,7 @@ fn the_outside_is_reached() {
         assert_eq!(answer(&bench, &format!("print(udp('{outside}', 7, 10))")).await, expected);
         // Nobody listens there: the connection is made and then broken.
         assert_eq!(answer(&bench, &format!("print(tcp('{outside}', 9))")).await, "ConnectionResetError");
-        let resolver = "print(udp(open('/etc/resolv.conf').read().split()[1], 53, 10))";
+        let resolver = "print(udp(open('/etc/resolv.conf').read().split()[3], 53, 10))";
         assert_eq!(answer(&bench, resolver).await, format!("echo y from {outside}:53"));
         let connected = format!(
             "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(10); s.connect(('{outside}', 7))\n\

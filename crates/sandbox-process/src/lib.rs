@@ -46,6 +46,7 @@ impl ProcessSandboxes {
             uid_base: 0,
             network: Network::Isolated,
             outbound: Outbound::default(),
+            authority: None,
         };
         let spawner = Spawner::launch(&options.spawner, settings).await?;
         tracing::warn!(

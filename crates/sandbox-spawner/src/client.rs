@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use rustix::net::{RecvFlags, Shutdown};
 use sandbox::{
-    COMPANIONS_MAX, Cpu, Error, Exit, Network, Pending, Result, Sandbox, Signal, Spec, Started, Template,
-    Usage,
+    COMPANIONS_MAX, Cpu, Error, Exit, Hosts, Network, Pending, Result, Sandbox, Signal, Spec, Started,
+    Template, Usage,
 };
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{Notify, oneshot};
@@ -21,6 +21,7 @@ use tokio::sync::{Notify, oneshot};
 use crate::cgroup::{Group, Layout};
 use crate::channel::{self, Receiver};
 use crate::launch;
+use crate::netns::Doors;
 use crate::role::ROLE;
 use crate::template::{self, Awaited};
 use crate::wire::{Abilities, Ended, Reply, Request, Settings, Task};
@@ -354,27 +355,32 @@ impl Link {
 
 fn gather(
     running: Running,
-    mut fds: Vec<OwnedFd>,
+    fds: Vec<OwnedFd>,
     exited: oneshot::Receiver<Exit>,
     companions: Vec<oneshot::Receiver<Exit>>,
 ) -> Result<Started> {
-    let companion_output = if companions.is_empty() { None } else { fds.pop() };
-    let [runtime_api, platform, output] = <[OwnedFd; 3]>::try_from(fds)
-        .map_err(|_| Error::Spawner("it sent too few descriptors".to_owned()))?;
+    let too_few = || Error::Spawner("it sent too few descriptors".to_owned());
+    let mut fds = fds.into_iter();
+    let output = fds.next().ok_or_else(too_few)?;
+    let companion_output = if companions.is_empty() { None } else { Some(fds.next().ok_or_else(too_few)?) };
+    let doors = Doors::received(fds).ok_or_else(too_few)?;
     let port = |listener: &OwnedFd| {
         launch::local_port(listener).map_err(|failure| broken("find a listener's port", failure.source()))
     };
     let address = |port: u16| format!("127.0.0.1:{port}");
-    let (runtime_api_address, platform_address) = (address(port(&runtime_api)?), address(port(&platform)?));
-    for fd in [&runtime_api, &platform, &output].into_iter().chain(&companion_output) {
-        rustix::io::ioctl_fionbio(fd.as_fd(), true)
+    let runtime_api_address = address(port(&doors.runtime_api)?);
+    let platform_address = address(port(&doors.platform)?);
+    let pipes = [&output].into_iter().chain(&companion_output).map(AsFd::as_fd);
+    for fd in doors.descriptors().into_iter().chain(pipes) {
+        rustix::io::ioctl_fionbio(fd, true)
             .map_err(|source| broken("make descriptors non-blocking", source.into()))?;
     }
     Ok(Started {
-        runtime_api: TcpListener::from(runtime_api),
+        runtime_api: TcpListener::from(doors.runtime_api),
         runtime_api_address,
-        platform: TcpListener::from(platform),
+        platform: TcpListener::from(doors.platform),
         platform_address,
+        hosts: doors.hosts.map(|hosts| Hosts { https: hosts.https.into(), names: hosts.names.into() }),
         output,
         exit: until(exited),
         companion_output,

@@ -46,9 +46,10 @@ mod stockroom;
 mod sys;
 mod template;
 mod tracee;
+mod trust;
 mod wire;
 
 pub use client::{Command, Spawner};
 pub use probe::probe;
 pub use role::{group_folder, run_spawner_if_asked, uid_base_for};
-pub use wire::{Abilities, Mode, Outbound, Settings, Subnet};
+pub use wire::{Abilities, Authority, Mode, Outbound, Settings, Subnet};

@@ -1,4 +1,4 @@
-//! The way out of a sandbox: what its network namespace has besides the loopback and the two doors.
+//! The way out of a sandbox: what its network namespace has besides the loopback and the doors.
 //!
 //! There is no device that leads out and no address translation. Inside, *every* address is the namespace's
 //! own: whatever the function connects to, it is connected to one of two sockets that `relay.rs` holds. The

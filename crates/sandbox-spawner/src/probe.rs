@@ -43,7 +43,7 @@ pub(crate) fn run(scratch_dir: &Path) {
     findings.extend(namespaces(root));
     findings.push(line(
         "read-only root",
-        attempt(|| as_root(root).and_then(|()| Root::build(root, &[])).map(drop)),
+        attempt(|| as_root(root).and_then(|()| Root::build(root, &[], None)).map(drop)),
         "needs Linux 5.12 and the right to mount: run as root",
     ));
     findings.push(line(

@@ -7,8 +7,8 @@ use crate::netlink::Netlink;
 
 /// Where hosts name their servers. Behind a local cache, systemd keeps the real ones in the second.
 const FILES: [&str; 2] = ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"];
-/// More are not asked by the usual C library.
-const RESOLVERS_MAX: usize = 3;
+/// With the sandbox's own more are not asked by the usual C library.
+const RESOLVERS_MAX: usize = 2;
 
 /// The servers of the first file that names one outside this machine.
 pub(crate) fn of_the_host() -> Vec<Ipv4Addr> {
@@ -36,13 +36,16 @@ fn parse(text: &str) -> Vec<Ipv4Addr> {
     text.lines().filter_map(server).collect()
 }
 
-/// What `/etc/resolv.conf` says inside.
+/// What `/etc/resolv.conf` says inside: the sandbox's own server, which knows AWS's hosts and sends whoever asks for
+/// others on to the next.
 pub(crate) fn file(servers: &[Ipv4Addr]) -> String {
+    let own = [Ipv4Addr::LOCALHOST];
+    let lines: String = own.iter().chain(servers).map(|server| format!("nameserver {server}\n")).collect();
     if servers.is_empty() {
-        // No name server is within reach; asking an address that refuses is quicker than waiting for one.
-        return "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n".to_owned();
+        // Nobody else is within reach: there is nothing to wait for.
+        return format!("{lines}options timeout:1 attempts:1\n");
     }
-    servers.iter().map(|server| format!("nameserver {server}\n")).collect()
+    lines
 }
 
 #[cfg(test)]
@@ -56,6 +59,6 @@ mod tests {
                     \tnameserver  198.51.100.53 # second\nnameserver\noptions ndots:2\n";
         let servers = parse(text);
         assert_eq!(servers, [Ipv4Addr::new(192, 0, 2, 53), Ipv4Addr::new(198, 51, 100, 53)]);
-        assert_eq!(file(&servers), "nameserver 192.0.2.53\nnameserver 198.51.100.53\n");
+        assert_eq!(file(&servers), "nameserver 127.0.0.1\nnameserver 192.0.2.53\nnameserver 198.51.100.53\n");
     }
 }

@@ -125,7 +125,8 @@ fn set_up(settings: &Settings) -> Result<(Serving, Abilities)> {
         }
         Err(_) => {}
     }
-    let root = Root::build(abilities.own_users, &resolvers)?;
+    let (root, trust) = Root::build(abilities.own_users, &resolvers, settings.authority.as_ref())?;
+    abilities.trust = trust;
     if abilities.own_users {
         match scratch::Disks::new(settings.scratch_dir.clone()).make(settings.ephemeral_bytes) {
             Ok((mount, disk)) => {

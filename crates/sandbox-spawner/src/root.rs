@@ -11,10 +11,12 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, Dev, FileType, Mode, OFlags};
 use rustix::mount::{MountPropagationFlags, OpenTreeFlags, UnmountFlags};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags};
+use sandbox::Trust;
 
 use crate::failure::{Failure, Result, Step};
 use crate::mounts::{self, NO_DEVICES, READ_ONLY};
-use crate::{resolvers, sys};
+use crate::wire::Authority;
+use crate::{resolvers, sys, trust};
 
 /// The user a function sees itself as.
 pub(crate) const INSIDE_ID: u32 = 993;
@@ -56,16 +58,24 @@ pub(crate) struct Root {
 
 impl Root {
     /// Builds the root, leaving the calling process in the mount namespace it came from.
-    /// `resolvers` are the name servers functions are told of.
-    pub(crate) fn build(own_users: bool, resolvers: &[Ipv4Addr]) -> Result<Self> {
+    /// `resolvers` are the name servers functions are told of; `authority` is trusted inside.
+    pub(crate) fn build(
+        own_users: bool,
+        resolvers: &[Ipv4Addr],
+        authority: Option<&Authority>,
+    ) -> Result<(Self, Option<Trust>)> {
         let home = open_namespace("mnt")?;
         unshare(UnshareFlags::NEWNS, "make a mount namespace")?;
-        let built = Self::build_here(own_users, resolvers);
+        let built = Self::build_here(own_users, resolvers, authority);
         enter_namespace(&home, LinkNameSpaceType::Mount)?;
         built
     }
 
-    fn build_here(own_users: bool, resolvers: &[Ipv4Addr]) -> Result<Self> {
+    fn build_here(
+        own_users: bool,
+        resolvers: &[Ipv4Addr],
+        authority: Option<&Authority>,
+    ) -> Result<(Self, Option<Trust>)> {
         // Opened first: the new root has no `/proc` to find it by.
         let namespace = open_namespace("mnt")?;
         let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
@@ -75,7 +85,8 @@ impl Root {
         let system = system_directories()?;
         let proc = (!own_users).then(|| mounts::copy_tree(Path::new("/proc"), NO_DEVICES)).transpose()?;
         let devices = devices(own_users)?;
-        let etc = read_etc();
+        let mut etc = read_etc();
+        let trust = authority.map(|authority| trust::add(authority, &mut etc));
         mounts::attach(tmpfs.as_fd(), Path::new(WORKSHOP))?;
 
         let at = |path: &str| Path::new(WORKSHOP).join(path);
@@ -118,7 +129,7 @@ impl Root {
         rustix::process::chdir(WORKSHOP).step("enter the new root")?;
         rustix::process::pivot_root(".", ".").step("pivot to the new root")?;
         rustix::mount::unmount(".", UnmountFlags::DETACH).step("leave the old root")?;
-        Ok(Self { namespace, writable })
+        Ok((Self { namespace, writable }, trust))
     }
 
     /// Makes sure that something can be mounted at `path`, an absolute path inside the sandbox.
@@ -257,7 +268,7 @@ fn place_devices(devices: Devices, dev: &Path) -> Result<()> {
 }
 
 /// One entry of the new `/etc`.
-enum Entry {
+pub(crate) enum Entry {
     File(Vec<u8>),
     Link(PathBuf),
 }

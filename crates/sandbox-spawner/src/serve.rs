@@ -232,10 +232,10 @@ impl Serving {
         let mut fds = fds.into_iter();
         match supply {
             Supply::Kit { network, template, group, pid } => {
-                let mut next =
-                    || fds.next().ok_or_else(|| std::io::Error::from(std::io::ErrorKind::InvalidData));
+                let missing = || std::io::Error::from(std::io::ErrorKind::InvalidData);
+                let mut next = || fds.next().ok_or_else(missing);
                 let parked = Parked { pid, pidfd: next()?, status: next()? };
-                let doors = Doors { runtime_api: next()?, platform: next()? };
+                let doors = Doors::received(fds).ok_or_else(missing)?;
                 let layout = &workshop.layout;
                 let memory = group.as_ref().and_then(|name| layout.group(name).out_of_memory_event());
                 let kit = Kit { group, doors, parked, memory };
@@ -397,8 +397,9 @@ impl Serving {
                 Report::Running if live.failed => {}
                 Report::Running => {
                     let Some((doors, output, companion_output)) = live.gifts.take() else { continue };
-                    let mut fds = vec![doors.runtime_api.as_fd(), doors.platform.as_fd(), output.as_fd()];
+                    let mut fds = vec![output.as_fd()];
                     fds.extend(companion_output.as_ref().map(AsFd::as_fd));
+                    fds.extend(doors.descriptors());
                     channel::send(daemon, &Reply::Started { id, group: live.group.clone() }, &fds)?;
                 }
                 Report::Ended(ended) => live.ended = live.ended.or(Some(ended)),

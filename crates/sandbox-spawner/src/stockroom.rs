@@ -59,7 +59,7 @@ pub(crate) enum Order {
 /// Stockroom to spawner.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Supply {
-    /// Comes with the process, its status socket and the two listeners.
+    /// Comes with the process, its status socket and the doors.
     Kit {
         network: Network,
         template: Option<u64>,
@@ -209,8 +209,8 @@ impl Stockroom<'_> {
         match order {
             Order::Kit { network, template } => match self.make_kit(network, fds) {
                 Ok(Kit { group, doors, parked, .. }) => {
-                    let fds = [&parked.pidfd, &parked.status, &doors.runtime_api, &doors.platform];
-                    let fds = fds.map(AsFd::as_fd);
+                    let mut fds = vec![parked.pidfd.as_fd(), parked.status.as_fd()];
+                    fds.extend(doors.descriptors());
                     channel::send(
                         &self.socket,
                         &Supply::Kit { network, template, group, pid: parked.pid },

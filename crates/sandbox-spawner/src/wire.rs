@@ -4,7 +4,7 @@
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use sandbox::{Network, Spec};
+use sandbox::{Network, Spec, Trust};
 use serde::{Deserialize, Serialize};
 
 use crate::cgroup::Layout;
@@ -35,6 +35,18 @@ pub struct Settings {
     /// The kind of network to keep ready; the other is made when asked for.
     pub network: Network,
     pub outbound: Outbound,
+    /// Whom sandboxes trust besides the authorities that the host does.
+    pub authority: Option<Authority>,
+}
+
+/// A certificate authority.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Authority {
+    /// Its certificate.
+    pub pem: String,
+    pub der: Vec<u8>,
+    /// How OpenSSL looks it up in a folder of certificates.
+    pub subject_hash: String,
 }
 
 /// What sandboxes with a way out are told and refused.
@@ -114,8 +126,7 @@ pub(crate) enum Task {
 pub(crate) enum Reply {
     Ready(Abilities),
     SetupFailed(Failure),
-    /// Comes with three descriptors: Runtime API listener, platform listener, output pipe; with companions a fourth,
-    /// their output pipe.
+    /// Comes with the output pipe, with companions their output pipe, and the doors.
     Started {
         id: u64,
         group: Option<String>,
@@ -176,6 +187,8 @@ pub struct Abilities {
     pub outbound: bool,
     /// Sandboxes can become templates that others are copied from.
     pub snapshots: bool,
+    /// What sandboxes trust, if there is an authority besides the host's.
+    pub trust: Option<Trust>,
     /// Where sandboxes' cgroups live, and which controllers they have.
     pub groups: Layout,
     /// What is missing, and why, for people.

@@ -210,7 +210,7 @@ macro_rules! sandbox_conformance {
             layers_are_read_only, an_image_is_the_root, binds_are_seen, exit_code, kill_signal, abort_signal, terminate_is_delivered, terminate_ends,
             missing_program_is_an_error, missing_code_is_an_error, zero_byte_is_refused, kill_ends_everything,
             dropping_kills, program_end_ends_everything, three_descriptors_are_one_pipe, only_own_descriptors,
-            both_doors_answer, standard_limits, output_ends_with_last_writer, dropped_start_leaves_nothing,
+            both_doors_answer, hosts_of_aws_answer, standard_limits, output_ends_with_last_writer, dropped_start_leaves_nothing,
             many_at_once, identity, no_privileges, code_is_read_only, own_tmp, tmp_is_full_at_its_size, tmp_is_not_memory,
             host_files_are_hidden, host_processes_are_hidden, host_loopback_is_out_of_reach,
             others_loopback_is_out_of_reach, no_way_out, dangerous_calls_are_refused, dangerous_sockets_are_refused,

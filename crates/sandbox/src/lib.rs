@@ -9,6 +9,7 @@ mod finding;
 mod isolation;
 mod spec;
 mod started;
+mod trust;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -19,7 +20,8 @@ pub use spec::{
     Bind, COMPANIONS_MAX, Companions, Door, DoorVar, IMAGE_DIRECTORIES, IMAGE_FILES, Limits, Network, Spec,
     cpu_millis_for_memory,
 };
-pub use started::{Cpu, Exit, Sandbox, Signal, Started, Template, Usage};
+pub use started::{Cpu, Exit, Hosts, Sandbox, Signal, Started, Template, Usage};
+pub use trust::Trust;
 
 /// A future an implementation hands out; boxed so that [`Sandboxes`] can be used behind `dyn`.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -32,6 +34,11 @@ pub trait Sandboxes: Send + Sync {
 
     /// What a sandbox made here keeps apart and what it does not, so that nobody has to guess.
     fn describe(&self) -> Isolation;
+
+    /// What sandboxes made here trust, if the platform's own authority is part of it.
+    fn trust(&self) -> Option<Trust> {
+        None
+    }
 
     /// Kills every sandbox and removes whatever was made for them.
     fn shutdown(&self) -> Pending<'_, ()>;

@@ -128,7 +128,7 @@ impl Default for Limits {
 /// What the function can reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Network {
-    /// Its own loopback and the platform's two doors, nothing else.
+    /// Its own loopback and the platform's doors, nothing else.
     #[default]
     Isolated,
     /// The outside world too, but neither the host nor another sandbox.

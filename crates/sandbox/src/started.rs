@@ -1,10 +1,18 @@
 //! A running sandbox: what a start gives, and how it is steered afterwards.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use crate::{Error, Pending, Result, Spec};
+
+/// What stands for AWS's own hosts inside a sandbox. Non-blocking.
+pub struct Hosts {
+    /// Accepts connections to the port of HTTPS.
+    pub https: TcpListener,
+    /// Receives what the sandbox asks its name server.
+    pub names: UdpSocket,
+}
 
 /// What one successful start gives.
 pub struct Started {
@@ -17,6 +25,8 @@ pub struct Started {
     pub platform: TcpListener,
     /// `host:port` of `platform` as the function sees it.
     pub platform_address: String,
+    /// What stands for AWS's own hosts inside; only where the loopback is the sandbox's own.
+    pub hosts: Option<Hosts>,
     /// Read end of the one pipe behind the runtime's descriptors 1, 2 and 3. Ends when nobody is left who
     /// could write to it. Non-blocking.
     pub output: OwnedFd,

@@ -3,6 +3,7 @@
 mod bootstraps;
 mod bucket_objects;
 mod doctor;
+mod doors;
 mod java_archive;
 mod runtimes;
 mod secrets;

@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use aws_auth::{DEFAULT_ACCOUNT, Found, Key, Keys, Secret};
+use aws_hosts::Authority;
 use env::Env;
 use serde::{Deserialize, Serialize};
 
@@ -45,14 +46,7 @@ impl Secrets {
             access_key_id: format!("AKIA{}", random(8).to_ascii_uppercase()),
             secret_access_key: random(20),
         };
-        // Whole or not at all: a crash must not leave half a secret.
-        let staging = path.with_extension("staging");
-        let mut file =
-            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&staging)?;
-        file.write_all(serde_json::to_string_pretty(&secrets)?.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&staging, path)?;
-        fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()?;
+        keep(path, &serde_json::to_string_pretty(&secrets)?)?;
         Ok(secrets)
     }
 
@@ -70,6 +64,33 @@ impl Secrets {
         }
         Ok(bytes)
     }
+}
+
+/// Reads the local authority's key and certificate, or makes them: who trusts it goes on doing so after a restart.
+///
+/// # Errors
+/// When they can't be read, understood or written.
+pub fn authority(path: &Path, env: &Env) -> io::Result<Authority> {
+    let kept = match fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let made = Authority::create(env).map_err(io::Error::other)?;
+            keep(path, &made)?;
+            made
+        }
+        read => read?,
+    };
+    Authority::open(&kept, env.clone()).map_err(io::Error::other)
+}
+
+/// Writes a file that its owner alone may read, whole or not at all: a crash must not leave half a secret.
+fn keep(path: &Path, text: &str) -> io::Result<()> {
+    let staging = path.with_extension("staging");
+    let mut file =
+        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&staging)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&staging, path)?;
+    fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// The one key there is until IAM makes more.

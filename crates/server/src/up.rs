@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_auth::{Authenticator, DEFAULT_ACCOUNT, DEFAULT_REGION, Mode, Presigner, SessionKeys};
+use aws_hosts::{Authority, SUBJECT_HASH};
 use blob::DiskBlobs;
 use env::Env;
-use execution::{Credentials, Hosted, Options, Pools, Runtimes, Version};
+use execution::{Credentials, Hosted, Options, PlatformDoor, Pools, Runtimes, Version};
 use gateway::Gateway;
 use kv::Kv;
 use kv_disk::DiskEngine;
@@ -19,9 +20,9 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::bucket_objects::BucketObjects;
-use crate::secrets::{RootKey, Secrets};
+use crate::secrets::{self, RootKey, Secrets};
 use crate::settings::{Auth, Kind, Network, Settings};
-use crate::{Error, bootstraps, runtimes, services};
+use crate::{Error, bootstraps, doors, runtimes, services};
 
 /// How long requests under way may take after Ctrl-C.
 const DRAIN_MAX: Duration = Duration::from_secs(20);
@@ -69,7 +70,10 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
         )
     })?;
     let address = listener.local_addr().map_err(|error| Error::failed("listen", error))?;
-    let (sandboxes, isolation) = open_sandboxes(&settings).await?;
+    let authority = secrets::authority(&settings.data.join("authority.pem"), &env)
+        .map_err(|error| Error::failed("read the local authority's key", error))?;
+    let authority = Arc::new(authority);
+    let (sandboxes, isolation) = open_sandboxes(&settings, &authority).await?;
 
     let (shipper, shipment) = LogShipper::new();
     let (told, segments) = SegmentShipper::new(env.clone());
@@ -79,7 +83,9 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
     let master = secrets.master().map_err(|error| Error::failed("read the platform's own secrets", error))?;
     let sessions = SessionKeys::new(master);
     let credentials = credentials(SessionKeys::new(master), env.clone());
-    let pools = Pools::new(options(&settings, &env, sandboxes, (&shipper, told), &door, credentials));
+    let platform_door = doors::platform_door(&door, &authority, network(&settings), &env)
+        .map_err(|error| Error::failed("serve AWS's hosts", error))?;
+    let pools = Pools::new(options(&settings, &env, sandboxes, (&shipper, told), platform_door, credentials));
     let blobs = Arc::new(blobs);
     let bucket_objects = Arc::new(BucketObjects::default());
     let lambda = svc_lambda::Config {
@@ -141,10 +147,9 @@ fn options(
     env: &Env,
     sandboxes: Arc<dyn Sandboxes>,
     (shipper, told): (&LogShipper, SegmentShipper),
-    door: &Arc<std::sync::OnceLock<Gateway>>,
+    platform_door: PlatformDoor,
     credentials: CredentialsOf,
 ) -> Options {
-    let door = Arc::clone(door);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     Options {
         sandboxes,
@@ -152,13 +157,7 @@ fn options(
         segments: Some(Arc::new(told)),
         env: env.clone(),
         credentials,
-        platform_door: Box::new(move |listener, stop| {
-            let (Some(gateway), Ok(listener)) = (door.get().cloned(), TcpListener::from_std(listener)) else {
-                return;
-            };
-            let drained = std::future::ready(());
-            tokio::spawn(async move { gateway.serve(listener, stop.cancelled_owned(), drained).await });
-        }),
+        platform_door,
         network: network(settings),
         return_grace: RETURN_GRACE,
         freeze_after: FREEZE_AFTER,
@@ -197,7 +196,10 @@ fn network(settings: &Settings) -> sandbox::Network {
     }
 }
 
-async fn open_sandboxes(settings: &Settings) -> Result<(Arc<dyn Sandboxes>, Isolation), Error> {
+async fn open_sandboxes(
+    settings: &Settings,
+    authority: &Authority,
+) -> Result<(Arc<dyn Sandboxes>, Isolation), Error> {
     let spawner =
         sandbox_spawner::Command::own().map_err(|error| Error::failed("find this program", error))?;
     let scratch_dir = settings.data.join("scratch");
@@ -206,6 +208,11 @@ async fn open_sandboxes(settings: &Settings) -> Result<(Arc<dyn Sandboxes>, Isol
         options.uid_base = sandbox_spawner::uid_base_for(&scratch_dir);
         options.network = network(settings);
         options.outbound = settings.outbound.clone();
+        options.authority = Some(sandbox_namespace::Authority {
+            pem: authority.certificate().to_owned(),
+            der: authority.der().to_vec(),
+            subject_hash: SUBJECT_HASH.to_owned(),
+        });
         sandbox_namespace::NamespaceSandboxes::open(options).await
     };
     let processes = || async {

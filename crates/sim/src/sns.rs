@@ -101,7 +101,7 @@ async fn publish(door: &Door, shared: &Shared) {
         let asked = door.world.moment();
         let new = || Published {
             text: format!("m{number}"),
-            kind: dice.pick(&["x", "y"]),
+            kind: dice.pick::<&str>(&["x", "y"]),
             group: dice.once_in(2).then(|| format!("g{}", dice.roll(2))),
             asked,
             answered: None,

@@ -52,7 +52,7 @@ pub fn options(env: &Env, sandboxes: &Scripted, sink: Arc<dyn LogSink>) -> Optio
             secret_access_key: "secret".to_owned(),
             session_token: "token".to_owned(),
         }),
-        platform_door: Box::new(|_, _| ()),
+        platform_door: Box::new(|_, _, _| ()),
         network: Network::Isolated,
         return_grace: Duration::ZERO,
         freeze_after: Duration::from_millis(100),

@@ -226,6 +226,7 @@ impl Scripted {
         self.0.tell(Event::Started(number));
         Ok(Started {
             runtime_api_address: address.to_string(),
+            hosts: None,
             platform_address: platform.local_addr().map_err(failed)?.to_string(),
             runtime_api,
             platform,

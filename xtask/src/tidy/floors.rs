@@ -15,6 +15,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("image", 0),
     ("aws-wire", 1),
     ("aws-auth", 1),
+    ("aws-hosts", 1),
     ("aws-model", 1),
     ("http-event", 1),
     ("api-", 2),

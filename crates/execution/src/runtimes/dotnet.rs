@@ -32,6 +32,8 @@ pub(super) const FACTS: Facts = Facts {
             ("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1".to_owned()),
         ]
     },
+    certificates: &[],
+    trusting: |_| None,
     binds: |_| Vec::new(),
 };
 

@@ -29,6 +29,8 @@ pub(super) const FACTS: Facts = Facts {
         arguments
     },
     variables: |_, _| Vec::new(),
+    certificates: &[],
+    trusting: |_| None,
     binds: |hosted| configuration(hosted).into_iter().collect(),
 };
 

@@ -48,6 +48,10 @@ pub(super) struct Facts {
     pub arguments: fn(&Hosted, &Version) -> Vec<String>,
     /// The language's own variables.
     pub variables: fn(&Hosted, &Version) -> Vec<(&'static str, String)>,
+    /// Variables that name the list of whom to trust, where it or its usual libraries don't read the system's.
+    pub certificates: &'static [&'static str],
+    /// The option that has it read the system's list in place of one built in, unless the user has decided.
+    pub trusting: fn(&Version) -> Option<&'static str>,
     /// What the interpreter needs of the host besides its own folder.
     pub binds: fn(&Hosted) -> Vec<Bind>,
 }

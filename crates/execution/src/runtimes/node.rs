@@ -20,5 +20,12 @@ pub(super) const FACTS: Facts = Facts {
         let layers = format!("/opt/nodejs/node{}/node_modules:/opt/nodejs/node_modules", hosted.release.0);
         vec![("NODE_PATH", format!("{layers}:/var/runtime/node_modules:/var/runtime:/var/task"))]
     },
+    // Read when `trusting` says so.
+    certificates: &["SSL_CERT_FILE"],
+    // To add to the list that is built in, `NODE_EXTRA_CA_CERTS`, has the whole list read at every start.
+    trusting: |version| {
+        let decided = version.variables.get("NODE_OPTIONS").is_some_and(|options| options.contains("-ca"));
+        (!decided).then_some("--use-openssl-ca")
+    },
     binds: |_| Vec::new(),
 };

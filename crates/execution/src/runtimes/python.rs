@@ -29,5 +29,8 @@ pub(super) const FACTS: Facts = Facts {
         let sdk = hosted.fetched_sdk().map_or(String::new(), |_| format!(":{SDK_FOLDER}"));
         vec![("PYTHONPATH", format!("/var/runtime{sdk}"))]
     },
+    // `botocore` and `requests` bring a list along; an interpreter may have been built to look elsewhere.
+    certificates: &["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"],
+    trusting: |_| None,
     binds: |_| Vec::new(),
 };

@@ -26,6 +26,8 @@ pub(super) const FACTS: Facts = Facts {
             ("RUBYLIB", "/var/task:/var/runtime/lib:/opt/ruby/lib".to_owned()),
         ]
     },
+    certificates: &["SSL_CERT_FILE"],
+    trusting: |_| None,
     binds: |_| Vec::new(),
 };
 

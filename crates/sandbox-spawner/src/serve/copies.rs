@@ -196,7 +196,8 @@ impl Serving {
     ) -> std::io::Result<()> {
         let Some(copying) = self.copying.remove(&id) else { return Ok(()) };
         let Copying { template, parked, doors, memory, output, group, disk, abandoned } = copying;
-        let fds = [doors.runtime_api.as_fd(), doors.platform.as_fd(), output.as_fd()];
+        let mut fds = vec![output.as_fd()];
+        fds.extend(doors.descriptors());
         channel::send(daemon, &Reply::Started { id, group: group.clone() }, &fds)?;
         let launched = Launched { parked, output, companion_output: None, doors, memory };
         let mut live = Self::live(launched, group, disk, None);

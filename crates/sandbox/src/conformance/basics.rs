@@ -256,6 +256,27 @@ pub async fn both_doors_answer(bench: &Bench) {
     assert_eq!(read_all(&mut started).await, "runtime\nplatform\n");
 }
 
+pub async fn hosts_of_aws_answer(bench: &Bench) {
+    let script = "import socket\n\
+                  s = socket.create_connection(('127.0.0.1', 443)); s.sendall(b'ping'); print(s.recv(100).decode())\n\
+                  s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(30)\n\
+                  s.sendto(b'name', ('127.0.0.1', 53)); print(s.recv(100).decode())";
+    if !bench.gives(Guarantee::OwnLoopback) {
+        // Those ports are the host's there.
+        assert!(bench.start(bench.shell("true")).await.hosts.is_none());
+        return;
+    }
+    let mut started = bench.start(bench.python(script)).await;
+    let hosts = started.hosts.take().expect("hosts");
+    assert_eq!(serve_once(hosts.https, "secure").await, "ping");
+    let names = tokio::net::UdpSocket::from_std(hosts.names).expect("watch socket");
+    let mut question = [0; 16];
+    let (length, from) = within(names.recv_from(&mut question)).await.expect("a question");
+    assert_eq!(&question[..length], b"name");
+    within(names.send_to(b"here", from)).await.expect("answer");
+    assert_eq!(read_all(&mut started).await, "secure\nhere\n");
+}
+
 pub async fn standard_limits(bench: &Bench) {
     let script = "import resource as r\n\
                   print([r.getrlimit(k)[0] for k in (r.RLIMIT_NOFILE, r.RLIMIT_STACK, r.RLIMIT_MEMLOCK, r.RLIMIT_CORE)])";
