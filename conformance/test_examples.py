@@ -53,3 +53,26 @@ def test_photos(platform, layer):
     assert record["s3"]["object"]["key"] == "uploads/broken+picture.jpg"
     assert "cannot identify image" in letter["MessageAttributes"]["ErrorMessage"]["StringValue"]
     assert len(dynamodb.scan(TableName="photos")["Items"]) == 2
+
+
+def test_scores(start):
+    """Each result counts once, also when the platform is killed amid them."""
+    platform = start()
+    run(platform, BINARY, "runtimes", "install", "boto3", "--data", str(platform.data))
+    scores = [sys.executable, "-B", EXAMPLES / "scores/scores.py"]
+    run(platform, *scores, "deploy")
+    shown = run(platform, *scores, "play", "60")
+    assert sum(int(line.split()[1]) for line in shown.splitlines()) == 60, shown
+    results = platform.client("dynamodb")
+    for number in range(200):
+        results.put_item(TableName="results", Item={"id": {"S": f"r{number}"}, "player": {"S": "ada"}, "points": {"N": "1"}})
+    platform.kill()
+    platform.start()
+    run(platform, *scores, "deploy")
+    dynamodb = platform.client("dynamodb")
+
+    def games():
+        items = dynamodb.scan(TableName="totals", ConsistentRead=True)["Items"]
+        return sum(int(item["games"]["N"]) for item in items)
+    eventually(lambda: games() >= 260, "all results")
+    assert games() == 260
