@@ -1,5 +1,8 @@
 """The applications under examples/, deployed and used as their pages say."""
+import datetime
 import json
+import os
+import pathlib
 import re
 import subprocess
 import sys
@@ -76,3 +79,18 @@ def test_scores(start):
         return sum(int(item["games"]["N"]) for item in items)
     eventually(lambda: games() >= 260, "all results")
     assert games() == 260
+
+
+def test_report(platform):
+    """Its schedule is a rate here, so that nobody waits for the morning."""
+    tools = pathlib.Path(sys.executable).parent
+    environment = {**platform.environment(), "PATH": f"{tools}:{os.environ['PATH']}"}
+    deployed = subprocess.run([EXAMPLES / "report/deploy.sh", "report", "rate(1 minute)"], env=environment,
+                              capture_output=True, text=True, timeout=300)
+    assert deployed.returncode == 0, deployed.stderr
+    yesterday = (datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)).date().isoformat()
+    dynamodb = platform.client("dynamodb")
+    for number, day in enumerate([yesterday, yesterday, "2020-01-01"]):
+        dynamodb.put_item(TableName="report", Item={"id": {"S": f"o{number}"}, "day": {"S": day}, "amount": {"N": "2.5"}})
+    mails = eventually(lambda: run(platform, BINARY, "mail", "--json").splitlines(), "a mail", 90)
+    assert f"Orders of {yesterday}" in mails[0] and f"2 orders on {yesterday}, 5.00 in all." in mails[0], mails
