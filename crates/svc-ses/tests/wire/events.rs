@@ -1,5 +1,7 @@
 //! What becomes of mails, as topics hear it.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value as Json, json};
 
 use crate::{Mailer, between, escaped};
@@ -147,8 +149,13 @@ async fn what_is_infected_or_not_rendered_is_told_and_not_delivered() {
             },
         })
     );
-    let fates = mailer.mails("").await.iter().map(|mail| mail["Status"]["a@b.c"].clone()).collect::<Vec<_>>();
-    assert_eq!(fates, [json!("Rejected"), json!("NotRendered")]);
+    let fates = mailer
+        .mails("")
+        .await
+        .iter()
+        .map(|mail| mail["Status"]["a@b.c"].to_string())
+        .collect::<BTreeSet<_>>();
+    assert_eq!(fates, BTreeSet::from([r#""NotRendered""#.to_owned(), r#""Rejected""#.to_owned()]));
 }
 
 #[tokio::test]

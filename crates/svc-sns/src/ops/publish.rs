@@ -67,6 +67,11 @@ pub(crate) async fn store(cx: &Ctx, key: &TopicKey, messages: Vec<Message>) -> R
                     continue;
                 }
                 let at = now - before;
+                // What a FIFO topic took at one moment keeps its order: rows of a moment are in order of their names.
+                let mut row = *row;
+                if let Some(sequence) = message.sequence {
+                    row[..8].copy_from_slice(&sequence.to_be_bytes());
+                }
                 let mut recipients = Vec::new();
                 for (key, subscription) in subscriptions.iter().filter(|(_, known)| known.is_confirmed()) {
                     let wanted = match subscription.attribute("FilterPolicy") {
@@ -78,7 +83,7 @@ pub(crate) async fn store(cx: &Ctx, key: &TopicKey, messages: Vec<Message>) -> R
                         "sqs" | "lambda" if wanted => recipients.push(recipient(arn, subscription)),
                         "http" | "https" if wanted => {
                             let letter = letter(cx, &topic, &message);
-                            LETTERS.put(tx, &(arn.as_str(), at, *row), &letter)?;
+                            LETTERS.put(tx, &(arn.as_str(), at, row), &letter)?;
                             posted.insert(arn);
                         }
                         // Mail is recorded, not sent.
@@ -100,7 +105,7 @@ pub(crate) async fn store(cx: &Ctx, key: &TopicKey, messages: Vec<Message>) -> R
                     put_back: false,
                 };
                 // A microsecond apart, so that a batch keeps its order.
-                OUTBOX.put(tx, &(at, *row), &parcel)?;
+                OUTBOX.put(tx, &(at, row), &parcel)?;
             }
             Ok::<_, AwsError>((published, posted))
         })
