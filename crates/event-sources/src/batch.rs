@@ -43,7 +43,7 @@ pub(crate) async fn handle(shared: &Shared, entries: Vec<Entry>, frame: &mut Fra
             continue;
         }
         let records = piece.entries.iter().map(|entry| entry.record.event.as_str()).collect::<Vec<_>>();
-        let invoked = invoke(&shared.polled, frame.event(shared, &records.join(",")), None).await;
+        let invoked = invoke(&shared.polled, frame.event(shared, &records.join(",")).into(), None).await;
         let handled = match judge(shared, &piece, &invoked, frame) {
             Verdict::NotRun => {
                 todo.push(piece);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use env::Timestamp;
 use serde_json::{Value as Json, json};
-use service::{Delivery, Sender, TargetArn, Undelivered};
+use service::{Delivery, Sender, TargetArn};
 
 use crate::invoke::{Invoked, Outcome};
 use crate::lane::{Entry, Shared};
@@ -71,7 +71,6 @@ pub(crate) async fn tell(shared: &Shared, entries: &[Entry], given_up: &GivenUp<
             Ok(()) => return true,
             Err(error) if error.is_worth_another_try() => pause.wait(env, &shared.stop).await,
             Err(error) => {
-                let _: &Undelivered = &error;
                 tracing::error!(%error, mapping = uuid, "the record of a failure could not be delivered");
                 return true;
             }

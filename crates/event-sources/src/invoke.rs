@@ -37,12 +37,12 @@ pub(crate) enum Outcome {
 }
 
 /// Invokes the mapping's function with an event and waits for its answer. `trace` is the records' own, if they have one.
-pub(crate) async fn invoke(polled: &Polled, event: String, trace: Option<&str>) -> Invoked {
+pub(crate) async fn invoke(polled: &Polled, event: Bytes, trace: Option<&str>) -> Invoked {
     let request_id = polled.cx.env.uuid().to_string();
     let cx = polled.cx.clone().with_request_id(request_id.as_str().into()).with_trace(trace.map(Into::into));
     let input = InvokeInput {
         function_name: polled.mapping.function_arn.clone(),
-        payload: Some(event.into()),
+        payload: Some(event),
         ..InvokeInput::default()
     };
     let outcome = match cx.call(input).await {

@@ -11,6 +11,7 @@ use api_sqs::{
     Message, ReceiveMessageInput,
 };
 use aws_wire::Result;
+use bytes::Bytes;
 use env::Timestamp;
 use service::{Ctx, TargetArn};
 use svc_lambda::Described;
@@ -223,7 +224,7 @@ impl Queue {
     async fn invoke(&self, batch: &[Taken]) -> Option<Outcome> {
         let env = &self.polled.cx.env;
         let records = batch.iter().map(|taken| taken.record.as_str()).collect::<Vec<_>>();
-        let event = [EVENT.0, &records.join(EVENT.1), EVENT.2].concat();
+        let event = Bytes::from([EVENT.0, &records.join(EVENT.1), EVENT.2].concat());
         let trace = batch.iter().find_map(|taken| taken.message.attributes.as_ref()?.get("AWSTraceHeader"));
         let until = batch.iter().map(|taken| taken.taken).min()?.after(self.visibility);
         let mut pause = Pause::default();
