@@ -20,8 +20,8 @@ use crate::Ctx;
 pub type RowKey = (i64, [u8; 16]);
 
 /// The clock is looked at this often, for it may be set.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
-const AFTER_A_FAILURE: Duration = Duration::from_secs(1);
+pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(60);
+pub(crate) const AFTER_A_FAILURE: Duration = Duration::from_secs(1);
 
 /// What a service of state `S` stores with a change and does afterwards, so that a crash loses none of it.
 pub struct Outbox<S: 'static, V: 'static> {

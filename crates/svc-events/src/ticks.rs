@@ -3,8 +3,6 @@
 //! A rule's firing and its next due time are one transaction, so a restart neither loses nor repeats one. What fell
 //! due while the platform was down is fired once at its start, however often it was due.
 
-use std::time::Duration;
-
 use aws_wire::{AwsError, Result};
 use env::Timestamp;
 use kv::{Direction, Span, Tx};
@@ -18,33 +16,10 @@ use crate::rule;
 
 /// Rules fired in one transaction.
 const PAGE: usize = 100;
-/// The clock is looked at this often, for it may be set.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
-/// Due times this long before the last look are not looked at again: a rule that is made while one is fired is due
-/// later than it was made.
-const SLACK_US: i64 = 5 * 60 * 1_000_000;
 
 /// Fires rules until the platform stops.
 pub(crate) async fn run(cx: Ctx) {
-    let mut watch = cx.kv.watch(TICKS.prefix(&()));
-    let mut from = i64::MIN;
-    loop {
-        let now = cx.env.now().as_micros();
-        let wait = match fire_due(&cx, from, now).await {
-            Ok(next) => {
-                from = now.saturating_sub(SLACK_US);
-                next.map_or(LOOK_EVERY, |next| Timestamp::from_micros(next).since(cx.env.now()))
-            }
-            Err(error) => {
-                tracing::error!(%error, cause = ?error.cause, "fire scheduled rules");
-                Duration::from_secs(1)
-            }
-        };
-        tokio::select! {
-            () = watch.changed() => {}
-            () = cx.env.sleep(wait.min(LOOK_EVERY)) => {}
-        }
-    }
+    service::fire_when_due(cx, "fire scheduled rules", TICKS.prefix(&()), fire_due).await;
 }
 
 /// One rule that may be due: its place, and what its event needs.
@@ -56,7 +31,7 @@ struct Tick {
 }
 
 /// Fires what is due; gives when the next is.
-async fn fire_due(cx: &Ctx, from: i64, now: i64) -> Result<Option<i64>> {
+async fn fire_due(cx: Ctx, from: i64, now: i64) -> Result<Option<i64>> {
     loop {
         let span = Span::all().from(&(from, "", "", ""));
         let rows = TICKS.scan(&cx.kv.snapshot().await?, &span, PAGE, Direction::Forward)?;

@@ -3,10 +3,7 @@
 //! A firing and the next due time are one transaction, so a restart neither loses nor repeats one. What fell due while
 //! the platform was down is fired once at its start, however often it was due.
 
-use std::time::Duration;
-
 use aws_wire::{AwsError, Result};
-use env::Timestamp;
 use kv::{Direction, Span, Tx};
 use tokio::task::JoinSet;
 
@@ -17,33 +14,10 @@ use crate::schedules;
 
 /// Schedules fired at once, each in a transaction of its own: one may have 256 KB of input.
 const PAGE: usize = 64;
-/// The clock is looked at this often, for it may be set.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
-/// Due times this long before the last look are not looked at again: a schedule that is made while one is fired is due
-/// later than it was made, or at that moment.
-const SLACK_US: i64 = 5 * 60 * 1_000_000;
 
 /// Fires schedules until the platform stops.
 pub(crate) async fn run(cx: Ctx) {
-    let mut watch = cx.kv.watch(TICKS.prefix(&()));
-    let mut from = i64::MIN;
-    loop {
-        let now = cx.env.now().as_micros();
-        let wait = match fire_due(&cx, from, now).await {
-            Ok(next) => {
-                from = now.saturating_sub(SLACK_US);
-                next.map_or(LOOK_EVERY, |next| Timestamp::from_micros(next).since(cx.env.now()))
-            }
-            Err(error) => {
-                tracing::error!(%error, cause = ?error.cause, "fire schedules");
-                Duration::from_secs(1)
-            }
-        };
-        tokio::select! {
-            () = watch.changed() => {}
-            () = cx.env.sleep(wait.min(LOOK_EVERY)) => {}
-        }
-    }
+    service::fire_when_due(cx, "fire schedules", TICKS.prefix(&()), fire_due).await;
 }
 
 /// One schedule that may be due: when and for when, and what is drawn for it.
@@ -57,7 +31,7 @@ struct Tick {
 }
 
 /// Fires what is due; gives when the next is.
-async fn fire_due(cx: &Ctx, from: i64, now: i64) -> Result<Option<i64>> {
+async fn fire_due(cx: Ctx, from: i64, now: i64) -> Result<Option<i64>> {
     loop {
         let span = Span::all().from(&(from, "", "", "", ""));
         let rows = TICKS.scan(&cx.kv.snapshot().await?, &span, PAGE, Direction::Forward)?;
@@ -69,7 +43,7 @@ async fn fire_due(cx: &Ctx, from: i64, now: i64) -> Result<Option<i64>> {
             key: (account, region, group, name),
             row: cx.env.uuid().into_bytes(),
             execution: cx.env.uuid().to_string(),
-            random: schedules::draw(cx),
+            random: schedules::draw(&cx),
         });
         let due = due.collect::<Vec<_>>();
         if due.is_empty() {
