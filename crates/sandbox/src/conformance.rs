@@ -9,6 +9,7 @@ mod resources;
 mod walls;
 
 use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -126,20 +127,14 @@ pub async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(DEADLINE, future).await.expect("done before the deadline")
 }
 
-fn pipe(started: &mut Started) -> tokio::net::unix::pipe::Receiver {
-    let output = started.output.try_clone().expect("clone output");
+fn pipe(output: &OwnedFd) -> tokio::net::unix::pipe::Receiver {
+    let output = output.try_clone().expect("clone output");
     tokio::net::unix::pipe::Receiver::from_owned_fd(output).expect("watch output")
 }
 
 /// Everything written until the last writer is gone.
 pub async fn read_all(started: &mut Started) -> String {
-    read_pipe(pipe(started)).await
-}
-
-/// Everything that companions wrote.
-pub async fn read_companions(started: &mut Started) -> String {
-    let output = started.companion_output.take().expect("there are companions");
-    read_pipe(tokio::net::unix::pipe::Receiver::from_owned_fd(output).expect("watch output")).await
+    read_pipe(pipe(&started.output)).await
 }
 
 async fn read_pipe(pipe: tokio::net::unix::pipe::Receiver) -> String {
@@ -162,7 +157,16 @@ async fn read_pipe(pipe: tokio::net::unix::pipe::Receiver) -> String {
 
 /// Output up to and including `wanted`.
 pub async fn read_until(started: &mut Started, wanted: &str) -> String {
-    let pipe = pipe(started);
+    read_pipe_until(&pipe(&started.output), wanted).await
+}
+
+/// What companions write, up to and including `wanted`.
+pub async fn read_companions_until(started: &Started, wanted: &str) -> String {
+    let output = started.companion_output.as_ref().expect("there are companions");
+    read_pipe_until(&pipe(output), wanted).await
+}
+
+async fn read_pipe_until(pipe: &tokio::net::unix::pipe::Receiver, wanted: &str) -> String {
     let mut text = String::new();
     within(async {
         let mut byte = [0; 1];

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::os::fd::OwnedFd;
 
-use super::{Bench, read_companions, read_until, within};
+use super::{Bench, read_companions_until, read_until, within};
 use crate::{Companions, Error, Exit, Guarantee, Signal, Spec};
 
 impl Bench {
@@ -37,8 +37,8 @@ pub async fn companions_run_beside(bench: &Bench) {
     let mut started = bench.start(spec).await;
     started.sandbox.begin().expect("begin");
     assert_eq!(read_until(&mut started, "program\n").await, "program\n", "the companion has another pipe");
+    assert_eq!(read_companions_until(&started, "companion\n").await, "companion\n");
     started.sandbox.kill();
-    assert_eq!(read_companions(&mut started).await, "companion\n");
     for companion in started.companions {
         assert_eq!(within(companion).await, Exit::Signal(9));
     }
