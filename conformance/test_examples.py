@@ -94,3 +94,25 @@ def test_report(platform):
         dynamodb.put_item(TableName="report", Item={"id": {"S": f"o{number}"}, "day": {"S": day}, "amount": {"N": "2.5"}})
     mails = eventually(lambda: run(platform, BINARY, "mail", "--json").splitlines(), "a mail", 90)
     assert f"Orders of {yesterday}" in mails[0] and f"2 orders on {yesterday}, 5.00 in all." in mails[0], mails
+
+
+def test_tour(platform):
+    run(platform, BINARY, "runtimes", "install", "boto3", "--data", str(platform.data))
+    lines = [json.loads(line) for line in run(platform, BINARY, "tour", "--json").splitlines()]
+    seen = {(line["stop"], line["saw"]): line["value"] for line in lines}
+    assert {stop for stop, _ in seen} == {1, 2, 3, 4, 5, 6}
+    assert all(seen[1, name] > 0 for name in ("init_before_ms", "init_after_ms", "provisioned_ms"))
+    assert "Task timed out after 1.00 seconds" in seen[2, "before"] and seen[2, "after"].startswith("done")
+    assert (seen[4, "before"], seen[4, "after"]) == ("InvalidArgument", "uploaded: photo.jpg")
+    assert seen[5, "status"] == 202 and "has expired" in seen[5, "lost"]
+    assert seen[5, "dead_letter"] == "the card of order 2 has expired"
+    assert (seen[5, "charges_before"], seen[5, "charges_after"]) == (2, 1)
+    assert seen[6, "too_large"] == "RequestEntityTooLargeException"
+
+    left = [platform.client("lambda").list_functions()["Functions"], platform.client("lambda").list_layers()["Layers"],
+            platform.client("sqs").list_queues(QueueNamePrefix="tour-").get("QueueUrls", []),
+            [name for name in platform.client("dynamodb").list_tables()["TableNames"] if name.startswith("tour-")],
+            [bucket for bucket in platform.client("s3").list_buckets()["Buckets"] if bucket["Name"].startswith("tour-")]]
+    assert not any("tour-" in str(found) for found in left), left
+    people = run(platform, BINARY, "tour", "2")
+    assert "2 of 6" in people and "Task timed out after 1.00 seconds" in people

@@ -2,6 +2,7 @@
 import base64
 import datetime
 import hashlib
+import http.client
 import io
 import itertools
 import json
@@ -464,18 +465,29 @@ def test_websites(platform, s3, bucket):
     assert fetch(platform.endpoint + "/none", headers=host)[::2] == (404, b"sorry")
 
 
+def test_what_is_refused_unread_ends_the_connection(platform, bucket):
+    for path, status, end in [("/no-such-bucket-anywhere/k", 404, "close"), (f"/{bucket}/k", 200, None)]:
+        connection = http.client.HTTPConnection(platform.endpoint.removeprefix("http://"))
+        connection.request("PUT", path, body=b"content", headers={"Expect": "100-continue"})
+        answer = connection.getresponse()
+        assert (answer.status, answer.getheader("connection")) == (status, end)
+        connection.close()
+
+
 def test_events_call_functions(s3, bucket, functions):
     name = functions.create("def handler(event, context):\n    print('heard', event)\n")
     arn = functions.api.get_function(FunctionName=name)["Configuration"]["FunctionArn"]
+    wanted = {"LambdaFunctionConfigurations": [{"LambdaFunctionArn": arn, "Events": ["s3:ObjectCreated:*"], "Filter": {
+        "Key": {"FilterRules": [{"Name": "prefix", "Value": "in/"}]}}}]}
+    refused("InvalidArgument", 400, s3.put_bucket_notification_configuration, Bucket=bucket,
+            NotificationConfiguration=wanted)
     functions.api.add_permission(FunctionName=name, StatementId="s3", Action="lambda:InvokeFunction",
                                  Principal="s3.amazonaws.com", SourceArn=f"arn:aws:s3:::{bucket}")
     refused("InvalidArgument", 400, s3.put_bucket_notification_configuration, Bucket=bucket,
             NotificationConfiguration={"QueueConfigurations": [{
                 "QueueArn": "arn:aws:sqs:us-east-1:000000000000:no-such-queue-anywhere",
                 "Events": ["s3:ObjectCreated:*"]}]})
-    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={
-        "LambdaFunctionConfigurations": [{"LambdaFunctionArn": arn, "Events": ["s3:ObjectCreated:*"], "Filter": {
-            "Key": {"FilterRules": [{"Name": "prefix", "Value": "in/"}]}}}]})
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=wanted)
     shown = s3.get_bucket_notification_configuration(Bucket=bucket)["LambdaFunctionConfigurations"]
     assert [one["LambdaFunctionArn"] for one in shown] == [arn]
     s3.put_object(Bucket=bucket, Key="out/a", Body=b"x")
@@ -483,6 +495,34 @@ def test_events_call_functions(s3, bucket, functions):
     lines = functions.lines(name, "ObjectCreated:Put")
     heard = [line for line in lines if "heard" in line]
     assert len(heard) == 1 and "in/a+b" in heard[0] and "'size': 3" in heard[0]
+
+
+def test_queues_and_topics_have_to_let_buckets_in(s3, bucket, platform):
+    sqs, sns = platform.client("sqs"), platform.client("sns")
+    url = sqs.create_queue(QueueName=bucket)["QueueUrl"]
+    queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    topic = sns.create_topic(Name=bucket)["TopicArn"]
+    wanted = {"QueueConfigurations": [{"QueueArn": queue, "Events": ["s3:ObjectCreated:*"]}],
+              "TopicConfigurations": [{"TopicArn": topic, "Events": ["s3:ObjectRemoved:*"]}]}
+
+    def policy(action, resource, source):
+        return json.dumps({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": action, "Resource": resource,
+            "Condition": {"ArnLike": {"aws:SourceArn": f"arn:aws:s3:::{source}"}}}]})
+
+    def lets(source):
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy("sqs:SendMessage", queue, source)})
+        sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy",
+                                 AttributeValue=policy("sns:Publish", topic, source))
+
+    lets("another-bucket")
+    for kind, targets in wanted.items():
+        refused("InvalidArgument", 400, s3.put_bucket_notification_configuration, Bucket=bucket,
+                NotificationConfiguration={kind: targets})
+    lets(bucket)
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=wanted)
+    shown = s3.get_bucket_notification_configuration(Bucket=bucket)
+    assert shown["QueueConfigurations"][0]["QueueArn"] == queue and shown["TopicConfigurations"][0]["TopicArn"] == topic
 
 
 def test_functions_from_buckets(s3, bucket, functions):

@@ -65,13 +65,22 @@ impl Client {
     }
 
     async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, Error> {
-        let mut connection = match self.connection.take() {
-            Some(connection) if !connection.is_closed() => connection,
-            _ => self.connect().await?,
-        };
         let failed = |error| Error::failed("talk to the platform", error);
-        connection.ready().await.map_err(failed)?;
-        let (parts, body) = connection.send_request(request).await.map_err(failed)?.into_parts();
+        let mut connection = match self.connection.take() {
+            Some(kept) => kept,
+            None => self.connect().await?,
+        };
+        // A kept connection may have ended; what it does not send goes out on another.
+        let _ = connection.ready().await;
+        let response = match connection.try_send_request(request).await {
+            Ok(response) => response,
+            Err(mut unsent) => {
+                let Some(request) = unsent.take_message() else { return Err(failed(unsent.into_error())) };
+                connection = self.connect().await?;
+                connection.send_request(request).await.map_err(failed)?
+            }
+        };
+        let (parts, body) = response.into_parts();
         let body = body.collect().await.map_err(failed)?.to_bytes();
         self.connection = Some(connection);
         Ok(Answer { status: parts.status, headers: parts.headers, body })
@@ -138,7 +147,7 @@ impl Client {
         self.call("lambda", operation, request).await
     }
 
-    /// A request to an address that a service has beside its API.
+    /// A request to S3, or to an address that a service has beside its API.
     ///
     /// # Errors
     /// The platform's refusal, or that it can't be reached.
@@ -148,38 +157,69 @@ impl Client {
         operation: &'static str,
         method: Method,
         path: &str,
+        body: impl Into<Bytes>,
     ) -> Result<Answer, Error> {
         let request = Request::builder().method(method).uri(path).header("host", &self.address);
-        let request = request.body(Bytes::new()).map_err(|error| Error::failed(operation, error))?;
+        let request = request.body(body.into()).map_err(|error| Error::failed(operation, error))?;
         self.call(service, operation, request).await
     }
 
-    /// An awsJson call of CloudWatch Logs'.
+    /// A call of a service that speaks awsJson.
     ///
     /// # Errors
     /// The platform's refusal, or that it can't be reached.
-    pub(crate) async fn logs(&mut self, operation: &'static str, input: &Json) -> Result<Json, Error> {
+    pub(crate) async fn json(
+        &mut self,
+        service: JsonService,
+        operation: &'static str,
+        input: &Json,
+    ) -> Result<Json, Error> {
+        let JsonService { name, target, version } = service;
         let request = Request::builder()
             .method(Method::POST)
             .uri("/")
             .header("host", &self.address)
-            .header("content-type", "application/x-amz-json-1.1")
-            .header("x-amz-target", format!("Logs_20140328.{operation}"))
+            .header("content-type", format!("application/x-amz-json-{version}"))
+            .header("x-amz-target", format!("{target}.{operation}"))
             .body(Bytes::from(input.to_string()))
             .map_err(|error| Error::failed(operation, error))?;
-        let answer = self.call("logs", operation, request).await?;
+        let answer = self.call(name, operation, request).await?;
+        if answer.body.is_empty() {
+            return Ok(Json::Null);
+        }
         serde_json::from_slice(&answer.body).map_err(|error| Error::failed(operation, error))
     }
 }
 
+/// A service that speaks awsJson, as its API model names it.
+#[derive(Clone, Copy)]
+pub(crate) struct JsonService {
+    name: &'static str,
+    target: &'static str,
+    version: &'static str,
+}
+
+pub(crate) const LOGS: JsonService = JsonService { name: "logs", target: "Logs_20140328", version: "1.1" };
+pub(crate) const SQS: JsonService = JsonService { name: "sqs", target: "AmazonSQS", version: "1.0" };
+pub(crate) const DYNAMODB: JsonService =
+    JsonService { name: "dynamodb", target: "DynamoDB_20120810", version: "1.0" };
+
 fn refusal(operation: &'static str, answer: &Answer) -> Error {
     let body = serde_json::from_slice::<Json>(&answer.body).unwrap_or_default();
+    let xml = String::from_utf8_lossy(&answer.body);
+    let element = |name: &str| {
+        let (_, rest) = xml.split_once(&format!("<{name}>"))?;
+        rest.split_once(&format!("</{name}>")).map(|(text, _)| text.to_owned())
+    };
     let text = |names: &[&str]| names.iter().find_map(|name| body[*name].as_str()).map(str::to_owned);
     let header =
         answer.headers.get("x-amzn-errortype").and_then(|value| value.to_str().ok()).map(str::to_owned);
     Error::Refused {
         operation,
-        code: header.or_else(|| text(&["__type"])).unwrap_or_else(|| answer.status.to_string()),
-        message: text(&["message", "Message"]).unwrap_or_default(),
+        code: header
+            .or_else(|| text(&["__type"]))
+            .or_else(|| element("Code"))
+            .unwrap_or_else(|| answer.status.to_string()),
+        message: text(&["message", "Message"]).or_else(|| element("Message")).unwrap_or_default(),
     }
 }

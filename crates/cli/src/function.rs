@@ -15,7 +15,7 @@ use crate::{Client, Error};
 const POLL: Duration = Duration::from_millis(5);
 const POLLS_MAX: usize = 12_000;
 /// Any role does while nobody's rights are enforced.
-const DEFAULT_ROLE: &str = "arn:aws:iam::000000000000:role/lambent";
+pub(crate) const DEFAULT_ROLE: &str = "arn:aws:iam::000000000000:role/lambent";
 
 /// What to deploy, and as what.
 #[derive(clap::Args, Clone, Debug)]
@@ -163,7 +163,7 @@ fn differs(wanted: &Json, known: &Json) -> bool {
 }
 
 /// Waits until a function is live.
-async fn settle(client: &mut Client, name: &str) -> Result<Json, Error> {
+pub(crate) async fn settle(client: &mut Client, name: &str) -> Result<Json, Error> {
     let path = format!("/2015-03-31/functions/{name}/configuration");
     for _ in 0..POLLS_MAX {
         let answer = client.lambda("GetFunctionConfiguration", Method::GET, &path, &[], "").await?;

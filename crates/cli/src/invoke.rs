@@ -28,30 +28,64 @@ pub struct Flags {
     common: Common,
 }
 
-pub(crate) async fn run(flags: Flags) -> Result<Done, Error> {
-    let mut client = Client::new(&flags.common)?;
-    let event = event(&flags)?;
-    let path = format!("/2015-03-31/functions/{}/invocations", flags.name);
+/// What became of a call.
+pub(crate) struct Called {
+    /// As the function wrote it.
+    pub payload: String,
+    /// The function answered an error.
+    pub failed: bool,
+    /// The end of the call's log.
+    pub log: String,
+    /// From the request to the answer, at the caller's side.
+    pub ms: f64,
+}
+
+impl Called {
+    pub(crate) fn json(&self) -> Json {
+        serde_json::from_str(&self.payload).unwrap_or_else(|_| self.payload.as_str().into())
+    }
+
+    /// What the log's REPORT says of INIT, in milliseconds; a call of an environment that was there says nothing.
+    pub(crate) fn init_ms(&self) -> Option<f64> {
+        let (_, rest) = self.log.split_once("Init Duration: ")?;
+        rest.split(' ').next()?.parse().ok()
+    }
+}
+
+/// Calls a function and waits for its answer. `name` may have a qualifier.
+///
+/// # Errors
+/// The platform's refusal, or that it can't be reached; not what the function fails with.
+pub(crate) async fn call(client: &mut Client, name: &str, event: String) -> Result<Called, Error> {
+    let path = format!("/2015-03-31/functions/{name}/invocations");
     let began = Instant::now();
     let answer = client.lambda("Invoke", Method::POST, &path, &[("x-amz-log-type", "Tail")], event).await?;
-    let took_ms = began.elapsed().as_secs_f64() * 1000.0;
+    let ms = began.elapsed().as_secs_f64() * 1000.0;
     let header = |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok());
     let log = header("x-amz-log-result").and_then(|log| BASE64.decode(log).ok()).unwrap_or_default();
-    let log = String::from_utf8_lossy(&log).into_owned();
-    let failed = header("x-amz-function-error").is_some();
-    let payload = String::from_utf8_lossy(&answer.body);
+    Ok(Called {
+        failed: header("x-amz-function-error").is_some(),
+        payload: String::from_utf8_lossy(&answer.body).into_owned(),
+        log: String::from_utf8_lossy(&log).into_owned(),
+        ms,
+    })
+}
+
+pub(crate) async fn run(flags: Flags) -> Result<Done, Error> {
+    let mut client = Client::new(&flags.common)?;
+    let called = call(&mut client, &flags.name, event(&flags)?).await?;
+    let Called { payload, failed, log, ms } = &called;
     if flags.common.json {
-        let payload = serde_json::from_str::<Json>(&payload).unwrap_or_else(|_| payload.as_ref().into());
-        say!("{}", json!({ "payload": payload, "failed": failed, "log": log, "ms": took_ms }));
+        say!("{}", json!({ "payload": called.json(), "failed": failed, "log": log, "ms": ms }));
     } else {
         say!("{payload}");
-        let cold = if log.contains("Init Duration:") { "cold" } else { "warm" };
         if flags.log {
             eprint!("{log}");
         }
-        eprintln!("{} {cold}, {took_ms:.1} ms", if failed { "the function failed;" } else { "ok;" });
+        let cold = if called.init_ms().is_some() { "cold" } else { "warm" };
+        eprintln!("{} {cold}, {ms:.1} ms", if *failed { "the function failed;" } else { "ok;" });
     }
-    Ok(if failed { Done::FunctionFailed } else { Done::Well })
+    Ok(if called.failed { Done::FunctionFailed } else { Done::Well })
 }
 
 fn event(flags: &Flags) -> Result<String, Error> {

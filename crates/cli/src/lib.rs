@@ -24,6 +24,7 @@ mod invoke;
 mod logs;
 mod mail;
 mod package;
+mod tour;
 
 use std::process::ExitCode;
 
@@ -54,6 +55,11 @@ pub enum Command {
     Mail(mail::Flags),
     /// Deploy a folder at every save, and print the log of every call
     Dev(dev::Flags),
+    /// Show the six mistakes that functions are usually written with, each happening and cured
+    ///
+    /// Deploys small functions whose names begin with `tour-`, calls them, prints what came of it, and takes away
+    /// whatever it made. The functions are in examples/tour. Three of them want boto3: lambent runtimes install boto3
+    Tour(tour::Flags),
     /// Print the exports that point AWS clients here
     ///
     /// Current SDKs read AWS_ENDPOINT_URL, and nothing else is needed: the AWS CLI from 2.13, boto3 from 1.28, the SDKs for
@@ -107,6 +113,7 @@ pub fn run(command: Command) -> ExitCode {
                 Command::Logs(flags) => logs::run(flags).await,
                 Command::Mail(flags) => mail::run(flags).await,
                 Command::Dev(flags) => dev::run(flags).await,
+                Command::Tour(flags) => tour::run(flags).await,
                 Command::Env(flags) => environment::run(&flags),
             }
         }),

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use clap::Args;
 use serde_json::{Value as Json, json};
 
+use crate::client::LOGS;
 use crate::{Client, Common, Done, Error};
 
 #[derive(Args)]
@@ -90,7 +91,7 @@ impl Follower {
             if !token.is_null() {
                 input["nextToken"] = token;
             }
-            let mut page = client.logs("FilterLogEvents", &input).await?;
+            let mut page = client.json(LOGS, "FilterLogEvents", &input).await?;
             let Json::Array(events) = page["events"].take() else { break };
             for event in events {
                 if self.seen.insert(event["eventId"].as_str().unwrap_or_default().to_owned()) {

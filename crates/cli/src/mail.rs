@@ -67,7 +67,7 @@ async fn list(client: &mut Client, flags: &Flags) -> Result<(), Error> {
 
 async fn get(client: &mut Client, query: &str) -> Result<Json, Error> {
     let operation = "read the mailbox";
-    let answer = client.visit("ses", operation, Method::GET, &format!("{PATH}{query}")).await?;
+    let answer = client.visit("ses", operation, Method::GET, &format!("{PATH}{query}"), "").await?;
     serde_json::from_slice(&answer.body).map_err(|error| Error::failed(operation, error))
 }
 

@@ -53,6 +53,20 @@ pub(crate) fn zip(source: &Path) -> Result<Package, Error> {
     Ok(Package { zip, files: files.len() })
 }
 
+/// A zip of these files, as they are: nothing is made smaller.
+///
+/// # Errors
+/// When the names are none that a zip takes.
+pub(crate) fn stored(files: &[(&str, &[u8])]) -> Result<Vec<u8>, Error> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    for (name, content) in files {
+        writer.start_file(*name, options).map_err(|error| Error::failed("zip", error))?;
+        writer.write_all(content).map_err(|error| Error::failed("zip", error))?;
+    }
+    Ok(writer.finish().map_err(|error| Error::failed("zip", error))?.into_inner())
+}
+
 /// A finished package, as it is.
 fn archive(source: &Path) -> Result<Package, Error> {
     let zip = fs::read(source).map_err(|error| Error::failed(format!("read {}", source.display()), error))?;

@@ -1,15 +1,19 @@
 //! Reads a request's body, up to a bound.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_wire::Pieces;
-use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt as _;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, header};
+use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 
 /// The largest body of any operation: Lambda's bound of a request with a package in it.
 pub const BODY_BYTES_MAX: usize = 70_167_211;
+/// How much of a refused body is read and thrown away.
+pub(crate) const DRAINED_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 #[derive(Debug)]
 pub enum Error {
@@ -18,49 +22,75 @@ pub enum Error {
     Broken(Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// A body as it comes.
-pub fn pieces(body: Incoming) -> Pieces {
-    let frames = http_body_util::BodyStream::new(body);
-    Box::pin(frames.filter_map(|frame| async move {
-        frame.map(|frame| frame.into_data().ok()).map_err(io::Error::other).transpose()
-    }))
-}
+/// Whether a body has been read to its end.
+#[derive(Clone)]
+pub struct Progress(Arc<AtomicBool>);
 
-pub async fn read(body: Incoming, bytes_max: usize) -> Result<Bytes, Error> {
-    // A length that is announced is refused before the body comes.
-    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
-        return Err(Error::TooLarge);
-    }
-    let too_large = body.size_hint().lower() > bytes_max as u64;
-    let mut body = Limited::new(body, BODY_BYTES_MAX);
-    if bytes_max < BODY_BYTES_MAX {
-        return read_less(&mut body, bytes_max, too_large).await;
-    }
-    match body.collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) => Err(failure(error)),
-    }
-}
-
-/// Beyond the smaller bound the rest is read and thrown away: a client that still writes would not see the answer.
-async fn read_less(
-    body: &mut Limited<Incoming>,
-    bytes_max: usize,
-    mut too_large: bool,
-) -> Result<Bytes, Error> {
-    let mut kept = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(failure)?.into_data() else { continue };
-        too_large |= kept.len() + data.len() > bytes_max;
-        if too_large {
-            kept = BytesMut::new();
-        } else {
-            kept.extend_from_slice(&data);
+impl Progress {
+    /// What is left unread stands between this answer and the next request: the connection has to end, and a client that
+    /// is not told would send its next request into it.
+    pub fn tell<B>(&self, answer: &mut http::Response<B>) {
+        if !self.0.load(Ordering::Relaxed) {
+            close(answer);
         }
     }
-    if too_large { Err(Error::TooLarge) } else { Ok(kept.freeze()) }
 }
 
-fn failure(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
-    if error.is::<LengthLimitError>() { Error::TooLarge } else { Error::Broken(error) }
+/// Tells the client that the connection ends with this answer.
+pub fn close<B>(answer: &mut http::Response<B>) {
+    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+}
+
+/// A body as it comes.
+pub fn pieces(body: Incoming) -> (Pieces, Progress) {
+    let progress = Progress(Arc::new(AtomicBool::new(body.is_end_stream())));
+    let seen = progress.clone();
+    let pieces = futures_util::stream::unfold((body, seen), |(mut body, seen)| async move {
+        loop {
+            let frame = body.frame().await;
+            seen.0.store(frame.is_none() || body.is_end_stream(), Ordering::Relaxed);
+            match frame?.map(hyper::body::Frame::into_data) {
+                Ok(Ok(data)) => return Some((Ok(data), (body, seen))),
+                Ok(Err(_trailers)) => {}
+                Err(error) => return Some((Err(io::Error::other(error)), (body, seen))),
+            }
+        }
+    });
+    (Box::pin(pieces), progress)
+}
+
+/// Whether a client waits to be told to go on before it sends a body.
+pub fn waits(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::EXPECT)
+}
+
+/// Reads a body of up to `bytes_max`. More is read and thrown away, for a client that still writes would not see the
+/// answer; one that waits to be told to go on (`Expect`) sees it at once.
+pub async fn read(mut body: Incoming, bytes_max: usize, waits: bool) -> Result<Bytes, Error> {
+    let mut too_large = body.size_hint().lower() > bytes_max as u64;
+    if too_large && waits {
+        return Err(Error::TooLarge);
+    }
+    let (mut pieces, mut seen) = (Vec::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|error| Error::Broken(error.into()))?.into_data() else { continue };
+        seen += data.len();
+        too_large |= seen > bytes_max;
+        if !too_large {
+            pieces.push(data);
+            continue;
+        }
+        pieces.clear();
+        if seen > DRAINED_BYTES_MAX {
+            break;
+        }
+    }
+    match pieces.pop() {
+        _ if too_large => Err(Error::TooLarge),
+        Some(whole) if pieces.is_empty() => Ok(whole),
+        last => {
+            pieces.extend(last);
+            Ok(pieces.concat().into())
+        }
+    }
 }

@@ -155,13 +155,19 @@ impl Gateway {
             && let Some(way) = self.streams(&request)
         {
             let size_bytes = incoming.size_hint().exact();
-            let answer = self.answer_streamed(request, way, body::pieces(incoming), size_bytes);
-            return Ok(into_http(answer.await));
+            let (pieces, progress) = body::pieces(incoming);
+            let mut answer = into_http(self.answer_streamed(request, way, pieces, size_bytes).await);
+            progress.tell(&mut answer);
+            return Ok(answer);
         }
         let bytes_max = site.map_or(BODY_BYTES_MAX, |(_, site)| site.body_bytes_max());
-        match body::read(incoming, bytes_max).await {
+        match body::read(incoming, bytes_max, body::waits(&request.headers)).await {
             Ok(body) => request.body = body,
-            Err(body::Error::TooLarge) => return Ok(into_http(self.refuse_size(&request))),
+            Err(body::Error::TooLarge) => {
+                let mut answer = into_http(self.refuse_size(&request));
+                body::close(&mut answer);
+                return Ok(answer);
+            }
             Err(body::Error::Broken(error)) => {
                 tracing::debug!(%error, "read a body");
                 return Ok(http::Response::builder()

@@ -12,11 +12,9 @@ use futures_util::StreamExt as _;
 use service::{Caller, Edge, Head};
 
 use crate::Gateway;
+use crate::body::{self, DRAINED_BYTES_MAX};
 use crate::finished::finished;
 use crate::pipeline::Way;
-
-/// How much of a refused body is read and thrown away, so that a client that still writes sees the answer.
-const DRAINED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// A body that has not been read.
 pub(crate) struct Coming {
@@ -59,8 +57,7 @@ impl Gateway {
         pieces: Pieces,
         size_bytes: Option<u64>,
     ) -> Response {
-        // Who waits for a go-ahead has sent nothing yet.
-        let waits = request.headers.contains_key("expect");
+        let waits = body::waits(&request.headers);
         let this = self.clone();
         finished(async move {
             let request_id: Arc<str> = this.0.platform.env().uuid().to_string().into();
@@ -87,6 +84,7 @@ fn lent(shared: Arc<Mutex<Option<Pieces>>>) -> Pieces {
     }))
 }
 
+/// A client that still writes would not see the answer.
 async fn drain(mut rest: Pieces) {
     let mut drained = 0;
     while let Some(Ok(piece)) = rest.next().await {

@@ -221,16 +221,16 @@ async fn tell(cx: &Ctx, at: (i64, Id), mut notice: Notice) -> Result<bool> {
     Ok(again)
 }
 
+/// S3 on behalf of a bucket, by its ARN and account.
+pub(crate) fn sender(bucket: String, account: String) -> Sender {
+    Sender { service: "s3.amazonaws.com".to_owned(), source_arn: bucket, source_account: account, role: None }
+}
+
 fn delivery(notice: &Notice, target: TargetArn) -> Delivery {
     Delivery {
         target,
         payload: notice.event.to_string().into(),
-        sender: Sender {
-            service: "s3.amazonaws.com".to_owned(),
-            source_arn: notice.bucket.clone(),
-            source_account: notice.account.clone(),
-            role: None,
-        },
+        sender: sender(notice.bucket.clone(), notice.account.clone()),
         attributes: BTreeMap::new(),
         bus: notice.detail_type.clone().map(|detail_type| BusEvent {
             source: "aws.s3".to_owned(),

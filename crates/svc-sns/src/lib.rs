@@ -62,6 +62,7 @@ pub fn service() -> Service {
         .op(ops::untag_resource)
         .site(site::SnsSite)
         .target("sns", target::check, target::deliver)
+        .door("sns", target::admit)
         .job("deliver notifications", outbox::run)
         .job("sweep topics", outbox::run_sweep)
         .job("deliver notifications by HTTP", courier::run)

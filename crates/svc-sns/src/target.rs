@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use api_sns::MessageAttributeValue;
 use aws_auth::policy::{Asker, Keys};
 use aws_wire::AwsError;
-use service::{Delivery, TargetArn, Undelivered};
+use service::{Delivery, Sender, TargetArn, Undelivered};
 
 use crate::keys::{TOPICS, TopicKey};
 use crate::message::Request;
@@ -29,21 +29,33 @@ pub(crate) async fn check(cx: Ctx, arn: TargetArn) -> Result<(), Undelivered> {
     find(&cx, &arn).await.map(drop)
 }
 
-/// Publishes for another service, if it may: with a role of the topic's account, or as the topic's policy says.
+/// A role of the topic's account may; all others the policy must name.
+fn lets_in(key: &TopicKey, topic: &Topic, sender: &Sender) -> bool {
+    let own_role = sender.role.as_ref().is_some_and(|role| role.split(':').nth(4) == Some(&*key.0));
+    let keys = Keys::default()
+        .with("aws:SourceArn", sender.source_arn.clone())
+        .with("aws:SourceAccount", sender.source_account.clone())
+        .with("aws:SourceOwner", sender.source_account.clone());
+    own_role || policy::allows(key, topic, &Asker::Service(sender.service.clone()), "Publish", &keys)
+}
+
+/// Whether the topic lets `sender` in.
+///
+/// # Errors
+/// Why not.
+pub(crate) async fn admit(cx: Ctx, arn: TargetArn, sender: Sender) -> Result<(), Undelivered> {
+    let (key, topic) = find(&cx, &arn).await?;
+    if lets_in(&key, &topic, &sender) { Ok(()) } else { Err(Undelivered::Denied(arn.to_string())) }
+}
+
+/// Publishes for another service, if it may.
 ///
 /// # Errors
 /// Why not.
 pub(crate) async fn deliver(cx: Ctx, delivery: Delivery) -> Result<(), Undelivered> {
     let (key, topic) = find(&cx, &delivery.target).await?;
     let cx = as_account(&cx, &key.0, &key.1);
-    let sender = &delivery.sender;
-    let own_role = sender.role.as_ref().is_some_and(|role| role.split(':').nth(4) == Some(&*key.0));
-    let keys = Keys::default()
-        .with("aws:SourceArn", sender.source_arn.clone())
-        .with("aws:SourceAccount", sender.source_account.clone())
-        .with("aws:SourceOwner", sender.source_account.clone());
-    let asker = Asker::Service(sender.service.clone());
-    if !own_role && !policy::allows(&key, &topic, &asker, "Publish", &keys) {
+    if !lets_in(&key, &topic, &delivery.sender) {
         return Err(Undelivered::Denied(delivery.target.to_string()));
     }
     let message = String::from_utf8(delivery.payload.to_vec())

@@ -64,6 +64,7 @@ pub fn service() -> Service {
         .op(ops::tag_queue)
         .op(ops::untag_queue)
         .target("sqs", target::check, target::deliver)
+        .door("sqs", target::admit)
         .job("sweep queues", sweep::run)
         .job("move messages", moves::run)
         .done()

@@ -30,6 +30,19 @@ pub(crate) async fn check(cx: Ctx, arn: TargetArn) -> Result<(), Undelivered> {
     find(&cx, &arn).await.map(drop)
 }
 
+/// Whether the queue's policy lets `sender` in.
+///
+/// # Errors
+/// Why not.
+pub(crate) async fn admit(cx: Ctx, arn: TargetArn, sender: Sender) -> Result<(), Undelivered> {
+    let named = find(&cx, &arn).await?;
+    if lets_in(&cx, &named.key, &named.queue, &sender) {
+        Ok(())
+    } else {
+        Err(Undelivered::Denied(arn.to_string()))
+    }
+}
+
 /// Stores a message for another service, if the queue's policy lets it in.
 ///
 /// # Errors

@@ -1,4 +1,5 @@
-//! `PutBucketNotificationConfiguration`: who is to hear of what; each target must be there.
+//! `PutBucketNotificationConfiguration`: who is to hear of what; each target must be there, and let S3 in
+//! for this bucket.
 
 use api_s3::{
     Event, GetBucketNotificationConfigurationInput, NotificationConfiguration,
@@ -8,7 +9,7 @@ use aws_wire::{AwsError, Result};
 use service::{TargetArn, Undelivered};
 
 use crate::bucket::Bucket;
-use crate::{Ctx, bridge, bucket, document, errors};
+use crate::{Ctx, bridge, bucket, document, errors, notify};
 
 pub(crate) async fn put_bucket_notification_configuration(
     cx: Ctx,
@@ -31,7 +32,8 @@ pub(crate) async fn put_bucket_notification_configuration(
         if input.skip_destination_validation == Some(true) {
             continue;
         }
-        if let Err(error) = cx.check_target(&arn).await {
+        let sender = notify::sender(bucket.arn(), bucket.account.clone());
+        if let Err(error) = cx.check_sender(&arn, sender).await {
             let message = "Unable to validate the following destination configurations";
             return Err(errors::invalid_argument(target, &error.to_string(), message));
         }
