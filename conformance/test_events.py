@@ -1,9 +1,12 @@
 """EventBridge with boto3 and the AWS CLI: rules to queues, functions and other buses, schedules, and what feeds buses."""
 import datetime
+import http.server
 import json
 import pathlib
+import queue as queue_of_requests
 import subprocess
 import sys
+import threading
 
 import pytest
 from botocore.exceptions import ClientError
@@ -139,6 +142,34 @@ def test_a_stream_is_a_target(platform, events):
                                        ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
     [record] = eventually(lambda: kinesis.get_records(ShardIterator=start)["Records"], "a record")
     assert record["PartitionKey"] == "k7" and json.loads(record["Data"])["detail"] == {"key": "k7"}
+
+
+def test_an_http_endpoint_is_a_target(events):
+    got = queue_of_requests.Queue()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_PUT(self):
+            body = self.rfile.read(int(self.headers["content-length"]))
+            got.put((self.path, self.headers["x-key"], json.loads(body)))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    connection = events.create_connection(Name="hook", AuthorizationType="API_KEY", AuthParameters={
+        "ApiKeyAuthParameters": {"ApiKeyName": "x-key", "ApiKeyValue": "k"}})["ConnectionArn"]
+    destination = events.create_api_destination(
+        Name="hook", ConnectionArn=connection, InvocationEndpoint=f"http://127.0.0.1:{server.server_port}/orders/*",
+        HttpMethod="PUT")["ApiDestinationArn"]
+    rule(events, "hook", {"source": ["hook"]}, {
+        "Id": "1", "Arn": destination, "RoleArn": ROLE, "InputPath": "$.detail",
+        "HttpParameters": {"PathParameterValues": ["$.detail.id"]}})
+    events.put_events(Entries=[entry({"id": "o-1"}, source="hook")])
+    assert got.get(timeout=30) == ("/orders/o-1", "k", {"id": "o-1"})
+    server.shutdown()
 
 
 def test_a_rule_of_a_schedule(events, sqs, queue):

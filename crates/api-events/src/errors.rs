@@ -5,6 +5,19 @@ use aws_wire::schema::{ErrorShape, Fault};
 
 use crate::schema;
 
+pub static ACCESS_DENIED_EXCEPTION: ErrorShape = ErrorShape {
+    code: "AccessDeniedException",
+    query_code: None,
+    status: 400,
+    fault: Fault::Client,
+    shape: &schema::ACCESS_DENIED_EXCEPTION,
+};
+
+/// 400 `AccessDeniedException`
+pub fn access_denied_exception(message: impl Into<String>) -> AwsError {
+    AwsError::modelled(&ACCESS_DENIED_EXCEPTION, message)
+}
+
 pub static CONCURRENT_MODIFICATION_EXCEPTION: ErrorShape = ErrorShape {
     code: "ConcurrentModificationException",
     query_code: None,
@@ -146,4 +159,17 @@ pub static RESOURCE_NOT_FOUND_EXCEPTION: ErrorShape = ErrorShape {
 /// 400 `ResourceNotFoundException`
 pub fn resource_not_found_exception(message: impl Into<String>) -> AwsError {
     AwsError::modelled(&RESOURCE_NOT_FOUND_EXCEPTION, message)
+}
+
+pub static THROTTLING_EXCEPTION: ErrorShape = ErrorShape {
+    code: "ThrottlingException",
+    query_code: None,
+    status: 400,
+    fault: Fault::Client,
+    shape: &schema::THROTTLING_EXCEPTION,
+};
+
+/// 400 `ThrottlingException`
+pub fn throttling_exception(message: impl Into<String>) -> AwsError {
+    AwsError::modelled(&THROTTLING_EXCEPTION, message)
 }

@@ -93,8 +93,23 @@ pub static CANCEL_REPLAY: Operation = Operation {
         ],
     }),
 };
-pub static CREATE_API_DESTINATION: Operation =
-    Operation { name: "CreateApiDestination", method: "POST", uri: "/", status: 200, io: None };
+pub static CREATE_API_DESTINATION: Operation = Operation {
+    name: "CreateApiDestination",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::CREATE_API_DESTINATION_REQUEST,
+        output: &schema::CREATE_API_DESTINATION_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::RESOURCE_ALREADY_EXISTS_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::INTERNAL_EXCEPTION,
+        ],
+    }),
+};
 pub static CREATE_ARCHIVE: Operation = Operation {
     name: "CreateArchive",
     method: "POST",
@@ -114,8 +129,25 @@ pub static CREATE_ARCHIVE: Operation = Operation {
         ],
     }),
 };
-pub static CREATE_CONNECTION: Operation =
-    Operation { name: "CreateConnection", method: "POST", uri: "/", status: 200, io: None };
+pub static CREATE_CONNECTION: Operation = Operation {
+    name: "CreateConnection",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::CREATE_CONNECTION_REQUEST,
+        output: &schema::CREATE_CONNECTION_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::RESOURCE_ALREADY_EXISTS_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::INTERNAL_EXCEPTION,
+            &errors::ACCESS_DENIED_EXCEPTION,
+            &errors::THROTTLING_EXCEPTION,
+        ],
+    }),
+};
 pub static CREATE_ENDPOINT: Operation =
     Operation { name: "CreateEndpoint", method: "POST", uri: "/", status: 200, io: None };
 pub static CREATE_EVENT_BUS: Operation = Operation {
@@ -142,10 +174,38 @@ pub static CREATE_PARTNER_EVENT_SOURCE: Operation =
     Operation { name: "CreatePartnerEventSource", method: "POST", uri: "/", status: 200, io: None };
 pub static DEACTIVATE_EVENT_SOURCE: Operation =
     Operation { name: "DeactivateEventSource", method: "POST", uri: "/", status: 200, io: None };
-pub static DEAUTHORIZE_CONNECTION: Operation =
-    Operation { name: "DeauthorizeConnection", method: "POST", uri: "/", status: 200, io: None };
-pub static DELETE_API_DESTINATION: Operation =
-    Operation { name: "DeleteApiDestination", method: "POST", uri: "/", status: 200, io: None };
+pub static DEAUTHORIZE_CONNECTION: Operation = Operation {
+    name: "DeauthorizeConnection",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::DEAUTHORIZE_CONNECTION_REQUEST,
+        output: &schema::DEAUTHORIZE_CONNECTION_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::CONCURRENT_MODIFICATION_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::INTERNAL_EXCEPTION,
+        ],
+    }),
+};
+pub static DELETE_API_DESTINATION: Operation = Operation {
+    name: "DeleteApiDestination",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::DELETE_API_DESTINATION_REQUEST,
+        output: &schema::DELETE_API_DESTINATION_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::CONCURRENT_MODIFICATION_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::INTERNAL_EXCEPTION,
+        ],
+    }),
+};
 pub static DELETE_ARCHIVE: Operation = Operation {
     name: "DeleteArchive",
     method: "POST",
@@ -162,8 +222,22 @@ pub static DELETE_ARCHIVE: Operation = Operation {
         ],
     }),
 };
-pub static DELETE_CONNECTION: Operation =
-    Operation { name: "DeleteConnection", method: "POST", uri: "/", status: 200, io: None };
+pub static DELETE_CONNECTION: Operation = Operation {
+    name: "DeleteConnection",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::DELETE_CONNECTION_REQUEST,
+        output: &schema::DELETE_CONNECTION_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::CONCURRENT_MODIFICATION_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::INTERNAL_EXCEPTION,
+        ],
+    }),
+};
 pub static DELETE_ENDPOINT: Operation =
     Operation { name: "DeleteEndpoint", method: "POST", uri: "/", status: 200, io: None };
 pub static DELETE_EVENT_BUS: Operation = Operation {
@@ -197,8 +271,18 @@ pub static DELETE_RULE: Operation = Operation {
         ],
     }),
 };
-pub static DESCRIBE_API_DESTINATION: Operation =
-    Operation { name: "DescribeApiDestination", method: "POST", uri: "/", status: 200, io: None };
+pub static DESCRIBE_API_DESTINATION: Operation = Operation {
+    name: "DescribeApiDestination",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::DESCRIBE_API_DESTINATION_REQUEST,
+        output: &schema::DESCRIBE_API_DESTINATION_RESPONSE,
+        result_wrapper: None,
+        errors: &[&errors::RESOURCE_NOT_FOUND_EXCEPTION, &errors::INTERNAL_EXCEPTION],
+    }),
+};
 pub static DESCRIBE_ARCHIVE: Operation = Operation {
     name: "DescribeArchive",
     method: "POST",
@@ -215,8 +299,18 @@ pub static DESCRIBE_ARCHIVE: Operation = Operation {
         ],
     }),
 };
-pub static DESCRIBE_CONNECTION: Operation =
-    Operation { name: "DescribeConnection", method: "POST", uri: "/", status: 200, io: None };
+pub static DESCRIBE_CONNECTION: Operation = Operation {
+    name: "DescribeConnection",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::DESCRIBE_CONNECTION_REQUEST,
+        output: &schema::DESCRIBE_CONNECTION_RESPONSE,
+        result_wrapper: None,
+        errors: &[&errors::RESOURCE_NOT_FOUND_EXCEPTION, &errors::INTERNAL_EXCEPTION],
+    }),
+};
 pub static DESCRIBE_ENDPOINT: Operation =
     Operation { name: "DescribeEndpoint", method: "POST", uri: "/", status: 200, io: None };
 pub static DESCRIBE_EVENT_BUS: Operation = Operation {
@@ -293,8 +387,18 @@ pub static ENABLE_RULE: Operation = Operation {
         ],
     }),
 };
-pub static LIST_API_DESTINATIONS: Operation =
-    Operation { name: "ListApiDestinations", method: "POST", uri: "/", status: 200, io: None };
+pub static LIST_API_DESTINATIONS: Operation = Operation {
+    name: "ListApiDestinations",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::LIST_API_DESTINATIONS_REQUEST,
+        output: &schema::LIST_API_DESTINATIONS_RESPONSE,
+        result_wrapper: None,
+        errors: &[&errors::INTERNAL_EXCEPTION],
+    }),
+};
 pub static LIST_ARCHIVES: Operation = Operation {
     name: "ListArchives",
     method: "POST",
@@ -307,8 +411,18 @@ pub static LIST_ARCHIVES: Operation = Operation {
         errors: &[&errors::RESOURCE_NOT_FOUND_EXCEPTION, &errors::INTERNAL_EXCEPTION],
     }),
 };
-pub static LIST_CONNECTIONS: Operation =
-    Operation { name: "ListConnections", method: "POST", uri: "/", status: 200, io: None };
+pub static LIST_CONNECTIONS: Operation = Operation {
+    name: "ListConnections",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::LIST_CONNECTIONS_REQUEST,
+        output: &schema::LIST_CONNECTIONS_RESPONSE,
+        result_wrapper: None,
+        errors: &[&errors::INTERNAL_EXCEPTION],
+    }),
+};
 pub static LIST_ENDPOINTS: Operation =
     Operation { name: "ListEndpoints", method: "POST", uri: "/", status: 200, io: None };
 pub static LIST_EVENT_BUSES: Operation = Operation {
@@ -556,8 +670,23 @@ pub static UNTAG_RESOURCE: Operation = Operation {
         ],
     }),
 };
-pub static UPDATE_API_DESTINATION: Operation =
-    Operation { name: "UpdateApiDestination", method: "POST", uri: "/", status: 200, io: None };
+pub static UPDATE_API_DESTINATION: Operation = Operation {
+    name: "UpdateApiDestination",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::UPDATE_API_DESTINATION_REQUEST,
+        output: &schema::UPDATE_API_DESTINATION_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::CONCURRENT_MODIFICATION_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::INTERNAL_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+        ],
+    }),
+};
 pub static UPDATE_ARCHIVE: Operation = Operation {
     name: "UpdateArchive",
     method: "POST",
@@ -576,8 +705,25 @@ pub static UPDATE_ARCHIVE: Operation = Operation {
         ],
     }),
 };
-pub static UPDATE_CONNECTION: Operation =
-    Operation { name: "UpdateConnection", method: "POST", uri: "/", status: 200, io: None };
+pub static UPDATE_CONNECTION: Operation = Operation {
+    name: "UpdateConnection",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::UPDATE_CONNECTION_REQUEST,
+        output: &schema::UPDATE_CONNECTION_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::CONCURRENT_MODIFICATION_EXCEPTION,
+            &errors::RESOURCE_NOT_FOUND_EXCEPTION,
+            &errors::INTERNAL_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::ACCESS_DENIED_EXCEPTION,
+            &errors::THROTTLING_EXCEPTION,
+        ],
+    }),
+};
 pub static UPDATE_ENDPOINT: Operation =
     Operation { name: "UpdateEndpoint", method: "POST", uri: "/", status: 200, io: None };
 pub static UPDATE_EVENT_BUS: Operation = Operation {
@@ -600,18 +746,27 @@ pub static UPDATE_EVENT_BUS: Operation = Operation {
 
 aws_wire::operations! { SERVICE;
     CANCEL_REPLAY: types::CancelReplayInput => types::CancelReplayOutput,
+    CREATE_API_DESTINATION: types::CreateApiDestinationInput => types::CreateApiDestinationOutput,
     CREATE_ARCHIVE: types::CreateArchiveInput => types::CreateArchiveOutput,
+    CREATE_CONNECTION: types::CreateConnectionInput => types::CreateConnectionOutput,
     CREATE_EVENT_BUS: types::CreateEventBusInput => types::CreateEventBusOutput,
+    DEAUTHORIZE_CONNECTION: types::DeauthorizeConnectionInput => types::DeauthorizeConnectionOutput,
+    DELETE_API_DESTINATION: types::DeleteApiDestinationInput => types::DeleteApiDestinationOutput,
     DELETE_ARCHIVE: types::DeleteArchiveInput => types::DeleteArchiveOutput,
+    DELETE_CONNECTION: types::DeleteConnectionInput => types::DeleteConnectionOutput,
     DELETE_EVENT_BUS: types::DeleteEventBusInput => (),
     DELETE_RULE: types::DeleteRuleInput => (),
+    DESCRIBE_API_DESTINATION: types::DescribeApiDestinationInput => types::DescribeApiDestinationOutput,
     DESCRIBE_ARCHIVE: types::DescribeArchiveInput => types::DescribeArchiveOutput,
+    DESCRIBE_CONNECTION: types::DescribeConnectionInput => types::DescribeConnectionOutput,
     DESCRIBE_EVENT_BUS: types::DescribeEventBusInput => types::DescribeEventBusOutput,
     DESCRIBE_REPLAY: types::DescribeReplayInput => types::DescribeReplayOutput,
     DESCRIBE_RULE: types::DescribeRuleInput => types::DescribeRuleOutput,
     DISABLE_RULE: types::DisableRuleInput => (),
     ENABLE_RULE: types::EnableRuleInput => (),
+    LIST_API_DESTINATIONS: types::ListApiDestinationsInput => types::ListApiDestinationsOutput,
     LIST_ARCHIVES: types::ListArchivesInput => types::ListArchivesOutput,
+    LIST_CONNECTIONS: types::ListConnectionsInput => types::ListConnectionsOutput,
     LIST_EVENT_BUSES: types::ListEventBusesInput => types::ListEventBusesOutput,
     LIST_REPLAYS: types::ListReplaysInput => types::ListReplaysOutput,
     LIST_RULE_NAMES_BY_TARGET: types::ListRuleNamesByTargetInput => types::ListRuleNamesByTargetOutput,
@@ -628,6 +783,8 @@ aws_wire::operations! { SERVICE;
     TAG_RESOURCE: types::TagResourceInput => types::TagResourceOutput,
     TEST_EVENT_PATTERN: types::TestEventPatternInput => types::TestEventPatternOutput,
     UNTAG_RESOURCE: types::UntagResourceInput => types::UntagResourceOutput,
+    UPDATE_API_DESTINATION: types::UpdateApiDestinationInput => types::UpdateApiDestinationOutput,
     UPDATE_ARCHIVE: types::UpdateArchiveInput => types::UpdateArchiveOutput,
+    UPDATE_CONNECTION: types::UpdateConnectionInput => types::UpdateConnectionOutput,
     UPDATE_EVENT_BUS: types::UpdateEventBusInput => types::UpdateEventBusOutput,
 }

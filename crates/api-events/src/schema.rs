@@ -6,6 +6,8 @@ use aws_wire::schema::{
     Kind, List, Map, Member, Namespace, Pattern, Place, Shape, Structure, TimestampFormat,
 };
 
+pub(crate) static ACCESS_DENIED_EXCEPTION: Shape =
+    Shape::plain("AccessDeniedException", Kind::Structure(&Structure::of(&[])));
 static REGEX_OF_ACTION: Pattern = Pattern::new("events:[a-zA-Z]+");
 pub(crate) static ACTION: Shape = Shape {
     min: Some(1),
@@ -13,6 +15,60 @@ pub(crate) static ACTION: Shape = Shape {
     pattern: Some(&REGEX_OF_ACTION),
     ..Shape::plain("Action", Kind::String)
 };
+pub(crate) static API_DESTINATION: Shape = Shape::plain(
+    "ApiDestination",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ApiDestinationArn", &API_DESTINATION_ARN),
+        Member::body("Name", &API_DESTINATION_NAME),
+        Member::body("ApiDestinationState", &API_DESTINATION_STATE),
+        Member::body("ConnectionArn", &CONNECTION_ARN),
+        Member::body("InvocationEndpoint", &HTTPS_ENDPOINT),
+        Member::body("HttpMethod", &API_DESTINATION_HTTP_METHOD),
+        Member::body("InvocationRateLimitPerSecond", &API_DESTINATION_INVOCATION_RATE_LIMIT_PER_SECOND),
+        Member::body("CreationTime", &TIMESTAMP),
+        Member::body("LastModifiedTime", &TIMESTAMP),
+    ])),
+);
+static REGEX_OF_API_DESTINATION_ARN: Pattern = Pattern::new(
+    "^arn:aws([a-z]|\\-)*:events:([a-z]|\\d|\\-)*:([0-9]{12})?:api-destination\\/[\\.\\-_A-Za-z0-9]+\\/[\\-A-Za-z0-9]+$",
+);
+pub(crate) static API_DESTINATION_ARN: Shape = Shape {
+    min: Some(1),
+    max: Some(1600),
+    pattern: Some(&REGEX_OF_API_DESTINATION_ARN),
+    ..Shape::plain("ApiDestinationArn", Kind::String)
+};
+static REGEX_OF_API_DESTINATION_DESCRIPTION: Pattern = Pattern::new(".*");
+pub(crate) static API_DESTINATION_DESCRIPTION: Shape = Shape {
+    max: Some(512),
+    pattern: Some(&REGEX_OF_API_DESTINATION_DESCRIPTION),
+    ..Shape::plain("ApiDestinationDescription", Kind::String)
+};
+pub(crate) static API_DESTINATION_HTTP_METHOD: Shape = Shape::plain(
+    "ApiDestinationHttpMethod",
+    Kind::Enum(&["POST", "GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"]),
+);
+pub(crate) static API_DESTINATION_INVOCATION_RATE_LIMIT_PER_SECOND: Shape =
+    Shape { min: Some(1), ..Shape::plain("ApiDestinationInvocationRateLimitPerSecond", Kind::Integer) };
+static REGEX_OF_API_DESTINATION_NAME: Pattern = Pattern::new("[\\.\\-_A-Za-z0-9]+");
+pub(crate) static API_DESTINATION_NAME: Shape = Shape {
+    min: Some(1),
+    max: Some(64),
+    pattern: Some(&REGEX_OF_API_DESTINATION_NAME),
+    ..Shape::plain("ApiDestinationName", Kind::String)
+};
+pub(crate) static API_DESTINATION_RESPONSE_LIST: Shape = Shape::plain(
+    "ApiDestinationResponseList",
+    Kind::List(&List {
+        member: &API_DESTINATION,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+pub(crate) static API_DESTINATION_STATE: Shape =
+    Shape::plain("ApiDestinationState", Kind::Enum(&["ACTIVE", "INACTIVE"]));
 pub(crate) static APP_SYNC_PARAMETERS: Shape = Shape::plain(
     "AppSyncParameters",
     Kind::Structure(&Structure::of(&[Member::body("GraphQLOperation", &GRAPH_QL_OPERATION)])),
@@ -74,6 +130,23 @@ pub(crate) static ARCHIVE_STATE_REASON: Shape = Shape {
 pub(crate) static ARN: Shape = Shape { min: Some(1), max: Some(1600), ..Shape::plain("Arn", Kind::String) };
 pub(crate) static ASSIGN_PUBLIC_IP: Shape =
     Shape::plain("AssignPublicIp", Kind::Enum(&["ENABLED", "DISABLED"]));
+static REGEX_OF_AUTH_HEADER_PARAMETERS: Pattern =
+    Pattern::new("^[ \\t]*[^\\x00-\\x1F:\\x7F]+([ \\t]+[^\\x00-\\x1F:\\x7F]+)*[ \\t]*$");
+pub(crate) static AUTH_HEADER_PARAMETERS: Shape = Shape {
+    min: Some(1),
+    max: Some(512),
+    pattern: Some(&REGEX_OF_AUTH_HEADER_PARAMETERS),
+    ..Shape::plain("AuthHeaderParameters", Kind::String)
+};
+static REGEX_OF_AUTH_HEADER_PARAMETERS_SENSITIVE: Pattern =
+    Pattern::new("^[ \\t]*[^\\x00-\\x1F:\\x7F]+([ \\t]+[^\\x00-\\x1F:\\x7F]+)*[ \\t]*$");
+pub(crate) static AUTH_HEADER_PARAMETERS_SENSITIVE: Shape = Shape {
+    min: Some(1),
+    max: Some(512),
+    pattern: Some(&REGEX_OF_AUTH_HEADER_PARAMETERS_SENSITIVE),
+    sensitive: true,
+    ..Shape::plain("AuthHeaderParametersSensitive", Kind::String)
+};
 pub(crate) static AWS_VPC_CONFIGURATION: Shape = Shape::plain(
     "AwsVpcConfiguration",
     Kind::Structure(&Structure::of(&[
@@ -153,6 +226,216 @@ pub(crate) static CONDITION: Shape = Shape::plain(
         Member { required: true, ..Member::body("Value", &STRING) },
     ])),
 );
+pub(crate) static CONNECTION: Shape = Shape::plain(
+    "Connection",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ConnectionArn", &CONNECTION_ARN),
+        Member::body("Name", &CONNECTION_NAME),
+        Member::body("ConnectionState", &CONNECTION_STATE),
+        Member::body("StateReason", &CONNECTION_STATE_REASON),
+        Member::body("AuthorizationType", &CONNECTION_AUTHORIZATION_TYPE),
+        Member::body("CreationTime", &TIMESTAMP),
+        Member::body("LastModifiedTime", &TIMESTAMP),
+        Member::body("LastAuthorizedTime", &TIMESTAMP),
+    ])),
+);
+pub(crate) static CONNECTION_API_KEY_AUTH_RESPONSE_PARAMETERS: Shape = Shape::plain(
+    "ConnectionApiKeyAuthResponseParameters",
+    Kind::Structure(&Structure::of(&[Member::body("ApiKeyName", &AUTH_HEADER_PARAMETERS)])),
+);
+static REGEX_OF_CONNECTION_ARN: Pattern = Pattern::new(
+    "^arn:aws([a-z]|\\-)*:events:([a-z]|\\d|\\-)*:([0-9]{12})?:connection\\/[\\.\\-_A-Za-z0-9]+\\/[\\-A-Za-z0-9]+$",
+);
+pub(crate) static CONNECTION_ARN: Shape = Shape {
+    min: Some(1),
+    max: Some(1600),
+    pattern: Some(&REGEX_OF_CONNECTION_ARN),
+    ..Shape::plain("ConnectionArn", Kind::String)
+};
+pub(crate) static CONNECTION_AUTH_RESPONSE_PARAMETERS: Shape = Shape::plain(
+    "ConnectionAuthResponseParameters",
+    Kind::Structure(&Structure::of(&[
+        Member::body("BasicAuthParameters", &CONNECTION_BASIC_AUTH_RESPONSE_PARAMETERS),
+        Member::body("OAuthParameters", &CONNECTION_O_AUTH_RESPONSE_PARAMETERS),
+        Member::body("ApiKeyAuthParameters", &CONNECTION_API_KEY_AUTH_RESPONSE_PARAMETERS),
+        Member::body("InvocationHttpParameters", &CONNECTION_HTTP_PARAMETERS),
+        Member::body("ConnectivityParameters", &DESCRIBE_CONNECTION_CONNECTIVITY_PARAMETERS),
+    ])),
+);
+pub(crate) static CONNECTION_AUTHORIZATION_TYPE: Shape = Shape::plain(
+    "ConnectionAuthorizationType",
+    Kind::Enum(&["BASIC", "OAUTH_CLIENT_CREDENTIALS", "API_KEY"]),
+);
+pub(crate) static CONNECTION_BASIC_AUTH_RESPONSE_PARAMETERS: Shape = Shape::plain(
+    "ConnectionBasicAuthResponseParameters",
+    Kind::Structure(&Structure::of(&[Member::body("Username", &AUTH_HEADER_PARAMETERS)])),
+);
+pub(crate) static CONNECTION_BODY_PARAMETER: Shape = Shape::plain(
+    "ConnectionBodyParameter",
+    Kind::Structure(&Structure::of(&[
+        Member::body("Key", &STRING),
+        Member::body("Value", &SENSITIVE_STRING),
+        Member::body("IsValueSecret", &BOOLEAN),
+    ])),
+);
+pub(crate) static CONNECTION_BODY_PARAMETERS_LIST: Shape = Shape {
+    min: Some(0),
+    max: Some(100),
+    ..Shape::plain(
+        "ConnectionBodyParametersList",
+        Kind::List(&List {
+            member: &CONNECTION_BODY_PARAMETER,
+            element: "member",
+            element_namespace: None,
+            timestamp_format: None,
+            flattened: false,
+        }),
+    )
+};
+static REGEX_OF_CONNECTION_DESCRIPTION: Pattern = Pattern::new(".*");
+pub(crate) static CONNECTION_DESCRIPTION: Shape = Shape {
+    max: Some(512),
+    pattern: Some(&REGEX_OF_CONNECTION_DESCRIPTION),
+    ..Shape::plain("ConnectionDescription", Kind::String)
+};
+pub(crate) static CONNECTION_HEADER_PARAMETER: Shape = Shape::plain(
+    "ConnectionHeaderParameter",
+    Kind::Structure(&Structure::of(&[
+        Member::body("Key", &HEADER_KEY),
+        Member::body("Value", &HEADER_VALUE_SENSITIVE),
+        Member::body("IsValueSecret", &BOOLEAN),
+    ])),
+);
+pub(crate) static CONNECTION_HEADER_PARAMETERS_LIST: Shape = Shape {
+    min: Some(0),
+    max: Some(100),
+    ..Shape::plain(
+        "ConnectionHeaderParametersList",
+        Kind::List(&List {
+            member: &CONNECTION_HEADER_PARAMETER,
+            element: "member",
+            element_namespace: None,
+            timestamp_format: None,
+            flattened: false,
+        }),
+    )
+};
+pub(crate) static CONNECTION_HTTP_PARAMETERS: Shape = Shape::plain(
+    "ConnectionHttpParameters",
+    Kind::Structure(&Structure::of(&[
+        Member::body("HeaderParameters", &CONNECTION_HEADER_PARAMETERS_LIST),
+        Member::body("QueryStringParameters", &CONNECTION_QUERY_STRING_PARAMETERS_LIST),
+        Member::body("BodyParameters", &CONNECTION_BODY_PARAMETERS_LIST),
+    ])),
+);
+static REGEX_OF_CONNECTION_NAME: Pattern = Pattern::new("[\\.\\-_A-Za-z0-9]+");
+pub(crate) static CONNECTION_NAME: Shape = Shape {
+    min: Some(1),
+    max: Some(64),
+    pattern: Some(&REGEX_OF_CONNECTION_NAME),
+    ..Shape::plain("ConnectionName", Kind::String)
+};
+pub(crate) static CONNECTION_O_AUTH_CLIENT_RESPONSE_PARAMETERS: Shape = Shape::plain(
+    "ConnectionOAuthClientResponseParameters",
+    Kind::Structure(&Structure::of(&[Member::body("ClientID", &AUTH_HEADER_PARAMETERS)])),
+);
+pub(crate) static CONNECTION_O_AUTH_HTTP_METHOD: Shape =
+    Shape::plain("ConnectionOAuthHttpMethod", Kind::Enum(&["GET", "POST", "PUT"]));
+pub(crate) static CONNECTION_O_AUTH_RESPONSE_PARAMETERS: Shape = Shape::plain(
+    "ConnectionOAuthResponseParameters",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ClientParameters", &CONNECTION_O_AUTH_CLIENT_RESPONSE_PARAMETERS),
+        Member::body("AuthorizationEndpoint", &HTTPS_ENDPOINT),
+        Member::body("HttpMethod", &CONNECTION_O_AUTH_HTTP_METHOD),
+        Member::body("OAuthHttpParameters", &CONNECTION_HTTP_PARAMETERS),
+    ])),
+);
+pub(crate) static CONNECTION_QUERY_STRING_PARAMETER: Shape = Shape::plain(
+    "ConnectionQueryStringParameter",
+    Kind::Structure(&Structure::of(&[
+        Member::body("Key", &QUERY_STRING_KEY),
+        Member::body("Value", &QUERY_STRING_VALUE_SENSITIVE),
+        Member::body("IsValueSecret", &BOOLEAN),
+    ])),
+);
+pub(crate) static CONNECTION_QUERY_STRING_PARAMETERS_LIST: Shape = Shape {
+    min: Some(0),
+    max: Some(100),
+    ..Shape::plain(
+        "ConnectionQueryStringParametersList",
+        Kind::List(&List {
+            member: &CONNECTION_QUERY_STRING_PARAMETER,
+            element: "member",
+            element_namespace: None,
+            timestamp_format: None,
+            flattened: false,
+        }),
+    )
+};
+pub(crate) static CONNECTION_RESPONSE_LIST: Shape = Shape::plain(
+    "ConnectionResponseList",
+    Kind::List(&List {
+        member: &CONNECTION,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+pub(crate) static CONNECTION_STATE: Shape = Shape::plain(
+    "ConnectionState",
+    Kind::Enum(&[
+        "CREATING",
+        "UPDATING",
+        "DELETING",
+        "AUTHORIZED",
+        "DEAUTHORIZED",
+        "AUTHORIZING",
+        "DEAUTHORIZING",
+        "ACTIVE",
+        "FAILED_CONNECTIVITY",
+    ]),
+);
+static REGEX_OF_CONNECTION_STATE_REASON: Pattern = Pattern::new(".*");
+pub(crate) static CONNECTION_STATE_REASON: Shape = Shape {
+    max: Some(512),
+    pattern: Some(&REGEX_OF_CONNECTION_STATE_REASON),
+    ..Shape::plain("ConnectionStateReason", Kind::String)
+};
+pub(crate) static CONNECTIVITY_RESOURCE_CONFIGURATION_ARN: Shape = Shape::plain(
+    "ConnectivityResourceConfigurationArn",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        ..Member::body("ResourceConfigurationArn", &RESOURCE_CONFIGURATION_ARN)
+    }])),
+);
+pub(crate) static CONNECTIVITY_RESOURCE_PARAMETERS: Shape = Shape::plain(
+    "ConnectivityResourceParameters",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        ..Member::body("ResourceParameters", &CONNECTIVITY_RESOURCE_CONFIGURATION_ARN)
+    }])),
+);
+pub(crate) static CREATE_API_DESTINATION_REQUEST: Shape = Shape::plain(
+    "CreateApiDestinationRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("Name", &API_DESTINATION_NAME) },
+        Member::body("Description", &API_DESTINATION_DESCRIPTION),
+        Member { required: true, ..Member::body("ConnectionArn", &CONNECTION_ARN) },
+        Member { required: true, ..Member::body("InvocationEndpoint", &HTTPS_ENDPOINT) },
+        Member { required: true, ..Member::body("HttpMethod", &API_DESTINATION_HTTP_METHOD) },
+        Member::body("InvocationRateLimitPerSecond", &API_DESTINATION_INVOCATION_RATE_LIMIT_PER_SECOND),
+    ])),
+);
+pub(crate) static CREATE_API_DESTINATION_RESPONSE: Shape = Shape::plain(
+    "CreateApiDestinationResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ApiDestinationArn", &API_DESTINATION_ARN),
+        Member::body("ApiDestinationState", &API_DESTINATION_STATE),
+        Member::body("CreationTime", &TIMESTAMP),
+        Member::body("LastModifiedTime", &TIMESTAMP),
+    ])),
+);
 pub(crate) static CREATE_ARCHIVE_REQUEST: Shape = Shape::plain(
     "CreateArchiveRequest",
     Kind::Structure(&Structure::of(&[
@@ -171,6 +454,72 @@ pub(crate) static CREATE_ARCHIVE_RESPONSE: Shape = Shape::plain(
         Member::body("State", &ARCHIVE_STATE),
         Member::body("StateReason", &ARCHIVE_STATE_REASON),
         Member::body("CreationTime", &TIMESTAMP),
+    ])),
+);
+pub(crate) static CREATE_CONNECTION_API_KEY_AUTH_REQUEST_PARAMETERS: Shape = Shape::plain(
+    "CreateConnectionApiKeyAuthRequestParameters",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("ApiKeyName", &AUTH_HEADER_PARAMETERS) },
+        Member { required: true, ..Member::body("ApiKeyValue", &AUTH_HEADER_PARAMETERS_SENSITIVE) },
+    ])),
+);
+pub(crate) static CREATE_CONNECTION_AUTH_REQUEST_PARAMETERS: Shape = Shape::plain(
+    "CreateConnectionAuthRequestParameters",
+    Kind::Structure(&Structure::of(&[
+        Member::body("BasicAuthParameters", &CREATE_CONNECTION_BASIC_AUTH_REQUEST_PARAMETERS),
+        Member::body("OAuthParameters", &CREATE_CONNECTION_O_AUTH_REQUEST_PARAMETERS),
+        Member::body("ApiKeyAuthParameters", &CREATE_CONNECTION_API_KEY_AUTH_REQUEST_PARAMETERS),
+        Member::body("InvocationHttpParameters", &CONNECTION_HTTP_PARAMETERS),
+        Member::body("ConnectivityParameters", &CONNECTIVITY_RESOURCE_PARAMETERS),
+    ])),
+);
+pub(crate) static CREATE_CONNECTION_BASIC_AUTH_REQUEST_PARAMETERS: Shape = Shape::plain(
+    "CreateConnectionBasicAuthRequestParameters",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("Username", &AUTH_HEADER_PARAMETERS) },
+        Member { required: true, ..Member::body("Password", &AUTH_HEADER_PARAMETERS_SENSITIVE) },
+    ])),
+);
+pub(crate) static CREATE_CONNECTION_O_AUTH_CLIENT_REQUEST_PARAMETERS: Shape = Shape::plain(
+    "CreateConnectionOAuthClientRequestParameters",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("ClientID", &AUTH_HEADER_PARAMETERS) },
+        Member { required: true, ..Member::body("ClientSecret", &AUTH_HEADER_PARAMETERS_SENSITIVE) },
+    ])),
+);
+pub(crate) static CREATE_CONNECTION_O_AUTH_REQUEST_PARAMETERS: Shape = Shape::plain(
+    "CreateConnectionOAuthRequestParameters",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            ..Member::body("ClientParameters", &CREATE_CONNECTION_O_AUTH_CLIENT_REQUEST_PARAMETERS)
+        },
+        Member { required: true, ..Member::body("AuthorizationEndpoint", &HTTPS_ENDPOINT) },
+        Member { required: true, ..Member::body("HttpMethod", &CONNECTION_O_AUTH_HTTP_METHOD) },
+        Member::body("OAuthHttpParameters", &CONNECTION_HTTP_PARAMETERS),
+    ])),
+);
+pub(crate) static CREATE_CONNECTION_REQUEST: Shape = Shape::plain(
+    "CreateConnectionRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("Name", &CONNECTION_NAME) },
+        Member::body("Description", &CONNECTION_DESCRIPTION),
+        Member { required: true, ..Member::body("AuthorizationType", &CONNECTION_AUTHORIZATION_TYPE) },
+        Member {
+            required: true,
+            ..Member::body("AuthParameters", &CREATE_CONNECTION_AUTH_REQUEST_PARAMETERS)
+        },
+        Member::body("InvocationConnectivityParameters", &CONNECTIVITY_RESOURCE_PARAMETERS),
+        Member::body("KmsKeyIdentifier", &KMS_KEY_IDENTIFIER),
+    ])),
+);
+pub(crate) static CREATE_CONNECTION_RESPONSE: Shape = Shape::plain(
+    "CreateConnectionResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ConnectionArn", &CONNECTION_ARN),
+        Member::body("ConnectionState", &CONNECTION_STATE),
+        Member::body("CreationTime", &TIMESTAMP),
+        Member::body("LastModifiedTime", &TIMESTAMP),
     ])),
 );
 pub(crate) static CREATE_EVENT_BUS_REQUEST: Shape = Shape::plain(
@@ -203,6 +552,29 @@ pub(crate) static DB_USER: Shape =
     Shape { min: Some(1), max: Some(128), ..Shape::plain("DbUser", Kind::String) };
 pub(crate) static DEAD_LETTER_CONFIG: Shape =
     Shape::plain("DeadLetterConfig", Kind::Structure(&Structure::of(&[Member::body("Arn", &RESOURCE_ARN)])));
+pub(crate) static DEAUTHORIZE_CONNECTION_REQUEST: Shape = Shape::plain(
+    "DeauthorizeConnectionRequest",
+    Kind::Structure(&Structure::of(&[Member { required: true, ..Member::body("Name", &CONNECTION_NAME) }])),
+);
+pub(crate) static DEAUTHORIZE_CONNECTION_RESPONSE: Shape = Shape::plain(
+    "DeauthorizeConnectionResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ConnectionArn", &CONNECTION_ARN),
+        Member::body("ConnectionState", &CONNECTION_STATE),
+        Member::body("CreationTime", &TIMESTAMP),
+        Member::body("LastModifiedTime", &TIMESTAMP),
+        Member::body("LastAuthorizedTime", &TIMESTAMP),
+    ])),
+);
+pub(crate) static DELETE_API_DESTINATION_REQUEST: Shape = Shape::plain(
+    "DeleteApiDestinationRequest",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        ..Member::body("Name", &API_DESTINATION_NAME)
+    }])),
+);
+pub(crate) static DELETE_API_DESTINATION_RESPONSE: Shape =
+    Shape::plain("DeleteApiDestinationResponse", Kind::Structure(&Structure::of(&[])));
 pub(crate) static DELETE_ARCHIVE_REQUEST: Shape = Shape::plain(
     "DeleteArchiveRequest",
     Kind::Structure(&Structure::of(&[Member {
@@ -212,6 +584,20 @@ pub(crate) static DELETE_ARCHIVE_REQUEST: Shape = Shape::plain(
 );
 pub(crate) static DELETE_ARCHIVE_RESPONSE: Shape =
     Shape::plain("DeleteArchiveResponse", Kind::Structure(&Structure::of(&[])));
+pub(crate) static DELETE_CONNECTION_REQUEST: Shape = Shape::plain(
+    "DeleteConnectionRequest",
+    Kind::Structure(&Structure::of(&[Member { required: true, ..Member::body("Name", &CONNECTION_NAME) }])),
+);
+pub(crate) static DELETE_CONNECTION_RESPONSE: Shape = Shape::plain(
+    "DeleteConnectionResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ConnectionArn", &CONNECTION_ARN),
+        Member::body("ConnectionState", &CONNECTION_STATE),
+        Member::body("CreationTime", &TIMESTAMP),
+        Member::body("LastModifiedTime", &TIMESTAMP),
+        Member::body("LastAuthorizedTime", &TIMESTAMP),
+    ])),
+);
 pub(crate) static DELETE_EVENT_BUS_REQUEST: Shape = Shape::plain(
     "DeleteEventBusRequest",
     Kind::Structure(&Structure::of(&[Member { required: true, ..Member::body("Name", &EVENT_BUS_NAME) }])),
@@ -222,6 +608,28 @@ pub(crate) static DELETE_RULE_REQUEST: Shape = Shape::plain(
         Member { required: true, ..Member::body("Name", &RULE_NAME) },
         Member::body("EventBusName", &EVENT_BUS_NAME_OR_ARN),
         Member::body("Force", &BOOLEAN),
+    ])),
+);
+pub(crate) static DESCRIBE_API_DESTINATION_REQUEST: Shape = Shape::plain(
+    "DescribeApiDestinationRequest",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        ..Member::body("Name", &API_DESTINATION_NAME)
+    }])),
+);
+pub(crate) static DESCRIBE_API_DESTINATION_RESPONSE: Shape = Shape::plain(
+    "DescribeApiDestinationResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ApiDestinationArn", &API_DESTINATION_ARN),
+        Member::body("Name", &API_DESTINATION_NAME),
+        Member::body("Description", &API_DESTINATION_DESCRIPTION),
+        Member::body("ApiDestinationState", &API_DESTINATION_STATE),
+        Member::body("ConnectionArn", &CONNECTION_ARN),
+        Member::body("InvocationEndpoint", &HTTPS_ENDPOINT),
+        Member::body("HttpMethod", &API_DESTINATION_HTTP_METHOD),
+        Member::body("InvocationRateLimitPerSecond", &API_DESTINATION_INVOCATION_RATE_LIMIT_PER_SECOND),
+        Member::body("CreationTime", &TIMESTAMP),
+        Member::body("LastModifiedTime", &TIMESTAMP),
     ])),
 );
 pub(crate) static DESCRIBE_ARCHIVE_REQUEST: Shape = Shape::plain(
@@ -246,6 +654,42 @@ pub(crate) static DESCRIBE_ARCHIVE_RESPONSE: Shape = Shape::plain(
         Member::body("SizeBytes", &LONG),
         Member::body("EventCount", &LONG),
         Member::body("CreationTime", &TIMESTAMP),
+    ])),
+);
+pub(crate) static DESCRIBE_CONNECTION_CONNECTIVITY_PARAMETERS: Shape = Shape::plain(
+    "DescribeConnectionConnectivityParameters",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        ..Member::body("ResourceParameters", &DESCRIBE_CONNECTION_RESOURCE_PARAMETERS)
+    }])),
+);
+pub(crate) static DESCRIBE_CONNECTION_REQUEST: Shape = Shape::plain(
+    "DescribeConnectionRequest",
+    Kind::Structure(&Structure::of(&[Member { required: true, ..Member::body("Name", &CONNECTION_NAME) }])),
+);
+pub(crate) static DESCRIBE_CONNECTION_RESOURCE_PARAMETERS: Shape = Shape::plain(
+    "DescribeConnectionResourceParameters",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("ResourceConfigurationArn", &RESOURCE_CONFIGURATION_ARN) },
+        Member { required: true, ..Member::body("ResourceAssociationArn", &RESOURCE_ASSOCIATION_ARN) },
+    ])),
+);
+pub(crate) static DESCRIBE_CONNECTION_RESPONSE: Shape = Shape::plain(
+    "DescribeConnectionResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ConnectionArn", &CONNECTION_ARN),
+        Member::body("Name", &CONNECTION_NAME),
+        Member::body("Description", &CONNECTION_DESCRIPTION),
+        Member::body("InvocationConnectivityParameters", &DESCRIBE_CONNECTION_CONNECTIVITY_PARAMETERS),
+        Member::body("ConnectionState", &CONNECTION_STATE),
+        Member::body("StateReason", &CONNECTION_STATE_REASON),
+        Member::body("AuthorizationType", &CONNECTION_AUTHORIZATION_TYPE),
+        Member::body("SecretArn", &SECRETS_MANAGER_SECRET_ARN),
+        Member::body("KmsKeyIdentifier", &KMS_KEY_IDENTIFIER),
+        Member::body("AuthParameters", &CONNECTION_AUTH_RESPONSE_PARAMETERS),
+        Member::body("CreationTime", &TIMESTAMP),
+        Member::body("LastModifiedTime", &TIMESTAMP),
+        Member::body("LastAuthorizedTime", &TIMESTAMP),
     ])),
 );
 pub(crate) static DESCRIBE_EVENT_BUS_REQUEST: Shape = Shape::plain(
@@ -451,6 +895,14 @@ pub(crate) static HEADER_VALUE: Shape = Shape {
     pattern: Some(&REGEX_OF_HEADER_VALUE),
     ..Shape::plain("HeaderValue", Kind::String)
 };
+static REGEX_OF_HEADER_VALUE_SENSITIVE: Pattern =
+    Pattern::new("^[ \\t]*[\\x20-\\x7E]+([ \\t]+[\\x20-\\x7E]+)*[ \\t]*$");
+pub(crate) static HEADER_VALUE_SENSITIVE: Shape = Shape {
+    max: Some(512),
+    pattern: Some(&REGEX_OF_HEADER_VALUE_SENSITIVE),
+    sensitive: true,
+    ..Shape::plain("HeaderValueSensitive", Kind::String)
+};
 pub(crate) static HTTP_PARAMETERS: Shape = Shape::plain(
     "HttpParameters",
     Kind::Structure(&Structure::of(&[
@@ -459,6 +911,14 @@ pub(crate) static HTTP_PARAMETERS: Shape = Shape::plain(
         Member::body("QueryStringParameters", &QUERY_STRING_PARAMETERS_MAP),
     ])),
 );
+static REGEX_OF_HTTPS_ENDPOINT: Pattern =
+    Pattern::new("^((%[0-9A-Fa-f]{2}|[-()_.!~*';/?:@\\x26=+$,A-Za-z0-9])+)([).!';/?:,])?$");
+pub(crate) static HTTPS_ENDPOINT: Shape = Shape {
+    min: Some(1),
+    max: Some(2048),
+    pattern: Some(&REGEX_OF_HTTPS_ENDPOINT),
+    ..Shape::plain("HttpsEndpoint", Kind::String)
+};
 pub(crate) static ILLEGAL_STATUS_EXCEPTION: Shape =
     Shape::plain("IllegalStatusException", Kind::Structure(&Structure::of(&[])));
 pub(crate) static INCLUDE_DETAIL: Shape = Shape::plain("IncludeDetail", Kind::Enum(&["NONE", "FULL"]));
@@ -504,6 +964,22 @@ pub(crate) static LIMIT_EXCEEDED_EXCEPTION: Shape =
 pub(crate) static LIMIT_MAX100: Shape =
     Shape { min: Some(1), max: Some(100), ..Shape::plain("LimitMax100", Kind::Integer) };
 pub(crate) static LIMIT_MIN1: Shape = Shape { min: Some(1), ..Shape::plain("LimitMin1", Kind::Integer) };
+pub(crate) static LIST_API_DESTINATIONS_REQUEST: Shape = Shape::plain(
+    "ListApiDestinationsRequest",
+    Kind::Structure(&Structure::of(&[
+        Member::body("NamePrefix", &API_DESTINATION_NAME),
+        Member::body("ConnectionArn", &CONNECTION_ARN),
+        Member::body("NextToken", &NEXT_TOKEN),
+        Member::body("Limit", &LIMIT_MAX100),
+    ])),
+);
+pub(crate) static LIST_API_DESTINATIONS_RESPONSE: Shape = Shape::plain(
+    "ListApiDestinationsResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ApiDestinations", &API_DESTINATION_RESPONSE_LIST),
+        Member::body("NextToken", &NEXT_TOKEN),
+    ])),
+);
 pub(crate) static LIST_ARCHIVES_REQUEST: Shape = Shape::plain(
     "ListArchivesRequest",
     Kind::Structure(&Structure::of(&[
@@ -518,6 +994,22 @@ pub(crate) static LIST_ARCHIVES_RESPONSE: Shape = Shape::plain(
     "ListArchivesResponse",
     Kind::Structure(&Structure::of(&[
         Member::body("Archives", &ARCHIVE_RESPONSE_LIST),
+        Member::body("NextToken", &NEXT_TOKEN),
+    ])),
+);
+pub(crate) static LIST_CONNECTIONS_REQUEST: Shape = Shape::plain(
+    "ListConnectionsRequest",
+    Kind::Structure(&Structure::of(&[
+        Member::body("NamePrefix", &CONNECTION_NAME),
+        Member::body("ConnectionState", &CONNECTION_STATE),
+        Member::body("NextToken", &NEXT_TOKEN),
+        Member::body("Limit", &LIMIT_MAX100),
+    ])),
+);
+pub(crate) static LIST_CONNECTIONS_RESPONSE: Shape = Shape::plain(
+    "ListConnectionsResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("Connections", &CONNECTION_RESPONSE_LIST),
         Member::body("NextToken", &NEXT_TOKEN),
     ])),
 );
@@ -863,6 +1355,14 @@ pub(crate) static QUERY_STRING_VALUE: Shape = Shape {
     pattern: Some(&REGEX_OF_QUERY_STRING_VALUE),
     ..Shape::plain("QueryStringValue", Kind::String)
 };
+static REGEX_OF_QUERY_STRING_VALUE_SENSITIVE: Pattern =
+    Pattern::new("[^\\x00-\\x09\\x0B\\x0C\\x0E-\\x1F\\x7F]+");
+pub(crate) static QUERY_STRING_VALUE_SENSITIVE: Shape = Shape {
+    max: Some(512),
+    pattern: Some(&REGEX_OF_QUERY_STRING_VALUE_SENSITIVE),
+    sensitive: true,
+    ..Shape::plain("QueryStringValueSensitive", Kind::String)
+};
 pub(crate) static REDSHIFT_DATA_PARAMETERS: Shape = Shape::plain(
     "RedshiftDataParameters",
     Kind::Structure(&Structure::of(&[
@@ -1004,6 +1504,24 @@ pub(crate) static RESOURCE_ALREADY_EXISTS_EXCEPTION: Shape =
     Shape::plain("ResourceAlreadyExistsException", Kind::Structure(&Structure::of(&[])));
 pub(crate) static RESOURCE_ARN: Shape =
     Shape { min: Some(1), max: Some(1600), ..Shape::plain("ResourceArn", Kind::String) };
+static REGEX_OF_RESOURCE_ASSOCIATION_ARN: Pattern = Pattern::new(
+    "^arn:[a-z0-9\\\\-]+:vpc-lattice:[a-zA-Z0-9\\\\-]+:\\\\d{12}:servicenetworkresourceassociation/snra-[0-9a-z]{17}$",
+);
+pub(crate) static RESOURCE_ASSOCIATION_ARN: Shape = Shape {
+    min: Some(17),
+    max: Some(2048),
+    pattern: Some(&REGEX_OF_RESOURCE_ASSOCIATION_ARN),
+    ..Shape::plain("ResourceAssociationArn", Kind::String)
+};
+static REGEX_OF_RESOURCE_CONFIGURATION_ARN: Pattern = Pattern::new(
+    "^(?:^arn:[a-z0-9\\-]+:vpc-lattice:[a-zA-Z0-9\\-]+:\\d{12}:resourceconfiguration/rcfg-[0-9a-z]{17}$|^$)",
+);
+pub(crate) static RESOURCE_CONFIGURATION_ARN: Shape = Shape {
+    min: Some(0),
+    max: Some(2048),
+    pattern: Some(&REGEX_OF_RESOURCE_CONFIGURATION_ARN),
+    ..Shape::plain("ResourceConfigurationArn", Kind::String)
+};
 pub(crate) static RESOURCE_NOT_FOUND_EXCEPTION: Shape =
     Shape::plain("ResourceNotFoundException", Kind::Structure(&Structure::of(&[])));
 pub(crate) static RETENTION_DAYS: Shape =
@@ -1156,6 +1674,17 @@ pub(crate) static SAGE_MAKER_PIPELINE_PARAMETERS: Shape = Shape::plain(
 );
 pub(crate) static SCHEDULE_EXPRESSION: Shape =
     Shape { max: Some(256), ..Shape::plain("ScheduleExpression", Kind::String) };
+static REGEX_OF_SECRETS_MANAGER_SECRET_ARN: Pattern = Pattern::new(
+    "^arn:aws([a-z]|\\-)*:secretsmanager:([a-z]|\\d|\\-)*:([0-9]{12})?:secret:[\\/_+=\\.@\\-A-Za-z0-9]+$",
+);
+pub(crate) static SECRETS_MANAGER_SECRET_ARN: Shape = Shape {
+    min: Some(20),
+    max: Some(2048),
+    pattern: Some(&REGEX_OF_SECRETS_MANAGER_SECRET_ARN),
+    ..Shape::plain("SecretsManagerSecretArn", Kind::String)
+};
+pub(crate) static SENSITIVE_STRING: Shape =
+    Shape { sensitive: true, ..Shape::plain("SensitiveString", Kind::String) };
 pub(crate) static SQL: Shape =
     Shape { min: Some(1), max: Some(100000), sensitive: true, ..Shape::plain("Sql", Kind::String) };
 pub(crate) static SQLS: Shape = Shape {
@@ -1333,6 +1862,8 @@ pub(crate) static TEST_EVENT_PATTERN_RESPONSE: Shape = Shape::plain(
     "TestEventPatternResponse",
     Kind::Structure(&Structure::of(&[Member::body("Result", &BOOLEAN)])),
 );
+pub(crate) static THROTTLING_EXCEPTION: Shape =
+    Shape::plain("ThrottlingException", Kind::Structure(&Structure::of(&[])));
 pub(crate) static TIMESTAMP: Shape = Shape::plain("Timestamp", Kind::Timestamp(None));
 pub(crate) static TRACE_HEADER: Shape =
     Shape { min: Some(1), max: Some(500), ..Shape::plain("TraceHeader", Kind::String) };
@@ -1363,6 +1894,26 @@ pub(crate) static UNTAG_RESOURCE_REQUEST: Shape = Shape::plain(
 );
 pub(crate) static UNTAG_RESOURCE_RESPONSE: Shape =
     Shape::plain("UntagResourceResponse", Kind::Structure(&Structure::of(&[])));
+pub(crate) static UPDATE_API_DESTINATION_REQUEST: Shape = Shape::plain(
+    "UpdateApiDestinationRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("Name", &API_DESTINATION_NAME) },
+        Member::body("Description", &API_DESTINATION_DESCRIPTION),
+        Member::body("ConnectionArn", &CONNECTION_ARN),
+        Member::body("InvocationEndpoint", &HTTPS_ENDPOINT),
+        Member::body("HttpMethod", &API_DESTINATION_HTTP_METHOD),
+        Member::body("InvocationRateLimitPerSecond", &API_DESTINATION_INVOCATION_RATE_LIMIT_PER_SECOND),
+    ])),
+);
+pub(crate) static UPDATE_API_DESTINATION_RESPONSE: Shape = Shape::plain(
+    "UpdateApiDestinationResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ApiDestinationArn", &API_DESTINATION_ARN),
+        Member::body("ApiDestinationState", &API_DESTINATION_STATE),
+        Member::body("CreationTime", &TIMESTAMP),
+        Member::body("LastModifiedTime", &TIMESTAMP),
+    ])),
+);
 pub(crate) static UPDATE_ARCHIVE_REQUEST: Shape = Shape::plain(
     "UpdateArchiveRequest",
     Kind::Structure(&Structure::of(&[
@@ -1380,6 +1931,67 @@ pub(crate) static UPDATE_ARCHIVE_RESPONSE: Shape = Shape::plain(
         Member::body("State", &ARCHIVE_STATE),
         Member::body("StateReason", &ARCHIVE_STATE_REASON),
         Member::body("CreationTime", &TIMESTAMP),
+    ])),
+);
+pub(crate) static UPDATE_CONNECTION_API_KEY_AUTH_REQUEST_PARAMETERS: Shape = Shape::plain(
+    "UpdateConnectionApiKeyAuthRequestParameters",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ApiKeyName", &AUTH_HEADER_PARAMETERS),
+        Member::body("ApiKeyValue", &AUTH_HEADER_PARAMETERS_SENSITIVE),
+    ])),
+);
+pub(crate) static UPDATE_CONNECTION_AUTH_REQUEST_PARAMETERS: Shape = Shape::plain(
+    "UpdateConnectionAuthRequestParameters",
+    Kind::Structure(&Structure::of(&[
+        Member::body("BasicAuthParameters", &UPDATE_CONNECTION_BASIC_AUTH_REQUEST_PARAMETERS),
+        Member::body("OAuthParameters", &UPDATE_CONNECTION_O_AUTH_REQUEST_PARAMETERS),
+        Member::body("ApiKeyAuthParameters", &UPDATE_CONNECTION_API_KEY_AUTH_REQUEST_PARAMETERS),
+        Member::body("InvocationHttpParameters", &CONNECTION_HTTP_PARAMETERS),
+        Member::body("ConnectivityParameters", &CONNECTIVITY_RESOURCE_PARAMETERS),
+    ])),
+);
+pub(crate) static UPDATE_CONNECTION_BASIC_AUTH_REQUEST_PARAMETERS: Shape = Shape::plain(
+    "UpdateConnectionBasicAuthRequestParameters",
+    Kind::Structure(&Structure::of(&[
+        Member::body("Username", &AUTH_HEADER_PARAMETERS),
+        Member::body("Password", &AUTH_HEADER_PARAMETERS_SENSITIVE),
+    ])),
+);
+pub(crate) static UPDATE_CONNECTION_O_AUTH_CLIENT_REQUEST_PARAMETERS: Shape = Shape::plain(
+    "UpdateConnectionOAuthClientRequestParameters",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ClientID", &AUTH_HEADER_PARAMETERS),
+        Member::body("ClientSecret", &AUTH_HEADER_PARAMETERS_SENSITIVE),
+    ])),
+);
+pub(crate) static UPDATE_CONNECTION_O_AUTH_REQUEST_PARAMETERS: Shape = Shape::plain(
+    "UpdateConnectionOAuthRequestParameters",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ClientParameters", &UPDATE_CONNECTION_O_AUTH_CLIENT_REQUEST_PARAMETERS),
+        Member::body("AuthorizationEndpoint", &HTTPS_ENDPOINT),
+        Member::body("HttpMethod", &CONNECTION_O_AUTH_HTTP_METHOD),
+        Member::body("OAuthHttpParameters", &CONNECTION_HTTP_PARAMETERS),
+    ])),
+);
+pub(crate) static UPDATE_CONNECTION_REQUEST: Shape = Shape::plain(
+    "UpdateConnectionRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("Name", &CONNECTION_NAME) },
+        Member::body("Description", &CONNECTION_DESCRIPTION),
+        Member::body("AuthorizationType", &CONNECTION_AUTHORIZATION_TYPE),
+        Member::body("AuthParameters", &UPDATE_CONNECTION_AUTH_REQUEST_PARAMETERS),
+        Member::body("InvocationConnectivityParameters", &CONNECTIVITY_RESOURCE_PARAMETERS),
+        Member::body("KmsKeyIdentifier", &KMS_KEY_IDENTIFIER),
+    ])),
+);
+pub(crate) static UPDATE_CONNECTION_RESPONSE: Shape = Shape::plain(
+    "UpdateConnectionResponse",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ConnectionArn", &CONNECTION_ARN),
+        Member::body("ConnectionState", &CONNECTION_STATE),
+        Member::body("CreationTime", &TIMESTAMP),
+        Member::body("LastModifiedTime", &TIMESTAMP),
+        Member::body("LastAuthorizedTime", &TIMESTAMP),
     ])),
 );
 pub(crate) static UPDATE_EVENT_BUS_REQUEST: Shape = Shape::plain(

@@ -20,7 +20,7 @@ use ring::signature::{
 };
 use serde_json::{Map, Value as Json};
 
-use crate::outbound::Client;
+use http_client::Client;
 
 /// How long keys count, as AWS keeps them.
 const KEYS_LAST: Duration = Duration::from_secs(2 * 60 * 60);

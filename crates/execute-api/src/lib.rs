@@ -7,7 +7,6 @@ pub mod address;
 pub mod answer;
 pub mod function;
 pub mod jwt;
-pub mod outbound;
 pub mod throttle;
 pub mod verdict;
 

@@ -24,9 +24,9 @@ mod validator;
 
 use std::sync::Arc;
 
-use execute_api::outbound::Client;
 use execute_api::throttle::Throttle;
 use execute_api::verdict::Verdicts;
+use http_client::Client;
 use service::Service;
 
 /// What REST APIs hold in memory; all of it can be made anew.

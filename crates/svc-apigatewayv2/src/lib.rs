@@ -21,9 +21,9 @@ mod tags;
 use std::sync::Arc;
 
 use execute_api::jwt::Issuers;
-use execute_api::outbound::Client;
 use execute_api::throttle::Throttle;
 use execute_api::verdict::Verdicts;
+use http_client::Client;
 use service::Service;
 
 /// What HTTP APIs hold in memory; all of it can be made anew.

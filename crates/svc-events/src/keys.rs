@@ -3,8 +3,10 @@
 use kv::Table;
 use serde_json::value::RawValue;
 
+use crate::api_destination::ApiDestination;
 use crate::archive::Archive;
 use crate::bus::Bus;
+use crate::connection::Connection;
 use crate::outbox::Parcel;
 use crate::replay::Replay;
 use crate::rule::Rule;
@@ -20,6 +22,10 @@ pub(crate) type RuleKey = (String, String, String, String);
 pub(crate) type TargetKey = (String, String, String, String, String);
 /// Account, region, name.
 pub(crate) type ArchiveKey = (String, String, String);
+/// Account, region, name.
+pub(crate) type ConnectionKey = (String, String, String);
+/// Account, region, name.
+pub(crate) type ApiDestinationKey = (String, String, String);
 /// Account, region, name.
 pub(crate) type ReplayKey = (String, String, String);
 
@@ -43,6 +49,11 @@ pub(crate) const ARCHIVED: Table<(Id, i64, Id), Box<RawValue>> = Table::new(727,
 pub(crate) const REPLAYS: Table<ReplayKey, Replay> = Table::new(728, "replays");
 /// Deleted archives whose events are still to be removed.
 pub(crate) const DOOMED: Table<Id, ()> = Table::new(729, "doomed archives");
+/// Every connection, with its secrets, until it is deleted.
+pub(crate) const CONNECTIONS: Table<ConnectionKey, Connection> = Table::new(730, "connections");
+/// Every API destination, until it is deleted.
+pub(crate) const API_DESTINATIONS: Table<ApiDestinationKey, ApiDestination> =
+    Table::new(731, "API destinations");
 
 #[cfg(test)]
 mod tests {
@@ -67,7 +78,17 @@ mod tests {
             r#"{"pattern":"{}","schedule":"rate(1 day)","state":"ENABLED","description":"d","role":"r","tags":{},"created_by":"a","start":1,"due":2}"#,
         );
         keeps::<Target>(
-            r#"{"arn":"a","role":"r","input":"i","input_path":"$","transformer":{"paths":{"k":"$.k"},"template":"<k>"},"message_group":"g","partition_key_path":"$.id","dead_letters":"q","retry":{"attempts":1,"age_s":60}}"#,
+            r#"{"arn":"a","role":"r","input":"i","input_path":"$","transformer":{"paths":{"k":"$.k"},"template":"<k>"},"message_group":"g","partition_key_path":"$.id","http":{"path":["p"],"headers":{"h":"v"},"query":{"q":"v"}},"dead_letters":"q","retry":{"attempts":1,"age_s":60}}"#,
+        );
+        let parameters = r#"{"headers":[{"key":"h","value":"v","secret":true}],"query":[],"body":[]}"#;
+        keeps::<Connection>(&format!(
+            r#"{{"id":"i","description":"d","kind":"API_KEY","authorization":{{"ApiKey":{{"name":"n","value":"v"}}}},"parameters":{parameters},"reason":"r","created_ms":1,"modified_ms":2,"authorized_ms":3}}"#
+        ));
+        keeps::<Connection>(&format!(
+            r#"{{"id":"i","description":null,"kind":"OAUTH_CLIENT_CREDENTIALS","authorization":{{"OAuth":{{"endpoint":"e","method":"POST","client_id":"c","client_secret":"s","parameters":{parameters}}}}},"parameters":{parameters},"reason":null,"created_ms":1,"modified_ms":2,"authorized_ms":null}}"#
+        ));
+        keeps::<ApiDestination>(
+            r#"{"id":"i","description":"d","connection":"c","endpoint":"e","method":"PUT","rate":1,"created_ms":1,"modified_ms":2}"#,
         );
         keeps::<Parcel>(
             r#"{"bus":["a","r","b"],"event":{"n":1.0},"received_us":1,"recipients":[{"rule":"r","target":"t"}],"trace":"x","hops":1,"tries":2,"dead":{"code":"c","message":"m","exhausted":"e","retries":3,"queue":"q","since_us":4}}"#,

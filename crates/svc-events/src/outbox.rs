@@ -104,10 +104,14 @@ async fn deliver(cx: &Ctx, parcel: &Parcel, recipient: &Recipient) -> Result<Aga
     let Some((rule, target)) = send::find(cx, &parcel.bus, recipient).await? else { return Ok(None) };
     let Err(failure) = send::send(cx, parcel, recipient, &rule, &target).await else { return Ok(None) };
     let now = cx.env.now();
-    let at = now.after(pause(cx, parcel.tries)).as_micros();
+    let usual = now.after(pause(cx, parcel.tries)).as_micros();
+    let at = match failure.not_before_us {
+        Some(at) if failure.is_no_try => at,
+        wanted => usual.max(wanted.unwrap_or(0)),
+    };
     let rest = |tries, dead| Parcel { recipients: vec![recipient.clone()], tries, dead, ..parcel.clone() };
     let Some(exhausted) = ended(parcel, &target, &failure, at) else {
-        return Ok(Some((at, rest(parcel.tries + 1, None))));
+        return Ok(Some((at, rest(parcel.tries + u32::from(!failure.is_no_try), None))));
     };
     tracing::warn!(
         target = target.arn,
@@ -132,7 +136,7 @@ fn ended(parcel: &Parcel, target: &Target, failure: &Failure, next: i64) -> Opti
     if !failure.is_worth_another_try {
         return Some(None);
     }
-    if parcel.tries >= target.attempts_max() {
+    if parcel.tries >= target.attempts_max() && !failure.is_no_try {
         return Some(Some("MaximumRetryAttempts"));
     }
     let age_s = (next - parcel.received_us) / 1_000_000;

@@ -13,6 +13,10 @@ pub(crate) fn no_rule(name: &str, bus: &str) -> AwsError {
     errors::resource_not_found_exception(format!("Rule {name} does not exist on EventBus {bus}."))
 }
 
+pub(crate) fn no_connection(arn: &str) -> AwsError {
+    errors::resource_not_found_exception(format!("Connection '{arn}' does not exist."))
+}
+
 /// One text for every limit.
 pub(crate) fn too_many() -> AwsError {
     errors::limit_exceeded_exception("The requested resource exceeds the maximum number allowed.")

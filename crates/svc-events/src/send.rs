@@ -13,6 +13,7 @@ use crate::input::{self, Known};
 use crate::keys::{BusKey, RULES, TARGETS};
 use crate::outbox::{Dead, Parcel, Recipient};
 use crate::path::Path;
+use crate::post::post;
 use crate::rule::{self, Rule};
 use crate::target::Target;
 use crate::{Ctx, bus, policy};
@@ -26,6 +27,16 @@ pub(crate) struct Failure {
     pub code: &'static str,
     pub message: String,
     pub is_worth_another_try: bool,
+    /// When to come back at the earliest, in microseconds, where the target says.
+    pub not_before_us: Option<i64>,
+    /// Nothing was sent: it does not count among the tries.
+    pub is_no_try: bool,
+}
+
+impl Failure {
+    pub(crate) fn new(code: &'static str, message: String, is_worth_another_try: bool) -> Self {
+        Self { code, message, is_worth_another_try, not_before_us: None, is_no_try: false }
+    }
 }
 
 impl From<Undelivered> for Failure {
@@ -39,7 +50,7 @@ impl From<Undelivered> for Failure {
             Undelivered::Throttled => "THROTTLING",
             Undelivered::Failed(_) => "ERROR_FROM_TARGET",
         };
-        Self { code, message: error.to_string(), is_worth_another_try: error.is_worth_another_try() }
+        Self::new(code, error.to_string(), error.is_worth_another_try())
     }
 }
 
@@ -55,7 +66,7 @@ impl From<AwsError> for Failure {
             _ => "INVALID_PARAMETER",
         };
         let is_worth_another_try = (error.status >= 500 && error.status != 501) || error.status == 429;
-        Self { code, message: error.message.unwrap_or_default(), is_worth_another_try }
+        Self::new(code, error.message.unwrap_or_default(), is_worth_another_try)
     }
 }
 
@@ -92,12 +103,15 @@ pub(crate) async fn send(
     let text = parcel.event.get();
     let event =
         serde_json::from_str::<Json>(text).map_err(|error| Undelivered::Invalid(error.to_string()))?;
-    if arn.service() == "events" {
+    if arn.resource().starts_with("event-bus/") {
         return forward(cx, parcel, &event, target.role.as_ref().or(rule.role.as_ref()), &arn).await;
     }
     let received = Timestamp::from_micros(parcel.received_us);
     let known = Known { rule_arn: &rule_arn, rule_name: &recipient.rule, received, text, event: &event };
     let payload = input::of_target(target, &known);
+    if arn.resource().starts_with("api-destination/") {
+        return post(cx, target, &arn, &event, payload).await;
+    }
     if arn.service() == "logs" {
         return write_log(cx, parcel, &recipient.rule, &arn, payload).await;
     }
@@ -155,8 +169,7 @@ async fn forward(
     let key = bus::key_of_arn(arn.as_str()).ok_or_else(|| Undelivered::Invalid(arn.to_string()))?;
     let (own, other) = (&parcel.bus.0, &key.0);
     let came_from_another = event["account"].as_str().is_some_and(|account| account != own);
-    let refuse =
-        |code, message: &str| Failure { code, message: message.to_owned(), is_worth_another_try: false };
+    let refuse = |code, message: &str| Failure::new(code, message.to_owned(), false);
     if came_from_another && own != other {
         return Err(refuse(
             "THIRD_ACCOUNT_HOP_DETECTED",

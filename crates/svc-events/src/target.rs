@@ -31,6 +31,9 @@ pub(crate) struct Target {
     /// Where an event has a stream's partition key.
     #[serde(default)]
     pub partition_key_path: Option<String>,
+    /// What requests to an API destination have beside the event.
+    #[serde(default)]
+    pub http: Option<HttpParameters>,
     #[serde(default)]
     pub dead_letters: Option<String>,
     #[serde(default)]
@@ -41,6 +44,15 @@ pub(crate) struct Target {
 pub(crate) struct Transformer {
     pub paths: BTreeMap<String, String>,
     pub template: String,
+}
+
+/// Values that begin with `$.` are paths into the event.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HttpParameters {
+    /// For the asterisks of the endpoint, in their order.
+    pub path: Vec<String>,
+    pub headers: BTreeMap<String, String>,
+    pub query: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +87,11 @@ impl Target {
             sqs_parameters: self
                 .message_group
                 .map(|group| api::SqsParameters { message_group_id: Some(group) }),
+            http_parameters: self.http.map(|http| api::HttpParameters {
+                path_parameter_values: Some(http.path).filter(|path| !path.is_empty()),
+                header_parameters: Some(http.headers).filter(|headers| !headers.is_empty()),
+                query_string_parameters: Some(http.query).filter(|query| !query.is_empty()),
+            }),
             dead_letter_config: self.dead_letters.map(|arn| api::DeadLetterConfig { arn: Some(arn) }),
             retry_policy: self.retry.map(|retry| api::RetryPolicy {
                 maximum_retry_attempts: retry.attempts.and_then(|attempts| attempts.try_into().ok()),
@@ -104,7 +121,12 @@ pub(crate) async fn check(cx: &Ctx, given: api::Target) -> Result<Target> {
         let message = format!("Parameter(s) SqsParameters must be specified for target: {id}.");
         return Err(AwsError::validation(message));
     }
-    if arn.service() == "kinesis" && given.role_arn.is_none() {
+    let is_api_destination = arn.resource().starts_with("api-destination/");
+    if given.http_parameters.is_some() && !is_api_destination {
+        // It has them for methods of API Gateway too, which are not served.
+        return Err(not_served("HttpParameters beside an API destination"));
+    }
+    if (arn.service() == "kinesis" || is_api_destination) && given.role_arn.is_none() {
         return Err(AwsError::validation(format!("RoleArn is required for target {}.", given.arn)));
     }
     check_input(id, &given)?;
@@ -126,6 +148,11 @@ pub(crate) async fn check(cx: &Ctx, given: api::Target) -> Result<Target> {
         }),
         message_group: given.sqs_parameters.and_then(|sqs| sqs.message_group_id),
         partition_key_path: given.kinesis_parameters.map(|kinesis| kinesis.partition_key_path),
+        http: given.http_parameters.map(|http| HttpParameters {
+            path: http.path_parameter_values.unwrap_or_default(),
+            headers: http.header_parameters.unwrap_or_default(),
+            query: http.query_string_parameters.unwrap_or_default(),
+        }),
         dead_letters,
         retry: given.retry_policy.map(|retry| Retry {
             attempts: retry.maximum_retry_attempts.and_then(|attempts| attempts.try_into().ok()),
@@ -136,10 +163,12 @@ pub(crate) async fn check(cx: &Ctx, given: api::Target) -> Result<Target> {
 
 /// Whether somebody here could receive; that the very target is there AWS does not ask.
 async fn check_served(cx: &Ctx, arn: &TargetArn) -> Result<()> {
-    // Logs are written as any client does it, and buses are our own.
+    // Logs are written as any client does it; buses and API destinations are our own.
     if matches!(arn.service(), "logs" | "events") {
-        let begins = if arn.service() == "logs" { "log-group:" } else { "event-bus/" };
-        return if arn.resource().starts_with(begins) { Ok(()) } else { Err(not_served(arn.resource())) };
+        let begins: &[&str] =
+            if arn.service() == "logs" { &["log-group:"] } else { &["event-bus/", "api-destination/"] };
+        let is_one = begins.iter().any(|begin| arn.resource().starts_with(begin));
+        return if is_one { Ok(()) } else { Err(not_served(arn.resource())) };
     }
     let is_target = matches!(arn.service(), "lambda" | "sqs" | "sns" | "kinesis");
     match cx.check_target(arn).await {
@@ -158,7 +187,6 @@ fn check_parameters(given: &api::Target) -> Result<()> {
         ("RunCommandParameters", given.run_command_parameters.is_some()),
         ("EcsParameters", given.ecs_parameters.is_some()),
         ("BatchParameters", given.batch_parameters.is_some()),
-        ("HttpParameters", given.http_parameters.is_some()),
         ("RedshiftDataParameters", given.redshift_data_parameters.is_some()),
         ("SageMakerPipelineParameters", given.sage_maker_pipeline_parameters.is_some()),
         ("AppSyncParameters", given.app_sync_parameters.is_some()),

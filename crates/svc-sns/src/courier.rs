@@ -11,12 +11,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_wire::Result;
+use http_client::Client;
 use kv::{Direction, Span};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, watch};
 use tokio::task::{Id as TaskId, JoinSet};
 
 use crate::Ctx;
-use crate::endpoint::Tls;
 use crate::keys::{Id, LETTERS};
 use crate::letter::{Recipient, deliver};
 
@@ -33,7 +33,7 @@ pub(crate) struct Courier {
     added: Mutex<BTreeMap<String, i64>>,
     arrivals: watch::Sender<()>,
     at_once: Semaphore,
-    tls: Tls,
+    client: Client,
 }
 
 impl Default for Courier {
@@ -42,7 +42,7 @@ impl Default for Courier {
             added: Mutex::default(),
             arrivals: watch::channel(()).0,
             at_once: Semaphore::new(AT_ONCE),
-            tls: Tls::default(),
+            client: Client::default(),
         }
     }
 }
@@ -62,8 +62,8 @@ impl Courier {
         self.at_once.acquire().await.ok()
     }
 
-    pub(crate) fn tls(&self) -> &Tls {
-        &self.tls
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
     }
 
     fn take(&self) -> BTreeMap<String, i64> {

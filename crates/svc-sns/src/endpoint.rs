@@ -1,11 +1,6 @@
-//! Addresses of HTTP endpoints, and one POST to one of them.
-//!
-//! Where a delivery goes is the subscriber's choice, as on AWS, and nothing here second-guesses it: who may subscribe
-//! may have this machine send a message to any address that it can reach. Redirects are not followed, and of an answer
-//! only the status is looked at, so nobody learns anything but whether there was one.
+//! Addresses of HTTP endpoints, and one POST to one of them. Of an answer only the status is looked at, so nobody learns
+//! anything but whether there was one.
 
-use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -13,15 +8,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use env::Env;
 use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
-use http_body_util::Full;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tokio::sync::OnceCell;
-use tokio_rustls::TlsConnector;
+use http_client::Client;
 
 /// AWS's patience with an endpoint.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -29,16 +16,7 @@ const AGENT: &str = "Amazon Simple Notification Service Agent";
 
 /// An address such as `https://user:password@example.com:8443/path?query`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Endpoint {
-    secure: bool,
-    host: String,
-    port: u16,
-    /// As the `Host` header has it.
-    authority: String,
-    path: String,
-    /// `user:password`, for an endpoint that asks for it.
-    credentials: Option<String>,
-}
+pub(crate) struct Endpoint(Uri);
 
 /// Why an endpoint did not take a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,19 +50,12 @@ impl Endpoint {
         if uri.scheme_str() != Some(protocol) || authority.host().is_empty() {
             return None;
         }
-        let secure = protocol == "https";
-        let (credentials, shown) = match authority.as_str().rsplit_once('@') {
-            Some((credentials, shown)) => (Some(credentials.to_owned()), shown),
-            None => (None, authority.as_str()),
-        };
-        Some(Self {
-            secure,
-            host: authority.host().trim_start_matches('[').trim_end_matches(']').to_owned(),
-            port: authority.port_u16().unwrap_or(if secure { 443 } else { 80 }),
-            authority: shown.to_owned(),
-            path: uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
-            credentials,
-        })
+        Some(Self(uri))
+    }
+
+    /// `user:password`, for an endpoint that asks for it.
+    fn credentials(&self) -> Option<&str> {
+        self.0.authority()?.as_str().rsplit_once('@').map(|(credentials, _)| credentials)
     }
 
     /// Sends one message. An endpoint that asks for a name and password, and has them in its address, is given them.
@@ -94,23 +65,17 @@ impl Endpoint {
     pub(crate) async fn post(
         &self,
         env: &Env,
-        tls: &Tls,
+        client: &Client,
         headers: &HeaderMap,
         body: Bytes,
     ) -> Result<(), Refused> {
-        let exchange = async {
-            match self.exchange(tls, headers.clone(), body.clone()).await? {
-                (StatusCode::UNAUTHORIZED, true) if self.credentials.is_some() => {
-                    let mut headers = headers.clone();
-                    headers.extend(self.authorization());
-                    self.exchange(tls, headers, body).await.map(|(status, _)| status)
-                }
-                (status, _) => Ok(status),
+        let status = match self.exchange(env, client, headers.clone(), body.clone()).await? {
+            (StatusCode::UNAUTHORIZED, true) if self.credentials().is_some() => {
+                let mut headers = headers.clone();
+                headers.extend(self.authorization());
+                self.exchange(env, client, headers, body).await?.0
             }
-        };
-        let status = tokio::select! {
-            status = exchange => status?,
-            () = env.sleep(TIMEOUT) => return Err(Refused::unreachable("no answer within 15 seconds")),
+            (status, _) => status,
         };
         if status.is_success() {
             return Ok(());
@@ -119,7 +84,7 @@ impl Endpoint {
     }
 
     fn authorization(&self) -> Option<(header::HeaderName, HeaderValue)> {
-        let credentials = percent_decoded(self.credentials.as_ref()?);
+        let credentials = percent_decoded(self.credentials()?);
         let value = HeaderValue::try_from(format!("Basic {}", BASE64.encode(credentials))).ok()?;
         Some((header::AUTHORIZATION, value))
     }
@@ -127,50 +92,23 @@ impl Endpoint {
     /// The status, and whether the endpoint asks for a name and password.
     async fn exchange(
         &self,
-        tls: &Tls,
+        env: &Env,
+        client: &Client,
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<(StatusCode, bool), Refused> {
-        let stream =
-            TcpStream::connect((self.host.as_str(), self.port)).await.map_err(Refused::unreachable)?;
-        // One write for each message: nothing is gained by waiting for more.
-        let _ = stream.set_nodelay(true);
-        let mut request = Request::post(&self.path)
-            .header(header::HOST, &self.authority)
+        let mut request = Request::post(&self.0)
             .header(header::USER_AGENT, AGENT)
             .header(header::ACCEPT_ENCODING, "gzip,deflate")
-            .body(Full::new(body))
+            .body(body)
             .map_err(Refused::unreachable)?;
         request.headers_mut().extend(headers);
-        if !self.secure {
-            return ask(stream, request).await;
-        }
-        let name = ServerName::try_from(self.host.clone()).map_err(Refused::unreachable)?;
-        let connector = TlsConnector::from(tls.config().await.map_err(Refused::unreachable)?);
-        let stream = connector.connect(name, stream).await.map_err(Refused::unreachable)?;
-        ask(stream, request).await
-    }
-}
-
-async fn ask(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
-    request: Request<Full<Bytes>>,
-) -> Result<(StatusCode, bool), Refused> {
-    let opened = http1::handshake(TokioIo::new(stream)).await;
-    let (mut sender, connection) = opened.map_err(Refused::unreachable)?;
-    let (mut answer, mut connection) = (pin!(sender.send_request(request)), pin!(connection));
-    let answer = tokio::select! {
-        biased;
-        answer = &mut answer => answer,
-        // An endpoint that closes at once has answered all the same; else the answer is an error now.
-        _ = &mut connection => answer.await,
-    };
-    let answer = answer.map_err(Refused::unreachable)?;
-    let asks =
-        answer.headers().get_all(header::WWW_AUTHENTICATE).iter().any(|value| {
+        let answer = client.head_of(env, request, TIMEOUT).await.map_err(Refused::unreachable)?;
+        let asks = answer.headers().get_all(header::WWW_AUTHENTICATE).iter().any(|value| {
             value.as_bytes().get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic"))
         });
-    Ok((answer.status(), asks))
+        Ok((answer.status(), asks))
+    }
 }
 
 /// An address without the password in it, as lists show it.
@@ -189,49 +127,20 @@ fn percent_decoded(text: &str) -> Vec<u8> {
     percent_encoding::percent_decode_str(text).collect()
 }
 
-/// Whom HTTPS endpoints have to be trusted by: the authorities that this machine trusts, read when first needed.
-#[derive(Default)]
-pub(crate) struct Tls(OnceCell<Arc<ClientConfig>>);
-
-impl Tls {
-    async fn config(&self) -> Result<Arc<ClientConfig>, String> {
-        self.0.get_or_try_init(|| async { read_roots().await }).await.cloned()
-    }
-}
-
-async fn read_roots() -> Result<Arc<ClientConfig>, String> {
-    let found = tokio::task::spawn_blocking(rustls_native_certs::load_native_certs).await;
-    let found = found.map_err(|error| error.to_string())?;
-    let mut roots = RootCertStore::empty();
-    let (added, _) = roots.add_parsable_certificates(found.certs);
-    if added == 0 {
-        let why = found.errors.first().map(ToString::to_string).unwrap_or_default();
-        return Err(format!("this machine trusts no certificate authority {why}"));
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let config = config.map_err(|error| error.to_string())?;
-    Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_read_in_parts() {
-        let parse = |protocol: &str, text: &str| {
-            let endpoint = Endpoint::parse(protocol, text)?;
-            Some((endpoint.host, endpoint.port, endpoint.authority, endpoint.path, endpoint.credentials))
-        };
-        let parts = |host: &str, port, authority: &str, path: &str| {
-            Some((host.to_owned(), port, authority.to_owned(), path.to_owned(), None))
-        };
-        assert_eq!(parse("http", "http://a.example"), parts("a.example", 80, "a.example", "/"));
-        assert_eq!(parse("https", "https://a:1/b?c=d"), parts("a", 1, "a:1", "/b?c=d"));
-        assert_eq!(parse("http", "http://[::1]:9/"), parts("::1", 9, "[::1]:9", "/"));
+    fn addresses_have_their_protocol() {
+        let parse = Endpoint::parse;
+        for (protocol, text) in
+            [("http", "http://a.example"), ("https", "https://a:1/b?c=d"), ("http", "http://[::1]:9/")]
+        {
+            assert!(parse(protocol, text).is_some(), "{text}");
+        }
         let named = parse("https", "https://u:p%40@h/x").expect("an address");
-        assert_eq!((named.2.as_str(), named.4.as_deref()), ("h", Some("u:p%40")));
+        assert_eq!(named.credentials(), Some("u:p%40"));
         for (protocol, text) in
             [("http", "https://a"), ("https", "http://a"), ("http", "a"), ("http", "http://")]
         {

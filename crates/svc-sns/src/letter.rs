@@ -191,5 +191,5 @@ async fn send(
         Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_str(value?).ok()?))
     });
     let headers = headers.collect::<HeaderMap>();
-    Ok(endpoint.post(&cx.env, cx.state.courier.tls(), &headers, Bytes::from(body)).await)
+    Ok(endpoint.post(&cx.env, cx.state.courier.client(), &headers, Bytes::from(body)).await)
 }

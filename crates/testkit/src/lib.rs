@@ -6,6 +6,7 @@
 
 mod container;
 mod dynamo;
+mod hook;
 mod http1;
 mod kinesis;
 mod lambda;
@@ -28,6 +29,7 @@ use std::time::Duration;
 
 pub use container::{Container, Registry};
 pub use dynamo::{Dynamo, dynamo_table};
+pub use hook::{Got, Hook};
 pub use http1::{Connection, Reply};
 pub use kinesis::{Events, Kinesis};
 pub use lambda::Lambda;

@@ -17,6 +17,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("aws-auth", 1),
     ("aws-hosts", 1),
     ("aws-model", 1),
+    ("http-client", 1),
     ("http-event", 1),
     ("api-", 2),
     ("service", 3),

@@ -6,8 +6,8 @@ use api_apigateway::GatewayResponseType as Kind;
 use bytes::Bytes;
 use execute_api::BODY_BYTES_MAX;
 use execute_api::function::{self, Call, Failure, Returned};
-use execute_api::outbound::Error;
 use http::{HeaderMap, Method, Response, Uri};
+use http_client::Error;
 
 use super::refuse::Refusal;
 use super::{Ctx, Passage};

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use aws_wire::rest::insert_header;
 use aws_wire::{Request, Response};
-use execute_api::outbound::Error;
 use execute_api::{BODY_BYTES_MAX, answer, function};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use http_client::Error;
 use http_event::parts;
 
 use super::{Ctx, Passage, internal, unavailable};

@@ -73,7 +73,7 @@ async fn what_is_not_honoured_is_refused() {
         ("CreateEventBus", json!({ "Name": "b", "LogConfig": { "Level": "INFO" } })),
         ("CreateEventBus", json!({ "Name": "b", "EventSourceName": "aws.partner/x/y" })),
         ("PutEvents", json!({ "Entries": [{ "Source": "s" }], "EndpointId": "a.b" })),
-        ("CreateConnection", json!({ "Name": "c" })),
+        ("CreateEndpoint", json!({ "Name": "e" })),
     ] {
         assert_eq!(events.send_to(operation, &body).await.status, 501, "{operation} {body}");
     }

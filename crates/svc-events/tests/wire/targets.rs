@@ -95,10 +95,15 @@ async fn what_is_no_target() {
         "InputPath for target 1 is invalid: detail.",
     )
     .await;
+    let destination = "arn:aws:events:us-east-1:000000000000:api-destination/d/1";
+    refused(
+        json!({ "Id": "1", "Arn": destination }),
+        &format!("RoleArn is required for target {destination}."),
+    )
+    .await;
     for target in [
         json!({ "Id": "1", "Arn": "arn:aws:kinesis:us-east-1:000000000000:stream/s", "RoleArn": "arn:aws:iam::000000000000:role/r" }),
         json!({ "Id": "1", "Arn": "arn:aws:states:us-east-1:000000000000:stateMachine:m" }),
-        json!({ "Id": "1", "Arn": "arn:aws:events:us-east-1:000000000000:api-destination/d/1" }),
         json!({ "Id": "1", "Arn": function("f"), "HttpParameters": {} }),
     ] {
         assert_eq!(put(target.clone()).await.status, 501, "{target}");

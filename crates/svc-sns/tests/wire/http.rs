@@ -6,10 +6,8 @@ use rsa::pkcs1v15::{Signature, VerifyingKey};
 use rsa::pkcs8::DecodePublicKey as _;
 use rsa::signature::Verifier as _;
 use serde_json::{Value as Json, json};
-use testkit::{Answer, Ground, Wire, request};
+use testkit::{Answer, Got, Ground, Hook, Wire, request};
 use x509_cert::der::{DecodePem as _, Encode as _};
-
-use crate::hook::{Got, Hook};
 
 const T: &str = "arn:aws:sns:us-east-1:000000000000:t";
 

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::{Wire, soon};
 use env::Env;
 use serde_json::Value as Json;
-use testkit::{Wire, soon};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -16,6 +16,7 @@ use tokio::sync::watch;
 pub struct Got {
     /// Milliseconds since the epoch, on the test's clock.
     pub at_ms: i64,
+    pub method: String,
     pub path: String,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
@@ -28,6 +29,8 @@ impl Got {
         found.map(|(_, value)| value.as_str()).unwrap_or_default()
     }
 
+    /// # Panics
+    /// When its body is not JSON.
     pub fn json(&self) -> Json {
         serde_json::from_str(&self.body).expect("a body of JSON")
     }
@@ -51,7 +54,11 @@ struct Shared {
 impl Hook {
     pub const SILENCE: &'static str = "";
 
-    /// Answers these, such as `500 Oops`, one after the other, and `200 OK` afterwards.
+    /// Answers these, such as `500 Oops` or `200 OK\r\nx-header: 1\n\na body`, one after the other, and `200 OK`
+    /// afterwards.
+    ///
+    /// # Panics
+    /// When no port is free.
     pub async fn new(wire: &Wire, answers: &[&'static str]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
@@ -66,6 +73,9 @@ impl Hook {
     }
 
     /// The requests so far, once there are so many.
+    ///
+    /// # Panics
+    /// When they never come.
     pub async fn got(&self, count: usize) -> Vec<Got> {
         let mut counted = self.shared.count.subscribe();
         soon("requests to the endpoint", counted.wait_for(|seen| *seen >= count)).await.expect("it serves");
@@ -102,7 +112,8 @@ async fn answer(stream: TcpStream, shared: &Shared) -> Option<()> {
     let mut stream = BufReader::new(stream);
     let mut line = String::new();
     stream.read_line(&mut line).await.ok()?;
-    let path = line.split(' ').nth(1)?.to_owned();
+    let mut words = line.split(' ').map(str::to_owned);
+    let (method, path) = (words.next()?, words.next()?);
     let mut headers = Vec::new();
     loop {
         line.clear();
@@ -110,8 +121,8 @@ async fn answer(stream: TcpStream, shared: &Shared) -> Option<()> {
         let Some((name, value)) = line.trim_end().split_once(':') else { break };
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
-    let mut got = Got { at_ms: shared.env.now().as_millis(), path, headers, body: String::new() };
-    let mut body = vec![0; got.header("content-length").parse().ok()?];
+    let mut got = Got { at_ms: shared.env.now().as_millis(), method, path, headers, body: String::new() };
+    let mut body = vec![0; got.header("content-length").parse().unwrap_or(0)];
     stream.read_exact(&mut body).await.ok()?;
     got.body = String::from_utf8(body).ok()?;
     let answer = shared.answers.lock().expect("no panic while held").pop_front().unwrap_or("200 OK");
@@ -120,6 +131,8 @@ async fn answer(stream: TcpStream, shared: &Shared) -> Option<()> {
     if answer == Hook::SILENCE {
         std::future::pending::<()>().await;
     }
-    let head = format!("HTTP/1.1 {answer}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-    stream.get_mut().write_all(head.as_bytes()).await.ok()
+    let (head, body) = answer.split_once("\n\n").unwrap_or((answer, ""));
+    let length = body.len();
+    let answer = format!("HTTP/1.1 {head}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
+    stream.get_mut().write_all(answer.as_bytes()).await.ok()
 }

@@ -1,12 +1,17 @@
-//! HTTP servers behind an API, and keys of those who issue tokens: a client of HTTP/1.1, plain or with TLS.
+//! A client of HTTP/1.1, plain or with TLS, for what users name: servers behind APIs, API destinations, subscribers, keys
+//! of those who issue tokens.
+//!
+//! Where a request goes is the user's choice, as on AWS, and nothing here second-guesses it: any address that this machine
+//! can reach. Redirects are not followed.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use env::Env;
 use http::{Request, Response, Uri};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
@@ -47,17 +52,36 @@ impl Client {
         timeout: Duration,
         bytes_max: usize,
     ) -> Result<Response<Bytes>, Error> {
+        let answer = async {
+            let (parts, body) = self.exchange(request).await?.into_parts();
+            let body = Limited::new(body, bytes_max).collect().await.map_err(|error| {
+                if error.is::<LengthLimitError>() { Error::TooLarge(bytes_max) } else { unreachable(error) }
+            })?;
+            Ok(Response::from_parts(parts, body.to_bytes()))
+        };
         tokio::select! {
-            answer = self.exchange(request, bytes_max) => answer,
+            answer = answer => answer,
             () = env.sleep(timeout) => Err(Error::TimedOut),
         }
     }
 
-    async fn exchange(
+    /// As [`Client::send`], for those who want nothing of the answer but its head.
+    ///
+    /// # Errors
+    /// When there is none in time.
+    pub async fn head_of(
         &self,
-        mut request: Request<Bytes>,
-        bytes_max: usize,
-    ) -> Result<Response<Bytes>, Error> {
+        env: &Env,
+        request: Request<Bytes>,
+        timeout: Duration,
+    ) -> Result<Response<()>, Error> {
+        tokio::select! {
+            answer = self.exchange(request) => answer.map(|answer| answer.map(drop)),
+            () = env.sleep(timeout) => Err(Error::TimedOut),
+        }
+    }
+
+    async fn exchange(&self, mut request: Request<Bytes>) -> Result<Response<Incoming>, Error> {
         let uri = request.uri().clone();
         let invalid = || Error::Invalid(uri.to_string());
         let host = uri.host().ok_or_else(invalid)?;
@@ -75,12 +99,14 @@ impl Client {
         *request.uri_mut() = path.parse::<Uri>().map_err(|_| invalid())?;
 
         let stream = TcpStream::connect((host.trim_matches(['[', ']']), port)).await.map_err(unreachable)?;
+        // One write for each message: nothing is gained by waiting for more.
+        let _ = stream.set_nodelay(true);
         if !is_tls {
-            return converse(stream, request, bytes_max).await;
+            return converse(stream, request).await;
         }
-        let name = ServerName::try_from(host.to_owned()).map_err(|_| invalid())?;
+        let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).map_err(|_| invalid())?;
         let connector = TlsConnector::from(Arc::clone(self.tls.get_or_init(trusting_machine)));
-        converse(connector.connect(name, stream).await.map_err(unreachable)?, request, bytes_max).await
+        converse(connector.connect(name, stream).await.map_err(unreachable)?, request).await
     }
 }
 
@@ -108,24 +134,9 @@ fn trusting_machine() -> Arc<ClientConfig> {
 async fn converse(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     request: Request<Bytes>,
-    bytes_max: usize,
-) -> Result<Response<Bytes>, Error> {
+) -> Result<Response<Incoming>, Error> {
     let (mut connection, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(unreachable)?;
-    let driver = tokio::spawn(driver);
-    let request = request.map(Full::new);
-    let response = connection.send_request(request).await.map_err(unreachable)?;
-    let (parts, mut incoming) = response.into_parts();
-    let mut body = BytesMut::new();
-    while let Some(frame) = incoming.frame().await {
-        let frame = frame.map_err(unreachable)?;
-        if let Some(data) = frame.data_ref() {
-            if body.len() + data.len() > bytes_max {
-                driver.abort();
-                return Err(Error::TooLarge(bytes_max));
-            }
-            body.extend_from_slice(data);
-        }
-    }
-    driver.abort();
-    Ok(Response::from_parts(parts, body.freeze()))
+    // It ends with the sender and the body.
+    tokio::spawn(driver);
+    connection.send_request(request.map(Full::new)).await.map_err(unreachable)
 }
