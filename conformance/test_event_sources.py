@@ -129,12 +129,13 @@ def test_what_a_report_names_comes_back(functions, sqs):
     """And ends in the dead-letter queue, as the redrive policy says."""
     dead = sqs.create_queue(QueueName="parts-dead")["QueueUrl"]
     redrive = json.dumps({"deadLetterTargetArn": arn(dead), "maxReceiveCount": 2})
-    queue = sqs.create_queue(QueueName="parts", Attributes={"VisibilityTimeout": "1", "RedrivePolicy": redrive})
+    queue = sqs.create_queue(QueueName="parts", Attributes={"VisibilityTimeout": "4", "RedrivePolicy": redrive})
     function = functions.create("""
 def handler(event, context):
     return {"batchItemFailures": [{"itemIdentifier": record["messageId"]}
                                   for record in event["Records"] if record["body"] == "bad"]}
-""", Timeout=1)
+""", Timeout=4)
+    functions.ask(function, {"Records": []})
     mapped(functions.api, function, arn(queue["QueueUrl"]), FunctionResponseTypes=["ReportBatchItemFailures"])
     entries = [{"Id": body, "MessageBody": body} for body in ("good", "bad", "fine")]
     sqs.send_message_batch(QueueUrl=queue["QueueUrl"], Entries=entries)

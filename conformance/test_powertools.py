@@ -248,8 +248,10 @@ def test_batches_of_a_queue_with_idempotency_in_a_table(start, language):
     functions.api.create_event_source_mapping(
         FunctionName=name, EventSourceArn=f"arn:aws:sqs:{REGION}:{ACCOUNT}:orders",
         FunctionResponseTypes=["ReportBatchItemFailures"])
-    # What failed is to come back soon; a mapping wants thirty seconds only when it is made.
-    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "3"})
+    # What failed is to come back soon, but not before the first environment is there; a mapping wants thirty seconds only
+    # when it is made.
+    functions.invoke(name, {"Records": []})
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "8"})
     orders = [{"id": "a"}, {"id": "b", "late": True}, {"id": "a"}, {"id": "c", "bad": True}, {"id": "d"}]
     for order in orders:
         sqs.send_message(QueueUrl=queue, MessageBody=json.dumps(order))
