@@ -26,6 +26,7 @@ cargo xtask bench                 measure cold starts, warm calls, throughput; s
 cargo xtask bench services [SERVICE...]
                                   what 64 connections get of the services, beside peers
 cargo xtask bench growth          what calls cost with little data and with much
+cargo xtask bench idle            what a platform costs while nothing happens on it
 cargo xtask protocol-cases        fetch Smithy's published protocol cases, which the tests of aws-wire read
 cargo xtask sim [--service NAME [--seed N]]
                                   run services on seeds without end, or one seed
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         ["codegen", "--fetch"] => codegen::fetch(&root()).and_then(|()| codegen::write(&root())),
         ["bench"] => bench::run(&root()),
         ["bench", "services", wanted @ ..] => bench::services::run(&root(), wanted),
+        ["bench", "idle"] => bench::idle::run(&root()),
         ["bench", "growth"] => bench::growth::run(&root()),
         ["check"] => commands::check(&root()),
         ["ci"] => commands::ci(&root()),

@@ -61,7 +61,7 @@ pub fn of_one_more(platform: &Platform, lambent: &Path, work: &Path) -> Result<(
 }
 
 /// Every process below one.
-fn below(pid: u32) -> Result<Vec<u32>, Error> {
+pub(super) fn below(pid: u32) -> Result<Vec<u32>, Error> {
     let mut children = HashMap::<u32, Vec<u32>>::new();
     for entry in fs::read_dir("/proc")?.flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };

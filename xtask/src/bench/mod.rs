@@ -6,6 +6,7 @@ mod alias;
 mod events;
 pub mod growth;
 mod http;
+pub mod idle;
 mod latency;
 mod memory;
 mod provisioned;
