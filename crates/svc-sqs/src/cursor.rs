@@ -43,6 +43,8 @@ struct Place {
     /// The earliest entry added since the read in progress began.
     added: i64,
     claimed: BTreeSet<Entry>,
+    /// The last read found nothing up to its time, and nothing was added since.
+    is_empty: bool,
     dues: Dues,
     /// Whether the dues of what was stored before this process are known.
     looked_ahead: bool,
@@ -94,6 +96,7 @@ impl Cursor {
                 head: i64::MIN,
                 added: i64::MAX,
                 claimed: BTreeSet::new(),
+                is_empty: false,
                 dues: Dues::default(),
                 looked_ahead: false,
             }),
@@ -112,6 +115,7 @@ impl Cursor {
         let mut place = self.place();
         place.added = place.added.min(at);
         place.head = place.head.min(at);
+        place.is_empty = false;
         let sooner = at < place.dues.first();
         if at > now {
             place.dues.add(at, now);
@@ -127,11 +131,18 @@ impl Cursor {
         self.place().dues.first()
     }
 
+    /// Whether a read at `now` would find nothing: those who poll an idle queue need none.
+    pub(crate) fn is_empty_at(&self, now: i64) -> bool {
+        let place = self.place();
+        place.is_empty && place.dues.first() > now
+    }
+
     /// Nobody knows what was committed: everything is looked at again.
     fn doubt(&self) {
         let mut place = self.place();
         place.added = i64::MIN;
         place.head = i64::MIN;
+        place.is_empty = false;
         place.looked_ahead = false;
         drop(place);
         self.arrivals.raise();
@@ -180,7 +191,9 @@ impl Cursor {
         let entries = read(&snapshot, from, now, limit)?;
         let exhausted = entries.len() < limit;
         let mut head = entries.last().filter(|_| !exhausted).map_or(now + 1, |(at, _)| *at);
+        let is_empty = entries.is_empty();
         let mut place = self.place();
+        place.is_empty = is_empty && place.added == i64::MAX;
         for entry in entries {
             if place.claimed.contains(&entry) {
                 continue;

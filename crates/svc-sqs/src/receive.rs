@@ -53,7 +53,11 @@ pub(crate) async fn receive(
     loop {
         let cursor = cx.state.cursors.of(named.queue.store);
         let mut arrivals = cursor.arrivals();
-        let taken = take(cx, &named, visibility_s, wanted).await?;
+        let taken = if cursor.is_empty_at(cx.env.now().as_micros()) {
+            Vec::new()
+        } else {
+            take(cx, &named, visibility_s, wanted).await?
+        };
         let now = cx.env.now().as_micros();
         if !taken.is_empty() || now >= deadline {
             return Ok((named, taken));
