@@ -8,7 +8,7 @@ mod origin;
 mod segments;
 mod snapshot;
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::time::Duration;
 
@@ -69,7 +69,8 @@ pub(crate) struct Environment {
     due: Mutex<Due>,
     alarms: Arc<Alarms>,
     freeze_after: Duration,
-    keep_alive: Duration,
+    /// How long it is kept when it is idle, in milliseconds.
+    keep_ms: AtomicU64,
     streaming: Streaming,
     segments: Option<Arc<dyn SegmentSink>>,
     /// Whether the X-Ray daemon's port is open inside.
@@ -263,7 +264,7 @@ impl Environment {
             due: Mutex::default(),
             alarms: Arc::clone(alarms),
             freeze_after: options.freeze_after,
-            keep_alive: options.keep_alive,
+            keep_ms: AtomicU64::new(0),
             streaming: options.streaming,
             segments: options.segments.clone(),
             hears_segments: AtomicBool::new(false),
@@ -398,7 +399,8 @@ impl Environment {
 
     /// When one that is idle since then ends.
     fn idle_until(&self, since: Duration) -> Duration {
-        self.provisioned_until.unwrap_or(since + self.keep_alive)
+        let keep = Duration::from_millis(self.keep_ms.load(Ordering::Relaxed));
+        self.provisioned_until.unwrap_or(since + keep)
     }
 
     /// Whether its runtime can take work.

@@ -1,7 +1,8 @@
 //! Where functions run: execution environments, their pools, and the Runtime API that speaks to them.
 //!
 //! Start with `pool.rs`: an invocation takes an idle environment or waits for the first that is free or ready.
-//! `admission.rs` says who may run, `starts.rs` whose environment is started next, `provisioned.rs` keeps some ready.
+//! `admission.rs` says who may run, `starts.rs` whose environment is started next, `provisioned.rs` keeps some ready,
+//! `keep_alive.rs` says how long idle ones stay.
 
 mod admission;
 mod alarms;
@@ -14,6 +15,7 @@ mod extensions;
 mod extensions_api;
 mod image;
 mod invocation;
+mod keep_alive;
 mod launch;
 mod limits;
 mod logging;
@@ -38,6 +40,7 @@ mod version;
 pub use admission::Rates;
 pub use image::Image;
 pub use invocation::{Failure, Invocation, Outcome, RestoreFailure};
+pub use keep_alive::{Habits, KeepAlive, Plan};
 pub use limits::{
     INIT_TIMEOUT, LIFETIME_MAX, LOG_TAIL_BYTES, PAYLOAD_BYTES_MAX, PROVISIONED_INIT_TIMEOUT,
     RESPONSE_BYTES_MAX, RESTORE_TIMEOUT, SNAPSHOT_INIT_TIMEOUT, ThrottleReason, Throttled,

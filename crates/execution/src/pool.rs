@@ -20,6 +20,7 @@ use crate::alarms::Alarms;
 use crate::closing::failed_in_init;
 use crate::environment::{Environment, InitFailure, Phase};
 use crate::invocation::{Failure, Invocation, Outcome, RestoreFailure};
+use crate::keep_alive::{Habits, KeepAlive};
 use crate::limits::{INIT_TIMEOUT, Throttled};
 use crate::output::LogSink;
 use crate::provisioned::Provisioned;
@@ -32,6 +33,9 @@ use crate::version::{Version, VersionKey};
 
 /// How long a start keeps others from beginning: an INIT that takes longer mostly waits, and some wait for ever.
 const TURN_MAX: Duration = Duration::from_secs(1);
+
+/// How long an environment is still there that is not needed for a while: habits are no promises.
+const AWAY_AFTER: Duration = Duration::from_secs(10);
 
 /// Serves a sandbox.
 pub type PlatformDoor =
@@ -54,7 +58,7 @@ pub struct Options {
     /// How long an environment is idle before it is frozen. Long enough that a warm call pays no thaw.
     pub freeze_after: Duration,
     /// How long an environment is idle before it ends.
-    pub keep_alive: Duration,
+    pub keep_alive: KeepAlive,
     /// Invocations that may run at once in one account and region.
     pub concurrency_max: usize,
     /// How fast one function may go and grow.
@@ -116,6 +120,10 @@ pub(crate) struct PoolState {
     starting: usize,
     /// Environments that have answered and will ask for more in a moment.
     returning: usize,
+    /// When callers come.
+    habits: Habits,
+    /// Whether a start waits for its moment that nobody has asked for yet.
+    foreseen: bool,
     retired: bool,
 }
 
@@ -362,6 +370,7 @@ impl Pool {
     ) -> Result<Result<Arc<Environment>, InitFailure>, Throttled> {
         let granted = {
             let mut state = self.state();
+            state.habits.arrive(now);
             while let Some(environment) = state.idle.pop() {
                 if environment.is_alive() {
                     return Ok(Ok(environment));
@@ -432,7 +441,7 @@ impl Pool {
     }
 
     /// An environment that has answered can work again.
-    pub(crate) fn take_back(&self, environment: &Arc<Environment>) {
+    pub(crate) fn take_back(self: &Arc<Self>, environment: &Arc<Environment>) {
         self.not_expected();
         self.offer(environment, Warmth::Used);
     }
@@ -444,7 +453,7 @@ impl Pool {
     }
 
     /// Takes back an environment that can work: to whoever waits longest, else it is idle.
-    pub(crate) fn offer(&self, environment: &Arc<Environment>, warmth: Warmth) {
+    pub(crate) fn offer(self: &Arc<Self>, environment: &Arc<Environment>, warmth: Warmth) {
         let mut state = self.state();
         let mut granted = Ok(Arc::clone(environment));
         while let Some(waiter) = state.waiters.pop_front() {
@@ -459,13 +468,66 @@ impl Pool {
             drop(state);
             return environment.retire();
         }
+        let Some(pools) = self.pools.upgrade() else { return };
+        let plan = state.habits.plan(pools.options.keep_alive);
+        let keep = if warmth == Warmth::Used {
+            state.habits.finish(pools.options.env.monotonic());
+            if plan.away.is_zero() { plan.until } else { AWAY_AFTER }
+        } else {
+            plan.until.saturating_sub(plan.away)
+        };
+        let is_foreseen = !plan.away.is_zero() && !std::mem::replace(&mut state.foreseen, true);
         let idle = state.idle_like(environment);
         let position = if warmth == Warmth::Used { idle.len() } else { 0 };
         idle.insert(position, Arc::clone(environment));
         drop(state);
-        environment.rest();
-        if let Some(pools) = self.pools.upgrade() {
-            pools.starts.make_room_if_short();
+        environment.rest(keep);
+        if is_foreseen {
+            let start =
+                Arc::clone(self).start_foreseen(Arc::downgrade(&pools), Arc::clone(&environment.version));
+            tokio::spawn(start);
+        }
+        pools.starts.make_room_if_short();
+    }
+
+    /// Starts an environment shortly before somebody is likely to call, unless one is there then.
+    async fn start_foreseen(self: Arc<Self>, pools: Weak<Inner>, version: Arc<Version>) {
+        loop {
+            let Some(pools) = pools.upgrade() else { return };
+            let now = pools.options.env.monotonic();
+            let due = {
+                let mut state = self.state();
+                let plan = state.habits.plan(pools.options.keep_alive);
+                let due = state.habits.last().map(|last| last + plan.away);
+                let is_over = state.retired || plan.away.is_zero();
+                let due = due.filter(|due| !is_over && *due > now);
+                if due.is_none() {
+                    state.foreseen = false;
+                    let has_some = !state.idle.is_empty() || state.starting > 0 || state.returning > 0;
+                    if is_over || has_some {
+                        return;
+                    }
+                }
+                due
+            };
+            let Some(due) = due else { return self.start_now(&pools, &version).await };
+            let (env, wait) = (pools.options.env.clone(), due - now);
+            drop(pools);
+            env.sleep(wait).await;
+        }
+    }
+
+    async fn start_now(self: &Arc<Self>, pools: &Arc<Inner>, version: &Arc<Version>) {
+        let Some(grant) = self.start_granted(pools, version).await else { return };
+        match pools.start(grant, version, Phase::Init, INIT_TIMEOUT).await {
+            Ok(environment) => {
+                environment.join(self);
+                self.offer(&environment, Warmth::Fresh);
+            }
+            // Whoever calls has it tried again, and hears of it.
+            Err(failed) => {
+                tracing::debug!(?failed.failure, function = version.function_name, "a foreseen start")
+            }
         }
     }
 

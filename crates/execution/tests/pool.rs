@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use execution::{Options, Outcome, Pools, Refused, Throttled, Version};
+use execution::{KeepAlive, Options, Outcome, Pools, Refused, Throttled, Version};
 use sandbox::Error;
 use testkit::{Event, Ground, Records, Scripted, invocation, options, soon, version};
 use tokio::task::JoinHandle;
@@ -182,6 +182,30 @@ async fn idle_is_frozen_then_ended_and_work_thaws() {
     kit.sandboxes.until(Event::Killed(1)).await;
     answer(kit.invoke(&version)).await;
     assert_eq!(kit.starts(), 2);
+}
+
+#[tokio::test]
+async fn who_comes_by_the_hour_finds_an_environment_that_was_away() {
+    let otherwise = Duration::from_secs(600);
+    let kit = kit(|options| Options { keep_alive: KeepAlive::Learned { otherwise }, ..options });
+    let version = named("f", "echo");
+    for _ in 0..8 {
+        answer(kit.invoke(&version)).await;
+        kit.idle(1).await;
+        kit.ground.clock.advance(Duration::from_secs(60 * 60));
+        kit.idle(0).await;
+    }
+    // From here on the hour is known.
+    answer(kit.invoke(&version)).await;
+    kit.idle(1).await;
+    let before = kit.starts();
+    kit.ground.clock.advance(Duration::from_secs(11));
+    kit.sandboxes.until(Event::Killed(before)).await;
+    kit.ground.clock.advance(Duration::from_secs(54 * 60));
+    kit.idle(1).await;
+    assert_eq!(kit.starts(), before + 1, "it was started before anybody asked");
+    answer(kit.invoke(&version)).await;
+    assert_eq!(kit.starts(), before + 1);
 }
 
 #[tokio::test]

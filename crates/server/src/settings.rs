@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use execution::Rates;
+use execution::{KeepAlive, Rates};
 use sandbox_namespace::{Outbound, Subnet};
 use serde::Deserialize;
 
@@ -82,7 +82,7 @@ pub struct Flags {
     /// Execution environments that may exist at once [default: 1000]
     #[arg(long, env = "LAMBENT_ENVIRONMENTS", value_name = "COUNT")]
     environments: Option<usize>,
-    /// Seconds that an idle environment is kept [default: 600]
+    /// Seconds that an idle environment is kept [default: learned from each function's callers, else 600]
     #[arg(long, env = "LAMBENT_KEEP_ALIVE", value_name = "SECONDS")]
     keep_alive: Option<u64>,
 }
@@ -135,7 +135,7 @@ pub struct Settings {
     pub concurrency: usize,
     pub rates: Rates,
     pub environments: usize,
-    pub keep_alive: Duration,
+    pub keep_alive: KeepAlive,
 }
 
 impl Settings {
@@ -213,7 +213,10 @@ impl Settings {
             concurrency: flags.concurrency.or(file.concurrency).unwrap_or(1000),
             rates,
             environments,
-            keep_alive: Duration::from_secs(flags.keep_alive.or(file.keep_alive).unwrap_or(600)),
+            keep_alive: match flags.keep_alive.or(file.keep_alive) {
+                Some(seconds) => KeepAlive::Fixed(Duration::from_secs(seconds)),
+                None => KeepAlive::Learned { otherwise: Duration::from_secs(600) },
+            },
             data,
             home,
         })

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use env::Env;
 use execution::{
-    Credentials, Hosted, Interpreter, Invocation, Language, LogSink, LogStream, Logging, Options, Rates,
-    Record, Streaming, Version,
+    Credentials, Hosted, Interpreter, Invocation, KeepAlive, Language, LogSink, LogStream, Logging, Options,
+    Rates, Record, Streaming, Version,
 };
 use sandbox::Network;
 
@@ -56,7 +56,7 @@ pub fn options(env: &Env, sandboxes: &Scripted, sink: Arc<dyn LogSink>) -> Optio
         network: Network::Isolated,
         return_grace: Duration::ZERO,
         freeze_after: Duration::from_millis(100),
-        keep_alive: Duration::from_secs(600),
+        keep_alive: KeepAlive::Fixed(Duration::from_secs(600)),
         concurrency_max: 1000,
         rates: Rates { scaling_per_10_s: 100_000, requests_per_unit: None },
         starting_max: 100,

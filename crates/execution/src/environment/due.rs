@@ -35,8 +35,9 @@ pub(super) enum Doing {
 }
 
 impl Environment {
-    /// It is idle from now on.
-    pub(crate) fn rest(self: &Arc<Self>) {
+    /// It is idle from now on, and ends after so long.
+    pub(crate) fn rest(self: &Arc<Self>, keep: Duration) {
+        self.keep_ms.store(u64::try_from(keep.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
         self.expect(Doing::Resting { since: self.env.monotonic() });
     }
 
