@@ -11,7 +11,12 @@
 use std::time::Duration;
 
 use execution::{Habits, KeepAlive};
-use plotters::prelude::*;
+use plotters::backend::SVGBackend;
+use plotters::chart::ChartBuilder;
+use plotters::drawing::IntoDrawingArea as _;
+use plotters::element::PathElement;
+use plotters::series::LineSeries;
+use plotters::style::{BLACK, Color as _, Palette as _, Palette99, WHITE};
 
 const FUNCTIONS: usize = 3000;
 const DAY_S: f64 = 86_400.0;
