@@ -481,6 +481,42 @@ pub(crate) static CREATE_ROUTE_REQUEST: Shape = Shape::plain(
         Member { wire_name: "target", ..Member::body("Target", &STRING_WITH_LENGTH_BETWEEN1_AND128) },
     ])),
 );
+pub(crate) static CREATE_ROUTE_RESPONSE_REQUEST: Shape = Shape::plain(
+    "CreateRouteResponseRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, wire_name: "apiId", place: Place::Uri, ..Member::body("ApiId", &__STRING) },
+        Member {
+            wire_name: "modelSelectionExpression",
+            ..Member::body("ModelSelectionExpression", &SELECTION_EXPRESSION)
+        },
+        Member { wire_name: "responseModels", ..Member::body("ResponseModels", &ROUTE_MODELS) },
+        Member { wire_name: "responseParameters", ..Member::body("ResponseParameters", &ROUTE_PARAMETERS) },
+        Member {
+            required: true,
+            wire_name: "routeId",
+            place: Place::Uri,
+            ..Member::body("RouteId", &__STRING)
+        },
+        Member {
+            required: true,
+            wire_name: "routeResponseKey",
+            ..Member::body("RouteResponseKey", &SELECTION_KEY)
+        },
+    ])),
+);
+pub(crate) static CREATE_ROUTE_RESPONSE_RESPONSE: Shape = Shape::plain(
+    "CreateRouteResponseResponse",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            wire_name: "modelSelectionExpression",
+            ..Member::body("ModelSelectionExpression", &SELECTION_EXPRESSION)
+        },
+        Member { wire_name: "responseModels", ..Member::body("ResponseModels", &ROUTE_MODELS) },
+        Member { wire_name: "responseParameters", ..Member::body("ResponseParameters", &ROUTE_PARAMETERS) },
+        Member { wire_name: "routeResponseId", ..Member::body("RouteResponseId", &ID) },
+        Member { wire_name: "routeResponseKey", ..Member::body("RouteResponseKey", &SELECTION_KEY) },
+    ])),
+);
 pub(crate) static CREATE_ROUTE_RESULT: Shape = Shape::plain(
     "CreateRouteResult",
     Kind::Structure(&Structure::of(&[
@@ -622,6 +658,24 @@ pub(crate) static DELETE_ROUTE_REQUEST: Shape = Shape::plain(
             wire_name: "routeId",
             place: Place::Uri,
             ..Member::body("RouteId", &__STRING)
+        },
+    ])),
+);
+pub(crate) static DELETE_ROUTE_RESPONSE_REQUEST: Shape = Shape::plain(
+    "DeleteRouteResponseRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, wire_name: "apiId", place: Place::Uri, ..Member::body("ApiId", &__STRING) },
+        Member {
+            required: true,
+            wire_name: "routeId",
+            place: Place::Uri,
+            ..Member::body("RouteId", &__STRING)
+        },
+        Member {
+            required: true,
+            wire_name: "routeResponseId",
+            place: Place::Uri,
+            ..Member::body("RouteResponseId", &__STRING)
         },
     ])),
 );
@@ -910,6 +964,58 @@ pub(crate) static GET_ROUTE_REQUEST: Shape = Shape::plain(
             place: Place::Uri,
             ..Member::body("RouteId", &__STRING)
         },
+    ])),
+);
+pub(crate) static GET_ROUTE_RESPONSE_REQUEST: Shape = Shape::plain(
+    "GetRouteResponseRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, wire_name: "apiId", place: Place::Uri, ..Member::body("ApiId", &__STRING) },
+        Member {
+            required: true,
+            wire_name: "routeId",
+            place: Place::Uri,
+            ..Member::body("RouteId", &__STRING)
+        },
+        Member {
+            required: true,
+            wire_name: "routeResponseId",
+            place: Place::Uri,
+            ..Member::body("RouteResponseId", &__STRING)
+        },
+    ])),
+);
+pub(crate) static GET_ROUTE_RESPONSE_RESPONSE: Shape = Shape::plain(
+    "GetRouteResponseResponse",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            wire_name: "modelSelectionExpression",
+            ..Member::body("ModelSelectionExpression", &SELECTION_EXPRESSION)
+        },
+        Member { wire_name: "responseModels", ..Member::body("ResponseModels", &ROUTE_MODELS) },
+        Member { wire_name: "responseParameters", ..Member::body("ResponseParameters", &ROUTE_PARAMETERS) },
+        Member { wire_name: "routeResponseId", ..Member::body("RouteResponseId", &ID) },
+        Member { wire_name: "routeResponseKey", ..Member::body("RouteResponseKey", &SELECTION_KEY) },
+    ])),
+);
+pub(crate) static GET_ROUTE_RESPONSES_REQUEST: Shape = Shape::plain(
+    "GetRouteResponsesRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, wire_name: "apiId", place: Place::Uri, ..Member::body("ApiId", &__STRING) },
+        Member { wire_name: "maxResults", place: Place::Query, ..Member::body("MaxResults", &__STRING) },
+        Member { wire_name: "nextToken", place: Place::Query, ..Member::body("NextToken", &__STRING) },
+        Member {
+            required: true,
+            wire_name: "routeId",
+            place: Place::Uri,
+            ..Member::body("RouteId", &__STRING)
+        },
+    ])),
+);
+pub(crate) static GET_ROUTE_RESPONSES_RESPONSE: Shape = Shape::plain(
+    "GetRouteResponsesResponse",
+    Kind::Structure(&Structure::of(&[
+        Member { wire_name: "items", ..Member::body("Items", &__LIST_OF_ROUTE_RESPONSE) },
+        Member { wire_name: "nextToken", ..Member::body("NextToken", &NEXT_TOKEN) },
     ])),
 );
 pub(crate) static GET_ROUTE_RESULT: Shape = Shape::plain(
@@ -1234,6 +1340,23 @@ pub(crate) static ROUTE_PARAMETERS: Shape = Shape::plain(
         entry_name: None,
         flattened: false,
     }),
+);
+pub(crate) static ROUTE_RESPONSE: Shape = Shape::plain(
+    "RouteResponse",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            wire_name: "modelSelectionExpression",
+            ..Member::body("ModelSelectionExpression", &SELECTION_EXPRESSION)
+        },
+        Member { wire_name: "responseModels", ..Member::body("ResponseModels", &ROUTE_MODELS) },
+        Member { wire_name: "responseParameters", ..Member::body("ResponseParameters", &ROUTE_PARAMETERS) },
+        Member { wire_name: "routeResponseId", ..Member::body("RouteResponseId", &ID) },
+        Member {
+            required: true,
+            wire_name: "routeResponseKey",
+            ..Member::body("RouteResponseKey", &SELECTION_KEY)
+        },
+    ])),
 );
 pub(crate) static ROUTE_SETTINGS: Shape = Shape::plain(
     "RouteSettings",
@@ -1722,6 +1845,44 @@ pub(crate) static UPDATE_ROUTE_REQUEST: Shape = Shape::plain(
         Member { wire_name: "target", ..Member::body("Target", &STRING_WITH_LENGTH_BETWEEN1_AND128) },
     ])),
 );
+pub(crate) static UPDATE_ROUTE_RESPONSE_REQUEST: Shape = Shape::plain(
+    "UpdateRouteResponseRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, wire_name: "apiId", place: Place::Uri, ..Member::body("ApiId", &__STRING) },
+        Member {
+            wire_name: "modelSelectionExpression",
+            ..Member::body("ModelSelectionExpression", &SELECTION_EXPRESSION)
+        },
+        Member { wire_name: "responseModels", ..Member::body("ResponseModels", &ROUTE_MODELS) },
+        Member { wire_name: "responseParameters", ..Member::body("ResponseParameters", &ROUTE_PARAMETERS) },
+        Member {
+            required: true,
+            wire_name: "routeId",
+            place: Place::Uri,
+            ..Member::body("RouteId", &__STRING)
+        },
+        Member {
+            required: true,
+            wire_name: "routeResponseId",
+            place: Place::Uri,
+            ..Member::body("RouteResponseId", &__STRING)
+        },
+        Member { wire_name: "routeResponseKey", ..Member::body("RouteResponseKey", &SELECTION_KEY) },
+    ])),
+);
+pub(crate) static UPDATE_ROUTE_RESPONSE_RESPONSE: Shape = Shape::plain(
+    "UpdateRouteResponseResponse",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            wire_name: "modelSelectionExpression",
+            ..Member::body("ModelSelectionExpression", &SELECTION_EXPRESSION)
+        },
+        Member { wire_name: "responseModels", ..Member::body("ResponseModels", &ROUTE_MODELS) },
+        Member { wire_name: "responseParameters", ..Member::body("ResponseParameters", &ROUTE_PARAMETERS) },
+        Member { wire_name: "routeResponseId", ..Member::body("RouteResponseId", &ID) },
+        Member { wire_name: "routeResponseKey", ..Member::body("RouteResponseKey", &SELECTION_KEY) },
+    ])),
+);
 pub(crate) static UPDATE_ROUTE_RESULT: Shape = Shape::plain(
     "UpdateRouteResult",
     Kind::Structure(&Structure::of(&[
@@ -1849,6 +2010,16 @@ pub(crate) static __LIST_OF_ROUTE: Shape = Shape::plain(
     "__listOfRoute",
     Kind::List(&List {
         member: &ROUTE,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+pub(crate) static __LIST_OF_ROUTE_RESPONSE: Shape = Shape::plain(
+    "__listOfRouteResponse",
+    Kind::List(&List {
+        member: &ROUTE_RESPONSE,
         element: "member",
         element_namespace: None,
         timestamp_format: None,

@@ -188,6 +188,23 @@ aws_wire::structure! {
         route_response_selection_expression: Option<String>,
         target: Option<String>,
     }
+    /// Shape `CreateRouteResponseRequest`.
+    CreateRouteResponseInput {
+        api_id: String,
+        model_selection_expression: Option<String>,
+        response_models: Option<std::collections::BTreeMap<String, String>>,
+        response_parameters: Option<std::collections::BTreeMap<String, ParameterConstraints>>,
+        route_id: String,
+        route_response_key: String,
+    }
+    /// Shape `CreateRouteResponseResponse`.
+    CreateRouteResponseOutput {
+        model_selection_expression: Option<String>,
+        response_models: Option<std::collections::BTreeMap<String, String>>,
+        response_parameters: Option<std::collections::BTreeMap<String, ParameterConstraints>>,
+        route_response_id: Option<String>,
+        route_response_key: Option<String>,
+    }
     /// Shape `CreateRouteResult`.
     CreateRouteOutput {
         api_gateway_managed: Option<bool>,
@@ -262,6 +279,12 @@ aws_wire::structure! {
     DeleteRouteInput {
         api_id: String,
         route_id: String,
+    }
+    /// Shape `DeleteRouteResponseRequest`.
+    DeleteRouteResponseInput {
+        api_id: String,
+        route_id: String,
+        route_response_id: String,
     }
     /// Shape `DeleteStageRequest`.
     DeleteStageInput {
@@ -410,6 +433,32 @@ aws_wire::structure! {
         api_id: String,
         route_id: String,
     }
+    /// Shape `GetRouteResponseRequest`.
+    GetRouteResponseInput {
+        api_id: String,
+        route_id: String,
+        route_response_id: String,
+    }
+    /// Shape `GetRouteResponseResponse`.
+    GetRouteResponseOutput {
+        model_selection_expression: Option<String>,
+        response_models: Option<std::collections::BTreeMap<String, String>>,
+        response_parameters: Option<std::collections::BTreeMap<String, ParameterConstraints>>,
+        route_response_id: Option<String>,
+        route_response_key: Option<String>,
+    }
+    /// Shape `GetRouteResponsesRequest`.
+    GetRouteResponsesInput {
+        api_id: String,
+        max_results: Option<String>,
+        next_token: Option<String>,
+        route_id: String,
+    }
+    /// Shape `GetRouteResponsesResponse`.
+    GetRouteResponsesOutput {
+        items: Option<Vec<RouteResponse>>,
+        next_token: Option<String>,
+    }
     /// Shape `GetRouteResult`.
     GetRouteOutput {
         api_gateway_managed: Option<bool>,
@@ -530,6 +579,14 @@ aws_wire::structure! {
         route_key: String,
         route_response_selection_expression: Option<String>,
         target: Option<String>,
+    }
+    /// Shape `RouteResponse`.
+    RouteResponse {
+        model_selection_expression: Option<String>,
+        response_models: Option<std::collections::BTreeMap<String, String>>,
+        response_parameters: Option<std::collections::BTreeMap<String, ParameterConstraints>>,
+        route_response_id: Option<String>,
+        route_response_key: String,
     }
     /// Shape `RouteSettings`.
     RouteSettings {
@@ -717,6 +774,24 @@ aws_wire::structure! {
         route_key: Option<String>,
         route_response_selection_expression: Option<String>,
         target: Option<String>,
+    }
+    /// Shape `UpdateRouteResponseRequest`.
+    UpdateRouteResponseInput {
+        api_id: String,
+        model_selection_expression: Option<String>,
+        response_models: Option<std::collections::BTreeMap<String, String>>,
+        response_parameters: Option<std::collections::BTreeMap<String, ParameterConstraints>>,
+        route_id: String,
+        route_response_id: String,
+        route_response_key: Option<String>,
+    }
+    /// Shape `UpdateRouteResponseResponse`.
+    UpdateRouteResponseOutput {
+        model_selection_expression: Option<String>,
+        response_models: Option<std::collections::BTreeMap<String, String>>,
+        response_parameters: Option<std::collections::BTreeMap<String, ParameterConstraints>>,
+        route_response_id: Option<String>,
+        route_response_key: Option<String>,
     }
     /// Shape `UpdateRouteResult`.
     UpdateRouteOutput {
