@@ -89,6 +89,13 @@ impl Connection {
         }
     }
 
+    /// How it is to end, once that is said.
+    pub(super) async fn told(&self) -> Ending {
+        let mut told = self.ending.subscribe();
+        let said = told.wait_for(Option::is_some).await;
+        said.ok().and_then(|said| said.clone()).unwrap_or_else(Ending::going_away)
+    }
+
     /// Ends it, unless it ends already.
     pub(crate) fn end(&self, ending: Ending) {
         self.ending.send_if_modified(|known| known.is_none() && known.replace(ending).is_none());

@@ -85,14 +85,13 @@ pub(super) async fn serve(
         .max_message_size(Some(MESSAGE_BYTES_MAX));
     let socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
     let (mut sink, mut source) = socket.split();
-    let mut told = connection.ending.subscribe();
     let end = tokio::select! {
         end = read(cx, connection, &mut source) => end,
-        () = write(&cx.env, connection, &mut sink, &mut outbox) => End::Theirs(Ending::lost()),
-        () = outlive(&cx.env, connection) => End::Ours(Ending::going_away()),
-        told = told.wait_for(Option::is_some) => {
-            End::Ours(told.ok().and_then(|told| told.clone()).unwrap_or_else(Ending::going_away))
+        written = write(&cx.env, connection, &mut sink, &mut outbox) => {
+            written.map_or_else(|| End::Theirs(Ending::lost()), End::Ours)
         }
+        ending = overdue(&cx.env, connection) => End::Ours(ending),
+        () = outlive(&cx.env, connection) => End::Ours(Ending::going_away()),
         () = stopping => End::Ours(Ending::going_away()),
     };
     Farewell { end, sink, source }
@@ -141,14 +140,29 @@ fn failure(error: &Error) -> End {
     }
 }
 
-/// Writes what is sent, until the client is gone.
-async fn write(env: &Env, connection: &Connection, sink: &mut Sink, outbox: &mut mpsc::Receiver<String>) {
-    while let Some(message) = outbox.recv().await {
-        if sink.send(Message::text(message)).await.is_err() {
-            return;
-        }
+/// Writes what is sent, until it is to end, after all that was sent before; or until the client is gone.
+async fn write(
+    env: &Env,
+    connection: &Connection,
+    sink: &mut Sink,
+    outbox: &mut mpsc::Receiver<String>,
+) -> Option<Ending> {
+    loop {
+        let message = tokio::select! {
+            biased;
+            message = outbox.recv() => message?,
+            ending = connection.told() => return Some(ending),
+        };
+        sink.send(Message::text(message)).await.ok()?;
         connection.touch(env);
     }
+}
+
+/// How a connection is to end whose client does not even read what was sent before.
+async fn overdue(env: &Env, connection: &Connection) -> Ending {
+    let ending = connection.told().await;
+    env.sleep(FAREWELL_MAX).await;
+    ending
 }
 
 /// Returns when a connection was idle for too long, or is too old.

@@ -57,7 +57,13 @@ async fn get_connection_tells_when() {
 #[tokio::test]
 async fn delete_connection_ends_it() {
     let (sockets, mut client, id) = connected().await;
+    for word in ["one", "last", "word"] {
+        sockets.connections("POST", &id, word.as_bytes()).await.ok();
+    }
     sockets.connections("DELETE", &id, b"").await.is(204, "");
+    for word in ["one", "last", "word"] {
+        assert_eq!(client.hear().await, word);
+    }
     assert_eq!(client.closed().await.0, 1000);
     for (method, data) in [("POST", "x"), ("GET", ""), ("DELETE", "")] {
         let message = "The connection with the provided id no longer exists.";
