@@ -488,7 +488,16 @@ pub static EXPORT_API: Operation = Operation {
     method: "GET",
     uri: "/v2/apis/{apiId}/exports/{specification}",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::EXPORT_API_REQUEST,
+        output: &schema::EXPORT_API_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::BAD_REQUEST_EXCEPTION,
+        ],
+    }),
 };
 pub static DISABLE_PORTAL: Operation = Operation {
     name: "DisablePortal",
@@ -823,8 +832,23 @@ pub static GET_VPC_LINK: Operation =
     Operation { name: "GetVpcLink", method: "GET", uri: "/v2/vpclinks/{vpcLinkId}", status: 200, io: None };
 pub static GET_VPC_LINKS: Operation =
     Operation { name: "GetVpcLinks", method: "GET", uri: "/v2/vpclinks", status: 200, io: None };
-pub static IMPORT_API: Operation =
-    Operation { name: "ImportApi", method: "PUT", uri: "/v2/apis", status: 201, io: None };
+pub static IMPORT_API: Operation = Operation {
+    name: "ImportApi",
+    method: "PUT",
+    uri: "/v2/apis",
+    status: 201,
+    io: Some(Io {
+        input: &schema::IMPORT_API_REQUEST,
+        output: &schema::IMPORT_API_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::BAD_REQUEST_EXCEPTION,
+            &errors::CONFLICT_EXCEPTION,
+        ],
+    }),
+};
 pub static LIST_PORTAL_PRODUCTS: Operation =
     Operation { name: "ListPortalProducts", method: "GET", uri: "/v2/portalproducts", status: 200, io: None };
 pub static LIST_PORTALS: Operation =
@@ -871,8 +895,23 @@ pub static PUT_ROUTING_RULE: Operation = Operation {
     status: 200,
     io: None,
 };
-pub static REIMPORT_API: Operation =
-    Operation { name: "ReimportApi", method: "PUT", uri: "/v2/apis/{apiId}", status: 201, io: None };
+pub static REIMPORT_API: Operation = Operation {
+    name: "ReimportApi",
+    method: "PUT",
+    uri: "/v2/apis/{apiId}",
+    status: 201,
+    io: Some(Io {
+        input: &schema::REIMPORT_API_REQUEST,
+        output: &schema::REIMPORT_API_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::BAD_REQUEST_EXCEPTION,
+            &errors::CONFLICT_EXCEPTION,
+        ],
+    }),
+};
 pub static TAG_RESOURCE: Operation = Operation {
     name: "TagResource",
     method: "POST",
@@ -1101,6 +1140,7 @@ aws_wire::operations! { SERVICE;
     DELETE_ROUTE: types::DeleteRouteInput => (),
     DELETE_ROUTE_RESPONSE: types::DeleteRouteResponseInput => (),
     DELETE_STAGE: types::DeleteStageInput => (),
+    EXPORT_API: types::ExportApiInput => types::ExportApiOutput,
     GET_API: types::GetApiInput => types::GetApiOutput,
     GET_APIS: types::GetApisInput => types::GetApisOutput,
     GET_AUTHORIZER: types::GetAuthorizerInput => types::GetAuthorizerOutput,
@@ -1116,6 +1156,8 @@ aws_wire::operations! { SERVICE;
     GET_STAGE: types::GetStageInput => types::GetStageOutput,
     GET_STAGES: types::GetStagesInput => types::GetStagesOutput,
     GET_TAGS: types::GetTagsInput => types::GetTagsOutput,
+    IMPORT_API: types::ImportApiInput => types::ImportApiOutput,
+    REIMPORT_API: types::ReimportApiInput => types::ReimportApiOutput,
     RESET_AUTHORIZERS_CACHE: types::ResetAuthorizersCacheInput => (),
     TAG_RESOURCE: types::TagResourceInput => types::TagResourceOutput,
     UNTAG_RESOURCE: types::UntagResourceInput => (),

@@ -707,6 +707,40 @@ pub(crate) static DEPLOYMENT: Shape = Shape::plain(
 );
 pub(crate) static DEPLOYMENT_STATUS: Shape =
     Shape::plain("DeploymentStatus", Kind::Enum(&["PENDING", "FAILED", "DEPLOYED"]));
+pub(crate) static EXPORT_API_REQUEST: Shape = Shape::plain(
+    "ExportApiRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, wire_name: "apiId", place: Place::Uri, ..Member::body("ApiId", &__STRING) },
+        Member {
+            wire_name: "exportVersion",
+            place: Place::Query,
+            ..Member::body("ExportVersion", &__STRING)
+        },
+        Member {
+            wire_name: "includeExtensions",
+            place: Place::Query,
+            ..Member::body("IncludeExtensions", &__BOOLEAN)
+        },
+        Member {
+            required: true,
+            wire_name: "outputType",
+            place: Place::Query,
+            ..Member::body("OutputType", &__STRING)
+        },
+        Member {
+            required: true,
+            wire_name: "specification",
+            place: Place::Uri,
+            ..Member::body("Specification", &__STRING)
+        },
+        Member { wire_name: "stageName", place: Place::Query, ..Member::body("StageName", &__STRING) },
+    ])),
+);
+pub(crate) static EXPORT_API_RESPONSE: Shape = Shape::plain(
+    "ExportApiResponse",
+    Kind::Structure(&Structure { payload: Some(0), ..Structure::of(&[Member::body("body", &EXPORTED_API)]) }),
+);
+pub(crate) static EXPORTED_API: Shape = Shape::plain("ExportedApi", Kind::Blob);
 pub(crate) static GET_API_REQUEST: Shape = Shape::plain(
     "GetApiRequest",
     Kind::Structure(&Structure::of(&[Member {
@@ -1139,6 +1173,55 @@ pub(crate) static IDENTITY_SOURCE_LIST: Shape = Shape::plain(
         flattened: false,
     }),
 );
+pub(crate) static IMPORT_API_REQUEST: Shape = Shape::plain(
+    "ImportApiRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { wire_name: "basepath", place: Place::Query, ..Member::body("Basepath", &__STRING) },
+        Member { required: true, wire_name: "body", ..Member::body("Body", &__STRING) },
+        Member {
+            wire_name: "failOnWarnings",
+            place: Place::Query,
+            ..Member::body("FailOnWarnings", &__BOOLEAN)
+        },
+    ])),
+);
+pub(crate) static IMPORT_API_RESPONSE: Shape = Shape::plain(
+    "ImportApiResponse",
+    Kind::Structure(&Structure::of(&[
+        Member { wire_name: "apiEndpoint", ..Member::body("ApiEndpoint", &__STRING) },
+        Member { wire_name: "apiGatewayManaged", ..Member::body("ApiGatewayManaged", &__BOOLEAN) },
+        Member { wire_name: "apiId", ..Member::body("ApiId", &ID) },
+        Member {
+            wire_name: "apiKeySelectionExpression",
+            ..Member::body("ApiKeySelectionExpression", &SELECTION_EXPRESSION)
+        },
+        Member { wire_name: "corsConfiguration", ..Member::body("CorsConfiguration", &CORS) },
+        Member { wire_name: "createdDate", ..Member::body("CreatedDate", &__TIMESTAMP_ISO8601) },
+        Member {
+            wire_name: "description",
+            ..Member::body("Description", &STRING_WITH_LENGTH_BETWEEN0_AND1024)
+        },
+        Member {
+            wire_name: "disableSchemaValidation",
+            ..Member::body("DisableSchemaValidation", &__BOOLEAN)
+        },
+        Member {
+            wire_name: "disableExecuteApiEndpoint",
+            ..Member::body("DisableExecuteApiEndpoint", &__BOOLEAN)
+        },
+        Member { wire_name: "importInfo", ..Member::body("ImportInfo", &__LIST_OF__STRING) },
+        Member { wire_name: "ipAddressType", ..Member::body("IpAddressType", &IP_ADDRESS_TYPE) },
+        Member { wire_name: "name", ..Member::body("Name", &STRING_WITH_LENGTH_BETWEEN1_AND128) },
+        Member { wire_name: "protocolType", ..Member::body("ProtocolType", &PROTOCOL_TYPE) },
+        Member {
+            wire_name: "routeSelectionExpression",
+            ..Member::body("RouteSelectionExpression", &SELECTION_EXPRESSION)
+        },
+        Member { wire_name: "tags", ..Member::body("Tags", &TAGS) },
+        Member { wire_name: "version", ..Member::body("Version", &STRING_WITH_LENGTH_BETWEEN1_AND64) },
+        Member { wire_name: "warnings", ..Member::body("Warnings", &__LIST_OF__STRING) },
+    ])),
+);
 pub(crate) static INTEGER_WITH_LENGTH_BETWEEN0_AND3600: Shape = Shape {
     min: Some(0),
     max: Some(3600),
@@ -1260,6 +1343,56 @@ pub(crate) static PARAMETER_CONSTRAINTS: Shape = Shape::plain(
 pub(crate) static PASSTHROUGH_BEHAVIOR: Shape =
     Shape::plain("PassthroughBehavior", Kind::Enum(&["WHEN_NO_MATCH", "NEVER", "WHEN_NO_TEMPLATES"]));
 pub(crate) static PROTOCOL_TYPE: Shape = Shape::plain("ProtocolType", Kind::Enum(&["WEBSOCKET", "HTTP"]));
+pub(crate) static REIMPORT_API_REQUEST: Shape = Shape::plain(
+    "ReimportApiRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, wire_name: "apiId", place: Place::Uri, ..Member::body("ApiId", &__STRING) },
+        Member { wire_name: "basepath", place: Place::Query, ..Member::body("Basepath", &__STRING) },
+        Member { required: true, wire_name: "body", ..Member::body("Body", &__STRING) },
+        Member {
+            wire_name: "failOnWarnings",
+            place: Place::Query,
+            ..Member::body("FailOnWarnings", &__BOOLEAN)
+        },
+    ])),
+);
+pub(crate) static REIMPORT_API_RESPONSE: Shape = Shape::plain(
+    "ReimportApiResponse",
+    Kind::Structure(&Structure::of(&[
+        Member { wire_name: "apiEndpoint", ..Member::body("ApiEndpoint", &__STRING) },
+        Member { wire_name: "apiGatewayManaged", ..Member::body("ApiGatewayManaged", &__BOOLEAN) },
+        Member { wire_name: "apiId", ..Member::body("ApiId", &ID) },
+        Member {
+            wire_name: "apiKeySelectionExpression",
+            ..Member::body("ApiKeySelectionExpression", &SELECTION_EXPRESSION)
+        },
+        Member { wire_name: "corsConfiguration", ..Member::body("CorsConfiguration", &CORS) },
+        Member { wire_name: "createdDate", ..Member::body("CreatedDate", &__TIMESTAMP_ISO8601) },
+        Member {
+            wire_name: "description",
+            ..Member::body("Description", &STRING_WITH_LENGTH_BETWEEN0_AND1024)
+        },
+        Member {
+            wire_name: "disableSchemaValidation",
+            ..Member::body("DisableSchemaValidation", &__BOOLEAN)
+        },
+        Member {
+            wire_name: "disableExecuteApiEndpoint",
+            ..Member::body("DisableExecuteApiEndpoint", &__BOOLEAN)
+        },
+        Member { wire_name: "importInfo", ..Member::body("ImportInfo", &__LIST_OF__STRING) },
+        Member { wire_name: "ipAddressType", ..Member::body("IpAddressType", &IP_ADDRESS_TYPE) },
+        Member { wire_name: "name", ..Member::body("Name", &STRING_WITH_LENGTH_BETWEEN1_AND128) },
+        Member { wire_name: "protocolType", ..Member::body("ProtocolType", &PROTOCOL_TYPE) },
+        Member {
+            wire_name: "routeSelectionExpression",
+            ..Member::body("RouteSelectionExpression", &SELECTION_EXPRESSION)
+        },
+        Member { wire_name: "tags", ..Member::body("Tags", &TAGS) },
+        Member { wire_name: "version", ..Member::body("Version", &STRING_WITH_LENGTH_BETWEEN1_AND64) },
+        Member { wire_name: "warnings", ..Member::body("Warnings", &__LIST_OF__STRING) },
+    ])),
+);
 pub(crate) static RESET_AUTHORIZERS_CACHE_REQUEST: Shape = Shape::plain(
     "ResetAuthorizersCacheRequest",
     Kind::Structure(&Structure::of(&[

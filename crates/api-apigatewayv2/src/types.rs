@@ -300,6 +300,19 @@ aws_wire::structure! {
         deployment_status_message: Option<String>,
         description: Option<String>,
     }
+    /// Shape `ExportApiRequest`.
+    ExportApiInput {
+        api_id: String,
+        export_version: Option<String>,
+        include_extensions: Option<bool>,
+        output_type: String,
+        specification: String,
+        stage_name: Option<String>,
+    }
+    /// Shape `ExportApiResponse`.
+    ExportApiOutput {
+        body: Option<bytes::Bytes>,
+    }
     /// Shape `GetApiRequest`.
     GetApiInput {
         api_id: String,
@@ -527,6 +540,32 @@ aws_wire::structure! {
     GetTagsOutput {
         tags: Option<std::collections::BTreeMap<String, String>>,
     }
+    /// Shape `ImportApiRequest`.
+    ImportApiInput {
+        basepath: Option<String>,
+        body: String,
+        fail_on_warnings: Option<bool>,
+    }
+    /// Shape `ImportApiResponse`.
+    ImportApiOutput {
+        api_endpoint: Option<String>,
+        api_gateway_managed: Option<bool>,
+        api_id: Option<String>,
+        api_key_selection_expression: Option<String>,
+        cors_configuration: Option<Cors>,
+        created_date: Option<env::Timestamp>,
+        description: Option<String>,
+        disable_schema_validation: Option<bool>,
+        disable_execute_api_endpoint: Option<bool>,
+        import_info: Option<Vec<String>>,
+        ip_address_type: Option<IpAddressType>,
+        name: Option<String>,
+        protocol_type: Option<ProtocolType>,
+        route_selection_expression: Option<String>,
+        tags: Option<std::collections::BTreeMap<String, String>>,
+        version: Option<String>,
+        warnings: Option<Vec<String>>,
+    }
     /// Shape `Integration`.
     Integration {
         api_gateway_managed: Option<bool>,
@@ -558,6 +597,33 @@ aws_wire::structure! {
     /// Shape `ParameterConstraints`.
     ParameterConstraints {
         required: Option<bool>,
+    }
+    /// Shape `ReimportApiRequest`.
+    ReimportApiInput {
+        api_id: String,
+        basepath: Option<String>,
+        body: String,
+        fail_on_warnings: Option<bool>,
+    }
+    /// Shape `ReimportApiResponse`.
+    ReimportApiOutput {
+        api_endpoint: Option<String>,
+        api_gateway_managed: Option<bool>,
+        api_id: Option<String>,
+        api_key_selection_expression: Option<String>,
+        cors_configuration: Option<Cors>,
+        created_date: Option<env::Timestamp>,
+        description: Option<String>,
+        disable_schema_validation: Option<bool>,
+        disable_execute_api_endpoint: Option<bool>,
+        import_info: Option<Vec<String>>,
+        ip_address_type: Option<IpAddressType>,
+        name: Option<String>,
+        protocol_type: Option<ProtocolType>,
+        route_selection_expression: Option<String>,
+        tags: Option<std::collections::BTreeMap<String, String>>,
+        version: Option<String>,
+        warnings: Option<Vec<String>>,
     }
     /// Shape `ResetAuthorizersCacheRequest`.
     ResetAuthorizersCacheInput {

@@ -13,6 +13,7 @@ mod integration;
 mod keys;
 mod management;
 mod mapping;
+mod openapi;
 mod ops;
 mod page;
 mod refusal;
@@ -76,6 +77,9 @@ pub fn services() -> [Service; 2] {
         .op(ops::integrations::get_integration)
         .op(ops::integrations::get_integrations)
         .op(ops::integrations::update_integration)
+        .op(ops::openapi::export_api)
+        .op(ops::openapi::import_api)
+        .op(ops::openapi::reimport_api)
         .op(ops::route_responses::create_route_response)
         .op(ops::route_responses::delete_route_response)
         .op(ops::route_responses::get_route_response)

@@ -5,6 +5,7 @@ pub(crate) mod authorizers;
 pub(crate) mod connections;
 pub(crate) mod deployments;
 pub(crate) mod integrations;
+pub(crate) mod openapi;
 pub(crate) mod route_responses;
 pub(crate) mod routes;
 pub(crate) mod stages;

@@ -25,7 +25,7 @@ use crate::websocket::selection;
 use crate::{Ctx, page, tags};
 
 /// Letters of the ids of routes, integrations and authorizers.
-pub(super) const PART_ID_LENGTH: usize = 7;
+pub(crate) const PART_ID_LENGTH: usize = 7;
 
 pub(crate) async fn create_api(cx: Ctx, input: CreateApiInput) -> Result<CreateApiOutput> {
     let expressions = Expressions {
@@ -65,11 +65,7 @@ pub(crate) async fn create_api(cx: Ctx, input: CreateApiInput) -> Result<CreateA
         created_us: change.now.as_micros(),
     };
     let key = api::key(&cx, &Kind::Http.new_id(&cx.env));
-    let owner = Owner {
-        format: FORMAT,
-        account: cx.caller.account.to_string(),
-        region: cx.caller.region.to_string(),
-    };
+    let owner = Owner::of(&cx);
     cx.kv
         .transact(|tx| {
             OWNERS.put(tx, &key.2, &owner)?;

@@ -4,6 +4,7 @@
 mod access;
 mod connections;
 mod control;
+mod openapi;
 mod serving;
 mod sockets;
 mod tokens;
