@@ -43,7 +43,7 @@ const PROTOCOL: &str = "sec-websocket-protocol";
 
 /// Answers a handshake; one that is agreed to is served from then on.
 pub(crate) async fn connect(cx: &Ctx, visit: &Visit, found: Found) -> Result<Response> {
-    if found.path.trim_start_matches('/') != "" {
+    if !found.path.trim_start_matches('/').is_empty() {
         return Ok(answer::message(403, "Forbidden"));
     }
     let (Some(upgrade), Some(accept)) = (visit.take_upgrade(), accept(&visit.request)) else {

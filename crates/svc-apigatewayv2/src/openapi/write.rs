@@ -204,5 +204,5 @@ fn cors_of(cors: &api_apigatewayv2::Cors) -> Json {
         ("exposeHeaders", json!(cors.expose_headers)),
         ("maxAge", json!(cors.max_age)),
     ];
-    members.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name, value)).collect()
+    members.into_iter().filter(|(_, value)| !value.is_null()).collect()
 }
