@@ -461,6 +461,33 @@ def test_openapi(functions, http_api):
         http_api.import_api(Body=document.replace("operationId", "x-amazon-apigateway-unknown"), FailOnWarnings=True)
 
 
+SWAGGER = """
+swagger: "2.0"
+info: {title: pets, version: "1.0"}
+paths:
+  /pets/{id}:
+    get:
+      parameters: [{name: id, in: path, required: true, type: string}]
+      responses: {"200": {description: a pet}}
+      x-amazon-apigateway-integration: {type: aws_proxy, httpMethod: POST, uri: URI, responses: {default: {statusCode: "200"}}}
+"""
+
+
+def test_openapi_of_rest_apis(functions, rest_api):
+    name = functions.create(ECHO_REST)
+    document = SWAGGER.replace("URI", uri(name))
+    made = rest_api.import_rest_api(body=document, failOnWarnings=True, parameters={"endpointConfigurationTypes": "REGIONAL"})
+    assert made["endpointConfiguration"]["types"] == ["REGIONAL"]
+    api = Api(functions, made["id"])
+    api.let_in(name)
+    rest_api.create_deployment(restApiId=api.id, stageName="dev")
+    assert api.ask(path="/dev/pets/7")[1]["pathParameters"] == {"id": "7"}
+    rest_api.put_rest_api(restApiId=api.id, mode="overwrite", body=document.replace("/pets/", "/cats/"))
+    rest_api.create_deployment(restApiId=api.id, stageName="dev")
+    assert api.ask(path="/dev/cats/8")[1]["resource"] == "/cats/{id}"
+    assert api.ask(path="/dev/pets/7")[0] == 403
+
+
 def test_awscli(platform):
     """Both APIs have one signing name; the commands of both find their own."""
     def aws(*arguments):

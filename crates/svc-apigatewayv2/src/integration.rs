@@ -66,14 +66,19 @@ impl Integration {
     /// # Errors
     /// 400 for what can't be integrated with, 501 for what is not honoured.
     pub(crate) fn check(
-        mut given: Given,
+        given: Given,
         before: Option<&Self>,
         protocol: ProtocolType,
         operation: &str,
     ) -> Result<Self> {
-        if protocol == ProtocolType::Websocket {
-            given = of_websocket(given, before, operation)?;
-        }
+        let given = match protocol {
+            ProtocolType::Http => given,
+            ProtocolType::Websocket => of_websocket(given, before, operation)?,
+        };
+        Self::over(given, before, operation)
+    }
+
+    fn over(given: Given, before: Option<&Self>, operation: &str) -> Result<Self> {
         let uri = given.uri.or_else(|| before.map(|before| before.uri.clone()));
         let uri = uri.ok_or_else(|| bad_request("Missing integration URI"))?;
         let format = given.payload_format.as_deref();

@@ -3,6 +3,7 @@
 
 mod access;
 mod control;
+mod openapi;
 mod plans;
 mod proxy;
 mod templates;

@@ -7,7 +7,8 @@ use api_apigatewayv2::{AuthorizerType, IntegrationType, ProtocolType};
 use aws_wire::{AwsError, Result};
 use env::Env;
 use execute_api::address;
-use serde_json::{Map, Value as Json};
+use execute_api::openapi::{self, Object, base_path, is_extension, list, object, text, texts};
+use serde_json::Value as Json;
 
 use super::{
     ANY_METHOD, AUTHORIZATION, AUTHORIZER, CORS, DEFAULT_PATH, FORMAT_VERSION, INTEGRATION, INTEGRATIONS,
@@ -20,8 +21,6 @@ use crate::integration::{self, Integration};
 use crate::ops::apis::PART_ID_LENGTH;
 use crate::refusal::bad_request;
 use crate::route::{self, Authorization, DEFAULT, Route};
-
-type Object = Map<String, Json>;
 
 /// What becomes of the path that a document's server has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,10 +46,7 @@ impl Basepath {
 /// 400 for a document that is none, or whose parts can't be, 501 for parts that are not honoured.
 pub(crate) fn read(env: &Env, body: &str, basepath: Basepath, operation: &str) -> Result<Imported> {
     let invalid = || bad_request("Invalid OpenAPI input.");
-    // JSON first: whoever sends it means it, and YAML takes some of it otherwise.
-    let document = serde_json::from_str::<Json>(body).ok();
-    let document = document.or_else(|| serde_saphyr::from_str::<Json>(body).ok()).ok_or_else(invalid)?;
-    let Json::Object(document) = document else { return Err(invalid()) };
+    let document = openapi::document(body).ok_or_else(invalid)?;
     let version = document.get("openapi").and_then(Json::as_str).unwrap_or_default();
     if !version.starts_with("3.0") {
         return Err(bad_request(
@@ -274,10 +270,8 @@ impl<'a> Reader<'a> {
 
     /// An integration that several operations refer to.
     fn shared(&self, reference: &str) -> Result<&'a Object> {
-        let name = reference.strip_prefix(&format!("#/components/{INTEGRATIONS}/"));
-        let components = object(self.document.get("components"));
-        let shared = components.and_then(|components| object(components.get(INTEGRATIONS)));
-        let found = shared.and_then(|shared| object(shared.get(name?)));
+        let is_one = reference.starts_with(&format!("#/components/{INTEGRATIONS}/"));
+        let found = openapi::referred(self.document, reference).filter(|_| is_one);
         found.ok_or_else(|| bad_request(format!("Invalid OpenAPI input: {reference} leads nowhere")))
     }
 
@@ -345,57 +339,6 @@ fn tags(document: &Object) -> BTreeMap<String, String> {
     tags.filter_map(|tag| Some((text(tag, "name")?, text(tag, TAG_VALUE)?))).collect()
 }
 
-/// The path of the first server, with its variables' defaults.
-fn base_path(document: &Object) -> String {
-    let server = document.get("servers").and_then(|servers| object(servers.get(0)));
-    let Some(server) = server else { return String::new() };
-    let mut url = text(server, "url").unwrap_or_default();
-    for (name, variable) in object(server.get("variables")).into_iter().flatten() {
-        let default = variable.get("default").and_then(Json::as_str).unwrap_or_default();
-        url = url.replace(&format!("{{{name}}}"), default);
-    }
-    let path = match url.split_once("://") {
-        Some((_, rest)) => rest.split_once('/').map(|(_, path)| path).unwrap_or_default(),
-        None => url.as_str(),
-    };
-    match path.trim_matches('/') {
-        "" => String::new(),
-        path => format!("/{path}"),
-    }
-}
-
-fn is_extension(name: &str) -> bool {
-    name.starts_with("x-amazon-apigateway-")
-}
-
-fn object(value: Option<&Json>) -> Option<&Object> {
-    value?.as_object()
-}
-
-/// A text, or what YAML took for a number.
-fn text(object: &Object, name: &str) -> Option<String> {
-    match object.get(name)? {
-        Json::String(text) => Some(text.clone()),
-        Json::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
-}
-
 fn number(object: &Object, name: &str) -> Result<Option<i32>> {
-    let Some(value) = object.get(name) else { return Ok(None) };
-    let number = value.as_i64().and_then(|number| i32::try_from(number).ok());
-    number.map(Some).ok_or_else(|| bad_request(format!("Invalid value for {name}")))
-}
-
-/// A list of texts, or one text with commas.
-fn list(object: &Object, name: &str) -> Option<Vec<String>> {
-    match object.get(name)? {
-        Json::Array(list) => Some(list.iter().filter_map(Json::as_str).map(str::to_owned).collect()),
-        Json::String(text) => Some(text.split(',').map(|one| one.trim().to_owned()).collect()),
-        _ => None,
-    }
-}
-
-fn texts(object: &Object) -> BTreeMap<String, String> {
-    object.iter().filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
+    openapi::number(object, name).map_err(bad_request)
 }

@@ -159,7 +159,7 @@ pub(crate) async fn export_api(cx: Ctx, input: ExportApiInput) -> Result<ExportA
     let document = openapi::write(&exported);
     let body = match input.output_type.as_str() {
         "JSON" => serde_json::to_string_pretty(&document).map_err(AwsError::internal)?,
-        "YAML" => serde_saphyr::to_string(&document).map_err(AwsError::internal)?,
+        "YAML" => execute_api::openapi::yaml(&document).map_err(AwsError::internal)?,
         _ => return Err(bad_request("Invalid outputType: JSON or YAML")),
     };
     Ok(ExportApiOutput { body: Some(body.into()) })
