@@ -421,6 +421,73 @@ def test_large_bodies(functions, http_api):
     assert api.ask("POST", "/", text, "x" * (10 * 1024 * 1024 + 1))[0] == 413
 
 
+OPENAPI = """
+openapi: 3.0.1
+info:
+  title: pets
+  version: "1.0"
+paths:
+  /pets/{id}:
+    get:
+      operationId: getPet
+      x-amazon-apigateway-integration:
+        type: aws_proxy
+        httpMethod: POST
+        uri: URI
+        payloadFormatVersion: "2.0"
+  /$default:
+    x-amazon-apigateway-any-method:
+      isDefaultRoute: true
+      x-amazon-apigateway-integration: {type: aws_proxy, httpMethod: POST, uri: URI, payloadFormatVersion: "1.0"}
+x-amazon-apigateway-importexport-version: "1.0"
+"""
+
+
+def test_openapi(functions, http_api):
+    name = functions.create(ECHO_REST)
+    document = OPENAPI.replace("URI", uri(name))
+    made = http_api.import_api(Body=document, FailOnWarnings=True)
+    api = Api(functions, made["ApiId"])
+    api.let_in(name)
+    http_api.create_stage(ApiId=api.id, StageName="$default", AutoDeploy=True)
+    status, event = api.ask(path="/pets/7")
+    assert (status, event["routeKey"], event["pathParameters"]) == (200, "GET /pets/{id}", {"id": "7"})
+    assert api.ask(path="/other")[1]["version"] == "1.0"
+    for kind in ("JSON", "YAML"):
+        body = http_api.export_api(ApiId=api.id, Specification="OAS30", OutputType=kind)["body"].read().decode()
+        http_api.reimport_api(ApiId=api.id, Body=body, FailOnWarnings=True)
+        assert api.ask(path="/pets/8")[1]["pathParameters"] == {"id": "8"}
+    with pytest.raises(ClientError, match="Warnings found during import"):
+        http_api.import_api(Body=document.replace("operationId", "x-amazon-apigateway-unknown"), FailOnWarnings=True)
+
+
+SWAGGER = """
+swagger: "2.0"
+info: {title: pets, version: "1.0"}
+paths:
+  /pets/{id}:
+    get:
+      parameters: [{name: id, in: path, required: true, type: string}]
+      responses: {"200": {description: a pet}}
+      x-amazon-apigateway-integration: {type: aws_proxy, httpMethod: POST, uri: URI, responses: {default: {statusCode: "200"}}}
+"""
+
+
+def test_openapi_of_rest_apis(functions, rest_api):
+    name = functions.create(ECHO_REST)
+    document = SWAGGER.replace("URI", uri(name))
+    made = rest_api.import_rest_api(body=document, failOnWarnings=True, parameters={"endpointConfigurationTypes": "REGIONAL"})
+    assert made["endpointConfiguration"]["types"] == ["REGIONAL"]
+    api = Api(functions, made["id"])
+    api.let_in(name)
+    rest_api.create_deployment(restApiId=api.id, stageName="dev")
+    assert api.ask(path="/dev/pets/7")[1]["pathParameters"] == {"id": "7"}
+    rest_api.put_rest_api(restApiId=api.id, mode="overwrite", body=document.replace("/pets/", "/cats/"))
+    rest_api.create_deployment(restApiId=api.id, stageName="dev")
+    assert api.ask(path="/dev/cats/8")[1]["resource"] == "/cats/{id}"
+    assert api.ask(path="/dev/pets/7")[0] == 403
+
+
 def test_awscli(platform):
     """Both APIs have one signing name; the commands of both find their own."""
     def aws(*arguments):

@@ -1297,8 +1297,25 @@ pub static IMPORT_DOCUMENTATION_PARTS: Operation = Operation {
     status: 200,
     io: None,
 };
-pub static IMPORT_REST_API: Operation =
-    Operation { name: "ImportRestApi", method: "POST", uri: "/restapis?mode=import", status: 201, io: None };
+pub static IMPORT_REST_API: Operation = Operation {
+    name: "ImportRestApi",
+    method: "POST",
+    uri: "/restapis?mode=import",
+    status: 201,
+    io: Some(Io {
+        input: &schema::IMPORT_REST_API_REQUEST,
+        output: &schema::REST_API,
+        result_wrapper: None,
+        errors: &[
+            &errors::BAD_REQUEST_EXCEPTION,
+            &errors::CONFLICT_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::UNAUTHORIZED_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+        ],
+    }),
+};
 pub static PUT_GATEWAY_RESPONSE: Operation = Operation {
     name: "PutGatewayResponse",
     method: "PUT",
@@ -1394,8 +1411,25 @@ pub static PUT_METHOD_RESPONSE: Operation = Operation {
         ],
     }),
 };
-pub static PUT_REST_API: Operation =
-    Operation { name: "PutRestApi", method: "PUT", uri: "/restapis/{restapi_id}", status: 200, io: None };
+pub static PUT_REST_API: Operation = Operation {
+    name: "PutRestApi",
+    method: "PUT",
+    uri: "/restapis/{restapi_id}",
+    status: 200,
+    io: Some(Io {
+        input: &schema::PUT_REST_API_REQUEST,
+        output: &schema::REST_API,
+        result_wrapper: None,
+        errors: &[
+            &errors::BAD_REQUEST_EXCEPTION,
+            &errors::CONFLICT_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::UNAUTHORIZED_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+        ],
+    }),
+};
 pub static REJECT_DOMAIN_NAME_ACCESS_ASSOCIATION: Operation = Operation {
     name: "RejectDomainNameAccessAssociation",
     method: "POST",
@@ -1836,11 +1870,13 @@ aws_wire::operations! { SERVICE;
     GET_USAGE_PLAN_KEY: types::GetUsagePlanKeyInput => types::UsagePlanKey,
     GET_USAGE_PLAN_KEYS: types::GetUsagePlanKeysInput => types::GetUsagePlanKeysOutput,
     GET_USAGE_PLANS: types::GetUsagePlansInput => types::GetUsagePlansOutput,
+    IMPORT_REST_API: types::ImportRestApiInput => types::RestApi,
     PUT_GATEWAY_RESPONSE: types::PutGatewayResponseInput => types::GatewayResponse,
     PUT_INTEGRATION: types::PutIntegrationInput => types::Integration,
     PUT_INTEGRATION_RESPONSE: types::PutIntegrationResponseInput => types::IntegrationResponse,
     PUT_METHOD: types::PutMethodInput => types::Method,
     PUT_METHOD_RESPONSE: types::PutMethodResponseInput => types::MethodResponse,
+    PUT_REST_API: types::PutRestApiInput => types::RestApi,
     TAG_RESOURCE: types::TagResourceInput => (),
     TEST_INVOKE_METHOD: types::TestInvokeMethodInput => types::TestInvokeMethodOutput,
     UNTAG_RESOURCE: types::UntagResourceInput => (),

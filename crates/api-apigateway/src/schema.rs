@@ -75,6 +75,7 @@ pub(crate) static AUTHORIZERS: Shape = Shape::plain(
 );
 pub(crate) static BAD_REQUEST_EXCEPTION: Shape =
     Shape::plain("BadRequestException", Kind::Structure(&Structure::of(&[Member::body("message", &STRING)])));
+pub(crate) static BLOB: Shape = Shape::plain("Blob", Kind::Blob);
 pub(crate) static BOOLEAN: Shape = Shape::plain("Boolean", Kind::Boolean);
 pub(crate) static CACHE_CLUSTER_SIZE: Shape = Shape::plain(
     "CacheClusterSize",
@@ -1033,6 +1034,21 @@ pub(crate) static GET_USAGE_PLANS_REQUEST: Shape = Shape::plain(
         Member { place: Place::Query, ..Member::body("limit", &NULLABLE_INTEGER) },
     ])),
 );
+pub(crate) static IMPORT_REST_API_REQUEST: Shape = Shape::plain(
+    "ImportRestApiRequest",
+    Kind::Structure(&Structure {
+        payload: Some(2),
+        ..Structure::of(&[
+            Member {
+                wire_name: "failonwarnings",
+                place: Place::Query,
+                ..Member::body("failOnWarnings", &BOOLEAN)
+            },
+            Member { place: Place::Query, ..Member::body("parameters", &MAP_OF_STRING_TO_STRING) },
+            Member { required: true, ..Member::body("body", &BLOB) },
+        ])
+    }),
+);
 pub(crate) static INTEGER: Shape = Shape::plain("Integer", Kind::Integer);
 pub(crate) static INTEGRATION: Shape = Shape::plain(
     "Integration",
@@ -1696,6 +1712,29 @@ pub(crate) static PUT_METHOD_RESPONSE_REQUEST: Shape = Shape::plain(
         Member::body("responseParameters", &MAP_OF_STRING_TO_BOOLEAN),
         Member::body("responseModels", &MAP_OF_STRING_TO_STRING),
     ])),
+);
+pub(crate) static PUT_MODE: Shape = Shape::plain("PutMode", Kind::Enum(&["merge", "overwrite"]));
+pub(crate) static PUT_REST_API_REQUEST: Shape = Shape::plain(
+    "PutRestApiRequest",
+    Kind::Structure(&Structure {
+        payload: Some(4),
+        ..Structure::of(&[
+            Member {
+                required: true,
+                wire_name: "restapi_id",
+                place: Place::Uri,
+                ..Member::body("restApiId", &STRING)
+            },
+            Member { place: Place::Query, ..Member::body("mode", &PUT_MODE) },
+            Member {
+                wire_name: "failonwarnings",
+                place: Place::Query,
+                ..Member::body("failOnWarnings", &BOOLEAN)
+            },
+            Member { place: Place::Query, ..Member::body("parameters", &MAP_OF_STRING_TO_STRING) },
+            Member { required: true, ..Member::body("body", &BLOB) },
+        ])
+    }),
 );
 pub(crate) static QUOTA_PERIOD_TYPE: Shape =
     Shape::plain("QuotaPeriodType", Kind::Enum(&["DAY", "WEEK", "MONTH"]));

@@ -436,6 +436,12 @@ aws_wire::structure! {
         key_id: Option<String>,
         limit: Option<i32>,
     }
+    /// Shape `ImportRestApiRequest`.
+    ImportRestApiInput {
+        fail_on_warnings: Option<bool>,
+        parameters: Option<std::collections::BTreeMap<String, String>>,
+        body: bytes::Bytes,
+    }
     /// Shape `Integration`.
     Integration {
         r#type: Option<IntegrationType>,
@@ -615,6 +621,14 @@ aws_wire::structure! {
         status_code: String,
         response_parameters: Option<std::collections::BTreeMap<String, bool>>,
         response_models: Option<std::collections::BTreeMap<String, String>>,
+    }
+    /// Shape `PutRestApiRequest`.
+    PutRestApiInput {
+        rest_api_id: String,
+        mode: Option<PutMode>,
+        fail_on_warnings: Option<bool>,
+        parameters: Option<std::collections::BTreeMap<String, String>>,
+        body: bytes::Bytes,
     }
     /// Shape `QuotaSettings`.
     QuotaSettings {
@@ -981,6 +995,11 @@ aws_wire::enumeration! {
         Move = "move",
         Copy = "copy",
         Test = "test",
+    }
+    /// Shape `PutMode`.
+    PutMode {
+        Merge = "merge",
+        Overwrite = "overwrite",
     }
     /// Shape `QuotaPeriodType`.
     QuotaPeriodType {

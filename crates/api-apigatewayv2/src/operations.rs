@@ -251,7 +251,17 @@ pub static CREATE_ROUTE_RESPONSE: Operation = Operation {
     method: "POST",
     uri: "/v2/apis/{apiId}/routes/{routeId}/routeresponses",
     status: 201,
-    io: None,
+    io: Some(Io {
+        input: &schema::CREATE_ROUTE_RESPONSE_REQUEST,
+        output: &schema::CREATE_ROUTE_RESPONSE_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::BAD_REQUEST_EXCEPTION,
+            &errors::CONFLICT_EXCEPTION,
+        ],
+    }),
 };
 pub static CREATE_ROUTING_RULE: Operation = Operation {
     name: "CreateRoutingRule",
@@ -433,7 +443,12 @@ pub static DELETE_ROUTE_RESPONSE: Operation = Operation {
     method: "DELETE",
     uri: "/v2/apis/{apiId}/routes/{routeId}/routeresponses/{routeResponseId}",
     status: 204,
-    io: None,
+    io: Some(Io {
+        input: &schema::DELETE_ROUTE_RESPONSE_REQUEST,
+        output: &aws_wire::schema::UNIT,
+        result_wrapper: None,
+        errors: &[&errors::NOT_FOUND_EXCEPTION, &errors::TOO_MANY_REQUESTS_EXCEPTION],
+    }),
 };
 pub static DELETE_ROUTE_SETTINGS: Operation = Operation {
     name: "DeleteRouteSettings",
@@ -473,7 +488,16 @@ pub static EXPORT_API: Operation = Operation {
     method: "GET",
     uri: "/v2/apis/{apiId}/exports/{specification}",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::EXPORT_API_REQUEST,
+        output: &schema::EXPORT_API_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::BAD_REQUEST_EXCEPTION,
+        ],
+    }),
 };
 pub static DISABLE_PORTAL: Operation = Operation {
     name: "DisablePortal",
@@ -706,14 +730,28 @@ pub static GET_ROUTE_RESPONSE: Operation = Operation {
     method: "GET",
     uri: "/v2/apis/{apiId}/routes/{routeId}/routeresponses/{routeResponseId}",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_ROUTE_RESPONSE_REQUEST,
+        output: &schema::GET_ROUTE_RESPONSE_RESPONSE,
+        result_wrapper: None,
+        errors: &[&errors::NOT_FOUND_EXCEPTION, &errors::TOO_MANY_REQUESTS_EXCEPTION],
+    }),
 };
 pub static GET_ROUTE_RESPONSES: Operation = Operation {
     name: "GetRouteResponses",
     method: "GET",
     uri: "/v2/apis/{apiId}/routes/{routeId}/routeresponses",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_ROUTE_RESPONSES_REQUEST,
+        output: &schema::GET_ROUTE_RESPONSES_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::BAD_REQUEST_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_ROUTES: Operation = Operation {
     name: "GetRoutes",
@@ -794,8 +832,23 @@ pub static GET_VPC_LINK: Operation =
     Operation { name: "GetVpcLink", method: "GET", uri: "/v2/vpclinks/{vpcLinkId}", status: 200, io: None };
 pub static GET_VPC_LINKS: Operation =
     Operation { name: "GetVpcLinks", method: "GET", uri: "/v2/vpclinks", status: 200, io: None };
-pub static IMPORT_API: Operation =
-    Operation { name: "ImportApi", method: "PUT", uri: "/v2/apis", status: 201, io: None };
+pub static IMPORT_API: Operation = Operation {
+    name: "ImportApi",
+    method: "PUT",
+    uri: "/v2/apis",
+    status: 201,
+    io: Some(Io {
+        input: &schema::IMPORT_API_REQUEST,
+        output: &schema::IMPORT_API_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::BAD_REQUEST_EXCEPTION,
+            &errors::CONFLICT_EXCEPTION,
+        ],
+    }),
+};
 pub static LIST_PORTAL_PRODUCTS: Operation =
     Operation { name: "ListPortalProducts", method: "GET", uri: "/v2/portalproducts", status: 200, io: None };
 pub static LIST_PORTALS: Operation =
@@ -842,8 +895,23 @@ pub static PUT_ROUTING_RULE: Operation = Operation {
     status: 200,
     io: None,
 };
-pub static REIMPORT_API: Operation =
-    Operation { name: "ReimportApi", method: "PUT", uri: "/v2/apis/{apiId}", status: 201, io: None };
+pub static REIMPORT_API: Operation = Operation {
+    name: "ReimportApi",
+    method: "PUT",
+    uri: "/v2/apis/{apiId}",
+    status: 201,
+    io: Some(Io {
+        input: &schema::REIMPORT_API_REQUEST,
+        output: &schema::REIMPORT_API_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::BAD_REQUEST_EXCEPTION,
+            &errors::CONFLICT_EXCEPTION,
+        ],
+    }),
+};
 pub static TAG_RESOURCE: Operation = Operation {
     name: "TagResource",
     method: "POST",
@@ -1019,7 +1087,17 @@ pub static UPDATE_ROUTE_RESPONSE: Operation = Operation {
     method: "PATCH",
     uri: "/v2/apis/{apiId}/routes/{routeId}/routeresponses/{routeResponseId}",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::UPDATE_ROUTE_RESPONSE_REQUEST,
+        output: &schema::UPDATE_ROUTE_RESPONSE_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::BAD_REQUEST_EXCEPTION,
+            &errors::CONFLICT_EXCEPTION,
+        ],
+    }),
 };
 pub static UPDATE_STAGE: Operation = Operation {
     name: "UpdateStage",
@@ -1052,6 +1130,7 @@ aws_wire::operations! { SERVICE;
     CREATE_DEPLOYMENT: types::CreateDeploymentInput => types::CreateDeploymentOutput,
     CREATE_INTEGRATION: types::CreateIntegrationInput => types::CreateIntegrationOutput,
     CREATE_ROUTE: types::CreateRouteInput => types::CreateRouteOutput,
+    CREATE_ROUTE_RESPONSE: types::CreateRouteResponseInput => types::CreateRouteResponseOutput,
     CREATE_STAGE: types::CreateStageInput => types::CreateStageOutput,
     DELETE_API: types::DeleteApiInput => (),
     DELETE_AUTHORIZER: types::DeleteAuthorizerInput => (),
@@ -1059,7 +1138,9 @@ aws_wire::operations! { SERVICE;
     DELETE_DEPLOYMENT: types::DeleteDeploymentInput => (),
     DELETE_INTEGRATION: types::DeleteIntegrationInput => (),
     DELETE_ROUTE: types::DeleteRouteInput => (),
+    DELETE_ROUTE_RESPONSE: types::DeleteRouteResponseInput => (),
     DELETE_STAGE: types::DeleteStageInput => (),
+    EXPORT_API: types::ExportApiInput => types::ExportApiOutput,
     GET_API: types::GetApiInput => types::GetApiOutput,
     GET_APIS: types::GetApisInput => types::GetApisOutput,
     GET_AUTHORIZER: types::GetAuthorizerInput => types::GetAuthorizerOutput,
@@ -1069,10 +1150,14 @@ aws_wire::operations! { SERVICE;
     GET_INTEGRATION: types::GetIntegrationInput => types::GetIntegrationOutput,
     GET_INTEGRATIONS: types::GetIntegrationsInput => types::GetIntegrationsOutput,
     GET_ROUTE: types::GetRouteInput => types::GetRouteOutput,
+    GET_ROUTE_RESPONSE: types::GetRouteResponseInput => types::GetRouteResponseOutput,
+    GET_ROUTE_RESPONSES: types::GetRouteResponsesInput => types::GetRouteResponsesOutput,
     GET_ROUTES: types::GetRoutesInput => types::GetRoutesOutput,
     GET_STAGE: types::GetStageInput => types::GetStageOutput,
     GET_STAGES: types::GetStagesInput => types::GetStagesOutput,
     GET_TAGS: types::GetTagsInput => types::GetTagsOutput,
+    IMPORT_API: types::ImportApiInput => types::ImportApiOutput,
+    REIMPORT_API: types::ReimportApiInput => types::ReimportApiOutput,
     RESET_AUTHORIZERS_CACHE: types::ResetAuthorizersCacheInput => (),
     TAG_RESOURCE: types::TagResourceInput => types::TagResourceOutput,
     UNTAG_RESOURCE: types::UntagResourceInput => (),
@@ -1081,5 +1166,6 @@ aws_wire::operations! { SERVICE;
     UPDATE_DEPLOYMENT: types::UpdateDeploymentInput => types::UpdateDeploymentOutput,
     UPDATE_INTEGRATION: types::UpdateIntegrationInput => types::UpdateIntegrationOutput,
     UPDATE_ROUTE: types::UpdateRouteInput => types::UpdateRouteOutput,
+    UPDATE_ROUTE_RESPONSE: types::UpdateRouteResponseInput => types::UpdateRouteResponseOutput,
     UPDATE_STAGE: types::UpdateStageInput => types::UpdateStageOutput,
 }

@@ -481,6 +481,42 @@ pub(crate) static CREATE_ROUTE_REQUEST: Shape = Shape::plain(
         Member { wire_name: "target", ..Member::body("Target", &STRING_WITH_LENGTH_BETWEEN1_AND128) },
     ])),
 );
+pub(crate) static CREATE_ROUTE_RESPONSE_REQUEST: Shape = Shape::plain(
+    "CreateRouteResponseRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, wire_name: "apiId", place: Place::Uri, ..Member::body("ApiId", &__STRING) },
+        Member {
+            wire_name: "modelSelectionExpression",
+            ..Member::body("ModelSelectionExpression", &SELECTION_EXPRESSION)
+        },
+        Member { wire_name: "responseModels", ..Member::body("ResponseModels", &ROUTE_MODELS) },
+        Member { wire_name: "responseParameters", ..Member::body("ResponseParameters", &ROUTE_PARAMETERS) },
+        Member {
+            required: true,
+            wire_name: "routeId",
+            place: Place::Uri,
+            ..Member::body("RouteId", &__STRING)
+        },
+        Member {
+            required: true,
+            wire_name: "routeResponseKey",
+            ..Member::body("RouteResponseKey", &SELECTION_KEY)
+        },
+    ])),
+);
+pub(crate) static CREATE_ROUTE_RESPONSE_RESPONSE: Shape = Shape::plain(
+    "CreateRouteResponseResponse",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            wire_name: "modelSelectionExpression",
+            ..Member::body("ModelSelectionExpression", &SELECTION_EXPRESSION)
+        },
+        Member { wire_name: "responseModels", ..Member::body("ResponseModels", &ROUTE_MODELS) },
+        Member { wire_name: "responseParameters", ..Member::body("ResponseParameters", &ROUTE_PARAMETERS) },
+        Member { wire_name: "routeResponseId", ..Member::body("RouteResponseId", &ID) },
+        Member { wire_name: "routeResponseKey", ..Member::body("RouteResponseKey", &SELECTION_KEY) },
+    ])),
+);
 pub(crate) static CREATE_ROUTE_RESULT: Shape = Shape::plain(
     "CreateRouteResult",
     Kind::Structure(&Structure::of(&[
@@ -625,6 +661,24 @@ pub(crate) static DELETE_ROUTE_REQUEST: Shape = Shape::plain(
         },
     ])),
 );
+pub(crate) static DELETE_ROUTE_RESPONSE_REQUEST: Shape = Shape::plain(
+    "DeleteRouteResponseRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, wire_name: "apiId", place: Place::Uri, ..Member::body("ApiId", &__STRING) },
+        Member {
+            required: true,
+            wire_name: "routeId",
+            place: Place::Uri,
+            ..Member::body("RouteId", &__STRING)
+        },
+        Member {
+            required: true,
+            wire_name: "routeResponseId",
+            place: Place::Uri,
+            ..Member::body("RouteResponseId", &__STRING)
+        },
+    ])),
+);
 pub(crate) static DELETE_STAGE_REQUEST: Shape = Shape::plain(
     "DeleteStageRequest",
     Kind::Structure(&Structure::of(&[
@@ -653,6 +707,40 @@ pub(crate) static DEPLOYMENT: Shape = Shape::plain(
 );
 pub(crate) static DEPLOYMENT_STATUS: Shape =
     Shape::plain("DeploymentStatus", Kind::Enum(&["PENDING", "FAILED", "DEPLOYED"]));
+pub(crate) static EXPORT_API_REQUEST: Shape = Shape::plain(
+    "ExportApiRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, wire_name: "apiId", place: Place::Uri, ..Member::body("ApiId", &__STRING) },
+        Member {
+            wire_name: "exportVersion",
+            place: Place::Query,
+            ..Member::body("ExportVersion", &__STRING)
+        },
+        Member {
+            wire_name: "includeExtensions",
+            place: Place::Query,
+            ..Member::body("IncludeExtensions", &__BOOLEAN)
+        },
+        Member {
+            required: true,
+            wire_name: "outputType",
+            place: Place::Query,
+            ..Member::body("OutputType", &__STRING)
+        },
+        Member {
+            required: true,
+            wire_name: "specification",
+            place: Place::Uri,
+            ..Member::body("Specification", &__STRING)
+        },
+        Member { wire_name: "stageName", place: Place::Query, ..Member::body("StageName", &__STRING) },
+    ])),
+);
+pub(crate) static EXPORT_API_RESPONSE: Shape = Shape::plain(
+    "ExportApiResponse",
+    Kind::Structure(&Structure { payload: Some(0), ..Structure::of(&[Member::body("body", &EXPORTED_API)]) }),
+);
+pub(crate) static EXPORTED_API: Shape = Shape::plain("ExportedApi", Kind::Blob);
 pub(crate) static GET_API_REQUEST: Shape = Shape::plain(
     "GetApiRequest",
     Kind::Structure(&Structure::of(&[Member {
@@ -912,6 +1000,58 @@ pub(crate) static GET_ROUTE_REQUEST: Shape = Shape::plain(
         },
     ])),
 );
+pub(crate) static GET_ROUTE_RESPONSE_REQUEST: Shape = Shape::plain(
+    "GetRouteResponseRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, wire_name: "apiId", place: Place::Uri, ..Member::body("ApiId", &__STRING) },
+        Member {
+            required: true,
+            wire_name: "routeId",
+            place: Place::Uri,
+            ..Member::body("RouteId", &__STRING)
+        },
+        Member {
+            required: true,
+            wire_name: "routeResponseId",
+            place: Place::Uri,
+            ..Member::body("RouteResponseId", &__STRING)
+        },
+    ])),
+);
+pub(crate) static GET_ROUTE_RESPONSE_RESPONSE: Shape = Shape::plain(
+    "GetRouteResponseResponse",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            wire_name: "modelSelectionExpression",
+            ..Member::body("ModelSelectionExpression", &SELECTION_EXPRESSION)
+        },
+        Member { wire_name: "responseModels", ..Member::body("ResponseModels", &ROUTE_MODELS) },
+        Member { wire_name: "responseParameters", ..Member::body("ResponseParameters", &ROUTE_PARAMETERS) },
+        Member { wire_name: "routeResponseId", ..Member::body("RouteResponseId", &ID) },
+        Member { wire_name: "routeResponseKey", ..Member::body("RouteResponseKey", &SELECTION_KEY) },
+    ])),
+);
+pub(crate) static GET_ROUTE_RESPONSES_REQUEST: Shape = Shape::plain(
+    "GetRouteResponsesRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, wire_name: "apiId", place: Place::Uri, ..Member::body("ApiId", &__STRING) },
+        Member { wire_name: "maxResults", place: Place::Query, ..Member::body("MaxResults", &__STRING) },
+        Member { wire_name: "nextToken", place: Place::Query, ..Member::body("NextToken", &__STRING) },
+        Member {
+            required: true,
+            wire_name: "routeId",
+            place: Place::Uri,
+            ..Member::body("RouteId", &__STRING)
+        },
+    ])),
+);
+pub(crate) static GET_ROUTE_RESPONSES_RESPONSE: Shape = Shape::plain(
+    "GetRouteResponsesResponse",
+    Kind::Structure(&Structure::of(&[
+        Member { wire_name: "items", ..Member::body("Items", &__LIST_OF_ROUTE_RESPONSE) },
+        Member { wire_name: "nextToken", ..Member::body("NextToken", &NEXT_TOKEN) },
+    ])),
+);
 pub(crate) static GET_ROUTE_RESULT: Shape = Shape::plain(
     "GetRouteResult",
     Kind::Structure(&Structure::of(&[
@@ -1032,6 +1172,55 @@ pub(crate) static IDENTITY_SOURCE_LIST: Shape = Shape::plain(
         timestamp_format: None,
         flattened: false,
     }),
+);
+pub(crate) static IMPORT_API_REQUEST: Shape = Shape::plain(
+    "ImportApiRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { wire_name: "basepath", place: Place::Query, ..Member::body("Basepath", &__STRING) },
+        Member { required: true, wire_name: "body", ..Member::body("Body", &__STRING) },
+        Member {
+            wire_name: "failOnWarnings",
+            place: Place::Query,
+            ..Member::body("FailOnWarnings", &__BOOLEAN)
+        },
+    ])),
+);
+pub(crate) static IMPORT_API_RESPONSE: Shape = Shape::plain(
+    "ImportApiResponse",
+    Kind::Structure(&Structure::of(&[
+        Member { wire_name: "apiEndpoint", ..Member::body("ApiEndpoint", &__STRING) },
+        Member { wire_name: "apiGatewayManaged", ..Member::body("ApiGatewayManaged", &__BOOLEAN) },
+        Member { wire_name: "apiId", ..Member::body("ApiId", &ID) },
+        Member {
+            wire_name: "apiKeySelectionExpression",
+            ..Member::body("ApiKeySelectionExpression", &SELECTION_EXPRESSION)
+        },
+        Member { wire_name: "corsConfiguration", ..Member::body("CorsConfiguration", &CORS) },
+        Member { wire_name: "createdDate", ..Member::body("CreatedDate", &__TIMESTAMP_ISO8601) },
+        Member {
+            wire_name: "description",
+            ..Member::body("Description", &STRING_WITH_LENGTH_BETWEEN0_AND1024)
+        },
+        Member {
+            wire_name: "disableSchemaValidation",
+            ..Member::body("DisableSchemaValidation", &__BOOLEAN)
+        },
+        Member {
+            wire_name: "disableExecuteApiEndpoint",
+            ..Member::body("DisableExecuteApiEndpoint", &__BOOLEAN)
+        },
+        Member { wire_name: "importInfo", ..Member::body("ImportInfo", &__LIST_OF__STRING) },
+        Member { wire_name: "ipAddressType", ..Member::body("IpAddressType", &IP_ADDRESS_TYPE) },
+        Member { wire_name: "name", ..Member::body("Name", &STRING_WITH_LENGTH_BETWEEN1_AND128) },
+        Member { wire_name: "protocolType", ..Member::body("ProtocolType", &PROTOCOL_TYPE) },
+        Member {
+            wire_name: "routeSelectionExpression",
+            ..Member::body("RouteSelectionExpression", &SELECTION_EXPRESSION)
+        },
+        Member { wire_name: "tags", ..Member::body("Tags", &TAGS) },
+        Member { wire_name: "version", ..Member::body("Version", &STRING_WITH_LENGTH_BETWEEN1_AND64) },
+        Member { wire_name: "warnings", ..Member::body("Warnings", &__LIST_OF__STRING) },
+    ])),
 );
 pub(crate) static INTEGER_WITH_LENGTH_BETWEEN0_AND3600: Shape = Shape {
     min: Some(0),
@@ -1154,6 +1343,56 @@ pub(crate) static PARAMETER_CONSTRAINTS: Shape = Shape::plain(
 pub(crate) static PASSTHROUGH_BEHAVIOR: Shape =
     Shape::plain("PassthroughBehavior", Kind::Enum(&["WHEN_NO_MATCH", "NEVER", "WHEN_NO_TEMPLATES"]));
 pub(crate) static PROTOCOL_TYPE: Shape = Shape::plain("ProtocolType", Kind::Enum(&["WEBSOCKET", "HTTP"]));
+pub(crate) static REIMPORT_API_REQUEST: Shape = Shape::plain(
+    "ReimportApiRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, wire_name: "apiId", place: Place::Uri, ..Member::body("ApiId", &__STRING) },
+        Member { wire_name: "basepath", place: Place::Query, ..Member::body("Basepath", &__STRING) },
+        Member { required: true, wire_name: "body", ..Member::body("Body", &__STRING) },
+        Member {
+            wire_name: "failOnWarnings",
+            place: Place::Query,
+            ..Member::body("FailOnWarnings", &__BOOLEAN)
+        },
+    ])),
+);
+pub(crate) static REIMPORT_API_RESPONSE: Shape = Shape::plain(
+    "ReimportApiResponse",
+    Kind::Structure(&Structure::of(&[
+        Member { wire_name: "apiEndpoint", ..Member::body("ApiEndpoint", &__STRING) },
+        Member { wire_name: "apiGatewayManaged", ..Member::body("ApiGatewayManaged", &__BOOLEAN) },
+        Member { wire_name: "apiId", ..Member::body("ApiId", &ID) },
+        Member {
+            wire_name: "apiKeySelectionExpression",
+            ..Member::body("ApiKeySelectionExpression", &SELECTION_EXPRESSION)
+        },
+        Member { wire_name: "corsConfiguration", ..Member::body("CorsConfiguration", &CORS) },
+        Member { wire_name: "createdDate", ..Member::body("CreatedDate", &__TIMESTAMP_ISO8601) },
+        Member {
+            wire_name: "description",
+            ..Member::body("Description", &STRING_WITH_LENGTH_BETWEEN0_AND1024)
+        },
+        Member {
+            wire_name: "disableSchemaValidation",
+            ..Member::body("DisableSchemaValidation", &__BOOLEAN)
+        },
+        Member {
+            wire_name: "disableExecuteApiEndpoint",
+            ..Member::body("DisableExecuteApiEndpoint", &__BOOLEAN)
+        },
+        Member { wire_name: "importInfo", ..Member::body("ImportInfo", &__LIST_OF__STRING) },
+        Member { wire_name: "ipAddressType", ..Member::body("IpAddressType", &IP_ADDRESS_TYPE) },
+        Member { wire_name: "name", ..Member::body("Name", &STRING_WITH_LENGTH_BETWEEN1_AND128) },
+        Member { wire_name: "protocolType", ..Member::body("ProtocolType", &PROTOCOL_TYPE) },
+        Member {
+            wire_name: "routeSelectionExpression",
+            ..Member::body("RouteSelectionExpression", &SELECTION_EXPRESSION)
+        },
+        Member { wire_name: "tags", ..Member::body("Tags", &TAGS) },
+        Member { wire_name: "version", ..Member::body("Version", &STRING_WITH_LENGTH_BETWEEN1_AND64) },
+        Member { wire_name: "warnings", ..Member::body("Warnings", &__LIST_OF__STRING) },
+    ])),
+);
 pub(crate) static RESET_AUTHORIZERS_CACHE_REQUEST: Shape = Shape::plain(
     "ResetAuthorizersCacheRequest",
     Kind::Structure(&Structure::of(&[
@@ -1234,6 +1473,23 @@ pub(crate) static ROUTE_PARAMETERS: Shape = Shape::plain(
         entry_name: None,
         flattened: false,
     }),
+);
+pub(crate) static ROUTE_RESPONSE: Shape = Shape::plain(
+    "RouteResponse",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            wire_name: "modelSelectionExpression",
+            ..Member::body("ModelSelectionExpression", &SELECTION_EXPRESSION)
+        },
+        Member { wire_name: "responseModels", ..Member::body("ResponseModels", &ROUTE_MODELS) },
+        Member { wire_name: "responseParameters", ..Member::body("ResponseParameters", &ROUTE_PARAMETERS) },
+        Member { wire_name: "routeResponseId", ..Member::body("RouteResponseId", &ID) },
+        Member {
+            required: true,
+            wire_name: "routeResponseKey",
+            ..Member::body("RouteResponseKey", &SELECTION_KEY)
+        },
+    ])),
 );
 pub(crate) static ROUTE_SETTINGS: Shape = Shape::plain(
     "RouteSettings",
@@ -1722,6 +1978,44 @@ pub(crate) static UPDATE_ROUTE_REQUEST: Shape = Shape::plain(
         Member { wire_name: "target", ..Member::body("Target", &STRING_WITH_LENGTH_BETWEEN1_AND128) },
     ])),
 );
+pub(crate) static UPDATE_ROUTE_RESPONSE_REQUEST: Shape = Shape::plain(
+    "UpdateRouteResponseRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, wire_name: "apiId", place: Place::Uri, ..Member::body("ApiId", &__STRING) },
+        Member {
+            wire_name: "modelSelectionExpression",
+            ..Member::body("ModelSelectionExpression", &SELECTION_EXPRESSION)
+        },
+        Member { wire_name: "responseModels", ..Member::body("ResponseModels", &ROUTE_MODELS) },
+        Member { wire_name: "responseParameters", ..Member::body("ResponseParameters", &ROUTE_PARAMETERS) },
+        Member {
+            required: true,
+            wire_name: "routeId",
+            place: Place::Uri,
+            ..Member::body("RouteId", &__STRING)
+        },
+        Member {
+            required: true,
+            wire_name: "routeResponseId",
+            place: Place::Uri,
+            ..Member::body("RouteResponseId", &__STRING)
+        },
+        Member { wire_name: "routeResponseKey", ..Member::body("RouteResponseKey", &SELECTION_KEY) },
+    ])),
+);
+pub(crate) static UPDATE_ROUTE_RESPONSE_RESPONSE: Shape = Shape::plain(
+    "UpdateRouteResponseResponse",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            wire_name: "modelSelectionExpression",
+            ..Member::body("ModelSelectionExpression", &SELECTION_EXPRESSION)
+        },
+        Member { wire_name: "responseModels", ..Member::body("ResponseModels", &ROUTE_MODELS) },
+        Member { wire_name: "responseParameters", ..Member::body("ResponseParameters", &ROUTE_PARAMETERS) },
+        Member { wire_name: "routeResponseId", ..Member::body("RouteResponseId", &ID) },
+        Member { wire_name: "routeResponseKey", ..Member::body("RouteResponseKey", &SELECTION_KEY) },
+    ])),
+);
 pub(crate) static UPDATE_ROUTE_RESULT: Shape = Shape::plain(
     "UpdateRouteResult",
     Kind::Structure(&Structure::of(&[
@@ -1849,6 +2143,16 @@ pub(crate) static __LIST_OF_ROUTE: Shape = Shape::plain(
     "__listOfRoute",
     Kind::List(&List {
         member: &ROUTE,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+pub(crate) static __LIST_OF_ROUTE_RESPONSE: Shape = Shape::plain(
+    "__listOfRouteResponse",
+    Kind::List(&List {
+        member: &ROUTE_RESPONSE,
         element: "member",
         element_namespace: None,
         timestamp_format: None,

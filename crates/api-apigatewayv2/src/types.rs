@@ -188,6 +188,23 @@ aws_wire::structure! {
         route_response_selection_expression: Option<String>,
         target: Option<String>,
     }
+    /// Shape `CreateRouteResponseRequest`.
+    CreateRouteResponseInput {
+        api_id: String,
+        model_selection_expression: Option<String>,
+        response_models: Option<std::collections::BTreeMap<String, String>>,
+        response_parameters: Option<std::collections::BTreeMap<String, ParameterConstraints>>,
+        route_id: String,
+        route_response_key: String,
+    }
+    /// Shape `CreateRouteResponseResponse`.
+    CreateRouteResponseOutput {
+        model_selection_expression: Option<String>,
+        response_models: Option<std::collections::BTreeMap<String, String>>,
+        response_parameters: Option<std::collections::BTreeMap<String, ParameterConstraints>>,
+        route_response_id: Option<String>,
+        route_response_key: Option<String>,
+    }
     /// Shape `CreateRouteResult`.
     CreateRouteOutput {
         api_gateway_managed: Option<bool>,
@@ -263,6 +280,12 @@ aws_wire::structure! {
         api_id: String,
         route_id: String,
     }
+    /// Shape `DeleteRouteResponseRequest`.
+    DeleteRouteResponseInput {
+        api_id: String,
+        route_id: String,
+        route_response_id: String,
+    }
     /// Shape `DeleteStageRequest`.
     DeleteStageInput {
         api_id: String,
@@ -276,6 +299,19 @@ aws_wire::structure! {
         deployment_status: Option<DeploymentStatus>,
         deployment_status_message: Option<String>,
         description: Option<String>,
+    }
+    /// Shape `ExportApiRequest`.
+    ExportApiInput {
+        api_id: String,
+        export_version: Option<String>,
+        include_extensions: Option<bool>,
+        output_type: String,
+        specification: String,
+        stage_name: Option<String>,
+    }
+    /// Shape `ExportApiResponse`.
+    ExportApiOutput {
+        body: Option<bytes::Bytes>,
     }
     /// Shape `GetApiRequest`.
     GetApiInput {
@@ -410,6 +446,32 @@ aws_wire::structure! {
         api_id: String,
         route_id: String,
     }
+    /// Shape `GetRouteResponseRequest`.
+    GetRouteResponseInput {
+        api_id: String,
+        route_id: String,
+        route_response_id: String,
+    }
+    /// Shape `GetRouteResponseResponse`.
+    GetRouteResponseOutput {
+        model_selection_expression: Option<String>,
+        response_models: Option<std::collections::BTreeMap<String, String>>,
+        response_parameters: Option<std::collections::BTreeMap<String, ParameterConstraints>>,
+        route_response_id: Option<String>,
+        route_response_key: Option<String>,
+    }
+    /// Shape `GetRouteResponsesRequest`.
+    GetRouteResponsesInput {
+        api_id: String,
+        max_results: Option<String>,
+        next_token: Option<String>,
+        route_id: String,
+    }
+    /// Shape `GetRouteResponsesResponse`.
+    GetRouteResponsesOutput {
+        items: Option<Vec<RouteResponse>>,
+        next_token: Option<String>,
+    }
     /// Shape `GetRouteResult`.
     GetRouteOutput {
         api_gateway_managed: Option<bool>,
@@ -478,6 +540,32 @@ aws_wire::structure! {
     GetTagsOutput {
         tags: Option<std::collections::BTreeMap<String, String>>,
     }
+    /// Shape `ImportApiRequest`.
+    ImportApiInput {
+        basepath: Option<String>,
+        body: String,
+        fail_on_warnings: Option<bool>,
+    }
+    /// Shape `ImportApiResponse`.
+    ImportApiOutput {
+        api_endpoint: Option<String>,
+        api_gateway_managed: Option<bool>,
+        api_id: Option<String>,
+        api_key_selection_expression: Option<String>,
+        cors_configuration: Option<Cors>,
+        created_date: Option<env::Timestamp>,
+        description: Option<String>,
+        disable_schema_validation: Option<bool>,
+        disable_execute_api_endpoint: Option<bool>,
+        import_info: Option<Vec<String>>,
+        ip_address_type: Option<IpAddressType>,
+        name: Option<String>,
+        protocol_type: Option<ProtocolType>,
+        route_selection_expression: Option<String>,
+        tags: Option<std::collections::BTreeMap<String, String>>,
+        version: Option<String>,
+        warnings: Option<Vec<String>>,
+    }
     /// Shape `Integration`.
     Integration {
         api_gateway_managed: Option<bool>,
@@ -510,6 +598,33 @@ aws_wire::structure! {
     ParameterConstraints {
         required: Option<bool>,
     }
+    /// Shape `ReimportApiRequest`.
+    ReimportApiInput {
+        api_id: String,
+        basepath: Option<String>,
+        body: String,
+        fail_on_warnings: Option<bool>,
+    }
+    /// Shape `ReimportApiResponse`.
+    ReimportApiOutput {
+        api_endpoint: Option<String>,
+        api_gateway_managed: Option<bool>,
+        api_id: Option<String>,
+        api_key_selection_expression: Option<String>,
+        cors_configuration: Option<Cors>,
+        created_date: Option<env::Timestamp>,
+        description: Option<String>,
+        disable_schema_validation: Option<bool>,
+        disable_execute_api_endpoint: Option<bool>,
+        import_info: Option<Vec<String>>,
+        ip_address_type: Option<IpAddressType>,
+        name: Option<String>,
+        protocol_type: Option<ProtocolType>,
+        route_selection_expression: Option<String>,
+        tags: Option<std::collections::BTreeMap<String, String>>,
+        version: Option<String>,
+        warnings: Option<Vec<String>>,
+    }
     /// Shape `ResetAuthorizersCacheRequest`.
     ResetAuthorizersCacheInput {
         api_id: String,
@@ -530,6 +645,14 @@ aws_wire::structure! {
         route_key: String,
         route_response_selection_expression: Option<String>,
         target: Option<String>,
+    }
+    /// Shape `RouteResponse`.
+    RouteResponse {
+        model_selection_expression: Option<String>,
+        response_models: Option<std::collections::BTreeMap<String, String>>,
+        response_parameters: Option<std::collections::BTreeMap<String, ParameterConstraints>>,
+        route_response_id: Option<String>,
+        route_response_key: String,
     }
     /// Shape `RouteSettings`.
     RouteSettings {
@@ -717,6 +840,24 @@ aws_wire::structure! {
         route_key: Option<String>,
         route_response_selection_expression: Option<String>,
         target: Option<String>,
+    }
+    /// Shape `UpdateRouteResponseRequest`.
+    UpdateRouteResponseInput {
+        api_id: String,
+        model_selection_expression: Option<String>,
+        response_models: Option<std::collections::BTreeMap<String, String>>,
+        response_parameters: Option<std::collections::BTreeMap<String, ParameterConstraints>>,
+        route_id: String,
+        route_response_id: String,
+        route_response_key: Option<String>,
+    }
+    /// Shape `UpdateRouteResponseResponse`.
+    UpdateRouteResponseOutput {
+        model_selection_expression: Option<String>,
+        response_models: Option<std::collections::BTreeMap<String, String>>,
+        response_parameters: Option<std::collections::BTreeMap<String, ParameterConstraints>>,
+        route_response_id: Option<String>,
+        route_response_key: Option<String>,
     }
     /// Shape `UpdateRouteResult`.
     UpdateRouteOutput {

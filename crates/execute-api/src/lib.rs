@@ -7,6 +7,7 @@ pub mod address;
 pub mod answer;
 pub mod function;
 pub mod jwt;
+pub mod openapi;
 pub mod throttle;
 pub mod verdict;
 

@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use aws_wire::{Body, Response};
 use bytes::Bytes;
-use futures_util::{Stream, TryStreamExt as _};
+use futures_util::{FutureExt as _, Stream, TryStreamExt as _};
 use http_body_util::{Either, Full, StreamBody};
 use hyper::body::{Body as _, Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use service::{Duplex, Upgrade};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -75,7 +76,9 @@ impl Gateway {
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    connections.spawn(self.clone().accept(stream, tls.clone(), peer.ip(), drain.clone()));
+                    let door =
+                        Door { peer: peer.ip(), drain: drain.clone(), connections: connections.clone() };
+                    connections.spawn(self.clone().accept(stream, tls.clone(), door));
                 }
                 // Out of descriptors, or a connection gone before it was accepted: the next may do.
                 Err(error) => tracing::warn!(%error, "accept a connection"),
@@ -90,42 +93,35 @@ impl Gateway {
         }
     }
 
-    async fn accept(
-        self,
-        stream: TcpStream,
-        tls: Option<TlsAcceptor>,
-        peer: IpAddr,
-        drain: CancellationToken,
-    ) {
+    async fn accept(self, stream: TcpStream, tls: Option<TlsAcceptor>, door: Door) {
         // An answer, or a piece of one, is written at once; waiting for more to send would only delay it.
         if stream.set_nodelay(true).is_err() {
             return;
         }
-        let Some(tls) = tls else { return self.serve_connection(stream, peer, drain).await };
+        let Some(tls) = tls else { return self.serve_connection(stream, door).await };
         let shaken = tokio::select! {
             shaken = tls.accept(stream) => shaken,
-            () = drain.cancelled() => return,
+            () = door.drain.cancelled() => return,
             () = self.0.platform.env().sleep(HANDSHAKE_MAX) => return,
         };
         match shaken {
-            Ok(stream) => self.serve_connection(stream, peer, drain).await,
+            Ok(stream) => self.serve_connection(stream, door).await,
             Err(error) => tracing::debug!(%error, "agree on keys"),
         }
     }
 
     async fn serve_connection(
         self,
-        stream: impl AsyncRead + AsyncWrite + Unpin + Send,
-        peer: IpAddr,
-        drain: CancellationToken,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        door: Door,
     ) {
-        let service = service_fn(|request| self.respond(request, peer));
+        let service = service_fn(|request| self.respond(request, &door));
         let connection =
             http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
-        let mut connection = pin!(connection);
+        let mut connection = pin!(connection.with_upgrades());
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
-            () = drain.cancelled() => {
+            () = door.drain.cancelled() => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
             }
@@ -135,7 +131,12 @@ impl Gateway {
         }
     }
 
-    async fn respond(&self, request: http::Request<Incoming>, peer: IpAddr) -> Result<Outgoing, Infallible> {
+    async fn respond(
+        &self,
+        mut request: http::Request<Incoming>,
+        door: &Door,
+    ) -> Result<Outgoing, Infallible> {
+        let upgrade = door.upgrade(&mut request);
         let (parts, incoming) = request.into_parts();
         if parts.uri.path() == HEALTH_PATH {
             return Ok(http::Response::new(Either::Left(Either::Left(Full::from("{\"status\":\"ready\"}")))));
@@ -176,7 +177,32 @@ impl Gateway {
                     .expect("a status is valid"));
             }
         }
-        Ok(into_http(self.answer_to(peer, request).await))
+        Ok(into_http(self.answer_to(door.peer, request, upgrade).await))
+    }
+}
+
+/// What is known of a connection beside its bytes.
+struct Door {
+    peer: IpAddr,
+    /// Cancelled when the platform is about to stop.
+    drain: CancellationToken,
+    /// For whom it then waits.
+    connections: TaskTracker,
+}
+
+impl Door {
+    /// The way to another protocol, where the client asks for one.
+    fn upgrade(&self, request: &mut http::Request<Incoming>) -> Option<Upgrade> {
+        request.headers().get("upgrade")?;
+        let stream = hyper::upgrade::on(request).map(|upgraded| match upgraded {
+            Ok(stream) => Ok(Box::new(TokioIo::new(stream)) as Box<dyn Duplex>),
+            Err(error) => Err(io::Error::other(error)),
+        });
+        Some(Upgrade {
+            stream: Box::pin(stream),
+            stopping: Box::pin(self.drain.clone().cancelled_owned()),
+            held: Box::new(self.connections.token()),
+        })
     }
 }
 

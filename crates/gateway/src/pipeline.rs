@@ -9,7 +9,7 @@ use aws_wire::protocol::{self, Routed, encode_error};
 use aws_wire::schema::Service;
 use aws_wire::{AwsError, Request, Response, Result, Value};
 use futures_util::FutureExt as _;
-use service::{Caller, Principal};
+use service::{Caller, Principal, Upgrade};
 
 use crate::body::BODY_BYTES_MAX;
 use crate::finished::finished;
@@ -20,19 +20,24 @@ impl Gateway {
     /// Answers one request, to its end even if the client goes away: what it asked for is done or not done, never
     /// half.
     pub async fn answer(&self, request: Request) -> Response {
-        self.answer_to(IpAddr::V4(Ipv4Addr::LOCALHOST), request).await
+        self.answer_to(IpAddr::V4(Ipv4Addr::LOCALHOST), request, None).await
     }
 
-    /// As [`Gateway::answer`], for a client at that address.
-    pub(crate) async fn answer_to(&self, peer: IpAddr, request: Request) -> Response {
+    /// As [`Gateway::answer`], for a client at that address, who may want to go on in another protocol.
+    pub(crate) async fn answer_to(
+        &self,
+        peer: IpAddr,
+        request: Request,
+        upgrade: Option<Upgrade>,
+    ) -> Response {
         let this = self.clone();
-        finished(async move { this.answer_here(peer, request).await }).await
+        finished(async move { this.answer_here(peer, request, upgrade).await }).await
     }
 
-    async fn answer_here(&self, peer: IpAddr, request: Request) -> Response {
+    async fn answer_here(&self, peer: IpAddr, request: Request, upgrade: Option<Upgrade>) -> Response {
         let request_id: Arc<str> = self.0.platform.env().uuid().to_string().into();
         if let Some((api, site)) = self.0.platform.site(&request) {
-            return self.visit((api, &site), request, peer, request_id).await;
+            return self.visit((api, &site), request, peer, upgrade, request_id).await;
         }
         let way = self.way(&request);
         self.answer_api(request, way, None, request_id).await

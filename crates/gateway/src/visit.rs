@@ -2,14 +2,14 @@
 
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use aws_auth::{DEFAULT_ACCOUNT, DEFAULT_REGION};
 use aws_wire::protocol::encode_error;
 use aws_wire::schema::Service;
 use aws_wire::{AwsError, Request, Response};
 use futures_util::FutureExt as _;
-use service::{Caller, Principal, Site, Visit};
+use service::{Caller, Principal, Site, Upgrade, Visit};
 
 use crate::Gateway;
 use crate::pipeline::{log_failure, panic_text};
@@ -20,6 +20,7 @@ impl Gateway {
         (api, site): (&'static Service, &Arc<dyn Site>),
         mut request: Request,
         peer: IpAddr,
+        upgrade: Option<Upgrade>,
         request_id: Arc<str>,
     ) -> Response {
         let now = self.0.platform.env().now();
@@ -31,8 +32,9 @@ impl Gateway {
         });
         let own = Caller::root(DEFAULT_ACCOUNT, DEFAULT_REGION);
         let cx = self.0.platform.ctx(own, Arc::clone(&request_id));
-        let answered = site
-            .answer(cx, Visit { request, peer, caller, authenticator: Arc::clone(&self.0.authenticator) });
+        let authenticator = Arc::clone(&self.0.authenticator);
+        let upgrade = Mutex::new(upgrade);
+        let answered = site.answer(cx, Visit { request, peer, caller, authenticator, upgrade });
         AssertUnwindSafe(answered).catch_unwind().await.unwrap_or_else(|panic| {
             let error = AwsError::internal(panic_text(&*panic));
             log_failure(api, &error, &request_id);

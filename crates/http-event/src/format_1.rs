@@ -134,18 +134,18 @@ fn identity(request: &Request, route: &Route<'_>, arrival: &Arrival<'_>) -> Json
 }
 
 /// The headers, spelled as clients of HTTP/1.1 spell them: the wire does not tell how they did.
-fn spelled(request: &Request, arrival: &Arrival<'_>) -> Vec<(String, Vec<String>)> {
+pub(crate) fn spelled(request: &Request, arrival: &Arrival<'_>) -> Vec<(String, Vec<String>)> {
     let headers = parts::headers(request, arrival).into_iter();
     headers.map(|(name, values)| (parts::title_case(&name), values)).collect()
 }
 
 /// Of each the value that came last.
-fn last(values: &[(String, Vec<String>)]) -> Json {
+pub(crate) fn last(values: &[(String, Vec<String>)]) -> Json {
     let last = values.iter().filter_map(|(name, values)| Some((name, values.last()?)));
     some(json!(last.collect::<BTreeMap<_, _>>()))
 }
 
 /// An object; none where it is empty.
-fn some(object: Json) -> Json {
+pub(crate) fn some(object: Json) -> Json {
     if object.as_object().is_some_and(Map::is_empty) { Json::Null } else { object }
 }

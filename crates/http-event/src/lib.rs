@@ -2,12 +2,13 @@
 //! REST APIs have in common.
 //!
 //! [`format_2`] is payload format 2.0, which URLs and HTTP APIs speak; [`format_1`] is 1.0, which REST APIs speak, and
-//! HTTP APIs that are told to.
+//! HTTP APIs that are told to; [`websocket`] is what WebSocket APIs tell.
 
 pub mod answer;
 pub mod format_1;
 pub mod format_2;
 pub mod parts;
+pub mod websocket;
 
 use std::net::IpAddr;
 

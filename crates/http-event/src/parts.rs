@@ -42,7 +42,7 @@ pub fn title_case(name: &str) -> String {
         at_start = letter == '-';
         spelled
     };
-    name.chars().map(spell).collect()
+    name.chars().map(spell).collect::<String>().replace("Websocket", "WebSocket")
 }
 
 pub fn cookies(request: &Request) -> Vec<String> {
@@ -155,6 +155,7 @@ mod tests {
     fn names_are_spelled_as_clients_do() {
         assert_eq!(title_case("content-type"), "Content-Type");
         assert_eq!(title_case("x-amzn-trace-id"), "X-Amzn-Trace-Id");
+        assert_eq!(title_case("sec-websocket-protocol"), "Sec-WebSocket-Protocol");
     }
 
     #[test]

@@ -15,7 +15,6 @@ pub fn all(
         svc_kinesis::service(kinesis),
         svc_lambda::service(lambda),
         svc_apigateway::service(),
-        svc_apigatewayv2::service(),
         svc_logs::service(),
         svc_scheduler::service(),
         svc_sns::service(),
@@ -24,6 +23,7 @@ pub fn all(
         svc_xray::service(collector),
         svc_s3::service(s3),
     ];
+    services.extend(svc_apigatewayv2::services());
     services.extend(svc_dynamodb::services(dynamodb));
     services.extend(svc_ses::services(ses));
     services
@@ -48,7 +48,7 @@ mod tests {
         check(&svc_events::service());
         check(&svc_kinesis::service(svc_kinesis::Config::default()));
         check(&svc_apigateway::service());
-        check(&svc_apigatewayv2::service());
+        svc_apigatewayv2::services().iter().for_each(check);
         check(&svc_logs::service());
         check(&svc_scheduler::service());
         svc_ses::services(svc_ses::Config::default()).iter().for_each(check);

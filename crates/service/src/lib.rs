@@ -22,7 +22,7 @@ pub use due::fire_when_due;
 pub use edge::{Edge, Head};
 pub use platform::Platform;
 pub use register::{Pending, Service};
-pub use site::{Site, Visit};
+pub use site::{Duplex, Site, Upgrade, Visit};
 
 /// Where packages can be had by presigned URL; the rest of the path is the package's SHA-256. No bucket is called so.
 pub const PACKAGES_PATH: &str = "/_lambent/packages/";

@@ -46,6 +46,12 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
+    /// Of what this caller makes.
+    pub(crate) fn of(cx: &Ctx) -> Self {
+        let (account, region) = (cx.caller.account.to_string(), cx.caller.region.to_string());
+        Self { format: FORMAT, account, region }
+    }
+
     pub(crate) fn key(&self, id: &str) -> RootKey {
         (self.account.clone(), self.region.clone(), id.to_owned())
     }

@@ -11,6 +11,7 @@ mod integration;
 mod key;
 mod keys;
 mod model;
+mod openapi;
 mod ops;
 mod page;
 mod patch;
@@ -42,6 +43,8 @@ pub(crate) type Ctx = service::Ctx<RestApis>;
 /// The service and its operations.
 pub fn service() -> Service {
     let service = Service::new(&api_apigateway::SERVICE, Arc::new(RestApis::default()))
+        .op(ops::openapi::import_rest_api)
+        .op(ops::openapi::put_rest_api)
         .op(ops::apis::create_rest_api)
         .op(ops::apis::delete_rest_api)
         .op(ops::apis::get_rest_api)

@@ -81,11 +81,19 @@ fn compile(schema: &Json) -> Option<Validator> {
     jsonschema::options().with_draft(jsonschema::Draft::Draft4).build(schema).ok()
 }
 
+/// Whether a model finds all that it refers to, and does not refer to itself in the end.
+pub(crate) fn is_whole(models: &BTreeMap<String, Model>, name: &str) -> bool {
+    whole(models, name).is_some()
+}
+
+fn whole(models: &BTreeMap<String, Model>, name: &str) -> Option<Json> {
+    let schema = serde_json::from_str::<Json>(models.get(name)?.schema.as_ref()?).ok()?;
+    with_others(&schema, models, 0)
+}
+
 /// Whether a body is as the model of this name has it; none where there is no telling, such as without a schema.
 pub(crate) fn accepts(models: &BTreeMap<String, Model>, name: &str, body: &Json) -> Option<bool> {
-    let schema = serde_json::from_str::<Json>(models.get(name)?.schema.as_ref()?).ok()?;
-    let schema = with_others(&schema, models, 0)?;
-    Some(compile(&schema)?.is_valid(body))
+    Some(compile(&whole(models, name)?)?.is_valid(body))
 }
 
 /// How deep models may refer to each other.

@@ -8,6 +8,7 @@ pub(crate) mod integrations;
 pub(crate) mod keys;
 pub(crate) mod methods;
 pub(crate) mod models;
+pub(crate) mod openapi;
 pub(crate) mod plans;
 pub(crate) mod resources;
 pub(crate) mod stages;
@@ -27,7 +28,7 @@ use crate::refusal::no_part;
 use crate::{Ctx, api};
 
 /// Letters of the ids of resources, authorizers and the like.
-const ID_LENGTH: usize = 6;
+pub(crate) const ID_LENGTH: usize = 6;
 
 /// A part of an API: in which table, of which API, its id or name, and what it is called.
 struct Part<'a, V: 'static> {

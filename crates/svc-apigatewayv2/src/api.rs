@@ -1,8 +1,9 @@
-//! An HTTP API: its record, how requests name it, and how it is shown.
+//! An API: its record, how requests name it, and how it is shown.
 
 use std::collections::BTreeMap;
 
 use api_apigatewayv2 as model;
+use api_apigatewayv2::ProtocolType;
 use aws_wire::Result;
 use env::Timestamp;
 use execute_api::address;
@@ -16,7 +17,7 @@ use crate::refusal::no_api;
 
 /// Of the layout of every record here; readers of a later one still read it.
 pub(crate) const FORMAT: u32 = 1;
-/// HTTP APIs have no other.
+/// HTTP APIs have no other; a WebSocket API says its own.
 const ROUTE_SELECTION: &str = "$request.method $request.path";
 const KEY_SELECTION: &str = "$request.header.x-api-key";
 
@@ -27,6 +28,9 @@ pub(crate) struct Api {
     pub description: Option<String>,
     pub version: Option<String>,
     pub cors: Option<Cors>,
+    /// How a WebSocket API finds the route of a message; an HTTP API has none.
+    #[serde(default)]
+    pub route_selection: Option<String>,
     /// It is then only for custom domains.
     pub disable_execute_api_endpoint: bool,
     pub dual_stack: bool,
@@ -43,15 +47,31 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
+    /// Of what this caller makes.
+    pub(crate) fn of(cx: &Ctx) -> Self {
+        let (account, region) = (cx.caller.account.to_string(), cx.caller.region.to_string());
+        Self { format: FORMAT, account, region }
+    }
+
     pub(crate) fn key(&self, id: &str) -> ApiKey {
         (self.account.clone(), self.region.clone(), id.to_owned())
     }
 }
 
 impl Api {
+    pub(crate) fn protocol(&self) -> ProtocolType {
+        if self.route_selection.is_some() { ProtocolType::Websocket } else { ProtocolType::Http }
+    }
+
     pub(crate) fn shown(&self, (_, _, id): &ApiKey, host: &str) -> model::Api {
+        let endpoint = address::endpoint(id, host);
+        let endpoint = match self.protocol() {
+            ProtocolType::Http => endpoint,
+            ProtocolType::Websocket => endpoint.replacen("http", "ws", 1),
+        };
+        let route_selection = self.route_selection.as_deref().unwrap_or(ROUTE_SELECTION);
         model::Api {
-            api_endpoint: Some(address::endpoint(id, host)),
+            api_endpoint: Some(endpoint),
             api_gateway_managed: None,
             api_id: Some(id.clone()),
             api_key_selection_expression: Some(KEY_SELECTION.to_owned()),
@@ -67,8 +87,8 @@ impl Api {
                 model::IpAddressType::Ipv4
             }),
             name: self.name.clone(),
-            protocol_type: model::ProtocolType::Http,
-            route_selection_expression: ROUTE_SELECTION.to_owned(),
+            protocol_type: self.protocol(),
+            route_selection_expression: route_selection.to_owned(),
             tags: Some(self.tags.clone()),
             version: self.version.clone(),
             warnings: None,
@@ -88,6 +108,14 @@ pub(crate) fn is_key_selection(expression: &str) -> bool {
 
 pub(crate) fn key(cx: &Ctx, id: &str) -> ApiKey {
     (cx.caller.account.to_string(), cx.caller.region.to_string(), id.to_owned())
+}
+
+/// Which protocol an API speaks, which never changes.
+///
+/// # Errors
+/// 404 without such an API.
+pub(crate) async fn protocol(cx: &Ctx, id: &str) -> Result<ProtocolType> {
+    Ok(find(cx, &cx.kv.snapshot().await?, id)?.1.protocol())
 }
 
 /// # Errors

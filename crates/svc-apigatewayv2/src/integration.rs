@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use api_apigatewayv2 as model;
-use api_apigatewayv2::{ConnectionType, IntegrationType};
+use api_apigatewayv2::{ConnectionType, IntegrationType, ProtocolType};
 use aws_wire::{AwsError, Result};
 use execute_api::function;
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,8 @@ use crate::refusal::bad_request;
 
 /// How long an integration is waited for, where it does not say.
 pub(crate) const TIMEOUT_MS: i32 = 30_000;
+/// The same of a WebSocket API, and its longest.
+const WEBSOCKET_TIMEOUT_MS: i32 = 29_000;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Integration {
@@ -63,7 +65,20 @@ impl Integration {
     ///
     /// # Errors
     /// 400 for what can't be integrated with, 501 for what is not honoured.
-    pub(crate) fn check(given: Given, before: Option<&Self>, operation: &str) -> Result<Self> {
+    pub(crate) fn check(
+        given: Given,
+        before: Option<&Self>,
+        protocol: ProtocolType,
+        operation: &str,
+    ) -> Result<Self> {
+        let given = match protocol {
+            ProtocolType::Http => given,
+            ProtocolType::Websocket => of_websocket(given, before, operation)?,
+        };
+        Self::over(given, before, operation)
+    }
+
+    fn over(given: Given, before: Option<&Self>, operation: &str) -> Result<Self> {
         let uri = given.uri.or_else(|| before.map(|before| before.uri.clone()));
         let uri = uri.ok_or_else(|| bad_request("Missing integration URI"))?;
         let format = given.payload_format.as_deref();
@@ -160,6 +175,27 @@ impl Integration {
             tls_config: None,
         }
     }
+}
+
+/// What a WebSocket API's integration gives, as an HTTP API's would.
+fn of_websocket(given: Given, before: Option<&Integration>, operation: &str) -> Result<Given> {
+    if given.kind.is_some_and(|kind| kind != IntegrationType::AwsProxy) {
+        return Err(AwsError::parameter_not_implemented(
+            operation,
+            "IntegrationType other than AWS_PROXY of a WebSocket API",
+        ));
+    }
+    if given.payload_format.as_deref().is_some_and(|format| format != "1.0") {
+        return Err(bad_request("Only payloadFormatVersion 1.0 is supported on protocolType WEBSOCKET"));
+    }
+    if given.response_parameters.as_ref().is_some_and(|parameters| !parameters.is_empty()) {
+        return Err(bad_request("ResponseParameters are not supported on protocolType WEBSOCKET"));
+    }
+    if given.timeout_ms.is_some_and(|timeout_ms| timeout_ms > WEBSOCKET_TIMEOUT_MS) {
+        return Err(bad_request("Timeout should be between 50 ms and 29000 ms"));
+    }
+    let timeout_ms = given.timeout_ms.or_else(|| before.is_none().then_some(WEBSOCKET_TIMEOUT_MS));
+    Ok(Given { payload_format: Some("1.0".to_owned()), timeout_ms, ..given })
 }
 
 fn function_kind(format: Option<&str>) -> Result<Kind> {

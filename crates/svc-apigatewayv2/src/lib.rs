@@ -1,7 +1,9 @@
-//! API Gateway's HTTP APIs: routes of HTTP requests to functions and to other HTTP servers.
+//! API Gateway's HTTP APIs, routes of HTTP requests to functions and to other HTTP servers, and its WebSocket APIs,
+//! routes of messages. One crate serves both APIs that they have: `apigatewayv2` configures them, and with
+//! `apigatewaymanagementapi` functions speak to open connections.
 //!
 //! Start with `site.rs`, the road of a request to an API, and `deployment.rs`, which says what an API serves: not what
-//! is configured, but a copy of it that a stage points to.
+//! is configured, but a copy of it that a stage points to. `websocket.rs` is the road of those who come to stay.
 
 mod api;
 mod authorizer;
@@ -9,7 +11,9 @@ mod cors;
 mod deployment;
 mod integration;
 mod keys;
+mod management;
 mod mapping;
+mod openapi;
 mod ops;
 mod page;
 mod refusal;
@@ -17,6 +21,7 @@ mod route;
 mod site;
 mod stage;
 mod tags;
+mod websocket;
 
 use std::sync::Arc;
 
@@ -26,20 +31,30 @@ use execute_api::verdict::Verdicts;
 use http_client::Client;
 use service::Service;
 
-/// What HTTP APIs hold in memory; all of it can be made anew.
+use websocket::Connections;
+
+/// What is held in memory; all of it can be made anew, but for connections, which are gone with their sockets.
 #[derive(Default)]
 pub(crate) struct HttpApis {
     client: Client,
     issuers: Issuers,
     throttle: Throttle,
     verdicts: Verdicts,
+    connections: Connections,
 }
 
 pub(crate) type Ctx = service::Ctx<HttpApis>;
 
-/// The service and its operations.
-pub fn service() -> Service {
-    Service::new(&api_apigatewayv2::SERVICE, Arc::new(HttpApis::default()))
+/// Both APIs and their operations.
+pub fn services() -> [Service; 2] {
+    let state = Arc::new(HttpApis::default());
+    let management = Service::new(&api_apigatewaymanagementapi::SERVICE, Arc::clone(&state))
+        .op(ops::connections::delete_connection)
+        .op(ops::connections::get_connection)
+        .op(ops::connections::post_to_connection)
+        .edge(management::ConnectionsEdge)
+        .done();
+    let service = Service::new(&api_apigatewayv2::SERVICE, state)
         .op(ops::apis::create_api)
         .op(ops::apis::delete_api)
         .op(ops::apis::delete_cors_configuration)
@@ -62,6 +77,14 @@ pub fn service() -> Service {
         .op(ops::integrations::get_integration)
         .op(ops::integrations::get_integrations)
         .op(ops::integrations::update_integration)
+        .op(ops::openapi::export_api)
+        .op(ops::openapi::import_api)
+        .op(ops::openapi::reimport_api)
+        .op(ops::route_responses::create_route_response)
+        .op(ops::route_responses::delete_route_response)
+        .op(ops::route_responses::get_route_response)
+        .op(ops::route_responses::get_route_responses)
+        .op(ops::route_responses::update_route_response)
         .op(ops::routes::create_route)
         .op(ops::routes::delete_route)
         .op(ops::routes::get_route)
@@ -76,5 +99,6 @@ pub fn service() -> Service {
         .op(ops::tags::tag_resource)
         .op(ops::tags::untag_resource)
         .site(site::HttpApiSite)
-        .done()
+        .done();
+    [service, management]
 }

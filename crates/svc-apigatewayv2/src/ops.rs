@@ -2,8 +2,11 @@
 
 pub(crate) mod apis;
 pub(crate) mod authorizers;
+pub(crate) mod connections;
 pub(crate) mod deployments;
 pub(crate) mod integrations;
+pub(crate) mod openapi;
+pub(crate) mod route_responses;
 pub(crate) mod routes;
 pub(crate) mod stages;
 pub(crate) mod tags;

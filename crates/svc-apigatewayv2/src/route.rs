@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use api_apigatewayv2 as model;
+use api_apigatewayv2::ProtocolType;
 use aws_wire::Result;
 use http_event::parts::decoded;
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,9 @@ use crate::refusal::bad_request;
 
 /// The key of the route for requests that no other takes.
 pub(crate) const DEFAULT: &str = "$default";
+/// The keys of the routes that hear of a WebSocket API's connections.
+pub(crate) const CONNECT: &str = "$connect";
+pub(crate) const DISCONNECT: &str = "$disconnect";
 const METHODS: [&str; 8] = ["ANY", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +29,30 @@ pub(crate) struct Route {
     pub operation_name: Option<String>,
     /// Whether quick create made it.
     pub managed: bool,
+    /// Of a WebSocket API: what tells which response a message gets; without it none.
+    #[serde(default)]
+    pub response_selection: Option<String>,
+    /// Of a WebSocket API, by id.
+    #[serde(default)]
+    pub responses: BTreeMap<String, RouteResponse>,
+}
+
+/// That what is behind a route answers those who come by it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RouteResponse {
+    pub key: String,
+}
+
+impl RouteResponse {
+    pub(crate) fn shown(&self, id: &str) -> model::RouteResponse {
+        model::RouteResponse {
+            model_selection_expression: None,
+            response_models: None,
+            response_parameters: None,
+            route_response_id: Some(id.to_owned()),
+            route_response_key: self.key.clone(),
+        }
+    }
 }
 
 /// Who may take a route.
@@ -52,6 +80,11 @@ impl Authorization {
 }
 
 impl Route {
+    /// Whether what a function returns for a message goes to its sender.
+    pub(crate) fn is_two_way(&self) -> bool {
+        self.response_selection.is_some() && self.responses.values().any(|response| response.key == DEFAULT)
+    }
+
     pub(crate) fn shown(&self, id: &str) -> model::Route {
         let (kind, scopes) = match &self.authorization {
             Authorization::Nobody => (model::AuthorizationType::None, None),
@@ -73,7 +106,7 @@ impl Route {
             request_parameters: None,
             route_id: Some(id.to_owned()),
             route_key: self.key.clone(),
-            route_response_selection_expression: None,
+            route_response_selection_expression: self.response_selection.clone(),
             target: self.integration.as_ref().map(|id| format!("integrations/{id}")),
         }
     }
@@ -94,18 +127,43 @@ pub(crate) enum Segment {
     Greedy(String),
 }
 
-impl Key {
-    /// # Errors
-    /// 400 for what is no key.
-    pub(crate) fn check(text: &str) -> Result<Self> {
-        Self::parse(text).ok_or_else(|| {
-            bad_request(
-                "The provided route key is not formatted properly for HTTP protocol. Format should be \"<HTTP METHOD> \
-                 /<RESOURCE PATH>\" or \"$default\"",
-            )
-        })
+/// # Errors
+/// 400 for what is no key.
+pub(crate) fn check_key(protocol: ProtocolType, text: &str) -> Result<()> {
+    let fits = match protocol {
+        ProtocolType::Http => Key::parse(text).is_some(),
+        ProtocolType::Websocket => {
+            [CONNECT, DISCONNECT, DEFAULT].contains(&text) || (!text.is_empty() && !text.starts_with('$'))
+        }
+    };
+    match protocol {
+        _ if fits => Ok(()),
+        ProtocolType::Http => Err(bad_request(
+            "The provided route key is not formatted properly for HTTP protocol. Format should be \"<HTTP METHOD> \
+             /<RESOURCE PATH>\" or \"$default\"",
+        )),
+        ProtocolType::Websocket => Err(bad_request(
+            "The provided route key is not formatted properly for WEBSOCKET protocol. Keys that begin with $ are \
+             $connect, $disconnect and $default",
+        )),
     }
+}
 
+/// # Errors
+/// 400 for any other than the one that there is.
+pub(crate) fn check_response_selection(protocol: ProtocolType, expression: Option<&str>) -> Result<()> {
+    match (protocol, expression) {
+        (_, None) | (ProtocolType::Websocket, Some(DEFAULT)) => Ok(()),
+        (ProtocolType::Websocket, Some(_)) => {
+            Err(bad_request("Only $default is supported as RouteResponseSelectionExpression"))
+        }
+        (ProtocolType::Http, Some(_)) => {
+            Err(bad_request("RouteResponseSelectionExpression is not supported on protocolType HTTP"))
+        }
+    }
+}
+
+impl Key {
     fn parse(text: &str) -> Option<Self> {
         if text == DEFAULT {
             return Some(Self::Default);
@@ -241,6 +299,8 @@ mod tests {
             authorization: Authorization::Nobody,
             operation_name: None,
             managed: false,
+            response_selection: None,
+            responses: BTreeMap::new(),
         }
     }
 

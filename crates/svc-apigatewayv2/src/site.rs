@@ -1,14 +1,14 @@
 //! The road of a request to an HTTP API: find the API and its stage, answer browsers, choose the route, check who asks,
-//! ask what is behind it.
+//! ask what is behind it. From where the API is found to be a WebSocket API, `websocket.rs` goes on.
 
-mod access;
+pub(crate) mod access;
 mod server;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_auth::Scope;
+use api_apigatewayv2::ProtocolType;
 use aws_wire::rest::insert_header;
 use aws_wire::{Response, Result};
 use execute_api::address::{self, Address, Kind};
@@ -26,14 +26,16 @@ use crate::integration::{self, Integration};
 use crate::keys::{APIS, ApiKey, DEPLOYMENTS, OWNERS, STAGES, part};
 use crate::route::{self, DEFAULT, Route};
 use crate::stage::Stage;
-use crate::{Ctx, HttpApis, cors};
+use crate::{Ctx, HttpApis, cors, management, websocket};
 
 /// Every HTTP API, by host and by path.
 pub(crate) struct HttpApiSite(pub Arc<HttpApis>);
 
 impl Site for HttpApiSite {
     fn claims(&self, request: &aws_wire::Request) -> bool {
-        Address::of(request).is_some_and(|address| Kind::of(&address.id) == Kind::Http)
+        let ours =
+            |address: &Address| Kind::of(&address.id) == Kind::Http && !management::is_connections(address);
+        Address::of(request).as_ref().is_some_and(ours)
     }
 
     fn body_bytes_max(&self) -> usize {
@@ -59,14 +61,14 @@ impl Site for HttpApiSite {
 }
 
 /// What a request was found to be for.
-struct Found {
-    key: ApiKey,
-    api: Api,
-    stage_name: String,
-    stage: Stage,
-    deployment: Deployment,
+pub(crate) struct Found {
+    pub key: ApiKey,
+    pub api: Api,
+    pub stage_name: String,
+    pub stage: Stage,
+    pub deployment: Deployment,
     /// Percent-encoded, without the stage.
-    path: String,
+    pub path: String,
 }
 
 /// A request on its way to its integration.
@@ -82,8 +84,15 @@ struct Passage<'a> {
 
 async fn serve(cx: &Ctx, visit: &Visit) -> Result<Response> {
     let Some(address) = Address::of(&visit.request) else { return Ok(not_found()) };
-    let Some(found) = find(cx, &address).await? else { return Ok(not_found()) };
+    let Some(found) = find(cx, &address).await? else {
+        // AWS tells those who would speak WebSocket no more than that.
+        let forbidden = || answer::message(403, "Forbidden");
+        return Ok(if visit.take_upgrade().is_some() { forbidden() } else { not_found() });
+    };
     let cx = &cx.as_caller(Caller::root(&found.key.0, &found.key.1));
+    if found.api.protocol() == ProtocolType::Websocket {
+        return websocket::connect(cx, visit, found).await;
+    }
     if let Some(cors) = found.api.cors.as_ref().filter(|_| cors::is_preflight(&visit.request)) {
         let mut response = Response::empty(204);
         cors.preflight(&visit.request, &mut response.headers);
@@ -242,12 +251,6 @@ impl Passage<'_> {
                 Sight { request, stage_variables: variables, context: &context }.read(&format!("${name}"))
             }
         }
-    }
-
-    /// Who signed, and with which key, if anybody did for an API.
-    fn signer(&self) -> Option<(&Caller, String)> {
-        let scope = Scope::of(&self.visit.request).filter(|scope| scope.service == SIGNING_NAME)?;
-        Some((self.visit.caller.as_ref().ok()?, scope.access_key_id))
     }
 }
 

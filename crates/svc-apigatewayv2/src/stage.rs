@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use api_apigatewayv2 as model;
+use api_apigatewayv2::ProtocolType;
 use aws_wire::{AwsError, Result};
 use env::Timestamp;
 use execute_api::throttle::Limit;
@@ -40,11 +41,18 @@ pub(crate) struct Limits {
 
 impl Limits {
     /// # Errors
-    /// 400 for what HTTP APIs have not, 501 for what is not honoured.
-    pub(crate) fn check(settings: &model::RouteSettings, operation: &str) -> Result<Self> {
+    /// 400 for what the protocol has not, 501 for what is not honoured.
+    pub(crate) fn check(
+        settings: &model::RouteSettings,
+        protocol: ProtocolType,
+        operation: &str,
+    ) -> Result<Self> {
         if settings.data_trace_enabled == Some(true)
             || settings.logging_level.is_some_and(|level| level != model::LoggingLevel::Off)
         {
+            if protocol == ProtocolType::Websocket {
+                return Err(AwsError::parameter_not_implemented(operation, "LoggingLevel"));
+            }
             return Err(bad_request("Execution logs are not supported on protocolType HTTP"));
         }
         if settings.detailed_metrics_enabled == Some(true) {
@@ -107,12 +115,24 @@ impl Stage {
 
 /// # Errors
 /// 400 for what can't be a stage's name.
-pub(crate) fn check_name(name: &str) -> Result<()> {
+pub(crate) fn check_name(name: &str, protocol: ProtocolType) -> Result<()> {
     let fits = |letter: u8| letter.is_ascii_alphanumeric() || matches!(letter, b'-' | b'_');
+    if protocol == ProtocolType::Websocket && !name.bytes().all(fits) {
+        return Err(bad_request("Stage name only allows a-zA-Z0-9_-"));
+    }
     if name == DEFAULT || name.bytes().all(fits) {
         return Ok(());
     }
     Err(bad_request("Stage name only allows a-zA-Z0-9_- or $default"))
+}
+
+/// # Errors
+/// 400 where every change would be deployed at once and the protocol does not do that.
+pub(crate) fn check_auto_deploy(auto_deploy: Option<bool>, protocol: ProtocolType) -> Result<()> {
+    if auto_deploy == Some(true) && protocol == ProtocolType::Websocket {
+        return Err(bad_request("AutoDeploy is not supported on protocolType WEBSOCKET"));
+    }
+    Ok(())
 }
 
 /// # Errors

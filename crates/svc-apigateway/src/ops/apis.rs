@@ -34,6 +34,19 @@ const MODELS_AT_FIRST: [(&str, &str, &str); 2] = [
     ),
 ];
 
+pub(super) fn models_at_first(new_id: impl Fn() -> String) -> [(&'static str, Model); 2] {
+    MODELS_AT_FIRST.map(|(name, description, schema)| {
+        let model = Model {
+            format: FORMAT,
+            id: new_id(),
+            description: Some(description.to_owned()),
+            schema: Some(schema.to_owned()),
+            content_type: "application/json".to_owned(),
+        };
+        (name, model)
+    })
+}
+
 pub(crate) async fn create_rest_api(cx: Ctx, input: CreateRestApiInput) -> Result<Shown> {
     let endpoint = input.endpoint_configuration;
     not_honoured(
@@ -68,11 +81,7 @@ pub(crate) async fn create_rest_api(cx: Ctx, input: CreateRestApiInput) -> Resul
         created_us: cx.env.now().as_micros(),
     };
     let key = api::key(&cx, &Kind::Rest.new_id(&cx.env));
-    let owner = Owner {
-        format: FORMAT,
-        account: cx.caller.account.to_string(),
-        region: cx.caller.region.to_string(),
-    };
+    let owner = Owner::of(&cx);
     let root = Resource {
         format: FORMAT,
         parent_id: None,
@@ -80,16 +89,7 @@ pub(crate) async fn create_rest_api(cx: Ctx, input: CreateRestApiInput) -> Resul
         path: "/".to_owned(),
         methods: BTreeMap::new(),
     };
-    let models = MODELS_AT_FIRST.map(|(name, description, schema)| {
-        let model = Model {
-            format: FORMAT,
-            id: address::id(&cx.env, ID_LENGTH),
-            description: Some(description.to_owned()),
-            schema: Some(schema.to_owned()),
-            content_type: "application/json".to_owned(),
-        };
-        (name, model)
-    });
+    let models = models_at_first(|| address::id(&cx.env, ID_LENGTH));
     cx.kv
         .transact(|tx| {
             OWNERS.put(tx, &key.2, &owner)?;

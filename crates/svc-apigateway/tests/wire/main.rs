@@ -3,6 +3,7 @@
 
 mod access;
 mod control;
+mod openapi;
 mod plans;
 mod proxy;
 mod templates;
@@ -23,7 +24,8 @@ impl Rest {
     }
 
     async fn create(body: &Json) -> Self {
-        let services = vec![svc_apigateway::service(), svc_apigatewayv2::service()];
+        let mut services = vec![svc_apigateway::service()];
+        services.extend(svc_apigatewayv2::services());
         let lambda = Lambda::beside(|options| options, services).await;
         let created = lambda.wire.rest("POST", "/restapis", "apigateway", body).await;
         assert_eq!(created.status, 201, "{}", created.text());

@@ -19,22 +19,35 @@ use crate::deployment::{self, Change};
 use crate::integration::{Given, Integration};
 use crate::keys::{APIS, AUTHORIZERS, ApiKey, DEPLOYMENTS, INTEGRATIONS, OWNERS, ROUTES, STAGES, part};
 use crate::refusal::{bad_request, not_honoured};
-use crate::route::{Authorization, DEFAULT, Key, Route};
+use crate::route::{self, Authorization, DEFAULT, Route};
 use crate::stage::{Limits, Stage};
+use crate::websocket::selection;
 use crate::{Ctx, page, tags};
 
 /// Letters of the ids of routes, integrations and authorizers.
-pub(super) const PART_ID_LENGTH: usize = 7;
+pub(crate) const PART_ID_LENGTH: usize = 7;
 
 pub(crate) async fn create_api(cx: Ctx, input: CreateApiInput) -> Result<CreateApiOutput> {
-    if input.protocol_type == ProtocolType::Websocket {
-        return Err(AwsError::parameter_not_implemented("CreateApi", "ProtocolType WEBSOCKET"));
-    }
-    check_expressions(
-        input.route_selection_expression.as_deref(),
-        input.api_key_selection_expression.as_deref(),
-        input.disable_schema_validation,
-    )?;
+    let expressions = Expressions {
+        route: input.route_selection_expression.as_deref(),
+        key: input.api_key_selection_expression.as_deref(),
+        no_validation: input.disable_schema_validation,
+    };
+    expressions.check(input.protocol_type, "CreateApi")?;
+    let route_selection = match input.protocol_type {
+        ProtocolType::Http => None,
+        ProtocolType::Websocket => {
+            let missing =
+                || bad_request("RouteSelectionExpression is a required parameter for WEBSOCKET protocolType");
+            let beside =
+                input.target.is_some() || input.route_key.is_some() || input.credentials_arn.is_some();
+            if beside {
+                return Err(bad_request("Quick create is not supported on protocolType WEBSOCKET"));
+            }
+            Some(input.route_selection_expression.clone().ok_or_else(missing)?)
+        }
+    };
+    check_cors(input.cors_configuration.is_some(), input.protocol_type)?;
     let quick = QuickCreate::check(&cx, &input)?;
     let tags = input.tags.unwrap_or_default();
     tags::check(&tags)?;
@@ -45,17 +58,14 @@ pub(crate) async fn create_api(cx: Ctx, input: CreateApiInput) -> Result<CreateA
         description: input.description,
         version: input.version,
         cors: input.cors_configuration.map(Cors::check).transpose()?,
+        route_selection,
         disable_execute_api_endpoint: input.disable_execute_api_endpoint.unwrap_or(false),
         dual_stack: input.ip_address_type == Some(IpAddressType::Dualstack),
         tags,
         created_us: change.now.as_micros(),
     };
     let key = api::key(&cx, &Kind::Http.new_id(&cx.env));
-    let owner = Owner {
-        format: FORMAT,
-        account: cx.caller.account.to_string(),
-        region: cx.caller.region.to_string(),
-    };
+    let owner = Owner::of(&cx);
     cx.kv
         .transact(|tx| {
             OWNERS.put(tx, &key.2, &owner)?;
@@ -96,9 +106,12 @@ impl QuickCreate {
             request_parameters: None,
             response_parameters: None,
         };
-        let integration = Integration { managed: true, ..Integration::check(given, None, "CreateApi")? };
+        let integration = Integration {
+            managed: true,
+            ..Integration::check(given, None, ProtocolType::Http, "CreateApi")?
+        };
         let key = input.route_key.clone().unwrap_or_else(|| DEFAULT.to_owned());
-        Key::check(&key)?;
+        route::check_key(ProtocolType::Http, &key)?;
         let integration_id = address::id(&cx.env, PART_ID_LENGTH);
         let route = Route {
             format: FORMAT,
@@ -107,6 +120,8 @@ impl QuickCreate {
             authorization: Authorization::Nobody,
             operation_name: None,
             managed: true,
+            response_selection: None,
+            responses: BTreeMap::new(),
         };
         Ok(Some(Self {
             integration: (integration_id, integration),
@@ -135,17 +150,46 @@ impl QuickCreate {
     }
 }
 
-fn check_expressions(route: Option<&str>, key: Option<&str>, no_validation: Option<bool>) -> Result<()> {
-    if route.is_some_and(|expression| !api::is_route_selection(expression)) {
-        return Err(bad_request(
-            "RouteSelectionExpression must be ${request.method} ${request.path} for HTTP protocol",
-        ));
+/// How an API reads requests.
+struct Expressions<'a> {
+    route: Option<&'a str>,
+    key: Option<&'a str>,
+    no_validation: Option<bool>,
+}
+
+impl Expressions<'_> {
+    fn check(&self, protocol: ProtocolType, operation: &str) -> Result<()> {
+        let other_key = self.key.is_some_and(|expression| !api::is_key_selection(expression));
+        if protocol == ProtocolType::Websocket {
+            if self.route.is_some_and(|expression| !selection::is_expression(expression)) {
+                return Err(bad_request("Invalid route selection expression specified"));
+            }
+            return not_honoured(
+                operation,
+                &[
+                    ("ApiKeySelectionExpression", other_key),
+                    ("DisableSchemaValidation", self.no_validation == Some(true)),
+                ],
+            );
+        }
+        if self.route.is_some_and(|expression| !api::is_route_selection(expression)) {
+            return Err(bad_request(
+                "RouteSelectionExpression must be ${request.method} ${request.path} for HTTP protocol",
+            ));
+        }
+        if other_key {
+            return Err(bad_request("ApiKeySelectionExpression is not supported on protocolType HTTP"));
+        }
+        if self.no_validation == Some(true) {
+            return Err(bad_request("DisableSchemaValidation is not supported on protocolType HTTP"));
+        }
+        Ok(())
     }
-    if key.is_some_and(|expression| !api::is_key_selection(expression)) {
-        return Err(bad_request("ApiKeySelectionExpression is not supported on protocolType HTTP"));
-    }
-    if no_validation == Some(true) {
-        return Err(bad_request("DisableSchemaValidation is not supported on protocolType HTTP"));
+}
+
+fn check_cors(is_given: bool, protocol: ProtocolType) -> Result<()> {
+    if is_given && protocol == ProtocolType::Websocket {
+        return Err(bad_request("CORS configuration is not supported on protocolType WEBSOCKET"));
     }
     Ok(())
 }
@@ -178,16 +222,22 @@ pub(crate) async fn update_api(cx: Ctx, input: UpdateApiInput) -> Result<UpdateA
             ("CredentialsArn", input.credentials_arn.is_some()),
         ],
     )?;
-    check_expressions(
-        input.route_selection_expression.as_deref(),
-        input.api_key_selection_expression.as_deref(),
-        input.disable_schema_validation,
-    )?;
+    let expressions = Expressions {
+        route: input.route_selection_expression.as_deref(),
+        key: input.api_key_selection_expression.as_deref(),
+        no_validation: input.disable_schema_validation,
+    };
+    let has_cors = input.cors_configuration.is_some();
     let cors = input.cors_configuration.map(Cors::check).transpose()?;
     let (key, api) = cx
         .kv
         .transact(|tx| {
             let (key, mut api) = api::find(&cx, tx, &input.api_id)?;
+            expressions.check(api.protocol(), "UpdateApi")?;
+            check_cors(has_cors, api.protocol())?;
+            if let Some(expression) = expressions.route.filter(|_| api.route_selection.is_some()) {
+                api.route_selection = Some(expression.to_owned());
+            }
             if let Some(name) = &input.name {
                 api.name.clone_from(name);
             }
@@ -235,7 +285,9 @@ pub(crate) async fn delete_api(cx: Ctx, input: DeleteApiInput) -> Result<()> {
             OWNERS.delete(tx, &key.2)?;
             Ok::<_, AwsError>(APIS.delete(tx, &key)?)
         })
-        .await
+        .await?;
+    cx.state.connections.close_all(|connection| connection.api.2 == input.api_id);
+    Ok(())
 }
 
 /// Deploys a change of something in an API where its stages want that, and forgets what is not served any more.

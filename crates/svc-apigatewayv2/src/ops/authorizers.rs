@@ -36,7 +36,8 @@ pub(crate) async fn create_authorizer(
         ttl_s: input.authorizer_result_ttl_in_seconds,
         jwt: input.jwt_configuration,
     };
-    let authorizer = Authorizer::check(given, None)?;
+    let protocol = api::protocol(&cx, &input.api_id).await?;
+    let authorizer = Authorizer::check(given, None, protocol)?;
     let (change, id) = (Change::new(&cx.env), address::id(&cx.env, PART_ID_LENGTH - 1));
     cx.kv
         .transact(|tx| {
@@ -96,9 +97,9 @@ pub(crate) async fn update_authorizer(
     let authorizer = cx
         .kv
         .transact(|tx| {
-            let (api, _) = api::find(&cx, tx, &input.api_id)?;
+            let (api, record) = api::find(&cx, tx, &input.api_id)?;
             let before = find(tx, &api, &input.authorizer_id)?;
-            let authorizer = Authorizer::check(given(), Some(&before))?;
+            let authorizer = Authorizer::check(given(), Some(&before), record.protocol())?;
             AUTHORIZERS.put(tx, &part(&api, &input.authorizer_id), &authorizer)?;
             changed(tx, &api, &change)?;
             Ok::<_, AwsError>(authorizer)

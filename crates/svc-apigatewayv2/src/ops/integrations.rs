@@ -47,7 +47,8 @@ pub(crate) async fn create_integration(
         request_parameters: input.request_parameters,
         response_parameters: input.response_parameters,
     };
-    let integration = Integration::check(given, None, "CreateIntegration")?;
+    let protocol = api::protocol(&cx, &input.api_id).await?;
+    let integration = Integration::check(given, None, protocol, "CreateIntegration")?;
     let (change, id) = (Change::new(&cx.env), address::id(&cx.env, PART_ID_LENGTH));
     cx.kv
         .transact(|tx| {
@@ -114,9 +115,10 @@ pub(crate) async fn update_integration(
     let integration = cx
         .kv
         .transact(|tx| {
-            let (api, _) = api::find(&cx, tx, &input.api_id)?;
+            let (api, record) = api::find(&cx, tx, &input.api_id)?;
             let before = find(tx, &api, &input.integration_id)?;
-            let integration = Integration::check(given(), Some(&before), "UpdateIntegration")?;
+            let protocol = record.protocol();
+            let integration = Integration::check(given(), Some(&before), protocol, "UpdateIntegration")?;
             INTEGRATIONS.put(tx, &part(&api, &input.integration_id), &integration)?;
             changed(tx, &api, &change)?;
             Ok::<_, AwsError>(integration)

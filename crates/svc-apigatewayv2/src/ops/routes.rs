@@ -2,7 +2,7 @@
 
 use api_apigatewayv2::{
     AuthorizationType, CreateRouteInput, CreateRouteOutput, DeleteRouteInput, GetRouteInput, GetRouteOutput,
-    GetRoutesInput, GetRoutesOutput, UpdateRouteInput, UpdateRouteOutput, errors,
+    GetRoutesInput, GetRoutesOutput, ProtocolType, UpdateRouteInput, UpdateRouteOutput, errors,
 };
 use aws_wire::{AwsError, Result};
 use execute_api::address;
@@ -15,7 +15,7 @@ use crate::authorizer::Kind;
 use crate::deployment::Change;
 use crate::keys::{AUTHORIZERS, ApiKey, INTEGRATIONS, ROUTES, part};
 use crate::refusal::{bad_request, no_part, not_honoured, too_many};
-use crate::route::{Authorization, Key, Route};
+use crate::route::{self, Authorization, CONNECT, Route};
 use crate::{Ctx, page};
 
 const ROUTES_MAX: usize = 300;
@@ -28,6 +28,7 @@ struct Given {
     authorizer: Option<String>,
     scopes: Option<Vec<String>>,
     operation_name: Option<String>,
+    response_selection: Option<String>,
 }
 
 impl Given {
@@ -46,6 +47,12 @@ impl Given {
             authorization: self.authorization(tx, api, before)?,
             operation_name: operation_name.or_else(|| before?.operation_name.as_ref()).cloned(),
             managed: before.is_some_and(|before| before.managed),
+            response_selection: self
+                .response_selection
+                .as_ref()
+                .or_else(|| before?.response_selection.as_ref())
+                .cloned(),
+            responses: before.map(|before| before.responses.clone()).unwrap_or_default(),
         })
     }
 
@@ -104,6 +111,21 @@ fn integration(tx: &impl Read, api: &ApiKey, target: &str) -> Result<String> {
     }
 }
 
+/// Who comes to a WebSocket API is asked once, when they connect.
+fn check_authorization(protocol: ProtocolType, route: &Route) -> Result<()> {
+    let authorization = &route.authorization;
+    if protocol == ProtocolType::Http || *authorization == Authorization::Nobody {
+        return Ok(());
+    }
+    if matches!(authorization, Authorization::Jwt { .. }) {
+        return Err(bad_request("JWT authorization is not supported on protocolType WEBSOCKET"));
+    }
+    if route.key != CONNECT {
+        return Err(bad_request("Currently, authorization is only supported on the $connect route"));
+    }
+    Ok(())
+}
+
 /// # Errors
 /// 409 when another route has the key.
 fn check_unique(tx: &impl Read, api: &ApiKey, id: &str, key: &str) -> Result<usize> {
@@ -122,10 +144,12 @@ pub(crate) async fn create_route(cx: Ctx, input: CreateRouteInput) -> Result<Cre
             ("ModelSelectionExpression", input.model_selection_expression.is_some()),
             ("RequestModels", input.request_models.is_some()),
             ("RequestParameters", input.request_parameters.is_some()),
-            ("RouteResponseSelectionExpression", input.route_response_selection_expression.is_some()),
         ],
     )?;
-    Key::check(&input.route_key)?;
+    let protocol = api::protocol(&cx, &input.api_id).await?;
+    route::check_key(protocol, &input.route_key)?;
+    let response_selection = input.route_response_selection_expression;
+    route::check_response_selection(protocol, response_selection.as_deref())?;
     let given = Given {
         key: Some(input.route_key.clone()),
         target: input.target,
@@ -133,6 +157,7 @@ pub(crate) async fn create_route(cx: Ctx, input: CreateRouteInput) -> Result<Cre
         authorizer: input.authorizer_id,
         scopes: input.authorization_scopes,
         operation_name: input.operation_name,
+        response_selection,
     };
     let (change, id) = (Change::new(&cx.env), address::id(&cx.env, PART_ID_LENGTH));
     let route = cx
@@ -140,6 +165,7 @@ pub(crate) async fn create_route(cx: Ctx, input: CreateRouteInput) -> Result<Cre
         .transact(|tx| {
             let (api, _) = api::find(&cx, tx, &input.api_id)?;
             let route = given.over(tx, &api, None)?;
+            check_authorization(protocol, &route)?;
             if check_unique(tx, &api, &id, &route.key)? >= ROUTES_MAX {
                 return Err(too_many("routes"));
             }
@@ -151,7 +177,7 @@ pub(crate) async fn create_route(cx: Ctx, input: CreateRouteInput) -> Result<Cre
     Ok(recast(route.shown(&id)))
 }
 
-fn find(tx: &impl Read, api: &ApiKey, id: &str) -> Result<Route> {
+pub(super) fn find(tx: &impl Read, api: &ApiKey, id: &str) -> Result<Route> {
     ROUTES.get(tx, &part(api, id))?.ok_or_else(|| no_part("Route", id))
 }
 
@@ -179,12 +205,14 @@ pub(crate) async fn update_route(cx: Ctx, input: UpdateRouteInput) -> Result<Upd
             ("ModelSelectionExpression", input.model_selection_expression.is_some()),
             ("RequestModels", input.request_models.is_some()),
             ("RequestParameters", input.request_parameters.is_some()),
-            ("RouteResponseSelectionExpression", input.route_response_selection_expression.is_some()),
         ],
     )?;
+    let protocol = api::protocol(&cx, &input.api_id).await?;
     if let Some(key) = &input.route_key {
-        Key::check(key)?;
+        route::check_key(protocol, key)?;
     }
+    let response_selection = input.route_response_selection_expression;
+    route::check_response_selection(protocol, response_selection.as_deref())?;
     let given = Given {
         key: input.route_key,
         target: input.target,
@@ -192,12 +220,14 @@ pub(crate) async fn update_route(cx: Ctx, input: UpdateRouteInput) -> Result<Upd
         authorizer: input.authorizer_id,
         scopes: input.authorization_scopes,
         operation_name: input.operation_name,
+        response_selection,
     };
     let change = Change::new(&cx.env);
     let update = |tx: &mut Tx| {
         let (api, _) = api::find(&cx, tx, &input.api_id)?;
         let before = find(tx, &api, &input.route_id)?;
         let route = given.over(tx, &api, Some(&before))?;
+        check_authorization(protocol, &route)?;
         check_unique(tx, &api, &input.route_id, &route.key)?;
         ROUTES.put(tx, &part(&api, &input.route_id), &route)?;
         changed(tx, &api, &change)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use api_apigatewayv2::{
     CreateStageInput, CreateStageOutput, DeleteStageInput, GetStageInput, GetStageOutput, GetStagesInput,
-    GetStagesOutput, RouteSettings, UpdateStageInput, UpdateStageOutput, errors,
+    GetStagesOutput, ProtocolType, RouteSettings, UpdateStageInput, UpdateStageOutput, errors,
 };
 use aws_wire::{AwsError, Result};
 use kv::{Read, Span};
@@ -16,20 +16,23 @@ use crate::deployment::{self, Change};
 use crate::keys::{ApiKey, DEPLOYMENTS, STAGES, part};
 use crate::refusal::{bad_request, no_part, not_honoured, too_many};
 use crate::stage::{self, Limits, Stage};
+use crate::websocket::Connection;
 use crate::{Ctx, page, tags};
 
 const STAGES_MAX: usize = 10;
 
-fn limits(settings: Option<&RouteSettings>, operation: &str) -> Result<Limits> {
-    settings.map(|settings| Limits::check(settings, operation)).transpose().map(Option::unwrap_or_default)
+fn limits(settings: Option<&RouteSettings>, protocol: ProtocolType, operation: &str) -> Result<Limits> {
+    let limits = settings.map(|settings| Limits::check(settings, protocol, operation));
+    limits.transpose().map(Option::unwrap_or_default)
 }
 
 fn route_limits(
     settings: Option<BTreeMap<String, RouteSettings>>,
+    protocol: ProtocolType,
     operation: &str,
 ) -> Result<BTreeMap<String, Limits>> {
     let settings = settings.unwrap_or_default().into_iter();
-    settings.map(|(key, settings)| Ok((key, Limits::check(&settings, operation)?))).collect()
+    settings.map(|(key, settings)| Ok((key, Limits::check(&settings, protocol, operation)?))).collect()
 }
 
 fn check_deployment(tx: &impl Read, api: &ApiKey, id: Option<&str>, auto_deploy: bool) -> Result<()> {
@@ -48,7 +51,9 @@ pub(crate) async fn create_stage(cx: Ctx, input: CreateStageInput) -> Result<Cre
             ("ClientCertificateId", input.client_certificate_id.is_some()),
         ],
     )?;
-    stage::check_name(&input.stage_name)?;
+    let protocol = api::protocol(&cx, &input.api_id).await?;
+    stage::check_name(&input.stage_name, protocol)?;
+    stage::check_auto_deploy(input.auto_deploy, protocol)?;
     let change = Change::new(&cx.env);
     let stage = Stage {
         format: FORMAT,
@@ -56,8 +61,8 @@ pub(crate) async fn create_stage(cx: Ctx, input: CreateStageInput) -> Result<Cre
         deployment: input.deployment_id,
         auto_deploy: input.auto_deploy.unwrap_or(false),
         variables: input.stage_variables.unwrap_or_default(),
-        limits: limits(input.default_route_settings.as_ref(), "CreateStage")?,
-        route_limits: route_limits(input.route_settings, "CreateStage")?,
+        limits: limits(input.default_route_settings.as_ref(), protocol, "CreateStage")?,
+        route_limits: route_limits(input.route_settings, protocol, "CreateStage")?,
         tags: input.tags.unwrap_or_default(),
         managed: false,
         created_us: change.now.as_micros(),
@@ -115,12 +120,13 @@ pub(crate) async fn update_stage(cx: Ctx, input: UpdateStageInput) -> Result<Upd
             ("ClientCertificateId", input.client_certificate_id.is_some()),
         ],
     )?;
+    let protocol = api::protocol(&cx, &input.api_id).await?;
+    stage::check_auto_deploy(input.auto_deploy, protocol)?;
     let change = Change::new(&cx.env);
-    let default =
-        input.default_route_settings.as_ref().map(|settings| Limits::check(settings, "UpdateStage"));
-    let default = default.transpose()?;
-    let route =
-        input.route_settings.map(|settings| route_limits(Some(settings), "UpdateStage")).transpose()?;
+    let check = |settings: &RouteSettings| Limits::check(settings, protocol, "UpdateStage");
+    let default = input.default_route_settings.as_ref().map(check).transpose()?;
+    let route = input.route_settings.map(|settings| route_limits(Some(settings), protocol, "UpdateStage"));
+    let route = route.transpose()?;
     if let Some(variables) = &input.stage_variables {
         stage::check_variables(variables)?;
     }
@@ -168,5 +174,9 @@ pub(crate) async fn delete_stage(cx: Ctx, input: DeleteStageInput) -> Result<()>
         })
         .await?;
     cx.state.verdicts.forget(&input.api_id, &input.stage_name);
+    let is_on = |connection: &Connection| {
+        connection.api.2 == input.api_id && connection.stage_name == input.stage_name
+    };
+    cx.state.connections.close_all(is_on);
     Ok::<_, AwsError>(())
 }

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_auth::Scope;
 use aws_auth::policy::Keys;
 use aws_wire::rest::insert_header;
 use aws_wire::{Response, Result};
-use execute_api::answer;
 use execute_api::function::{self, Call};
 use execute_api::jwt::{self, Trust};
 use execute_api::verdict::{Asked, Ruling, Verdict};
+use execute_api::{SIGNING_NAME, answer};
 use http_event::{format_1, format_2};
 use serde_json::{Map, Value as Json, json};
+use service::{Caller, Visit};
 
 use super::{Access, Ctx, Passage, internal};
 use crate::authorizer::{Authorizer, Kind, Sight};
@@ -46,8 +48,26 @@ fn forbidden() -> Response {
     answer::message(403, "Forbidden")
 }
 
+/// Who signed, and with which key, if anybody did for an API.
+pub(crate) fn signer(visit: &Visit) -> Option<(&Caller, String)> {
+    let scope = Scope::of(&visit.request).filter(|scope| scope.service == SIGNING_NAME)?;
+    Some((visit.caller.as_ref().ok()?, scope.access_key_id))
+}
+
+/// Who signed, as format 1.0 and the events of WebSocket APIs have it.
+pub(crate) fn identity(caller: &Caller, access_key_id: &str) -> Map<String, Json> {
+    let members = [
+        ("accessKey", access_key_id),
+        ("accountId", &*caller.account),
+        ("caller", &caller.principal.user_id),
+        ("user", &caller.principal.user_id),
+        ("userArn", &caller.principal.arn),
+    ];
+    members.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect()
+}
+
 fn iam(passage: &Passage<'_>) -> Result<Access, Response> {
-    let Some((caller, access_key_id)) = passage.signer() else { return Err(forbidden()) };
+    let Some((caller, access_key_id)) = signer(passage.visit) else { return Err(forbidden()) };
     let said = json!({
         "accessKey": access_key_id,
         "accountId": &*caller.account,
@@ -57,17 +77,7 @@ fn iam(passage: &Passage<'_>) -> Result<Access, Response> {
         "userArn": caller.principal.arn,
         "userId": caller.principal.user_id,
     });
-    let mut identity = Map::new();
-    for (name, value) in [
-        ("accessKey", access_key_id.as_str()),
-        ("accountId", &caller.account),
-        ("caller", &caller.principal.user_id),
-        ("user", &caller.principal.user_id),
-        ("userArn", &caller.principal.arn),
-    ] {
-        identity.insert(name.to_owned(), value.into());
-    }
-    Ok(Access { authorizer: Some(("iam", said)), identity })
+    Ok(Access { authorizer: Some(("iam", said)), identity: identity(caller, &access_key_id) })
 }
 
 /// What a token says of who shows it.

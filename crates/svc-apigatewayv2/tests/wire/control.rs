@@ -65,7 +65,7 @@ async fn what_an_api_can_not_be_is_refused() {
         body.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
         http.lambda.wire.rest("POST", "/v2/apis", "apigateway", &body).await
     };
-    assert_eq!(create(json!({ "protocolType": "WEBSOCKET" })).await.status, 501);
+    assert_eq!(create(json!({ "protocolType": "WEBSOCKET" })).await.status, 400);
     assert_eq!(create(json!({ "routeKey": "GET /" })).await.status, 400);
     assert_eq!(create(json!({ "target": uri("f"), "routeKey": "GET" })).await.status, 400);
     assert_eq!(create(json!({ "routeSelectionExpression": "$request.body.action" })).await.status, 400);

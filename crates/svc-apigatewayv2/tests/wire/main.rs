@@ -2,9 +2,13 @@
 //! would take longer than to run them.
 
 mod access;
+mod connections;
 mod control;
+mod openapi;
 mod serving;
+mod sockets;
 mod tokens;
+mod websocket;
 
 use aws_wire::Request;
 use serde_json::{Value as Json, json};
@@ -25,7 +29,7 @@ impl Http {
     }
 
     async fn create(body: &Json) -> Self {
-        let lambda = Lambda::beside(|options| options, vec![svc_apigatewayv2::service()]).await;
+        let lambda = Lambda::beside(|options| options, svc_apigatewayv2::services().into()).await;
         let created = lambda.wire.rest("POST", "/v2/apis", "apigateway", body).await;
         assert_eq!(created.status, 201, "{}", created.text());
         let id = created.json()["apiId"].as_str().expect("an id").to_owned();
