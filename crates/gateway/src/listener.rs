@@ -25,7 +25,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::body::BODY_BYTES_MAX;
 use crate::download::{self, Content};
-use crate::{Gateway, body};
+use crate::{Gateway, OwnSite, body};
 
 /// Where a load balancer or a script asks whether the platform is up.
 const HEALTH_PATH: &str = "/_lambent/health";
@@ -34,6 +34,29 @@ const HEALTH_PATH: &str = "/_lambent/health";
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 
 pub(crate) type Frames = Pin<Box<dyn Stream<Item = io::Result<Frame<Bytes>>> + Send>>;
+
+/// How a port is served.
+#[derive(Clone, Default)]
+struct Door {
+    /// Whose it is alone; without one, everybody's.
+    site: Option<OwnSite>,
+    tls: Option<TlsAcceptor>,
+}
+
+/// The connections of a port that is closed; each ends with the request under way.
+pub struct Connections(TaskTracker);
+
+impl Connections {
+    /// Waits for the requests under way, no longer than `patience`.
+    pub async fn finish(self, patience: impl Future<Output = ()>) {
+        let Self(connections) = self;
+        tokio::select! {
+            biased;
+            () = connections.wait() => {}
+            () = patience => tracing::debug!(left = connections.len(), "requests took too long to finish"),
+        }
+    }
+}
 
 impl Gateway {
     /// Serves connections of `listener` until `stop` resolves, then finishes the requests under way, but waits no
@@ -44,7 +67,18 @@ impl Gateway {
         stop: impl Future<Output = ()>,
         patience: impl Future<Output = ()>,
     ) {
-        self.serve_with(listener, None, stop, patience).await;
+        self.accept_all(listener, Door::default(), stop).await.finish(patience).await;
+    }
+
+    /// Serves connections of a port that is `site`'s alone, until `stop` resolves; the port is free then, and the
+    /// requests under way can be waited for.
+    pub async fn serve_site(
+        &self,
+        listener: TcpListener,
+        site: OwnSite,
+        stop: impl Future<Output = ()>,
+    ) -> Connections {
+        self.accept_all(listener, Door { site: Some(site), tls: None }, stop).await
     }
 
     /// As [`Gateway::serve`], for connections with TLS.
@@ -55,16 +89,16 @@ impl Gateway {
         stop: impl Future<Output = ()>,
         patience: impl Future<Output = ()>,
     ) {
-        self.serve_with(listener, Some(TlsAcceptor::from(tls)), stop, patience).await;
+        let door = Door { site: None, tls: Some(TlsAcceptor::from(tls)) };
+        self.accept_all(listener, door, stop).await.finish(patience).await;
     }
 
-    async fn serve_with(
+    async fn accept_all(
         &self,
         listener: TcpListener,
-        tls: Option<TlsAcceptor>,
+        door: Door,
         stop: impl Future<Output = ()>,
-        patience: impl Future<Output = ()>,
-    ) {
+    ) -> Connections {
         let connections = TaskTracker::new();
         let drain = CancellationToken::new();
         let mut stop = pin!(stop);
@@ -75,7 +109,7 @@ impl Gateway {
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    connections.spawn(self.clone().accept(stream, tls.clone(), peer.ip(), drain.clone()));
+                    connections.spawn(self.clone().accept(stream, door.clone(), peer.ip(), drain.clone()));
                 }
                 // Out of descriptors, or a connection gone before it was accepted: the next may do.
                 Err(error) => tracing::warn!(%error, "accept a connection"),
@@ -83,32 +117,23 @@ impl Gateway {
         }
         drain.cancel();
         connections.close();
-        tokio::select! {
-            biased;
-            () = connections.wait() => {}
-            () = patience => tracing::debug!(left = connections.len(), "requests took too long to finish"),
-        }
+        Connections(connections)
     }
 
-    async fn accept(
-        self,
-        stream: TcpStream,
-        tls: Option<TlsAcceptor>,
-        peer: IpAddr,
-        drain: CancellationToken,
-    ) {
+    async fn accept(self, stream: TcpStream, door: Door, peer: IpAddr, drain: CancellationToken) {
         // An answer, or a piece of one, is written at once; waiting for more to send would only delay it.
         if stream.set_nodelay(true).is_err() {
             return;
         }
-        let Some(tls) = tls else { return self.serve_connection(stream, peer, drain).await };
+        let Door { site, tls } = door;
+        let Some(tls) = tls else { return self.serve_connection(stream, site, peer, drain).await };
         let shaken = tokio::select! {
             shaken = tls.accept(stream) => shaken,
             () = drain.cancelled() => return,
             () = self.0.platform.env().sleep(HANDSHAKE_MAX) => return,
         };
         match shaken {
-            Ok(stream) => self.serve_connection(stream, peer, drain).await,
+            Ok(stream) => self.serve_connection(stream, site, peer, drain).await,
             Err(error) => tracing::debug!(%error, "agree on keys"),
         }
     }
@@ -116,10 +141,11 @@ impl Gateway {
     async fn serve_connection(
         self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send,
+        site: Option<OwnSite>,
         peer: IpAddr,
         drain: CancellationToken,
     ) {
-        let service = service_fn(|request| self.respond(request, peer));
+        let service = service_fn(|request| self.respond(request, site.clone(), peer));
         let connection =
             http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
         let mut connection = pin!(connection);
@@ -135,9 +161,15 @@ impl Gateway {
         }
     }
 
-    async fn respond(&self, request: http::Request<Incoming>, peer: IpAddr) -> Result<Outgoing, Infallible> {
+    /// `own` is the site whose the port is.
+    async fn respond(
+        &self,
+        request: http::Request<Incoming>,
+        own: Option<OwnSite>,
+        peer: IpAddr,
+    ) -> Result<Outgoing, Infallible> {
         let (parts, incoming) = request.into_parts();
-        if parts.uri.path() == HEALTH_PATH {
+        if own.is_none() && parts.uri.path() == HEALTH_PATH {
             return Ok(http::Response::new(Either::Left(Either::Left(Full::from("{\"status\":\"ready\"}")))));
         }
         let mut request = aws_wire::Request {
@@ -147,10 +179,12 @@ impl Gateway {
             headers: parts.headers,
             body: Bytes::new(),
         };
-        if let Some(digest) = download::wanted(&request.path) {
+        if own.is_none()
+            && let Some(digest) = download::wanted(&request.path)
+        {
             return Ok(self.download(request, digest).await);
         }
-        let site = self.0.platform.site(&request);
+        let site = own.or_else(|| self.0.platform.site(&request));
         if site.is_none()
             && let Some(way) = self.streams(&request)
         {
@@ -158,10 +192,10 @@ impl Gateway {
             let answer = self.answer_streamed(request, way, body::pieces(incoming), size_bytes);
             return Ok(into_http(answer.await));
         }
-        let bytes_max = site.map_or(BODY_BYTES_MAX, |(_, site)| site.body_bytes_max());
+        let bytes_max = site.as_ref().map_or(BODY_BYTES_MAX, |(_, site)| site.body_bytes_max());
         match body::read(incoming, bytes_max).await {
             Ok(body) => request.body = body,
-            Err(body::Error::TooLarge) => return Ok(into_http(self.refuse_size(&request))),
+            Err(body::Error::TooLarge) => return Ok(into_http(self.refuse_size(site.as_ref(), &request))),
             Err(body::Error::Broken(error)) => {
                 tracing::debug!(%error, "read a body");
                 return Ok(http::Response::builder()
@@ -170,7 +204,7 @@ impl Gateway {
                     .expect("a status is valid"));
             }
         }
-        Ok(into_http(self.answer_to(peer, request).await))
+        Ok(into_http(self.answer_to(peer, site, request).await))
     }
 }
 
