@@ -21,7 +21,7 @@ use crate::keys::{LISTENERS, NameKey, PORTS};
 use crate::site::PortSite;
 
 /// How long a port that somebody else has is left alone.
-const RETRY_EVERY: Duration = Duration::from_secs(30);
+const RETRY_EVERY: Duration = Duration::from_secs(5);
 
 /// Who serves ports of this machine. The assembly connects it with the front door.
 pub trait Ports: Send + Sync {
