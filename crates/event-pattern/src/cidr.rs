@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 /// # Errors
 /// In AWS's words.
-pub(crate) fn parse(text: &str) -> Result<(IpAddr, u32), String> {
+pub fn parse(text: &str) -> Result<(IpAddr, u32), String> {
     let Some((address, bits)) = text.split_once('/').filter(|(_, bits)| !bits.contains('/')) else {
         return Err("Malformed CIDR, one '/' required".to_owned());
     };
@@ -19,7 +19,8 @@ pub(crate) fn parse(text: &str) -> Result<(IpAddr, u32), String> {
     Ok((block, bits))
 }
 
-pub(crate) fn is_within(address: IpAddr, block: IpAddr, bits: u32) -> bool {
+/// Whether the block has the address.
+pub fn is_within(address: IpAddr, block: IpAddr, bits: u32) -> bool {
     match (address, block) {
         (IpAddr::V4(address), IpAddr::V4(block)) => {
             let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);

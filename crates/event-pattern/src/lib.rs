@@ -8,7 +8,7 @@
 //! What is no pattern is refused in the words of AWS's own matcher, event-ruler, recorded from EventBridge; where in the
 //! text it found the fault is not said.
 
-mod cidr;
+pub mod cidr;
 mod index;
 mod numeric;
 mod rule;

@@ -1,4 +1,4 @@
-//! Functions behind an API: how integrations name them, and how they are invoked.
+//! Functions behind an API or a load balancer: how integrations name them, and how they are invoked.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,8 +8,8 @@ use aws_wire::AwsError;
 use bytes::Bytes;
 use service::{Ctx, Sender};
 
-/// Who invokes, for the policies of functions.
-const PRINCIPAL: &str = "apigateway.amazonaws.com";
+/// API Gateway, for the policies of functions.
+pub const PRINCIPAL: &str = "apigateway.amazonaws.com";
 
 /// The ARN of the function that an integration's or authorizer's URI names: API Gateway's own form,
 /// `arn:aws:apigateway:{region}:lambda:path/2015-03-31/functions/{arn}/invocations`, or the function's ARN itself.
@@ -46,6 +46,8 @@ pub fn with_variables(text: &str, variables: &BTreeMap<String, String>) -> Strin
 
 /// One invocation.
 pub struct Call {
+    /// The service that invokes.
+    pub principal: &'static str,
     /// The function's, a version's or an alias'.
     pub arn: String,
     /// What the function's policy is asked about.
@@ -74,14 +76,14 @@ pub enum Failure {
     TimedOut,
 }
 
-/// Invokes a function on behalf of an API; `cx.caller` is the API's owner. A function that takes too long runs on, as
-/// on AWS.
+/// Invokes a function on behalf of an API or a load balancer; `cx.caller` is its owner. A function that takes too long
+/// runs on, as on AWS.
 ///
 /// # Errors
 /// When it returned nothing.
 pub async fn invoke<S>(cx: &Ctx<S>, call: Call) -> Result<Returned, Failure> {
     let sender = Sender {
-        service: PRINCIPAL.to_owned(),
+        service: call.principal.to_owned(),
         source_arn: call.source_arn,
         source_account: cx.caller.account.to_string(),
         role: call.role,

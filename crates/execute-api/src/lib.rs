@@ -1,7 +1,8 @@
 //! What both of API Gateway's services have in common where clients call an API: its address, the functions and HTTP
-//! servers behind it, what Lambda authorizers say, how much a client may ask.
+//! servers behind it, what Lambda authorizers say, how much a client may ask. Load balancers invoke functions and name
+//! themselves with it too.
 //!
-//! Neither service knows the other, and neither is known here.
+//! None of these services knows another, and none is known here.
 
 pub mod address;
 pub mod answer;

@@ -12,8 +12,14 @@ mod visit;
 use std::sync::Arc;
 
 use aws_auth::Authenticator;
+use aws_wire::schema::Service;
 use blob::Blobs;
-use service::Platform;
+use service::{Platform, Site};
+
+pub use listener::Connections;
+
+/// A site, and the service that has it.
+pub type OwnSite = (&'static Service, Arc<dyn Site>);
 
 /// The front door. Cheap to clone.
 #[derive(Clone)]

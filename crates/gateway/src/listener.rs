@@ -26,7 +26,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::body::BODY_BYTES_MAX;
 use crate::download::{self, Content};
-use crate::{Gateway, body};
+use crate::{Gateway, OwnSite, body};
 
 /// Where a load balancer or a script asks whether the platform is up.
 const HEALTH_PATH: &str = "/_lambent/health";
@@ -35,6 +35,29 @@ const HEALTH_PATH: &str = "/_lambent/health";
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 
 pub(crate) type Frames = Pin<Box<dyn Stream<Item = io::Result<Frame<Bytes>>> + Send>>;
+
+/// How a port is served.
+#[derive(Clone, Default)]
+struct Door {
+    /// Whose it is alone; without one, everybody's.
+    site: Option<OwnSite>,
+    tls: Option<TlsAcceptor>,
+}
+
+/// The connections of a port that is closed; each ends with the request under way.
+pub struct Connections(TaskTracker);
+
+impl Connections {
+    /// Waits for the requests under way, no longer than `patience`.
+    pub async fn finish(self, patience: impl Future<Output = ()>) {
+        let Self(connections) = self;
+        tokio::select! {
+            biased;
+            () = connections.wait() => {}
+            () = patience => tracing::debug!(left = connections.len(), "requests took too long to finish"),
+        }
+    }
+}
 
 impl Gateway {
     /// Serves connections of `listener` until `stop` resolves, then finishes the requests under way, but waits no
@@ -45,7 +68,18 @@ impl Gateway {
         stop: impl Future<Output = ()>,
         patience: impl Future<Output = ()>,
     ) {
-        self.serve_with(listener, None, stop, patience).await;
+        self.accept_all(listener, Door::default(), stop).await.finish(patience).await;
+    }
+
+    /// Serves connections of a port that is `site`'s alone, until `stop` resolves; the port is free then, and the
+    /// requests under way can be waited for.
+    pub async fn serve_site(
+        &self,
+        listener: TcpListener,
+        site: OwnSite,
+        stop: impl Future<Output = ()>,
+    ) -> Connections {
+        self.accept_all(listener, Door { site: Some(site), tls: None }, stop).await
     }
 
     /// As [`Gateway::serve`], for connections with TLS.
@@ -56,16 +90,16 @@ impl Gateway {
         stop: impl Future<Output = ()>,
         patience: impl Future<Output = ()>,
     ) {
-        self.serve_with(listener, Some(TlsAcceptor::from(tls)), stop, patience).await;
+        let door = Door { site: None, tls: Some(TlsAcceptor::from(tls)) };
+        self.accept_all(listener, door, stop).await.finish(patience).await;
     }
 
-    async fn serve_with(
+    async fn accept_all(
         &self,
         listener: TcpListener,
-        tls: Option<TlsAcceptor>,
+        door: Door,
         stop: impl Future<Output = ()>,
-        patience: impl Future<Output = ()>,
-    ) {
+    ) -> Connections {
         let connections = TaskTracker::new();
         let drain = CancellationToken::new();
         let mut stop = pin!(stop);
@@ -76,9 +110,9 @@ impl Gateway {
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    let door =
-                        Door { peer: peer.ip(), drain: drain.clone(), connections: connections.clone() };
-                    connections.spawn(self.clone().accept(stream, tls.clone(), door));
+                    let visitor =
+                        Visitor { peer: peer.ip(), drain: drain.clone(), connections: connections.clone() };
+                    connections.spawn(self.clone().accept(stream, door.clone(), visitor));
                 }
                 // Out of descriptors, or a connection gone before it was accepted: the next may do.
                 Err(error) => tracing::warn!(%error, "accept a connection"),
@@ -86,26 +120,23 @@ impl Gateway {
         }
         drain.cancel();
         connections.close();
-        tokio::select! {
-            biased;
-            () = connections.wait() => {}
-            () = patience => tracing::debug!(left = connections.len(), "requests took too long to finish"),
-        }
+        Connections(connections)
     }
 
-    async fn accept(self, stream: TcpStream, tls: Option<TlsAcceptor>, door: Door) {
+    async fn accept(self, stream: TcpStream, door: Door, visitor: Visitor) {
         // An answer, or a piece of one, is written at once; waiting for more to send would only delay it.
         if stream.set_nodelay(true).is_err() {
             return;
         }
-        let Some(tls) = tls else { return self.serve_connection(stream, door).await };
+        let Door { site, tls } = door;
+        let Some(tls) = tls else { return self.serve_connection(stream, site, visitor).await };
         let shaken = tokio::select! {
             shaken = tls.accept(stream) => shaken,
-            () = door.drain.cancelled() => return,
+            () = visitor.drain.cancelled() => return,
             () = self.0.platform.env().sleep(HANDSHAKE_MAX) => return,
         };
         match shaken {
-            Ok(stream) => self.serve_connection(stream, door).await,
+            Ok(stream) => self.serve_connection(stream, site, visitor).await,
             Err(error) => tracing::debug!(%error, "agree on keys"),
         }
     }
@@ -113,15 +144,16 @@ impl Gateway {
     async fn serve_connection(
         self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        door: Door,
+        site: Option<OwnSite>,
+        visitor: Visitor,
     ) {
-        let service = service_fn(|request| self.respond(request, &door));
+        let service = service_fn(|request| self.respond(request, site.clone(), &visitor));
         let connection =
             http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
         let mut connection = pin!(connection.with_upgrades());
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
-            () = door.drain.cancelled() => {
+            () = visitor.drain.cancelled() => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
             }
@@ -131,14 +163,16 @@ impl Gateway {
         }
     }
 
+    /// `own` is the site whose the port is.
     async fn respond(
         &self,
         mut request: http::Request<Incoming>,
-        door: &Door,
+        own: Option<OwnSite>,
+        visitor: &Visitor,
     ) -> Result<Outgoing, Infallible> {
-        let upgrade = door.upgrade(&mut request);
+        let upgrade = visitor.upgrade(&mut request);
         let (parts, incoming) = request.into_parts();
-        if parts.uri.path() == HEALTH_PATH {
+        if own.is_none() && parts.uri.path() == HEALTH_PATH {
             return Ok(http::Response::new(Either::Left(Either::Left(Full::from("{\"status\":\"ready\"}")))));
         }
         let mut request = aws_wire::Request {
@@ -148,10 +182,12 @@ impl Gateway {
             headers: parts.headers,
             body: Bytes::new(),
         };
-        if let Some(digest) = download::wanted(&request.path) {
+        if own.is_none()
+            && let Some(digest) = download::wanted(&request.path)
+        {
             return Ok(self.download(request, digest).await);
         }
-        let site = self.0.platform.site(&request);
+        let site = own.or_else(|| self.0.platform.site(&request));
         if site.is_none()
             && let Some(way) = self.streams(&request)
         {
@@ -161,11 +197,11 @@ impl Gateway {
             progress.tell(&mut answer);
             return Ok(answer);
         }
-        let bytes_max = site.map_or(BODY_BYTES_MAX, |(_, site)| site.body_bytes_max());
+        let bytes_max = site.as_ref().map_or(BODY_BYTES_MAX, |(_, site)| site.body_bytes_max());
         match body::read(incoming, bytes_max, body::waits(&request.headers)).await {
             Ok(body) => request.body = body,
             Err(body::Error::TooLarge) => {
-                let mut answer = into_http(self.refuse_size(&request));
+                let mut answer = into_http(self.refuse_size(site.as_ref(), &request));
                 body::close(&mut answer);
                 return Ok(answer);
             }
@@ -177,20 +213,20 @@ impl Gateway {
                     .expect("a status is valid"));
             }
         }
-        Ok(into_http(self.answer_to(door.peer, request, upgrade).await))
+        Ok(into_http(self.answer_to(visitor.peer, site, request, upgrade).await))
     }
 }
 
 /// What is known of a connection beside its bytes.
-struct Door {
+struct Visitor {
     peer: IpAddr,
-    /// Cancelled when the platform is about to stop.
+    /// Cancelled when the port is about to close.
     drain: CancellationToken,
-    /// For whom it then waits.
+    /// For whom the platform then waits.
     connections: TaskTracker,
 }
 
-impl Door {
+impl Visitor {
     /// The way to another protocol, where the client asks for one.
     fn upgrade(&self, request: &mut http::Request<Incoming>) -> Option<Upgrade> {
         request.headers().get("upgrade")?;

@@ -14,30 +14,39 @@ use service::{Caller, Principal, Upgrade};
 use crate::body::BODY_BYTES_MAX;
 use crate::finished::finished;
 use crate::streamed::{Asked, Coming};
-use crate::{Gateway, route, visit};
+use crate::{Gateway, OwnSite, route, visit};
 
 impl Gateway {
     /// Answers one request, to its end even if the client goes away: what it asked for is done or not done, never
     /// half.
     pub async fn answer(&self, request: Request) -> Response {
-        self.answer_to(IpAddr::V4(Ipv4Addr::LOCALHOST), request, None).await
+        let site = self.0.platform.site(&request);
+        self.answer_to(IpAddr::V4(Ipv4Addr::LOCALHOST), site, request, None).await
     }
 
-    /// As [`Gateway::answer`], for a client at that address, who may want to go on in another protocol.
+    /// As [`Gateway::answer`], for a client at that address, who may want to go on in another protocol, and for the site
+    /// where it is for one.
     pub(crate) async fn answer_to(
         &self,
         peer: IpAddr,
+        site: Option<OwnSite>,
         request: Request,
         upgrade: Option<Upgrade>,
     ) -> Response {
         let this = self.clone();
-        finished(async move { this.answer_here(peer, request, upgrade).await }).await
+        finished(async move { this.answer_here(peer, site, request, upgrade).await }).await
     }
 
-    async fn answer_here(&self, peer: IpAddr, request: Request, upgrade: Option<Upgrade>) -> Response {
+    async fn answer_here(
+        &self,
+        peer: IpAddr,
+        site: Option<OwnSite>,
+        request: Request,
+        upgrade: Option<Upgrade>,
+    ) -> Response {
         let request_id: Arc<str> = self.0.platform.env().uuid().to_string().into();
-        if let Some((api, site)) = self.0.platform.site(&request) {
-            return self.visit((api, &site), request, peer, upgrade, request_id).await;
+        if let Some(site) = site {
+            return self.visit(site, request, peer, upgrade, request_id).await;
         }
         let way = self.way(&request);
         self.answer_api(request, way, None, request_id).await
@@ -78,10 +87,10 @@ impl Gateway {
     }
 
     /// Answers a request whose body, left unread, is larger than any operation takes.
-    pub(crate) fn refuse_size(&self, request: &Request) -> Response {
+    pub(crate) fn refuse_size(&self, site: Option<&OwnSite>, request: &Request) -> Response {
         let request_id = self.0.platform.env().uuid().to_string();
-        if let Some((api, _)) = self.0.platform.site(request) {
-            return visit::too_large(api, &request_id);
+        if let Some(site) = site {
+            return visit::too_large(site, &request_id);
         }
         let way = self.way(request);
         let Some(api) = way.api else {

@@ -6,18 +6,17 @@ use std::sync::{Arc, Mutex};
 
 use aws_auth::{DEFAULT_ACCOUNT, DEFAULT_REGION};
 use aws_wire::protocol::encode_error;
-use aws_wire::schema::Service;
 use aws_wire::{AwsError, Request, Response};
 use futures_util::FutureExt as _;
-use service::{Caller, Principal, Site, Upgrade, Visit};
+use service::{Caller, Principal, Upgrade, Visit};
 
-use crate::Gateway;
 use crate::pipeline::{log_failure, panic_text};
+use crate::{Gateway, OwnSite};
 
 impl Gateway {
     pub(crate) async fn visit(
         &self,
-        (api, site): (&'static Service, &Arc<dyn Site>),
+        (api, site): OwnSite,
         mut request: Request,
         peer: IpAddr,
         upgrade: Option<Upgrade>,
@@ -44,7 +43,10 @@ impl Gateway {
 }
 
 /// The answer to a body larger than the site takes.
-pub(crate) fn too_large(api: &Service, request_id: &str) -> Response {
+pub(crate) fn too_large((api, site): &OwnSite, request_id: &str) -> Response {
+    if let Some(response) = site.too_large() {
+        return response;
+    }
     let error = AwsError::common("RequestEntityTooLargeException", 413, "Request Entity Too Large");
     encode_error(api.protocols[0], api, &error, request_id)
 }

@@ -86,7 +86,7 @@ impl Head {
     }
 }
 
-/// Headers that AWS gives another name, so that a function does not break the connection.
+/// Headers that API Gateway gives another name, so that a function does not break the connection.
 const CARRIAGE: [&str; 9] = [
     "connection",
     "content-length",

@@ -1,12 +1,13 @@
-//! HTTP requests as events of functions, and what functions return as HTTP answers: what function URLs, HTTP APIs and
-//! REST APIs have in common.
+//! HTTP requests as events of functions, and what functions return as HTTP answers: what function URLs, HTTP APIs,
+//! REST APIs and load balancers have in common.
 //!
 //! [`format_2`] is payload format 2.0, which URLs and HTTP APIs speak; [`format_1`] is 1.0, which REST APIs speak, and
-//! HTTP APIs that are told to; [`websocket`] is what WebSocket APIs tell.
+//! HTTP APIs that are told to; [`websocket`] is what WebSocket APIs tell. [`load_balancer`] has a form of its own.
 
 pub mod answer;
 pub mod format_1;
 pub mod format_2;
+pub mod load_balancer;
 pub mod parts;
 pub mod websocket;
 

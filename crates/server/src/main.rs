@@ -5,6 +5,7 @@ mod bucket_objects;
 mod doctor;
 mod doors;
 mod java_archive;
+mod listener_ports;
 mod runtimes;
 mod secrets;
 mod services;

@@ -8,9 +8,11 @@ pub fn all(
     kinesis: svc_kinesis::Config,
     s3: svc_s3::Config,
     ses: svc_ses::Config,
+    balancers: svc_elbv2::Config,
     collector: Option<svc_xray::Collector>,
 ) -> Vec<Service> {
     let mut services = vec![
+        svc_elbv2::service(balancers),
         svc_events::service(),
         svc_kinesis::service(kinesis),
         svc_lambda::service(lambda),
@@ -45,6 +47,7 @@ mod tests {
     #[test]
     fn every_listed_operation_has_a_handler_and_no_other() {
         svc_dynamodb::services(svc_dynamodb::Config::default()).iter().for_each(check);
+        check(&svc_elbv2::service(svc_elbv2::Config::default()));
         check(&svc_events::service());
         check(&svc_kinesis::service(svc_kinesis::Config::default()));
         check(&svc_apigateway::service());

@@ -67,6 +67,9 @@ pub struct Flags {
     /// Takes mail by SMTP at this address and port, for SES's receipt rules, such as 127.0.0.1:2525
     #[arg(long, env = "LAMBENT_SMTP_LISTEN", value_name = "ADDRESS")]
     smtp_listen: Option<String>,
+    /// Whether load balancers' listeners have ports of this machine [default: bind]
+    #[arg(long, env = "LAMBENT_LISTENER_PORTS", value_enum)]
+    listener_ports: Option<Listening>,
     /// DynamoDB's provisioned tables refuse what goes beyond their capacity units, Kinesis's streams beyond their shards'
     #[arg(long, env = "LAMBENT_THROTTLE")]
     throttle: bool,
@@ -114,6 +117,15 @@ pub enum Network {
     Outbound,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Listening {
+    /// At the address of the AWS endpoint
+    Bind,
+    /// Load balancers are called by their DNS names at the AWS endpoint
+    None,
+}
+
 /// The settings, complete and checked.
 #[derive(Debug)]
 pub struct Settings {
@@ -131,6 +143,7 @@ pub struct Settings {
     pub collector: Option<Collector>,
     pub relay: Option<Relay>,
     pub smtp_listen: Option<SocketAddr>,
+    pub listener_ports: Listening,
     pub throttle: bool,
     pub concurrency: usize,
     pub rates: Rates,
@@ -209,6 +222,7 @@ impl Settings {
                     })
                 })
                 .transpose()?,
+            listener_ports: flags.listener_ports.or(file.listener_ports).unwrap_or(Listening::Bind),
             throttle: flags.throttle || file.throttle,
             concurrency: flags.concurrency.or(file.concurrency).unwrap_or(1000),
             rates,

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_auth::{Authenticator, DEFAULT_ACCOUNT, DEFAULT_REGION, Mode, Presigner, SessionKeys};
@@ -15,17 +15,21 @@ use kv::Kv;
 use kv_disk::DiskEngine;
 use sandbox::{Isolation, Sandboxes};
 use service::{Caller, Platform};
+use svc_elbv2::Ports;
 use svc_lambda::{LogShipper, SegmentShipper};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::bucket_objects::BucketObjects;
+use crate::listener_ports::ListenerPorts;
 use crate::secrets::{self, RootKey, Secrets};
-use crate::settings::{Auth, Kind, Network, Settings};
+use crate::settings::{Auth, Kind, Listening, Network, Settings};
 use crate::{Error, bootstraps, doors, runtimes, services};
 
 /// How long requests under way may take after Ctrl-C.
-const DRAIN_MAX: Duration = Duration::from_secs(20);
+pub const DRAIN_MAX: Duration = Duration::from_secs(20);
 /// A caller who calls again at once is quicker than the environment that answered it; so long that one is awaited.
 const RETURN_GRACE: Duration = Duration::from_millis(3);
 /// An environment idle this long is frozen; a warm call within it pays no thaw.
@@ -77,7 +81,7 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
 
     let (shipper, shipment) = LogShipper::new();
     let (told, segments) = SegmentShipper::new(env.clone());
-    let door = Arc::new(std::sync::OnceLock::<Gateway>::new());
+    let door = Arc::new(OnceLock::<Gateway>::new());
     let secrets = Secrets::open(&secrets_file(&settings.data), &env)
         .map_err(|error| Error::failed("read the platform's own secrets", error))?;
     let master = secrets.master().map_err(|error| Error::failed("read the platform's own secrets", error))?;
@@ -108,7 +112,11 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
     let s3 = svc_s3::Config { blobs: Arc::new(objects) };
     let inbound = listen_for_mail(&settings).await?;
     let ses = svc_ses::Config { relay: settings.relay.clone(), inbound };
-    let services = services::all(lambda, dynamodb, kinesis, s3, ses, settings.collector.clone());
+    let ports = Arc::new(listener_ports(&settings, &door, &env));
+    let balancers = svc_elbv2::Config {
+        ports: (settings.listener_ports == Listening::Bind).then(|| Arc::clone(&ports) as Arc<dyn Ports>),
+    };
+    let services = services::all(lambda, dynamodb, kinesis, s3, ses, balancers, settings.collector.clone());
     let platform = Platform::new(kv, env.clone(), services);
     bucket_objects.connect(platform.clone());
     let mode = if settings.auth == Auth::Open { Mode::Open } else { Mode::Signed };
@@ -122,7 +130,12 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
     print_banner(&settings, &address.to_string(), &isolation, &hosted);
     tokio::task::spawn_blocking(move || bootstraps::precompile(&hosted));
 
+    let stop = async {
+        stop.await;
+        ports.stop.cancel();
+    };
     gateway.serve(listener, stop, env.sleep(DRAIN_MAX)).await;
+    ports.finish().await;
     pools.shutdown().await;
     shipper.flush().await;
     jobs.shutdown().await;
@@ -130,6 +143,17 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
         .map_err(|error| Error::failed("write the clean marker", error))?;
     say(&format!("lambent stopped; everything is in {}", settings.data.display()));
     Ok(())
+}
+
+/// The ports of load balancers' listeners; none is open yet.
+fn listener_ports(settings: &Settings, gateway: &Arc<OnceLock<Gateway>>, env: &Env) -> ListenerPorts {
+    ListenerPorts {
+        gateway: Arc::clone(gateway),
+        address: settings.listen.ip(),
+        env: env.clone(),
+        stop: CancellationToken::new(),
+        open: TaskTracker::new(),
+    }
 }
 
 /// The mail server's port, where one is asked for; says which it is, for the system may have chosen.

@@ -1,5 +1,5 @@
 //! Addresses that a service has beside its API, such as functions' URLs. The gateway, which knows no service, asks
-//! every site whether a request is its own before it looks for an API.
+//! every site whether a request is its own before it looks for an API; a port of a site's own has no other requests.
 
 use std::any::Any;
 use std::io;
@@ -20,6 +20,11 @@ pub trait Site: Send + Sync {
 
     /// The largest body that it takes.
     fn body_bytes_max(&self) -> usize;
+
+    /// What it answers to a larger one, where it does not do so in the words of its service's API.
+    fn too_large(&self) -> Option<Response> {
+        None
+    }
 
     /// The name that requests to it are signed for, where that is not its API's.
     fn signed_for(&self) -> Option<&'static str> {

@@ -275,6 +275,7 @@ async fn invoke(cx: &Ctx, passage: &Passage<'_>, integration: &Integration, acce
     let Some(arn) = function::arn_of_uri(&uri) else { return internal() };
     let timeout = Duration::from_millis(u64::try_from(integration.timeout_ms).unwrap_or_default());
     let call = Call {
+        principal: function::PRINCIPAL,
         arn: arn.to_owned(),
         source_arn: passage.arn(),
         role: integration.credentials.clone(),

@@ -260,6 +260,7 @@ impl Served {
         let event = events::event(&self.told(connection), &route.key, happening, &arrival);
         let uri = function::with_variables(&integration.uri, &self.stage.variables);
         let call = Call {
+            principal: function::PRINCIPAL,
             arn: function::arn_of_uri(&uri).ok_or(None)?.to_owned(),
             source_arn: route_arn(connection, &route.key),
             role: integration.credentials.clone(),

@@ -134,6 +134,7 @@ async fn ask(
     let unconfigured = || Refusal::authorizer(Kind::AuthorizerConfigurationError);
     let (account, region, api_id) = passage.api;
     let call = Call {
+        principal: function::PRINCIPAL,
         arn: function::arn_of_uri(&uri).ok_or_else(unconfigured)?.to_owned(),
         source_arn: format!("arn:aws:execute-api:{region}:{account}:{api_id}/authorizers/{id}"),
         role: authorizer.credentials.clone(),

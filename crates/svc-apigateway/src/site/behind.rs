@@ -42,6 +42,7 @@ pub(super) async fn function(
     let uri = function::with_variables(integration.uri.as_deref().unwrap_or_default(), passage.variables);
     let arn = function::arn_of_uri(&uri).ok_or_else(|| Refusal::of(Kind::ApiConfigurationError))?;
     let call = Call {
+        principal: function::PRINCIPAL,
         arn: arn.to_owned(),
         source_arn: passage.source_arn(),
         role: integration.credentials.clone(),

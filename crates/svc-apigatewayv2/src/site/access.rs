@@ -217,6 +217,7 @@ async fn ask(
     let uri = function::with_variables(uri, &passage.found.stage.variables);
     let (account, region, api_id) = &passage.found.key;
     let call = Call {
+        principal: function::PRINCIPAL,
         arn: function::arn_of_uri(&uri)?.to_owned(),
         source_arn: format!("arn:aws:execute-api:{region}:{account}:{api_id}/authorizers/{id}"),
         role: role.clone(),

@@ -90,6 +90,7 @@ async fn ask(
     let uri = function::with_variables(uri, variables);
     let (account, region, api_id) = &connection.api;
     let call = Call {
+        principal: function::PRINCIPAL,
         arn: function::arn_of_uri(&uri).ok_or(FAILED)?.to_owned(),
         source_arn: format!("arn:aws:execute-api:{region}:{account}:{api_id}/authorizers/{id}"),
         role: role.clone(),
