@@ -518,6 +518,6 @@ def test_refusals(http_api, rest_api):
         f"Invalid API identifier specified {ACCOUNT}:none"
     assert refused(rest_api.get_rest_api, "NotFoundException", restApiId="none") == \
         f"Invalid API identifier specified {ACCOUNT}:none"
-    refused(http_api.create_api, "NotImplementedException", Name="n", ProtocolType="WEBSOCKET")
-    refused(rest_api.import_rest_api, "NotImplementedException", body=b"{}")
+    refused(http_api.create_api, "BadRequestException", Name="n", ProtocolType="WEBSOCKET")
+    refused(rest_api.import_rest_api, "BadRequestException", body=b"{}")
     refused(http_api.get_domain_names, "NotImplementedException")
