@@ -39,6 +39,11 @@ fn dynamodb() {
 }
 
 #[test]
+fn kinesis() {
+    seeds("kinesis");
+}
+
+#[test]
 fn logs() {
     seeds("logs");
 }
