@@ -199,7 +199,8 @@ pub(crate) fn index_key(table: Id, index: u16, partition: &[u8; 16], sort: &[u8]
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use proptest::prelude::{Just, Strategy, any, prop};
+    use proptest::{prop_assert_eq, prop_oneof, proptest};
 
     use super::*;
     use crate::value::Binary;

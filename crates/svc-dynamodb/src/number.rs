@@ -240,7 +240,8 @@ impl TryFrom<String> for Number {
 #[cfg(test)]
 mod tests {
     use bigdecimal::BigDecimal;
-    use proptest::prelude::*;
+    use proptest::prelude::{Strategy, any};
+    use proptest::{prop_assert, prop_assert_eq, prop_oneof, proptest};
 
     use super::*;
 

@@ -189,7 +189,8 @@ mod tests {
     use std::collections::BTreeSet;
     use std::sync::Arc;
 
-    use proptest::prelude::*;
+    use proptest::prelude::prop;
+    use proptest::{prop_assert, prop_assert_eq, proptest};
 
     use super::*;
     use crate::bucket::Versioning;

@@ -2,7 +2,8 @@
 
 use aws_sigv4::sign::v4::{sign_chunk, sign_trailer};
 use aws_smithy_runtime_api::http::Headers;
-use proptest::prelude::*;
+use proptest::prelude::{any, prop};
+use proptest::{prop_assert_eq, proptest};
 
 use super::*;
 use crate::chunked::{CHUNK_BYTES_MAX, Error};

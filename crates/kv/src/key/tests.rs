@@ -1,6 +1,7 @@
 //! Order, round trips and prefixes of keys, exhaustively over small values.
 
-use proptest::prelude::*;
+use proptest::prelude::{Just, Strategy, any, prop};
+use proptest::{prop_assert_eq, prop_oneof, proptest};
 
 use super::*;
 
