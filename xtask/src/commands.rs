@@ -1,5 +1,6 @@
 //! `check` and `ci`: what must hold before a change is handed over.
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
@@ -36,11 +37,39 @@ pub fn sim(root: &Path, arguments: &[&str]) -> Result<(), Error> {
     step(root, "simulation", &[&run, arguments].concat())
 }
 
+/// What has the compiler count which branches an input takes, and tell what it compares.
+const COVERAGE: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+    -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+    -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing";
+
+/// Has a fuzzer look for bytes at which a target of `hostile` fails, for so many seconds; 0 for no end.
+pub fn fuzz(root: &Path, target: &str, seconds: &str) -> Result<(), Error> {
+    // The versions that the product has.
+    fs::copy(root.join("Cargo.lock"), root.join("fuzz/Cargo.lock"))?;
+    let machine = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    // With a target of its own, so that build scripts and macros are not counted too.
+    let build = ["cargo", "build", "--quiet", "--release", "--manifest-path", "fuzz/Cargo.toml"];
+    let build = [&build[..], &["--target-dir", "target/fuzz", "--target", &machine]].concat();
+    step_with(root, "build", &build, &[("RUSTFLAGS", COVERAGE)])?;
+    let (kept, seeds) = (format!("target/fuzz/corpus/{target}"), format!("fuzz/corpus/{target}"));
+    fs::create_dir_all(root.join(&kept))?;
+    let program = format!("target/fuzz/{machine}/release/fuzz");
+    let (time, found) =
+        (format!("-max_total_time={seconds}"), format!("-artifact_prefix=target/fuzz/{target}-"));
+    let run = [&program, &kept, &seeds, &time, &found, "-max_len=4096", "-timeout=30", "-rss_limit_mb=4096"];
+    step_with(root, target, &run, &[("LAMBENT_FUZZ", target)])
+}
+
 fn step(root: &Path, name: &str, command: &[&str]) -> Result<(), Error> {
+    step_with(root, name, command, &[])
+}
+
+fn step_with(root: &Path, name: &str, command: &[&str], set: &[(&str, &str)]) -> Result<(), Error> {
     let began = Instant::now();
     println!("== {name}: {}", command.join(" "));
     let (program, arguments) = command.split_first().ok_or("a step has a command")?;
-    let status = Command::new(program).args(arguments).current_dir(root).status()?;
+    let status =
+        Command::new(program).args(arguments).envs(set.iter().copied()).current_dir(root).status()?;
     if !status.success() {
         return Err(format!("{name} failed: {status}").into());
     }

@@ -30,6 +30,7 @@ cargo xtask bench idle            what a platform costs while nothing happens on
 cargo xtask protocol-cases        fetch Smithy's published protocol cases, which the tests of aws-wire read
 cargo xtask sim [--service NAME [--seed N]]
                                   run services on seeds without end, or one seed
+cargo xtask fuzz TARGET [SECONDS] look for bytes at which a target of crates/hostile fails
 cargo xtask new-op SERVICE OP     add an operation to a service
 cargo xtask new-service SERVICE MODEL
                                   add a service; MODEL is its folder in botocore: sqs/2012-11-05";
@@ -50,6 +51,8 @@ fn main() -> ExitCode {
         ["protocol-cases"] => protocol_cases::fetch(&root()),
         ["new-op", service, operation] => scaffold::new_op(&root(), service, operation),
         ["new-service", service, model] => scaffold::new_service(&root(), service, model),
+        ["fuzz", target] => commands::fuzz(&root(), target, "0"),
+        ["fuzz", target, seconds] => commands::fuzz(&root(), target, seconds),
         ["sim", rest @ ..] => commands::sim(&root(), rest),
         ["help"] => {
             println!("{HELP}");

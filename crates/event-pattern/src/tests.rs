@@ -1,6 +1,8 @@
 //! Patterns and events, as data.
 
-use serde_json::from_str;
+use proptest::prelude::{Just, Strategy, any, prop};
+use proptest::{prop_assert, prop_assert_eq, prop_assume, prop_oneof, proptest};
+use serde_json::{from_str, json};
 
 use super::*;
 
@@ -177,4 +179,169 @@ fn alternatives() {
     let or = r#""$or":[{"a":["x"]},{"b":["y"]},{"$or":[{"c":[1]},{"d":[2]}]}]"#;
     assert_eq!(count(&format!("{{{or}}}")), Ok(4));
     assert_eq!(count(&format!(r#"{{{or},"e":{{{or}}}}}"#)), Ok(16));
+}
+
+/// Values that patterns and events are made of: few, so that they meet.
+fn leaf() -> impl Strategy<Value = Json> {
+    prop_oneof![
+        "[abAB]{0,3}".prop_map(Json::from),
+        (-2..3_i32).prop_map(Json::from),
+        any::<bool>().prop_map(Json::from),
+        Just(Json::Null),
+    ]
+}
+
+fn event() -> impl Strategy<Value = Json> {
+    let value = leaf().prop_recursive(3, 12, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Json::from),
+            prop::collection::btree_map("[pqr]", inner, 0..3)
+                .prop_map(|map| Json::Object(map.into_iter().collect())),
+        ]
+    });
+    prop::collection::btree_map("[pqr]", value, 0..4).prop_map(|map| Json::Object(map.into_iter().collect()))
+}
+
+fn rule() -> impl Strategy<Value = Json> {
+    let text = || "[abAB]{0,2}";
+    prop_oneof![
+        4 => leaf(),
+        1 => text().prop_map(|text| json!({ "prefix": text })),
+        1 => text().prop_map(|text| json!({ "suffix": text })),
+        1 => text().prop_map(|text| json!({ "prefix": { "equals-ignore-case": text } })),
+        1 => text().prop_map(|text| json!({ "equals-ignore-case": text })),
+        1 => any::<bool>().prop_map(|wanted| json!({ "exists": wanted })),
+        1 => (-2..3_i32).prop_map(|bound| json!({ "numeric": ["<=", bound] })),
+        1 => prop::collection::vec(text(), 1..3).prop_map(|texts| json!({ "anything-but": texts })),
+        1 => "\\*?[ab]{0,2}\\*?[ab]?".prop_map(|text| json!({ "wildcard": text })),
+    ]
+}
+
+fn pattern() -> impl Strategy<Value = Json> {
+    let rules = prop::collection::vec(rule(), 1..4).prop_map(Json::from);
+    let fields = rules.prop_recursive(3, 12, 3, |inner| {
+        prop::collection::btree_map("[pqr]", inner, 1..3)
+            .prop_map(|map| Json::Object(map.into_iter().collect()))
+    });
+    (
+        prop::collection::btree_map("[pqr]", fields.clone(), 0..3),
+        prop::option::weighted(
+            0.3,
+            prop::collection::vec(prop::collection::btree_map("[pqr]", fields, 1..2), 2..3),
+        ),
+    )
+        .prop_map(|(fields, either)| {
+            let mut pattern = Json::Object(fields.into_iter().collect());
+            if let Some(either) = either {
+                pattern["$or"] =
+                    either.into_iter().map(|map| Json::Object(map.into_iter().collect())).collect();
+            }
+            pattern
+        })
+}
+
+/// The same decision, made from the documents as slowly and plainly as can be.
+mod plain {
+    use serde_json::Value as Json;
+
+    pub(super) fn matches(pattern: &Json, event: &Json) -> bool {
+        let Some(fields) = pattern.as_object() else { return false };
+        fields.iter().all(|(name, wanted)| match wanted {
+            Json::Array(either) if name == "$or" => either.iter().any(|pattern| matches(pattern, event)),
+            Json::Array(rules) => rules.iter().any(|rule| holds(rule, event.get(name))),
+            nested => match event.get(name) {
+                Some(Json::Array(items)) => in_one_of(nested, items),
+                found => matches(nested, found.unwrap_or(&Json::Null)),
+            },
+        })
+    }
+
+    fn in_one_of(pattern: &Json, items: &[Json]) -> bool {
+        items.iter().any(|item| match item {
+            Json::Array(items) => in_one_of(pattern, items),
+            item => matches(pattern, item),
+        })
+    }
+
+    fn leaves<'a>(value: &'a Json, into: &mut Vec<&'a Json>) {
+        match value {
+            Json::Array(items) => items.iter().for_each(|item| leaves(item, into)),
+            Json::Object(_) => {}
+            value => into.push(value),
+        }
+    }
+
+    fn holds(rule: &Json, value: Option<&Json>) -> bool {
+        let mut found = Vec::new();
+        if let Some(value) = value {
+            leaves(value, &mut found);
+        }
+        if let Some(wanted) = rule.get("exists") {
+            return found.is_empty() != wanted.as_bool().expect("true or false");
+        }
+        found.iter().any(|value| holds_of(rule, value))
+    }
+
+    fn holds_of(rule: &Json, value: &Json) -> bool {
+        let Some((operator, operand)) = rule.as_object().and_then(|rule| rule.iter().next()) else {
+            return rule == value;
+        };
+        let of_text = |test: &dyn Fn(&str, &str) -> bool| {
+            value.as_str().zip(operand.as_str()).is_some_and(|(text, operand)| test(text, operand))
+        };
+        match operator.as_str() {
+            "prefix" => match operand.get("equals-ignore-case").and_then(Json::as_str) {
+                Some(prefix) => {
+                    value.as_str().is_some_and(|text| text.to_lowercase().starts_with(&prefix.to_lowercase()))
+                }
+                None => of_text(&|text, prefix| text.starts_with(prefix)),
+            },
+            "suffix" => of_text(&|text, suffix| text.ends_with(suffix)),
+            "equals-ignore-case" => of_text(&|text, wanted| text.eq_ignore_ascii_case(wanted)),
+            "wildcard" => of_text(&wild),
+            "numeric" => {
+                value.as_i64().zip(operand[1].as_i64()).is_some_and(|(number, bound)| number <= bound)
+            }
+            "anything-but" => operand.as_array().expect("a list").iter().all(|one| one != value),
+            other => panic!("{other}"),
+        }
+    }
+
+    fn wild(text: &str, pattern: &str) -> bool {
+        match pattern.split_at_checked(1) {
+            None => text.is_empty(),
+            Some(("*", rest)) => (0..=text.len()).any(|taken| wild(&text[taken..], rest)),
+            Some((letter, rest)) => text.strip_prefix(letter).is_some_and(|text| wild(text, rest)),
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn patterns_match_what_their_documents_say(pattern in pattern(), event in event()) {
+        let parsed = Pattern::parse(&pattern);
+        prop_assume!(parsed.is_ok());
+        prop_assert_eq!(parsed.expect("checked").matches(&event), plain::matches(&pattern, &event));
+    }
+
+    #[test]
+    fn an_index_finds_those_that_match_and_no_others(
+        patterns in prop::collection::vec(pattern(), 0..6),
+        events in prop::collection::vec(event(), 1..6),
+    ) {
+        let parsed = patterns.iter().filter_map(|pattern| Pattern::parse(pattern).ok()).collect::<Vec<_>>();
+        let index = Index::new(parsed.iter().cloned().zip(0_usize..));
+        for event in &events {
+            let wanted = (0..).zip(&parsed).filter(|(_, pattern)| pattern.matches(event));
+            let found = index.matching(event).into_iter().copied();
+            prop_assert!(found.eq(wanted.map(|(number, _)| number)), "{}", event);
+        }
+    }
+
+    #[test]
+    fn no_document_is_too_strange_to_be_read(document in event(), event in event()) {
+        if let Ok(pattern) = Pattern::parse(&document) {
+            pattern.matches(&event);
+        }
+    }
 }

@@ -1,5 +1,8 @@
 //! Expressions and moments, as data.
 
+use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop};
+use proptest::{prop_assert, prop_assert_eq, prop_oneof, proptest};
+
 use super::*;
 
 const UTC: &str = "UTC";
@@ -163,4 +166,78 @@ fn what_is_no_expression() {
 fn zones_have_names() {
     assert!(Zone::named("Europe/Berlin").is_some() && Zone::named("UTC").is_some());
     assert_eq!(Zone::named("Mars/Olympus"), None);
+}
+
+/// A field's text, and the values that it stands for.
+fn field(least: i16, most: i16) -> impl Strategy<Value = (String, Vec<i16>)> {
+    let one = least..=most;
+    prop_oneof![
+        Just(("*".to_owned(), (least..=most).collect())),
+        prop::collection::vec(one.clone(), 1..4).prop_map(|values| {
+            let texts = values.iter().map(i16::to_string).collect::<Vec<_>>();
+            (texts.join(","), values)
+        }),
+        (one.clone(), one.clone()).prop_map(|(one, other)| {
+            let (from, to) = (one.min(other), one.max(other));
+            (format!("{from}-{to}"), (from..=to).collect())
+        }),
+        (one, 1..=most).prop_map(move |(from, step)| {
+            let step_by = usize::try_from(step).expect("it is positive");
+            (format!("{from}/{step}"), (from..=most).step_by(step_by).collect())
+        }),
+    ]
+}
+
+const ZONES: [&str; 4] = ["UTC", "Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe"];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_next_minute_is_the_first_that_fits(
+        (minutes, in_minutes) in field(0, 59),
+        (hours, in_hours) in field(0, 23),
+        (days, in_days) in field(1, 31),
+        after in 1_790_000_000..1_830_000_000_i64,
+    ) {
+        let cron = Expression::of_rule(&format!("cron({minutes} {hours} {days} * ? *)")).expect("an expression");
+        let next = cron.next(after, 0, &Zone::utc());
+        let midnight = after - after.rem_euclid(86_400);
+        // A day's number comes again within two months.
+        let dates = (0..64).map(|days| midnight + days * 86_400).filter(|date| {
+            let shown = Timestamp::from_second(*date).expect("a moment").to_zoned(TimeZone::UTC);
+            in_days.contains(&shown.day().into())
+        });
+        let minutes = dates.flat_map(|date| (0..1440_i16).map(move |minute| (date, minute)));
+        let wanted = minutes
+            .filter(|(_, minute)| in_hours.contains(&(minute / 60)) && in_minutes.contains(&(minute % 60)))
+            .map(|(date, minute)| date + i64::from(minute) * 60)
+            .find(|at| *at > after);
+        prop_assert_eq!(next, wanted);
+    }
+
+    #[test]
+    fn what_is_next_is_later_and_stays_next_until_it_is_there(
+        (minutes, _) in field(0, 59),
+        (hours, _) in field(0, 23),
+        zone in prop::sample::select(&ZONES[..]),
+        after in 1_790_000_000..1_830_000_000_i64,
+        part in 0..1000_i64,
+    ) {
+        let zone = Zone::named(zone).expect("a zone");
+        let cron = Expression::of_schedule(&format!("cron({minutes} {hours} * * ? *)")).expect("an expression");
+        let next = cron.next(after, 0, &zone).expect("it comes every day");
+        prop_assert!(next > after);
+        let between = after + (next - after - 1) * part / 1000;
+        prop_assert_eq!(cron.next(between, 0, &zone), Some(next));
+        prop_assert!(cron.next(next, 0, &zone).expect("and the next day") > next);
+    }
+
+    #[test]
+    fn no_expression_is_too_strange_to_be_read(text in "(cron|rate|at)\\([0-9*?/,LW#A-Z -]{0,24}\\)", after in any::<i64>()) {
+        for expression in [Expression::of_rule(&text), Expression::of_schedule(&text)].into_iter().flatten() {
+            let next = expression.next(after, 0, &Zone::utc());
+            prop_assert!(next.is_none_or(|next| next > after));
+        }
+    }
 }

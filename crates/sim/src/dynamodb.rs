@@ -458,7 +458,7 @@ pub fn run(world: &Arc<World>) {
     let clients = |door: Door| client(door, Arc::clone(&shared));
     world.run(&services, prepare, clients, |door| close(door, Arc::clone(&shared)));
     let history = lock(&shared);
-    let fits = linear::check(Table::default(), &history.operations);
+    let fits = linear::check(Table::default(), &history.operations, |asked| world.end_of_life(asked));
     assert!(fits.is_ok(), "no order explains what clients saw: {fits:?}");
     history.check_stream();
 }

@@ -8,6 +8,7 @@
 mod dice;
 mod disk;
 pub mod dynamodb;
+pub mod kinesis;
 mod life;
 pub mod linear;
 pub mod logs;
@@ -29,6 +30,7 @@ pub type Run = fn(&Arc<World>);
 /// Every service, by the name that `cargo xtask sim --service` knows.
 pub const SERVICES: &[(&str, Run)] = &[
     ("dynamodb", dynamodb::run),
+    ("kinesis", kinesis::run),
     ("logs", logs::run),
     ("s3", s3::run),
     ("sns", sns::run),

@@ -20,18 +20,26 @@ pub trait Model: Clone + Eq + Hash {
 pub struct Done<O> {
     pub operation: O,
     pub asked: u64,
-    /// `None` when nobody knows whether it was done: then it may have been, at any time since, or not at all.
+    /// `None` when nobody knows whether it was done: then it may have been, at any time while its process lived, or not
+    /// at all.
     pub answered: Option<u64>,
 }
 
+/// `ends` says until when something that was asked at a moment, and had no answer, can have been done.
+///
 /// # Errors
 /// What could be put in order at best, when not all can.
-pub fn check<M: Model>(start: M, history: &[Done<M::Operation>]) -> Result<(), String> {
+pub fn check<M: Model>(
+    start: M,
+    history: &[Done<M::Operation>],
+    ends: impl Fn(u64) -> u64,
+) -> Result<(), String> {
     assert!(history.len() <= 128, "a history is short");
     let known = history.iter().enumerate().filter(|(_, done)| done.answered.is_some());
     let wanted = known.fold(0u128, |set, (at, _)| set | 1 << at);
-    let mut search = Search { history, wanted, tried: HashSet::new(), best: 0 };
-    if search.from(&start, 0) {
+    let ends = history.iter().map(|done| done.answered.unwrap_or_else(|| ends(done.asked))).collect();
+    let mut search = Search { history, ends, wanted, tried: HashSet::new(), best: 0 };
+    if search.from(&start, 0, 0) {
         return Ok(());
     }
     if search.tried.len() >= TRIES_MAX {
@@ -42,16 +50,23 @@ pub fn check<M: Model>(start: M, history: &[Done<M::Operation>]) -> Result<(), S
 
 struct Search<'h, M: Model> {
     history: &'h [Done<M::Operation>],
+    /// The last moment at which each can have been done.
+    ends: Vec<u64>,
     wanted: u128,
     tried: HashSet<(u128, M)>,
     best: u32,
 }
 
 impl<M: Model> Search<'_, M> {
-    fn from(&mut self, model: &M, done: u128) -> bool {
+    /// Whether all that is left can follow `done`, of which the last was done at `now` at the earliest.
+    fn from(&mut self, model: &M, mut done: u128, now: u64) -> bool {
         self.best = self.best.max((done & self.wanted).count_ones());
         if done & self.wanted == self.wanted {
             return true;
+        }
+        // Whose time is over was never done: what has that in common is tried once.
+        for (at, _) in self.ends.iter().enumerate().filter(|(_, end)| **end < now) {
+            done |= 1 << at;
         }
         if self.tried.len() >= TRIES_MAX || !self.tried.insert((done, model.clone())) {
             return false;
@@ -66,7 +81,8 @@ impl<M: Model> Search<'_, M> {
         let unknown = next().filter(|(_, one)| one.answered.is_none());
         for (at, one) in known.chain(unknown) {
             let mut after = model.clone();
-            if after.apply(&one.operation) && self.from(&after, done | 1 << at) {
+            let fits = after.apply(&one.operation) && (one.answered.is_some() || after != *model);
+            if fits && self.from(&after, done | 1 << at, now.max(one.asked)) {
                 return true;
             }
         }
@@ -101,7 +117,7 @@ mod tests {
     fn fits(history: Vec<(Operation, u64, Option<u64>)>) -> bool {
         let history =
             history.into_iter().map(|(operation, asked, answered)| Done { operation, asked, answered });
-        check(Register(0), &history.collect::<Vec<_>>()).is_ok()
+        check(Register(0), &history.collect::<Vec<_>>(), |asked| asked + 9).is_ok()
     }
 
     #[test]
@@ -123,5 +139,10 @@ mod tests {
         assert!(fits(vec![(Write(1), 0, None), (Read(0), 1, Some(2)), (Read(1), 3, Some(4))]));
         assert!(fits(vec![(Write(1), 0, None), (Read(0), 1, Some(2))]));
         assert!(!fits(vec![(Write(1), 0, None), (Read(1), 1, Some(2)), (Read(0), 3, Some(4))]));
+        assert!(fits(vec![(Write(1), 0, None), (Read(0), 1, Some(8)), (Read(1), 9, Some(12))]));
+        assert!(
+            !fits(vec![(Write(1), 0, None), (Read(0), 10, Some(11)), (Read(1), 12, Some(13))]),
+            "done after its process had died"
+        );
     }
 }

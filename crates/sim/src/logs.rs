@@ -168,6 +168,6 @@ pub fn run(world: &Arc<World>) {
     };
     world.run(&services, prepare, clients, closing);
     let history = lock(&shared);
-    let fits = linear::check(Group::default(), &history.operations);
+    let fits = linear::check(Group::default(), &history.operations, |asked| world.end_of_life(asked));
     assert!(fits.is_ok(), "no order explains what clients saw: {fits:?}");
 }

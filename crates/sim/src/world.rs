@@ -53,7 +53,8 @@ pub struct World {
     operations_left: AtomicU64,
     moment: AtomicU64,
     crashes: AtomicU64,
-    lives: AtomicU64,
+    /// When each process began.
+    births: Mutex<Vec<u64>>,
     /// Nothing goes wrong, and time goes on faster.
     is_calm: Arc<AtomicBool>,
     /// Whether commits fail for no reason of a client's: else no answer may say that something failed.
@@ -96,7 +97,7 @@ impl World {
             operations_left: AtomicU64::new(OPERATIONS),
             moment: AtomicU64::new(0),
             crashes: AtomicU64::new(0),
-            lives: AtomicU64::new(0),
+            births: Mutex::default(),
             is_calm: Arc::new(AtomicBool::new(true)),
             may_fail: AtomicBool::new(false),
             log: Mutex::default(),
@@ -109,9 +110,13 @@ impl World {
         self.moment.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Whether commits fail in this run.
-    pub fn may_fail(&self) -> bool {
-        self.may_fail.load(Ordering::Relaxed)
+    /// When the process was dead that was asked something at this moment; never while it lives.
+    ///
+    /// # Panics
+    /// Never.
+    pub fn end_of_life(&self, asked: u64) -> u64 {
+        let births = self.births.lock().expect("no panic while held");
+        births.iter().copied().find(|birth| *birth > asked).unwrap_or(u64::MAX)
     }
 
     pub fn crashes(&self) -> u64 {
@@ -145,7 +150,11 @@ impl World {
         work: impl FnOnce(Door) -> F,
     ) -> Ended {
         let life = Arc::new(Life::of(steps));
-        let number = self.lives.fetch_add(1, Ordering::Relaxed);
+        let number = {
+            let mut births = self.births.lock().expect("no panic while held");
+            births.push(self.moment());
+            births.len() as u64 - 1
+        };
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         runtime.block_on(async {
             let kv = Kv::new(Arc::new(self.disk(&life, faults)), self.env.clone());

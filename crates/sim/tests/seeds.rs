@@ -1,5 +1,4 @@
-//! A thousand seeds of the services whose scenarios are settled, and that a seed repeats its run. `LAMBENT_SEEDS` runs
-//! more, `LAMBENT_SEED` one. Those of SNS and S3 are run by `cargo xtask sim --service` alone: see ADR 31.
+//! A thousand seeds of each service, and that a seed repeats its run. `LAMBENT_SEEDS` runs more, `LAMBENT_SEED` one.
 
 use sim::{Run, SERVICES, replayable};
 
@@ -19,7 +18,8 @@ fn seeds(service: &str) {
         return;
     }
     let mut crashes = 0;
-    for seed in 0..number("LAMBENT_SEEDS").unwrap_or(SEEDS) {
+    let seeds = number("LAMBENT_SEEDS").unwrap_or(SEEDS);
+    for seed in 0..seeds {
         let world = replayable(service, *run, seed);
         crashes += world.crashes();
         if seed < REPEATED {
@@ -30,7 +30,7 @@ fn seeds(service: &str) {
         }
     }
     // Else it has not shown what it is for.
-    assert!(crashes > SEEDS / 2, "{crashes} crashes");
+    assert!(crashes > seeds / 2, "{crashes} crashes");
 }
 
 #[test]
@@ -39,8 +39,23 @@ fn dynamodb() {
 }
 
 #[test]
+fn kinesis() {
+    seeds("kinesis");
+}
+
+#[test]
 fn logs() {
     seeds("logs");
+}
+
+#[test]
+fn s3() {
+    seeds("s3");
+}
+
+#[test]
+fn sns() {
+    seeds("sns");
 }
 
 #[test]

@@ -199,6 +199,9 @@ pub(crate) fn index_key(table: Id, index: u16, partition: &[u8; 16], sort: &[u8]
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::{Just, Strategy, any, prop};
+    use proptest::{prop_assert_eq, prop_oneof, proptest};
+
     use super::*;
     use crate::value::Binary;
 
@@ -265,5 +268,30 @@ mod tests {
         assert!(
             token.is_over(Timestamp::from_millis(600_005)) && !token.is_over(Timestamp::from_millis(600_004))
         );
+    }
+
+    fn bytes() -> impl Strategy<Value = Vec<u8>> {
+        let byte = prop_oneof![Just(0), Just(0xff), Just(b'a'), any::<u8>()];
+        prop::collection::vec(byte, 0..20)
+    }
+
+    proptest! {
+        #[test]
+        fn sort_keys_lie_in_the_order_of_their_values(left in bytes(), right in bytes()) {
+            let [of_left, of_right] = [&left, &right].map(|bytes| grouped(bytes));
+            prop_assert_eq!(of_left.cmp(&of_right), left.cmp(&right));
+            prop_assert_eq!(of_left.starts_with(&of_right), left == right);
+        }
+
+        #[test]
+        fn what_begins_so_is_what_lies_before_the_end(prefix in bytes(), rest in bytes(), other in bytes()) {
+            let value = |bytes: &[u8]| Attr::B(Binary(bytes.to_vec().into()));
+            let from = sort_bytes(&value(&prefix));
+            let end = after_prefix(&value(&prefix)).unwrap_or_else(|| vec![0xff; 40]);
+            for bytes in [[&prefix[..], &rest].concat(), other] {
+                let place = grouped(&bytes);
+                prop_assert_eq!(from <= place && place < end, bytes.starts_with(&prefix));
+            }
+        }
     }
 }

@@ -239,6 +239,10 @@ impl TryFrom<String> for Number {
 
 #[cfg(test)]
 mod tests {
+    use bigdecimal::BigDecimal;
+    use proptest::prelude::{Strategy, any};
+    use proptest::{prop_assert, prop_assert_eq, prop_oneof, proptest};
+
     use super::*;
 
     fn number(text: &str) -> Number {
@@ -331,5 +335,71 @@ mod tests {
         assert!(number("1e60").plus(number("1")).is_err());
         assert_eq!(number("-12.9").to_i64(), Some(-12));
         assert_eq!(number("1e30").to_i64(), None);
+    }
+
+    /// A number that DynamoDB keeps, as clients may write it.
+    fn text() -> impl Strategy<Value = String> {
+        let digits = prop_oneof!["[0-9]{1,3}", "[0-9]{1,20}", "[0-9]{36,38}", "9{30,38}", "10{0,36}1"];
+        let power = prop_oneof![-3..3_i32, -40..40_i32, -130..126_i32];
+        (any::<bool>(), digits, power, 0..39_usize).prop_filter_map("out of range", |parts| {
+            let (negative, mut digits, leading, point) = parts;
+            let count = digits.trim_start_matches('0').len();
+            let power = leading - i32::try_from(count).ok()? + 1;
+            let point = point.min(digits.len());
+            let power = power + i32::try_from(digits.len() - point).ok()?;
+            digits.insert(point, '.');
+            let text = format!("{}{digits}e{power}", if negative { "-" } else { "" });
+            Number::parse(&text).is_ok().then_some(text)
+        })
+    }
+
+    fn exact(text: &str) -> BigDecimal {
+        text.parse().unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_what_is_kept(text in text()) {
+            let shown = number(&text).to_string();
+            prop_assert_eq!(exact(&shown), exact(&text));
+            prop_assert_eq!(number(&shown), number(&text));
+            prop_assert!(!shown.contains(['e', 'E', '+']), "{}", shown);
+            prop_assert!(shown == "0" || !shown.contains('.') || !shown.ends_with(['0', '.']), "{}", shown);
+        }
+
+        #[test]
+        fn order_and_bytes_are_those_of_the_exact_values(left in text(), right in text()) {
+            let ordered = exact(&left).cmp(&exact(&right));
+            prop_assert_eq!(number(&left).cmp(&number(&right)), ordered);
+            let bytes = [&left, &right].map(|text| {
+                let mut bytes = Vec::new();
+                number(text).encode(&mut bytes);
+                bytes
+            });
+            prop_assert_eq!(bytes[0].cmp(&bytes[1]), ordered);
+            prop_assert_eq!(bytes[0].starts_with(&bytes[1]), ordered == Ordering::Equal);
+        }
+
+        #[test]
+        fn a_sum_is_exact_or_refused_because_it_can_not_be_kept(left in text(), right in text()) {
+            let wanted = exact(&left) + exact(&right);
+            match number(&left).plus(number(&right)) {
+                Ok(sum) => prop_assert_eq!(exact(&sum.to_string()), wanted),
+                Err(said) => {
+                    let (digits, scale) = wanted.normalized().as_bigint_and_exponent();
+                    let count = digits.magnitude().to_string().len();
+                    let leading = i64::try_from(count).unwrap() - scale - 1;
+                    let range = i64::from(LEADING_MIN)..=i64::from(LEADING_MAX);
+                    prop_assert!(count > 38 || !range.contains(&leading), "{} {}", wanted, said);
+                }
+            }
+        }
+
+        #[test]
+        fn any_text_is_a_number_or_none(text in "[-+]?[0-9.eE+-]{0,12}") {
+            if let Ok(number) = Number::parse(&text) {
+                prop_assert_eq!(exact(&number.to_string()), exact(&text));
+            }
+        }
     }
 }

@@ -120,20 +120,13 @@ pub(crate) async fn receive(
     let header = algorithm.header();
     let in_trailer = trailer.get().and_then(|fields| fields.iter().find(|(name, _)| *name == header));
     let claimed = stated.values.iter().map(|(_, value)| value).chain(in_trailer.map(|(_, value)| value));
-    let checked = if size_bytes.is_some_and(|announced| announced != received_bytes) {
-        Err(errors::incomplete_body())
-    } else if expected_md5.is_some_and(|expected| expected != md5) {
-        Err(errors::bad_digest("The Content-MD5 you specified did not match what we received."))
-    } else {
-        check_claimed(algorithm, claimed, &value)
-    };
-    match checked {
-        Ok(()) => Ok(received),
-        Err(error) => {
-            received.abandon(cx).await?;
-            Err(error)
-        }
+    if size_bytes.is_some_and(|announced| announced != received_bytes) {
+        return Err(errors::incomplete_body());
     }
+    if expected_md5.is_some_and(|expected| expected != md5) {
+        return Err(errors::bad_digest("The Content-MD5 you specified did not match what we received."));
+    }
+    check_claimed(algorithm, claimed, &value).map(|()| received)
 }
 
 fn check_claimed<'a>(
@@ -156,26 +149,15 @@ impl Received {
         self.md5.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Makes it somebody's in the transaction `body`, or gives it to the collector when that fails.
+    /// Makes it somebody's in the transaction `body`, or leaves it to the collector when that fails.
     pub(crate) async fn store<T>(
-        self,
+        mut self,
         cx: &Ctx,
         mut body: impl FnMut(&mut Tx, &Content) -> Result<T>,
     ) -> Result<T> {
-        match cx.kv.transact(|tx| body(tx, &self.content)).await {
-            Ok(stored) => Ok(stored),
-            Err(error) => {
-                self.abandon(cx).await?;
-                Err(error)
-            }
-        }
-    }
-
-    async fn abandon(self, cx: &Ctx) -> Result<()> {
-        drop(self.hold);
-        let doom =
-            |tx: &mut Tx| self.content.digests().try_for_each(|digest| Ok(DOOMED.put(tx, &digest, &())?));
-        cx.kv.transact::<(), AwsError>(doom).await
+        let stored = cx.kv.transact(|tx| body(tx, &self.content)).await?;
+        self.hold.iter_mut().for_each(Hold::settle);
+        Ok(stored)
     }
 }
 

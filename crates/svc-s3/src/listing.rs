@@ -186,7 +186,14 @@ impl Encoding {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use proptest::prelude::prop;
+    use proptest::{prop_assert, prop_assert_eq, proptest};
+
     use super::*;
+    use crate::bucket::Versioning;
 
     #[test]
     fn keys_roll_up_at_the_first_delimiter_behind_the_prefix() {
@@ -208,6 +215,85 @@ mod tests {
         }
         for wrong in ["", "!", "eA"] {
             assert!(After::of_token(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    /// What a list shows: keys, and what they roll up into.
+    fn plain(keys: &BTreeSet<String>, prefix: &str, delimiter: &str, after: &After) -> Vec<String> {
+        let is_after = |key: &&String| match after {
+            After::Start => true,
+            After::Key(last) => *key > last,
+            After::Prefix(last) => *key > last && !key.starts_with(last),
+        };
+        let shown = keys.iter().filter(|key| key.starts_with(prefix)).filter(is_after).map(|key| {
+            match key[prefix.len()..].split_once(delimiter).filter(|_| !delimiter.is_empty()) {
+                Some((start, _)) => format!("{prefix}{start}{delimiter}"),
+                None => key.clone(),
+            }
+        });
+        let mut shown = shown.collect::<Vec<_>>();
+        shown.dedup();
+        shown
+    }
+
+    fn name(entry: &Entry) -> String {
+        match entry {
+            Entry::Key(key, _) => key.clone(),
+            Entry::Prefix(prefix) => prefix.clone(),
+        }
+    }
+
+    /// A bucket with these keys, and with markers where keys were deleted.
+    async fn stored(keys: &BTreeSet<String>, deleted: &BTreeSet<String>) -> (Bucket, kv::Snapshot) {
+        let kv = kv::Kv::new(Arc::new(kv_mem::MemEngine::new()), env::Env::system());
+        let bucket = Bucket {
+            id: [7; 16],
+            name: String::new(),
+            account: String::new(),
+            region: String::new(),
+            created_ms: 0,
+            versioning: Versioning::Enabled,
+            locks: false,
+            acl: None,
+        };
+        let put = kv.transact(|tx| {
+            for key in deleted.difference(keys).chain(keys) {
+                let object = Object { marker: !keys.contains(key), ..Object::default() };
+                CURRENT.put(tx, &(bucket.id, key.clone()), &object)?;
+            }
+            // Other buckets' keys, before and behind.
+            CURRENT.put(tx, &([6; 16], "a".to_owned()), &Object::default())?;
+            CURRENT.put(tx, &([8; 16], "a".to_owned()), &Object::default())
+        });
+        put.await.expect("stored");
+        let snapshot = kv.snapshot().await.expect("a snapshot");
+        (bucket, snapshot)
+    }
+
+    proptest! {
+        #[test]
+        fn pages_one_after_the_other_show_what_a_plain_list_does(
+            keys in prop::collection::btree_set("[ab/\u{ff}-]{0,5}", 0..24),
+            deleted in prop::collection::btree_set("[ab/]{0,4}", 0..6),
+            prefix in "[ab/]{0,2}",
+            delimiter in "(/|a|b/|/-)?",
+            marker in prop::option::of("[ab/]{0,3}"),
+            entries_max in 1..8_usize,
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+            let (bucket, snapshot) = runtime.block_on(stored(&keys, &deleted));
+            let mut after = After::of_marker(marker.as_deref(), &prefix, &delimiter);
+            let wanted = plain(&keys, &prefix, &delimiter, &after);
+            let mut shown = Vec::new();
+            loop {
+                let asked = Asked { prefix: &prefix, delimiter: &delimiter, after: after.clone(), entries_max };
+                let page = objects(&snapshot, &bucket, &asked).expect("a page");
+                prop_assert!(page.entries.len() == entries_max || !page.more);
+                shown.extend(page.entries.iter().map(name));
+                let Some(next) = page.next() else { break };
+                after = After::of_token(&next.token()).expect("a token of ours");
+            }
+            prop_assert_eq!(shown, wanted);
         }
     }
 }

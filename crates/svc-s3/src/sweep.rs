@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_wire::{AwsError, Result};
 use blob::Digest;
-use kv::{Direction, Span};
+use kv::{Direction, Read, Span};
 
 use crate::Ctx;
 use crate::keys::{DOOMED, REFERENCES};
@@ -15,8 +15,9 @@ const PAGE: usize = 1000;
 const PAUSE: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(cx: Ctx) {
-    if let Err(error) = find_orphans(&cx).await {
+    while let Err(error) = find_orphans(&cx).await {
         tracing::error!(%error, cause = ?error.cause, "look for blobs that a crash left");
+        cx.env.sleep(PAUSE).await;
     }
     let (mut watch, mut releases) = (cx.kv.watch(DOOMED.prefix(&())), cx.state.holds.releases());
     loop {
@@ -45,8 +46,7 @@ pub(crate) async fn find_orphans(cx: &Ctx) -> Result<()> {
         let mut orphans = Vec::new();
         for stored in &page {
             let digest = *stored.blob.digest.as_bytes();
-            let span = Span::prefix(&(digest,));
-            if REFERENCES.scan(&snapshot, &span, 1, Direction::Forward)?.is_empty() {
+            if is_free(&snapshot, digest)? {
                 orphans.push(digest);
             }
         }
@@ -58,8 +58,12 @@ pub(crate) async fn find_orphans(cx: &Ctx) -> Result<()> {
     }
 }
 
-/// Looks at every doomed blob once.
+/// Looks at every doomed blob once, and at those that became nobody's.
 pub(crate) async fn sweep(cx: &Ctx) -> Result<()> {
+    let left = cx.state.holds.take_left();
+    for (at, digest) in left.iter().enumerate() {
+        remove(cx, *digest.as_bytes()).await.inspect_err(|_| cx.state.holds.put_back(&left[at..]))?;
+    }
     let mut span = Span::all();
     loop {
         let snapshot = cx.kv.snapshot().await?;
@@ -78,9 +82,22 @@ async fn remove(cx: &Ctx, digest: [u8; 32]) -> Result<()> {
     let name = Digest::from_bytes(digest);
     let Some(_removal) = cx.state.holds.begin_removal(name).await else { return Ok(()) };
     // Read under the removal's lock: what becomes somebody's after this was held before it, and is not.
-    let snapshot = cx.kv.snapshot().await?;
-    if REFERENCES.scan(&snapshot, &Span::prefix(&(digest,)), 1, Direction::Forward)?.is_empty() {
+    let was_free = is_free(&cx.kv.snapshot().await?, digest)?;
+    if was_free {
         cx.state.blobs.delete(name).await.map_err(AwsError::internal)?;
     }
-    cx.kv.transact(|tx| Ok::<_, AwsError>(DOOMED.delete(tx, &digest)?)).await
+    cx.kv
+        .transact(|tx| {
+            // One that loses its last reference meanwhile stays doomed.
+            let is_settled = was_free || !is_free(tx, digest)?;
+            if is_settled && DOOMED.get(tx, &digest)?.is_some() {
+                DOOMED.delete(tx, &digest)?;
+            }
+            Ok(())
+        })
+        .await
+}
+
+fn is_free(reader: &impl Read, digest: [u8; 32]) -> Result<bool> {
+    Ok(REFERENCES.scan(reader, &Span::prefix(&(digest,)), 1, Direction::Forward)?.is_empty())
 }

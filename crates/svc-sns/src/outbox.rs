@@ -3,7 +3,7 @@
 //! A row is one message with the subscriptions it is still for. They are delivered in the order of the moment at which
 //! they are due; what fails comes later again, what can't ever be delivered goes to its subscription's dead letters.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use service::{Attribute, Caller, Delivery, InOrder, Outbox, RowKey, Sender, Targ
 
 use crate::dead_letter::{Dead, bury};
 use crate::envelope::{self, Sender as From};
-use crate::keys::{DUPLICATES, Id, LAPSES, OUTBOX, SUBSCRIPTIONS};
+use crate::keys::{DUPLICATES, LAPSES, OUTBOX, SUBSCRIPTIONS};
 use crate::message::Message;
 use crate::signing::{Seal, SignatureVersion};
 use crate::subscription;
@@ -62,40 +62,48 @@ pub(crate) struct Recipient {
     pub dead_letters: Option<String>,
 }
 
-/// Whom FIFO topics' subscriptions wait behind.
+/// What of FIFO topics was put back, by subscription: whatever was published later waits until it is delivered.
 #[derive(Default)]
-pub(crate) struct Holds(Mutex<HashMap<String, Hold>>);
+pub(crate) struct Holds(Mutex<HashMap<String, Waiting>>);
 
-/// What a FIFO topic's subscription waits for: a message that has to be tried again before those behind it.
-struct Hold {
-    row: Id,
-    /// Where the last of those who wait stands.
+struct Waiting {
+    /// The sequence numbers of those that were put back, as many as the store has rows of them.
+    sequences: BTreeSet<u64>,
+    /// Where the last of them stands.
     last: i64,
 }
 
 impl Holds {
-    fn holds(&self) -> std::sync::MutexGuard<'_, HashMap<String, Hold>> {
+    fn holds(&self) -> std::sync::MutexGuard<'_, HashMap<String, Waiting>> {
         self.0.lock().expect("no panic while held")
     }
 
-    /// Where a row has to wait behind another of the same subscription; `None` when it need not.
-    fn wait_behind(&self, subscription: &str, row: Id) -> Option<i64> {
+    /// Where a message has to wait behind earlier ones of the same subscription; `None` when it is its turn.
+    fn wait_behind(&self, subscription: &str, sequence: u64) -> Option<i64> {
         let mut holds = self.holds();
-        let hold = holds.get_mut(subscription).filter(|hold| hold.row != row)?;
-        hold.last += 1;
-        Some(hold.last)
+        let waiting = holds.get_mut(subscription)?;
+        // Not only the first of all has to be waited for: when it is delivered, the second may still stand behind what
+        // was published long after it.
+        waiting.sequences.first().filter(|first| **first < sequence)?;
+        waiting.last += 1;
+        Some(waiting.last)
     }
 
-    /// A row is put back to `at`; those that follow come behind it.
-    fn hold(&self, subscription: &str, row: Id, at: i64) {
+    /// A message is put back to `at`.
+    fn hold(&self, subscription: &str, sequence: u64, at: i64) {
         let mut holds = self.holds();
-        let hold = holds.entry(subscription.to_owned()).or_insert(Hold { row, last: at });
-        hold.last = hold.last.max(at);
+        let new = || Waiting { sequences: BTreeSet::new(), last: at };
+        let waiting = holds.entry(subscription.to_owned()).or_insert_with(new);
+        waiting.sequences.insert(sequence);
+        waiting.last = waiting.last.max(at);
     }
 
-    fn release(&self, subscription: &str, row: Id) {
+    /// A message is delivered, or given up.
+    fn release(&self, subscription: &str, sequence: u64) {
         let mut holds = self.holds();
-        if holds.get(subscription).is_some_and(|hold| hold.row == row) {
+        let Some(waiting) = holds.get_mut(subscription) else { return };
+        waiting.sequences.remove(&sequence);
+        if waiting.sequences.is_empty() {
             holds.remove(subscription);
         }
     }
@@ -131,28 +139,18 @@ pub(crate) async fn run(cx: Ctx) {
 
 /// Finds what of FIFO topics was put back before this process began: what was published later has to wait behind it.
 async fn find_holds(cx: &Ctx) -> Result<()> {
-    // By subscription: the first of those put back, by its sequence number, and where the last of them stands.
-    let mut found = BTreeMap::<String, (u64, Id, i64)>::new();
     let (snapshot, mut span) = (cx.kv.snapshot().await?, Span::all());
     loop {
         let rows = OUTBOX.scan(&snapshot, &span, PAGE, Direction::Forward)?;
-        let Some((last, _)) = rows.last() else { break };
+        let Some((last, _)) = rows.last() else { return Ok(()) };
         span = span.after(last);
-        for ((at, id), parcel) in rows.iter().filter(|(_, parcel)| parcel.put_back) {
+        for ((at, _), parcel) in rows.iter().filter(|(_, parcel)| parcel.put_back) {
             let Some(sequence) = parcel.message.sequence else { continue };
             for recipient in &parcel.recipients {
-                let hold = found.entry(recipient.subscription_arn.clone()).or_insert((sequence, *id, *at));
-                if sequence < hold.0 {
-                    (hold.0, hold.1) = (sequence, *id);
-                }
-                hold.2 = hold.2.max(*at);
+                cx.state.holds.hold(&recipient.subscription_arn, sequence, *at);
             }
         }
     }
-    for (subscription, (_, row, last)) in found {
-        cx.state.holds.hold(&subscription, row, last);
-    }
-    Ok(())
 }
 
 /// Forgets what means nothing any more, until the platform stops.
@@ -168,23 +166,24 @@ pub(crate) async fn run_sweep(cx: Ctx) {
 /// Delivers one row. On a FIFO topic what has to wait holds back what is behind it.
 async fn deliver_row(cx: Ctx, key: RowKey, mut parcel: Parcel) -> Result<()> {
     let holds = &cx.state.holds;
-    let fifo = parcel.message.sequence.is_some();
+    let sequence = parcel.message.sequence;
+    let release = |subscription: &str| sequence.map(|sequence| holds.release(subscription, sequence));
     let (mut left, mut again_at, mut failed) = (Vec::new(), i64::MIN, false);
     let mut seals = Seals::default();
     for recipient in std::mem::take(&mut parcel.recipients) {
         let subscription = recipient.subscription_arn.as_str();
-        if let Some(behind) = holds.wait_behind(subscription, key.1) {
+        if let Some(behind) = sequence.and_then(|sequence| holds.wait_behind(subscription, sequence)) {
             again_at = again_at.max(behind);
             left.push(recipient);
             continue;
         }
         let Err(error) = send(&cx, &parcel, &recipient, &mut seals).await else {
-            holds.release(subscription, key.1);
+            release(subscription);
             continue;
         };
         let Some(pause) = pause(parcel.tries + 1).filter(|_| error.is_worth_another_try()) else {
             if bury(&cx, &Dead::of(&parcel, &recipient), kind(&error), &error.to_string()).await {
-                holds.release(subscription, key.1);
+                release(subscription);
                 continue;
             }
             again_at = again_at.max(cx.env.now().after(BURY_AGAIN).as_micros());
@@ -210,8 +209,10 @@ async fn deliver_row(cx: Ctx, key: RowKey, mut parcel: Parcel) -> Result<()> {
         .await;
     // Also after a failure: the store may have moved it all the same.
     if !parcel.recipients.is_empty() {
-        let waiting = parcel.recipients.iter().filter(|_| fifo);
-        waiting.for_each(|recipient| holds.hold(&recipient.subscription_arn, key.1, again_at));
+        if let Some(sequence) = sequence {
+            let waiting = parcel.recipients.iter();
+            waiting.for_each(|recipient| holds.hold(&recipient.subscription_arn, sequence, again_at));
+        }
         cx.state.agenda.added(again_at);
     }
     stored
@@ -336,4 +337,29 @@ async fn sweep(cx: &Ctx) -> Result<()> {
             .await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_put_back_is_waited_for_until_the_last_of_it_is_delivered() {
+        let holds = Holds::default();
+        assert_eq!(holds.wait_behind("s", 1), None);
+        holds.hold("s", 1, 100);
+        assert_eq!(holds.wait_behind("other", 2), None);
+        assert_eq!(holds.wait_behind("s", 2), Some(101));
+        holds.hold("s", 2, 101);
+        assert_eq!(holds.wait_behind("s", 1), None, "it is the first's turn");
+        holds.release("s", 1);
+        assert_eq!(holds.wait_behind("s", 3), Some(102), "published while the second still waits");
+        holds.hold("s", 3, 102);
+        assert_eq!(holds.wait_behind("s", 2), None);
+        holds.release("s", 2);
+        assert_eq!(holds.wait_behind("s", 3), None);
+        holds.release("s", 3);
+        assert_eq!(holds.wait_behind("s", 4), None);
+        assert!(holds.holds().is_empty(), "nothing is left behind");
+    }
 }

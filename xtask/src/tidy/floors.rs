@@ -32,6 +32,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("server", 5),
     ("testkit", 6),
     ("sim", 7),
+    ("hostile", 7),
     ("xtask", 6),
 ];
 

@@ -2,6 +2,8 @@
 
 use aws_sigv4::sign::v4::{sign_chunk, sign_trailer};
 use aws_smithy_runtime_api::http::Headers;
+use proptest::prelude::{any, prop};
+use proptest::{prop_assert_eq, proptest};
 
 use super::*;
 use crate::chunked::{CHUNK_BYTES_MAX, Error};
@@ -299,5 +301,38 @@ fn no_garbage_panics_in_the_decoder() {
             }
             assert!(payload.len() <= 3, "more than was announced");
         }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_body_of_any_chunks_may_arrive_in_any_pieces(
+        chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..40), 0..5),
+        pieces in prop::collection::vec(1..30_usize, 1..20),
+        with_trailer in any::<bool>(),
+    ) {
+        let mut body = Vec::new();
+        for chunk in &chunks {
+            body.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+            body.extend_from_slice(chunk);
+            body.extend_from_slice(b"\r\n");
+        }
+        let trailer: &[_] = if with_trailer { &[("x-amz-checksum-crc32".to_owned(), "AAAAAA==".to_owned())] } else { &[] };
+        body.extend_from_slice(b"0\r\n");
+        trailer.iter().for_each(|(name, value)| body.extend_from_slice(format!("{name}:{value}\r\n").as_bytes()));
+        body.extend_from_slice(b"\r\n");
+        let (payload, mut rest) = (chunks.concat(), &body[..]);
+        let mut decoder = ChunkDecoder::new(Framing::UnsignedWithTrailer, payload.len() as u64, None);
+        let mut read = BytesMut::new();
+        for size in pieces.iter().cycle() {
+            let (piece, after) = rest.split_at((*size).min(rest.len()));
+            decoder.feed(piece, &mut read).expect("well framed");
+            rest = after;
+            if rest.is_empty() {
+                break;
+            }
+        }
+        prop_assert_eq!(&read[..], &payload);
+        prop_assert_eq!(&decoder.finish().expect("complete")[..], trailer);
     }
 }

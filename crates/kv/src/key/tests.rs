@@ -1,5 +1,8 @@
 //! Order, round trips and prefixes of keys, exhaustively over small values.
 
+use proptest::prelude::{Just, Strategy, any, prop};
+use proptest::{prop_assert_eq, prop_oneof, proptest};
+
 use super::*;
 
 /// Every byte string of up to four bytes from those the escaping treats specially and their neighbours.
@@ -112,4 +115,41 @@ fn the_bytes_are_these() {
         .chain([9, 8, 1, 2])
         .collect::<Vec<_>>()
     );
+}
+
+/// Letters that the escaping treats specially, and others.
+fn text() -> impl Strategy<Value = String> {
+    let letter = prop_oneof![Just('\0'), Just('\u{1}'), Just('a'), Just('\u{ff}'), any::<char>()];
+    prop::collection::vec(letter, 0..6).prop_map(String::from_iter)
+}
+
+proptest! {
+    #[test]
+    fn keys_of_several_parts_sort_as_their_values_and_come_back(
+        one in (text(), any::<i64>(), prop::collection::vec(any::<u8>(), 0..6), any::<u16>()),
+        other in (text(), any::<i64>(), prop::collection::vec(any::<u8>(), 0..6), any::<u16>()),
+        shared in 0..4_usize,
+    ) {
+        let mut other = other;
+        if shared > 0 {
+            other.0.clone_from(&one.0);
+        }
+        if shared > 1 {
+            other.1 = one.1;
+        }
+        if shared > 2 {
+            other.2.clone_from(&one.2);
+        }
+        let (bytes, of_other) = (encoded(&one), encoded(&other));
+        prop_assert_eq!(bytes.cmp(&of_other), one.cmp(&other));
+        prop_assert_eq!(bytes.starts_with(&of_other), one == other);
+        prop_assert_eq!(<(String, i64, Vec<u8>, u16)>::decode_key(&bytes), Ok(one));
+    }
+
+    #[test]
+    fn any_bytes_are_a_key_or_none_and_no_two_are_the_same(bytes in prop::collection::vec(0..3_u8, 0..24)) {
+        if let Ok(key) = <(String, u16, Vec<u8>)>::decode_key(&bytes) {
+            prop_assert_eq!(encoded(&key), bytes);
+        }
+    }
 }

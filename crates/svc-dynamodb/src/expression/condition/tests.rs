@@ -1,7 +1,14 @@
 //! Conditions as data: what holds, what does not, what is refused and how.
 
+use proptest::prelude::{Strategy, prop};
+use proptest::{prop_assert_eq, prop_assume, prop_oneof, proptest};
+
 use super::super::tests::{item, scope};
 use super::*;
+use crate::expression::key_condition;
+use crate::expression::projection::Projection;
+use crate::expression::update::Update;
+use crate::partiql;
 
 const ITEM: &str = r#"{
     "s": {"S": "hello"}, "n": {"N": "5"}, "b": {"B": "AQID"}, "t": {"BOOL": true}, "nil": {"NULL": true},
@@ -174,6 +181,151 @@ fn no_text_is_a_panic() {
         let _ = parsed(&text[..end]);
         for other in ["(", ")", ",", "[", "]", ".", "#", ":", "=", "<", " ", "é", "9"] {
             let _ = parsed(&format!("{}{other}{}", &text[..end], &text[end + 1..]));
+        }
+    }
+}
+
+/// A condition as a tree, which is written with no more parentheses than it needs, or with some more.
+#[derive(Clone, Debug)]
+enum Tree {
+    Leaf(&'static str, bool),
+    Not(Box<Tree>),
+    And(Box<Tree>, Box<Tree>),
+    Or(Box<Tree>, Box<Tree>),
+    Parentheses(Box<Tree>),
+}
+
+impl Tree {
+    fn holds(&self) -> bool {
+        match self {
+            Self::Leaf(_, holds) => *holds,
+            Self::Not(tree) => !tree.holds(),
+            Self::And(left, right) => left.holds() && right.holds(),
+            Self::Or(left, right) => left.holds() || right.holds(),
+            Self::Parentheses(tree) => tree.holds(),
+        }
+    }
+
+    /// How tightly it binds.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Or(..) => 0,
+            Self::And(..) => 1,
+            Self::Not(_) => 2,
+            Self::Leaf(..) | Self::Parentheses(_) => 3,
+        }
+    }
+
+    fn text(&self, within: u8) -> String {
+        let text = match self {
+            Self::Leaf(text, _) => (*text).to_owned(),
+            Self::Not(tree) => format!("not {}", tree.text(2)),
+            Self::And(left, right) => format!("{} AND {}", left.text(1), right.text(1)),
+            Self::Or(left, right) => format!("{} oR {}", left.text(0), right.text(0)),
+            Self::Parentheses(tree) => format!("({})", tree.text(0)),
+        };
+        if self.rank() < within { format!("( {text})") } else { text }
+    }
+}
+
+fn tree() -> impl Strategy<Value = Tree> {
+    let leaf = prop::sample::select(vec![
+        Tree::Leaf("n BETWEEN :four AND :six", true),
+        Tree::Leaf("n<:four", false),
+        Tree::Leaf("n in (:one, :five)", true),
+        Tree::Leaf("begins_with(s, :he)", true),
+        Tree::Leaf("attribute_exists(#x)", false),
+        Tree::Leaf("size(l)>:one", true),
+        Tree::Leaf("m.d[0].z=:hello", false),
+    ]);
+    leaf.prop_recursive(5, 24, 2, |inner| {
+        let inner = inner.prop_map(Box::new);
+        prop_oneof![
+            inner.clone().prop_map(Tree::Not),
+            (inner.clone(), inner.clone()).prop_map(|(left, right)| Tree::And(left, right)),
+            (inner.clone(), inner.clone()).prop_map(|(left, right)| Tree::Or(left, right)),
+            inner.prop_map(Tree::Parentheses),
+        ]
+    })
+}
+
+/// Pieces of all expressions' grammars in any order.
+fn soup() -> impl Strategy<Value = String> {
+    let pieces = prop::sample::select(vec![
+        "(",
+        ")",
+        "[",
+        "]",
+        "[0]",
+        ".",
+        ",",
+        "=",
+        "<>",
+        "<=",
+        "+",
+        "-",
+        "#m",
+        "#",
+        ":one",
+        ":",
+        "n",
+        "l",
+        "SET",
+        "REMOVE",
+        "ADD",
+        "DELETE",
+        "if_not_exists",
+        "list_append",
+        "attribute_type",
+        "size",
+        "contains",
+        "begins_with",
+        "NOT",
+        "AND",
+        "OR",
+        "BETWEEN",
+        "IN",
+        "9999999999999999999",
+        "'",
+        "\"",
+        "é",
+        "\0",
+        "SELECT",
+        "*",
+        "FROM",
+        "WHERE",
+        "?",
+        "{",
+        "<<",
+    ]);
+    prop::collection::vec((pieces, prop::sample::select(vec!["", " "])), 0..16)
+        .prop_map(|all| all.into_iter().map(|(piece, space)| format!("{piece}{space}")).collect())
+}
+
+proptest! {
+    #[test]
+    fn a_condition_holds_as_its_tree_does(tree in tree()) {
+        let parsed = parsed(&tree.text(0));
+        // Redundant parentheses have an error of their own.
+        prop_assume!(parsed.is_ok());
+        prop_assert_eq!(parsed.unwrap().holds(&item(ITEM)), tree.holds(), "{}", tree.text(0));
+    }
+
+    #[test]
+    fn no_expression_is_too_strange_to_be_read(text in soup(), garbage in ".{0,40}") {
+        for text in [text, garbage] {
+            let scope = || scope(&[("#m", "m")], VALUES);
+            if let Ok(condition) = parsed(&text) {
+                condition.holds(&item(ITEM));
+            }
+            if let Ok(update) = Update::parse(&text, &mut scope()) {
+                let _ = update.apply(&item(ITEM));
+            }
+            if let Ok(projection) = Projection::parse(&text, &mut scope()) {
+                projection.apply(&item(ITEM));
+            }
+            let _ = key_condition::parse(&text, &mut scope());
+            let _ = partiql::read(&text, None);
         }
     }
 }
