@@ -58,7 +58,6 @@ impl Stage {
         let blobs: Arc<dyn Blobs> = Arc::new(blobs);
         let mut services = vec![
             svc_apigateway::service(),
-            svc_apigatewayv2::service(),
             svc_events::service(),
             svc_kinesis::service(svc_kinesis::Config::default()),
             svc_s3::service(svc_s3::Config { blobs }),
@@ -68,6 +67,7 @@ impl Stage {
             svc_sts::service(),
             svc_xray::service(None),
         ];
+        services.extend(svc_apigatewayv2::services());
         services.extend(svc_dynamodb::services(svc_dynamodb::Config::default()));
         services.extend(svc_ses::services(svc_ses::Config::default()));
         let stage =
