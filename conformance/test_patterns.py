@@ -13,6 +13,8 @@ import urllib.request
 import pytest
 
 from harness import ACCOUNT, BINARY, REGION, ROLE, eventually, wait
+from test_alb import balancer, forward, group, listen
+from test_websocket import Sockets
 
 CODE = """
 import base64, gzip, json, os
@@ -256,6 +258,23 @@ def apigateway_rest(world, name):
 
 
 @source('[event["body"]]')
+def apigateway_websocket(world, name):
+    sockets = Sockets(world.functions, {"$default": name})
+
+    def fire(token):
+        with sockets.connect() as socket:
+            socket.send(token)
+    return fire
+
+
+@source('[event["body"]]')
+def alb(world, name):
+    arn, host = balancer(world.elbv2, name[:32].rstrip("-"))
+    listen(world.elbv2, arn, forward(group(world.elbv2, world.functions, name[:32].rstrip("-"), name)))
+    return lambda token: visit(world, host, "/", token)
+
+
+@source('[event["body"]]')
 def function_url(world, name):
     url = world.functions.api.create_function_url_config(FunctionName=name, AuthType="NONE")["FunctionUrl"]
     world.functions.api.add_permission(FunctionName=name, StatementId="url", Action="lambda:InvokeFunctionUrl",
@@ -401,6 +420,7 @@ PATTERNS = [
     (scheduler, to_ses), (scheduler, to_sqs),
     (apigateway_http, to_dynamodb), (apigateway_http, to_eventbridge), (apigateway_rest, to_sqs), (apigateway_rest, to_sns),
     (apigateway_rest, to_kinesis), (function_url, to_dynamodb), (function_url, to_s3),
+    (apigateway_websocket, to_dynamodb), (apigateway_websocket, to_sqs), (alb, to_dynamodb), (alb, to_sns),
     (logs, to_s3), (logs, to_sns), (destination, to_dynamodb), (destination, to_eventbridge),
 ]
 
