@@ -4,6 +4,7 @@
 // handlers without a promise in between, because the ES module loader is the dearest part of starting Node.
 'use strict';
 
+const ahead = require('./ahead.cjs');
 const { Api } = require('./api.cjs');
 const log = require('./log.cjs');
 const user = require('./user.cjs');
@@ -15,6 +16,8 @@ const BEFORE_EXIT = Symbol.for('aws.lambda.beforeExit');
 const EXIT_REJECTION = 128;
 const EXIT_EXCEPTION = 129;
 const EXIT_UNSETTLED = 13;
+
+if (ahead.isWaiting()) ahead.wait();
 
 const api = new Api(process.env.AWS_LAMBDA_RUNTIME_API);
 // The invocation being run; undefined during init.

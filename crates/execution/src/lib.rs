@@ -4,6 +4,7 @@
 //! `admission.rs` says who may run, `starts.rs` whose environment is started next, `provisioned.rs` keeps some ready.
 
 mod admission;
+mod ahead;
 mod alarms;
 mod closing;
 mod dates;
@@ -36,6 +37,7 @@ mod variables;
 mod version;
 
 pub use admission::Rates;
+pub use ahead::Ahead;
 pub use image::Image;
 pub use invocation::{Failure, Invocation, Outcome, RestoreFailure};
 pub use limits::{

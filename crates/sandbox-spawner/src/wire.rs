@@ -81,6 +81,16 @@ pub(crate) enum Request {
         id: u64,
         spec: Box<Spec>,
     },
+    /// Starts a program ahead.
+    Boot {
+        id: u64,
+        spec: Box<Spec>,
+    },
+    /// Makes a booted program the sandbox of this spec.
+    Claim {
+        id: u64,
+        spec: Box<Spec>,
+    },
     /// Makes a template of a sandbox.
     Snapshot {
         id: u64,
@@ -136,6 +146,11 @@ pub(crate) enum Reply {
         failure: Failure,
         executing: bool,
     },
+    /// A program started ahead is ready.
+    Booted {
+        id: u64,
+        group: Option<String>,
+    },
     /// The program may fork now: its child becomes the snapshot.
     SnapshotWatched {
         id: u64,
@@ -185,6 +200,8 @@ pub struct Abilities {
     pub tmp_on_disk: bool,
     /// Sandboxes can have a way out.
     pub outbound: bool,
+    /// Programs can be started ahead and claimed.
+    pub boots: bool,
     /// Sandboxes can become templates that others are copied from.
     pub snapshots: bool,
     /// What sandboxes trust, if there is an authority besides the host's.

@@ -15,6 +15,7 @@ macro_rules! embedded {
 }
 
 const FILES: &[(&str, &[u8])] = embedded![
+    "node/ahead.cjs",
     "node/api.cjs",
     "node/bootstrap.cjs",
     "node/errors.cjs",
@@ -22,6 +23,7 @@ const FILES: &[(&str, &[u8])] = embedded![
     "node/streaming.cjs",
     "node/user.cjs",
     "python/bootstrap.py",
+    "python/lambent_ahead.py",
     "python/lambent_api.py",
     "python/lambent_context.py",
     "python/lambent_errors.py",

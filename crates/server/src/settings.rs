@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use execution::Rates;
+use execution::{Ahead, Rates};
 use sandbox_namespace::{Outbound, Subnet};
 use serde::Deserialize;
 
@@ -85,6 +85,15 @@ pub struct Flags {
     /// Seconds that an idle environment is kept [default: 600]
     #[arg(long, env = "LAMBENT_KEEP_ALIVE", value_name = "SECONDS")]
     keep_alive: Option<u64>,
+    /// Runtimes kept started ahead, at least, of each language that functions have [default: 1]
+    #[arg(long, env = "LAMBENT_AHEAD_MIN", value_name = "COUNT")]
+    ahead_min: Option<usize>,
+    /// The same at most, as many as were needed at once; 0 starts none ahead [default: 8]
+    #[arg(long, env = "LAMBENT_AHEAD_MAX", value_name = "COUNT")]
+    ahead_max: Option<usize>,
+    /// Memory that runtimes started ahead may use together, in MiB [default: 256]
+    #[arg(long, env = "LAMBENT_AHEAD_MEMORY", value_name = "MIB")]
+    ahead_memory: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
@@ -136,6 +145,7 @@ pub struct Settings {
     pub rates: Rates,
     pub environments: usize,
     pub keep_alive: Duration,
+    pub ahead: Ahead,
 }
 
 impl Settings {
@@ -214,6 +224,15 @@ impl Settings {
             rates,
             environments,
             keep_alive: Duration::from_secs(flags.keep_alive.or(file.keep_alive).unwrap_or(600)),
+            ahead: Ahead {
+                floor: flags.ahead_min.or(file.ahead_min).unwrap_or(1),
+                ceiling: flags.ahead_max.or(file.ahead_max).unwrap_or(8),
+                memory_bytes_max: flags
+                    .ahead_memory
+                    .or(file.ahead_memory)
+                    .unwrap_or(256)
+                    .saturating_mul(1 << 20),
+            },
             data,
             home,
         })
