@@ -59,4 +59,9 @@ function become(folder, variables) {
   process.chdir(folder);
 }
 
-module.exports = { isWaiting, wait };
+// Takes a file of ours out of what is loaded.
+function forget(name) {
+  delete require.cache[`${__dirname}/${name}`];
+}
+
+module.exports = { forget, isWaiting, wait };

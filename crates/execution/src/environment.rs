@@ -37,7 +37,7 @@ use crate::platform_event::PlatformEvent;
 use crate::pool::Pool;
 use crate::provisioned::Slot;
 use crate::runtime_api;
-use crate::segments::SegmentSink;
+use crate::segments::{ColdStart, SegmentSink};
 use crate::starts::Room;
 use crate::state::{Event, Refusal, State};
 use crate::stream::{Sink, Streaming, Writer};
@@ -82,6 +82,8 @@ pub(crate) struct Environment {
     output: Arc<Mutex<Output>>,
     /// How long INIT took; taken by the first invocation's report.
     init: Mutex<Option<Duration>>,
+    /// The steps of its start.
+    cold_start: OnceLock<ColdStart>,
     /// How long its restore took; likewise.
     restore: snapshot::Took,
     /// What it is a copy of, and cannot outlive.
@@ -191,6 +193,7 @@ impl Environment {
             }
             failed(failure)
         })?;
+        let (sandbox, claimed) = (env.monotonic() - began, started.claimed);
         let origin = Origin { id, phase, extensions, kind, token: token.as_ref(), snapshot: None };
         let (this, initialising) =
             Self::assemble(parts, version, room, &output, origin, started).map_err(failed)?;
@@ -203,6 +206,7 @@ impl Environment {
         let took = env.monotonic() - began;
         match outcome {
             Ok(()) => {
+                let _ = this.cold_start.set(ColdStart { sandbox, claimed, load: took - sandbox });
                 if phase == Phase::Init {
                     *this.init.lock().expect("no panic while held") = Some(took);
                 }
@@ -275,6 +279,7 @@ impl Environment {
             runtime: Mutex::new(runtime),
             output: Arc::clone(output),
             init: Mutex::new(None),
+            cold_start: OnceLock::new(),
             restore: Mutex::new(None),
             _origin: origin.snapshot,
             env: options.env.clone(),

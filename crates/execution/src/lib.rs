@@ -49,7 +49,7 @@ pub use output::{LogSink, LogStream, Record};
 pub use pool::{Options, PlatformDoor, Pools, Refused};
 pub use provisioned::{Provisioning, ProvisioningStatus};
 pub use runtimes::{Hosted, Interpreter, Language, MissingRuntime, Runtimes, Substitution};
-pub use segments::{Sampled, SegmentSink, Traced};
+pub use segments::{ColdStart, Sampled, SegmentSink, Traced};
 pub use snapshots::Prepared;
 pub use stream::{AnswerStream, Sink, Streamed, Streaming};
 pub use variables::Credentials;

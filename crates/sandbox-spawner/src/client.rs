@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use rustix::net::{RecvFlags, Shutdown};
 use sandbox::{
-    Booted, COMPANIONS_MAX, Cpu, Error, Exit, Hosts, Network, Pending, Result, Sandbox, Signal, Spec,
-    Started, Template, Usage,
+    Booted, COMPANIONS_MAX, Claimed, Cpu, Error, Exit, Hosts, Network, Pending, Result, Sandbox, Signal,
+    Spec, Started, Template, Usage,
 };
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{Notify, oneshot};
@@ -297,7 +297,7 @@ impl Link {
                 Reply::SnapshotWatched { id } => self.snapshot_watched(id),
                 Reply::SnapshotTaken { id } => self.snapshot_ended(id, None),
                 Reply::SnapshotRefused { id, reason } => self.snapshot_ended(id, Some(reason)),
-                Reply::Started { id, group } => self.started(id, group, fds, &layout),
+                Reply::Started { id, group, claimed } => self.started((id, group), claimed, fds, &layout),
                 Reply::StartFailed { id, failure, executing } => {
                     let expected = guard(&self.expected).as_mut().and_then(|all| all.remove(&id));
                     let source = failure.source();
@@ -353,7 +353,13 @@ impl Link {
         take(guard(&self.expected).as_mut()?.get_mut(&id)?)
     }
 
-    fn started(self: &Arc<Self>, id: u64, group: Option<String>, fds: Vec<OwnedFd>, layout: &Arc<Layout>) {
+    fn started(
+        self: &Arc<Self>,
+        (id, group): (u64, Option<String>),
+        claimed: Option<Claimed>,
+        fds: Vec<OwnedFd>,
+        layout: &Arc<Layout>,
+    ) {
         let (exit, exited) = oneshot::channel();
         let mut companions = Vec::new();
         let (answer, cpu_millis) = {
@@ -369,6 +375,7 @@ impl Link {
         };
         let running = Running { link: self.clone(), id, group, layout: layout.clone(), cpu_millis };
         let started = gather(running, fds, exited, companions);
+        let started = started.map(|started| Started { claimed, ..started });
         if let Some(answer) = answer {
             // If nobody waits any more, dropping what was started kills it.
             let _ = answer.send(started);
@@ -414,6 +421,7 @@ fn gather(
         companion_output,
         companions: companions.into_iter().map(until).collect(),
         sandbox: Box::new(running),
+        claimed: None,
     })
 }
 

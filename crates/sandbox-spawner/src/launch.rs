@@ -2,11 +2,12 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{Gid, Uid};
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType};
 use rustix::thread::LinkNameSpaceType;
-use sandbox::{Bind, Door, Spec};
+use sandbox::{Bind, Claimed, Door, Spec};
 
 use crate::cgroup::Layout;
 use crate::channel;
@@ -111,12 +112,15 @@ pub(crate) fn claim(
     booting: &Booting,
     site: Site<'_>,
     home: &OwnedFd,
-) -> std::io::Result<Result<()>> {
+) -> std::io::Result<Result<Claimed>> {
+    let began = monotonic();
+    let mut bounded = began;
     let prepared = || {
         if let Some(name) = group {
             site.layout.group(name).set_limits(spec)?;
             site.layout.group(name).set_humble(false)?;
         }
+        bounded = monotonic();
         let tmpfs_bytes = site.disk.is_none().then_some(spec.ephemeral_bytes);
         let mut added = own(spec, site.disk)?;
         if let Some(bytes) = tmpfs_bytes {
@@ -132,7 +136,17 @@ pub(crate) fn claim(
     let attached = enter_namespace(&inside, LinkNameSpaceType::Mount)
         .and_then(|()| added.iter().try_for_each(|(path, mount)| mounts::attach(mount.as_fd(), path)));
     enter_namespace(home, LinkNameSpaceType::Mount).map_err(|failure| failure.source())?;
-    Ok(attached.and_then(|()| hand_over(spec, booting)))
+    let mounted = monotonic();
+    Ok(attached.and_then(|()| hand_over(spec, booting)).map(|()| Claimed {
+        bounds: bounded.saturating_sub(began),
+        mounts: mounted.saturating_sub(bounded),
+        environment: monotonic().saturating_sub(mounted),
+    }))
+}
+
+fn monotonic() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    Duration::try_from(now).unwrap_or_default()
 }
 
 /// Tells a program that was started ahead all that it has waited for.

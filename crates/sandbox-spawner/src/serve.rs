@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::net::RecvFlags;
-use sandbox::Spec;
+use sandbox::{Claimed, Spec};
 
 use crate::cgroup::Layout;
 use crate::channel::{self, Receiver};
@@ -431,7 +431,7 @@ impl Serving {
                 Report::Running if live.failed || live.booting.is_some() => {}
                 Report::Running => {
                     let Some(gifts) = live.gifts.take() else { continue };
-                    send_started(daemon, id, live.group.clone(), &gifts)?;
+                    send_started(daemon, id, live.group.clone(), &gifts, None)?;
                 }
                 Report::Ended(ended) => live.ended = live.ended.or(Some(ended)),
                 Report::ProgramEnded(ended) => {
@@ -570,12 +570,17 @@ impl Serving {
     }
 }
 
-fn send_started(daemon: &OwnedFd, id: u64, group: Option<String>, gifts: &Gifts) -> std::io::Result<()> {
-    let (doors, output, companion_output) = gifts;
+fn send_started(
+    daemon: &OwnedFd,
+    id: u64,
+    group: Option<String>,
+    (doors, output, companion_output): &Gifts,
+    claimed: Option<Claimed>,
+) -> std::io::Result<()> {
     let mut fds = vec![output.as_fd()];
     fds.extend(companion_output.as_ref().map(AsFd::as_fd));
     fds.extend(doors.descriptors());
-    channel::send(daemon, &Reply::Started { id, group }, &fds)
+    channel::send(daemon, &Reply::Started { id, group, claimed }, &fds)
 }
 
 fn needs(workshop: Option<&Workshop>, spec: &Spec, what: What) -> Needs {

@@ -4,7 +4,7 @@
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use sandbox::{Network, Spec, Trust};
+use sandbox::{Claimed, Network, Spec, Trust};
 use serde::{Deserialize, Serialize};
 
 use crate::cgroup::Layout;
@@ -140,6 +140,7 @@ pub(crate) enum Reply {
     Started {
         id: u64,
         group: Option<String>,
+        claimed: Option<Claimed>,
     },
     StartFailed {
         id: u64,

@@ -22,7 +22,7 @@ pub use spec::{
     Bind, COMPANIONS_MAX, Companions, Door, DoorVar, IMAGE_DIRECTORIES, IMAGE_FILES, Limits, Network, Spec,
     cpu_millis_for_memory,
 };
-pub use started::{Cpu, Exit, Hosts, Sandbox, Signal, Started, Template, Usage};
+pub use started::{Claimed, Cpu, Exit, Hosts, Sandbox, Signal, Started, Template, Usage};
 pub use trust::Trust;
 
 /// A future an implementation hands out; boxed so that [`Sandboxes`] can be used behind `dyn`.

@@ -20,6 +20,7 @@ const FILES: &[(&str, &[u8])] = embedded![
     "node/bootstrap.cjs",
     "node/errors.cjs",
     "node/log.cjs",
+    "node/rehearsal.cjs",
     "node/streaming.cjs",
     "node/user.cjs",
     "python/bootstrap.py",

@@ -62,7 +62,9 @@ impl Serving {
             None => Err(Failure::new("claim a program twice", libc::EALREADY)),
         };
         match (claimed, live.gifts.take()) {
-            (Ok(()), Some(gifts)) => super::send_started(daemon, id, live.group.clone(), &gifts),
+            (Ok(claimed), Some(gifts)) => {
+                super::send_started(daemon, id, live.group.clone(), &gifts, Some(claimed))
+            }
             (claimed, gifts) => {
                 live.gifts = gifts;
                 live.failed = true;

@@ -198,7 +198,7 @@ impl Serving {
         let Copying { template, parked, doors, memory, output, group, disk, abandoned } = copying;
         let mut fds = vec![output.as_fd()];
         fds.extend(doors.descriptors());
-        channel::send(daemon, &Reply::Started { id, group: group.clone() }, &fds)?;
+        channel::send(daemon, &Reply::Started { id, group: group.clone(), claimed: None }, &fds)?;
         let launched = Launched { parked, output, companion_output: None, doors, memory };
         let mut live = Self::live(launched, group, disk, None);
         live.gifts = None;
