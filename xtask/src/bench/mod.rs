@@ -49,7 +49,8 @@ impl Drop for Platform {
     }
 }
 
-pub fn run(root: &Path) -> Result<(), Error> {
+/// Everything, or cold starts alone.
+pub fn run(root: &Path, only_cold: bool) -> Result<(), Error> {
     let lambent = build(root)?;
     let work = root.join("target/bench");
     let _ = fs::remove_dir_all(&work);
@@ -88,6 +89,10 @@ pub fn run(root: &Path) -> Result<(), Error> {
         }
     }
     drop(none);
+    if only_cold {
+        print!("{table}{steps}");
+        return Ok(());
+    }
     if let Some((restored, plain)) = snapstart::starts(root, &work, &lambent, &platform)? {
         let floor = ("its plain cold start".to_owned(), plain);
         row(&mut table, "start from a snapshot, Python that imports boto3", &restored, &floor, 0.15);
