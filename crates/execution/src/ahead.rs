@@ -103,7 +103,7 @@ impl Demand {
 
 /// What is to be done next.
 enum Step {
-    Boot(Spec),
+    Boot(Box<Spec>),
     Drop(Vec<Box<dyn Booted>>),
     Nothing,
 }
@@ -187,7 +187,7 @@ impl Waiting {
                 return Step::Drop(kind.ready.drain(wanted..).collect());
             }
             if kind.ready.len() < wanted && !is_failing && used + kind.memory_bytes <= memory_bytes_max {
-                return Step::Boot(kind.spec.clone());
+                return Step::Boot(Box::new(kind.spec.clone()));
             }
         }
         Step::Nothing
@@ -292,7 +292,7 @@ impl Inner {
     async fn step_ahead(&self) -> bool {
         let (sandboxes, env) = (&self.options.sandboxes, &self.options.env);
         let spec = match self.ahead.next(env.monotonic(), sandboxes.memory_available()) {
-            Step::Boot(spec) => spec,
+            Step::Boot(spec) => *spec,
             Step::Drop(ended) => {
                 drop(ended);
                 return true;
