@@ -111,17 +111,16 @@ pub(crate) fn booting_of(options: &Options, version: &Version) -> Option<Spec> {
 
 /// Of the environment that is started from `spec`.
 pub(crate) fn booting(version: &Version, spec: &Spec) -> Option<Spec> {
-    let reads = |name: &str| version.interpreter.reads_at_start(name);
-    let is_plain = |name: &String| reads(name) == Some(false);
-    if version.snap_start || !spec.companions.programs.is_empty() || !version.variables.keys().all(is_plain) {
+    let reads = version.interpreter.reads_at_start()?;
+    let is_plain = !version.variables.keys().any(|name| reads(name));
+    if version.snap_start || !spec.companions.programs.is_empty() || !is_plain {
         return None;
     }
-    reads("")?;
     // The loader looks for libraries where LD_LIBRARY_PATH had folders when the program started.
     if version.opt_dirs.iter().chain([&version.code_dir]).any(|dir| has_libraries(&dir.join("lib"))) {
         return None;
     }
-    let mut env = spec.env.iter().filter(|(name, _)| reads(name) == Some(true)).cloned().collect::<Vec<_>>();
+    let mut env = spec.env.iter().filter(|(name, _)| reads(name)).cloned().collect::<Vec<_>>();
     // The one that almost all have; another is heard of when it comes.
     env.push((TIME_ZONE.0.to_owned(), TIME_ZONE.1.to_owned()));
     Some(spec.booting(env))

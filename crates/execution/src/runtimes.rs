@@ -321,11 +321,12 @@ impl Interpreter {
         Launch { binds: hosted.binds(), program, arguments }
     }
 
-    /// Whether its interpreter reads the variable `name` while it starts; `None` where it can't be started ahead.
-    pub(crate) fn reads_at_start(&self, name: &str) -> Option<bool> {
+    /// Tells of a variable's name whether its interpreter reads that while it starts; `None` where it can't be started
+    /// ahead.
+    pub(crate) fn reads_at_start(&self) -> Option<impl Fn(&str) -> bool> {
         let Self::Hosted(hosted) = self else { return None };
-        let reads = hosted.language.facts().read_at_start?;
-        Some(reads(name) || READ_BY_ALL.iter().any(|prefix| name.starts_with(prefix)))
+        let own = hosted.language.facts().read_at_start?;
+        Some(move |name: &str| own(name) || READ_BY_ALL.iter().any(|prefix| name.starts_with(prefix)))
     }
 
     /// The language's own variables.

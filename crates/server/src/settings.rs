@@ -87,13 +87,13 @@ pub struct Flags {
     keep_alive: Option<u64>,
     /// Runtimes kept started ahead, at least, of each language that functions have [default: 1]
     #[arg(long, env = "LAMBENT_AHEAD_MIN", value_name = "COUNT")]
-    ahead_min: Option<usize>,
+    ahead_min: Option<u32>,
     /// The same at most, as many as were needed at once; 0 starts none ahead [default: 8]
     #[arg(long, env = "LAMBENT_AHEAD_MAX", value_name = "COUNT")]
-    ahead_max: Option<usize>,
+    ahead_max: Option<u32>,
     /// Memory that runtimes started ahead may use together, in MiB [default: 256]
     #[arg(long, env = "LAMBENT_AHEAD_MEMORY", value_name = "MIB")]
-    ahead_memory: Option<u64>,
+    ahead_memory: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
@@ -225,13 +225,9 @@ impl Settings {
             environments,
             keep_alive: Duration::from_secs(flags.keep_alive.or(file.keep_alive).unwrap_or(600)),
             ahead: Ahead {
-                floor: flags.ahead_min.or(file.ahead_min).unwrap_or(1),
-                ceiling: flags.ahead_max.or(file.ahead_max).unwrap_or(8),
-                memory_bytes_max: flags
-                    .ahead_memory
-                    .or(file.ahead_memory)
-                    .unwrap_or(256)
-                    .saturating_mul(1 << 20),
+                floor: flags.ahead_min.or(file.ahead_min).unwrap_or(1) as usize,
+                ceiling: flags.ahead_max.or(file.ahead_max).unwrap_or(8) as usize,
+                memory_bytes_max: u64::from(flags.ahead_memory.or(file.ahead_memory).unwrap_or(256)) << 20,
             },
             data,
             home,
