@@ -29,10 +29,22 @@ def stat_of(pid):
 
 
 def command_of(pid):
+    return read_bytes(f"/proc/{pid}/cmdline")
+
+
+def read_bytes(path):
     try:
-        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+        return pathlib.Path(path).read_bytes()
     except OSError:
         return b""
+
+
+def signal_one(pid, number):
+    """Sends a signal, if the process is still there."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
 
 
 def alive(processes):

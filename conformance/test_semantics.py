@@ -116,7 +116,9 @@ def test_old_environments_end_with_their_last_call(functions, platform, change, 
 
     def runtimes():
         new = leftovers.alive(set(leftovers.children(platform.pid)) - before)
-        return [pid for pid, _ in new if b"bootstrap" in leftovers.command_of(pid)]
+        # Those that wait for a function are nobody's, and stay.
+        mine = f"AWS_LAMBDA_FUNCTION_NAME={name}\0".encode()
+        return [pid for pid, _ in new if mine in leftovers.read_bytes(f"/proc/{pid}/environ")]
     eventually(lambda: not runtimes(), "the end of the old environment", 5)
 
 

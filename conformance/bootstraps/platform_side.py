@@ -141,16 +141,35 @@ def read_body(reader, headers):
         headers["trailer:" + name.decode().lower()] = value.strip().decode()
 
 
-def run(command, env, cwd, events, frames=True, **options):
-    """Runs a runtime until it is idle after the last event or has ended; `options` are those of `Platform`."""
+# What a runtime that is started ahead has from the start.
+READ_AT_START = ("PYTHONPATH", "NODE_PATH", "LANG", "TZ")
+
+
+def run(command, env, cwd, events, frames=True, ahead=False, **options):
+    """Runs a runtime until it is idle after the last event or has ended; `options` are those of `Platform`.
+
+    With `ahead` it is started for nobody, and told folder and environment once it waits.
+    """
     platform = Platform(events, **options)
     read_fd, write_fd = os.pipe()
     env = dict(env, AWS_LAMBDA_RUNTIME_API=platform.address)
     if frames:
         env["_LAMBDA_TELEMETRY_LOG_FD"] = str(write_fd)
-    process = subprocess.Popen(command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=write_fd, stderr=write_fd,
-                               pass_fds=(write_fd,) if frames else ())
+    kept, claim, begun_with, begun_in = [write_fd] if frames else [], None, env, cwd
+    if ahead:
+        claim, theirs = socket.socketpair()
+        kept.append(theirs.fileno())
+        begun_with = {name: env[name] for name in READ_AT_START if name in env}
+        begun_with["_LAMBENT_BOOT_FD"], begun_in = str(theirs.fileno()), "/"
+    process = subprocess.Popen(command, env=begun_with, cwd=begun_in, stdin=subprocess.DEVNULL, stdout=write_fd,
+                               stderr=write_fd, pass_fds=kept)
     os.close(write_fd)
+    if ahead:
+        theirs.close()
+        if claim.recv(1):
+            texts = [cwd, *(f"{name}={value}" for name, value in env.items())]
+            claim.sendall(b"".join(os.fsencode(text) + b"\0" for text in texts))
+        claim.close()
     chunks = []
     reader = threading.Thread(target=read_all, args=(read_fd, chunks), daemon=True)
     reader.start()

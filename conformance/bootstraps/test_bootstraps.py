@@ -1,4 +1,5 @@
-"""Runs every function of the corpus under our bootstraps and under AWS's clients, and demands the same behaviour.
+"""Runs every function of the corpus under our bootstraps, started for it and started ahead, and under AWS's clients, and
+demands the same behaviour.
 
     python3 conformance/bootstraps/test_bootstraps.py             (installs AWS's clients into the cache when missing)
     python3 conformance/bootstraps/test_bootstraps.py -k logs     (only cases whose name contains "logs")
@@ -35,9 +36,9 @@ def events_of(case):
     return case.get("events", [{}])
 
 
-def execute(case, command):
+def execute(case, command, **more):
     folder = os.path.join(FUNCTIONS, case["function"], case["runtime"])
-    options = {name: case[name] for name in PLATFORM_OPTIONS if name in case}
+    options = {name: case[name] for name in PLATFORM_OPTIONS if name in case} | more
     return platform_side.run(
         command(case["runtime"], case["handler"]), clients.environment(case, folder), folder, events_of(case), **options)
 
@@ -53,7 +54,7 @@ def aspects(run):
 class Corpus(unittest.TestCase):
     maxDiff = None
 
-    def check(self, case, mine, theirs):
+    def check(self, case, mine, theirs, waited):
         outcomes = [compare.outcome(item) for item in mine.posts]
         for got, wanted in zip(outcomes, case["posts"]):
             if "message" not in wanted:
@@ -64,9 +65,14 @@ class Corpus(unittest.TestCase):
         for wanted in case.get("log", []):
             self.assertIn(wanted, written)
         deviates = case.get("deviates", {})
+        ours, of_waited = aspects(mine), aspects(waited)
+        for aspect in ASPECTS:
+            # What AWS's client cannot finish depends on time.
+            if "all" not in deviates and not deviates.get(aspect, "").startswith("varies: "):
+                self.assertEqual(of_waited[aspect], ours[aspect], "started ahead: " + aspect)
         if theirs is None:
             return
-        ours, aws = aspects(mine), aspects(theirs)
+        aws = aspects(theirs)
         for aspect in ASPECTS:
             if deviates.get(aspect, "").startswith("varies: "):
                 continue  # AWS's client itself does not always do the same.
@@ -85,12 +91,13 @@ def add_tests(cases, pool):
         if wanted and not any(word in name for word in wanted):
             continue
         mine, theirs = pool.submit(execute, case, clients.ours), None
+        waited = pool.submit(execute, case, clients.ours, ahead=True)
         # "all" is for what AWS's client cannot finish in this setting.
         if "all" not in case.get("deviates", {}):
             theirs = pool.submit(execute, case, clients.official)
 
-        def test(self, case=case, mine=mine, theirs=theirs):
-            self.check(case, mine.result(), theirs and theirs.result())
+        def test(self, case=case, mine=mine, theirs=theirs, waited=waited):
+            self.check(case, mine.result(), theirs and theirs.result(), waited.result())
 
         assert not hasattr(Corpus, name), name
         setattr(Corpus, name, test)

@@ -118,6 +118,17 @@ class Api {
     this.socket.write(request.data);
   }
 
+  // Gives the connection up, whatever is still to come.
+  leave() {
+    const socket = this.socket;
+    this.socket = undefined;
+    this.waiting = [];
+    this.partial = undefined;
+    // Reset where that can be done: no trace of it stays in the network then.
+    if (socket && socket.resetAndDestroy) socket.resetAndDestroy();
+    else if (socket) socket.destroy();
+  }
+
   // Takes bytes of the connection, in any division, and hands complete answers to who waits for them.
   receive(bytes) {
     this.socket.answered = true;

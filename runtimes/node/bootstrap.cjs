@@ -4,6 +4,7 @@
 // handlers without a promise in between, because the ES module loader is the dearest part of starting Node.
 'use strict';
 
+const ahead = require('./ahead.cjs');
 const { Api } = require('./api.cjs');
 const log = require('./log.cjs');
 const user = require('./user.cjs');
@@ -16,7 +17,7 @@ const EXIT_REJECTION = 128;
 const EXIT_EXCEPTION = 129;
 const EXIT_UNSETTLED = 13;
 
-const api = new Api(process.env.AWS_LAMBDA_RUNTIME_API);
+let api;
 // The invocation being run; undefined during init.
 let current;
 
@@ -240,28 +241,58 @@ function start(loaded) {
   setImmediate(next);
 }
 
-log.patchConsole();
-process.on('uncaughtException', (error) => die('Uncaught Exception', error, EXIT_EXCEPTION));
-process.on('unhandledRejection', (reason, promise) => {
-  const { UnhandledPromiseRejection } = require('./errors.cjs');
-  die('Unhandled Promise Rejection', new UnhandledPromiseRejection(reason, promise), EXIT_REJECTION);
-});
-process.on('beforeExit', () => globalThis[BEFORE_EXIT]());
-// A handler may report its result and exit in the same breath: let the platform take the result first.
-process.on('exit', () => {
-  const stream = current && current.stream;
-  // Nobody answers a response that is never ended.
-  if (stream === undefined || !stream.begun || stream.writableFinished) api.drain();
-});
-onEmptyLoop(() => {
-  // Init ran dry before the module finished loading: a top-level await that never settles.
-  process.exitCode = EXIT_UNSETTLED;
-});
-
-try {
-  const loaded = user.load(process.env.LAMBDA_TASK_ROOT || process.cwd(), process.env._HANDLER || '');
-  if (typeof loaded === 'function') start(loaded);
-  else loaded.then(start).catch((error) => die('Uncaught Exception', error, EXIT_EXCEPTION));
-} catch (error) {
-  die('Uncaught Exception', error, EXIT_EXCEPTION);
+// Serves what is served when the process is nobody's yet; then waits for whose it is to be.
+function rehearse() {
+  require('./rehearsal.cjs').rehearse({
+    run(address, handler) {
+      api = new Api(address);
+      runtime.handler = handler;
+      next();
+    },
+    leave() {
+      api.leave();
+      runtime.handler = undefined;
+      current = undefined;
+    },
+    done() {
+      ahead.forget('rehearsal.cjs');
+      ahead.wait();
+      main();
+    },
+  });
 }
+
+function main() {
+  api = new Api(process.env.AWS_LAMBDA_RUNTIME_API);
+  log.patchConsole();
+  listen();
+  try {
+    const loaded = user.load(process.env.LAMBDA_TASK_ROOT || process.cwd(), process.env._HANDLER || '');
+    if (typeof loaded === 'function') start(loaded);
+    else loaded.then(start).catch((error) => die('Uncaught Exception', error, EXIT_EXCEPTION));
+  } catch (error) {
+    die('Uncaught Exception', error, EXIT_EXCEPTION);
+  }
+}
+
+function listen() {
+  process.on('uncaughtException', (error) => die('Uncaught Exception', error, EXIT_EXCEPTION));
+  process.on('unhandledRejection', (reason, promise) => {
+    const { UnhandledPromiseRejection } = require('./errors.cjs');
+    die('Unhandled Promise Rejection', new UnhandledPromiseRejection(reason, promise), EXIT_REJECTION);
+  });
+  process.on('beforeExit', () => globalThis[BEFORE_EXIT]());
+  // A handler may report its result and exit in the same breath: let the platform take the result first.
+  process.on('exit', () => {
+    const stream = current && current.stream;
+    // Nobody answers a response that is never ended.
+    if (stream === undefined || !stream.begun || stream.writableFinished) api.drain();
+  });
+  onEmptyLoop(() => {
+    // Init ran dry before the module finished loading: a top-level await that never settles.
+    process.exitCode = EXIT_UNSETTLED;
+  });
+}
+
+if (ahead.isWaiting()) rehearse();
+else main();

@@ -380,6 +380,8 @@ def main():
 
     # `site` would define these; code written for Lambda calls exit() now and then.
     builtins.exit = builtins.quit = sys.exit
+    if b"_LAMBENT_BOOT_FD" in posix.environ:
+        sibling("lambent_ahead").wait()
     runtime = Runtime()
     handler = runtime.init()
     if env("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":

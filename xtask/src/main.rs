@@ -23,6 +23,7 @@ cargo xtask ci                    what CI runs
 cargo xtask codegen [--fetch]     write crates/api-*/ from models/; --fetch first reads botocore's models anew
 cargo xtask coverage              write docs/coverage.md
 cargo xtask bench                 measure cold starts, warm calls, throughput; see docs/benchmarks.md
+cargo xtask bench cold            cold starts alone
 cargo xtask bench services [SERVICE...]
                                   what 64 connections get of the services, beside peers
 cargo xtask bench growth          what calls cost with little data and with much
@@ -41,7 +42,8 @@ fn main() -> ExitCode {
     let done = match arguments.as_slice() {
         ["codegen"] => codegen::write(&root()),
         ["codegen", "--fetch"] => codegen::fetch(&root()).and_then(|()| codegen::write(&root())),
-        ["bench"] => bench::run(&root()),
+        ["bench"] => bench::run(&root(), false),
+        ["bench", "cold"] => bench::run(&root(), true),
         ["bench", "services", wanted @ ..] => bench::services::run(&root(), wanted),
         ["bench", "idle"] => bench::idle::run(&root()),
         ["bench", "growth"] => bench::growth::run(&root()),

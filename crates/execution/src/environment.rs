@@ -26,18 +26,18 @@ use crate::dates::iso8601;
 use crate::environment::due::{Doing, Due};
 use crate::environment::ending::{Answered, Current, Open};
 pub(crate) use crate::environment::farewell::Reason;
-pub(crate) use crate::environment::origin::{InitFailure, Phase};
+pub(crate) use crate::environment::origin::{InitFailure, Parts, Phase};
 use crate::environment::origin::{Initialising, Kind, Origin, access};
 use crate::extensions::{Extensions, Occasion};
 use crate::invocation::{Failure, Invocation, Outcome};
-use crate::launch::{external_extensions, log_stream, spec, start_failure};
+use crate::launch::{booting, external_extensions, log_stream, spec, start_failure};
 use crate::limits::{LIFETIME_MAX, TEMPLATE_PROCESSES_MAX};
 use crate::output::Output;
 use crate::platform_event::PlatformEvent;
-use crate::pool::{Options, Pool};
+use crate::pool::Pool;
 use crate::provisioned::Slot;
 use crate::runtime_api;
-use crate::segments::SegmentSink;
+use crate::segments::{ColdStart, SegmentSink};
 use crate::starts::Room;
 use crate::state::{Event, Refusal, State};
 use crate::stream::{Sink, Streaming, Writer};
@@ -83,6 +83,8 @@ pub(crate) struct Environment {
     output: Arc<Mutex<Output>>,
     /// How long INIT took; taken by the first invocation's report.
     init: Mutex<Option<Duration>>,
+    /// The steps of its start.
+    cold_start: OnceLock<ColdStart>,
     /// How long its restore took; likewise.
     restore: snapshot::Took,
     /// What it is a copy of, and cannot outlive.
@@ -142,7 +144,7 @@ struct Runtime {
 impl Environment {
     /// Starts a sandbox and waits for its runtime's first `next`, for at most `budget`.
     pub(crate) async fn start(
-        parts: (&Options, &Arc<Alarms>),
+        parts: Parts<'_>,
         version: &Arc<Version>,
         room: Room,
         phase: Phase,
@@ -154,13 +156,14 @@ impl Environment {
 
     /// Starts a sandbox and runs INIT in it.
     async fn init(
-        (options, alarms): (&Options, &Arc<Alarms>),
+        parts: Parts<'_>,
         version: &Arc<Version>,
         room: Room,
         kind: Kind,
         phase: Phase,
         budget: Duration,
     ) -> Result<Arc<Self>, InitFailure> {
+        let options = parts.options;
         let env = &options.env;
         let id = env.uuid().simple().to_string();
         let stream = log_stream(version, env.now(), &id);
@@ -175,8 +178,9 @@ impl Environment {
         let output = Arc::new(Mutex::new(output));
         let failed = |failure| InitFailure { failure, output: Some(Arc::clone(&output)) };
         version.interpreter.check(version.bootstrap()).map_err(failed)?;
+        let ahead = if kind == Kind::OnDemand { booting(version, &made_from) } else { None };
         let began = env.monotonic();
-        let started = options.sandboxes.start(made_from).await;
+        let started = parts.ahead.start(&*options.sandboxes, made_from, ahead, began).await;
         let started = started.map_err(|error| {
             let (failure, extension) = start_failure(&error, version, &extensions);
             if let Some(name) = extension {
@@ -190,9 +194,10 @@ impl Environment {
             }
             failed(failure)
         })?;
+        let (sandbox, claimed) = (env.monotonic() - began, started.claimed);
         let origin = Origin { id, phase, extensions, kind, token: token.as_ref(), snapshot: None };
         let (this, initialising) =
-            Self::assemble((options, alarms), version, room, &output, origin, started).map_err(failed)?;
+            Self::assemble(parts, version, room, &output, origin, started).map_err(failed)?;
         this.output().tell(&PlatformEvent::InitStart { version, phase, instance: &this.id });
         this.watch_exit(initialising.exit);
         let outcome = tokio::select! {
@@ -202,6 +207,7 @@ impl Environment {
         let took = env.monotonic() - began;
         match outcome {
             Ok(()) => {
+                let _ = this.cold_start.set(ColdStart { sandbox, claimed, load: took - sandbox });
                 if phase == Phase::Init {
                     *this.init.lock().expect("no panic while held") = Some(took);
                 }
@@ -233,7 +239,7 @@ impl Environment {
     }
 
     fn assemble(
-        (options, alarms): (&Options, &Arc<Alarms>),
+        Parts { options, alarms, .. }: Parts<'_>,
         version: &Arc<Version>,
         room: Room,
         output: &Arc<Mutex<Output>>,
@@ -274,6 +280,7 @@ impl Environment {
             runtime: Mutex::new(runtime),
             output: Arc::clone(output),
             init: Mutex::new(None),
+            cold_start: OnceLock::new(),
             restore: Mutex::new(None),
             _origin: origin.snapshot,
             env: options.env.clone(),

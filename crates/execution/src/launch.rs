@@ -1,5 +1,6 @@
 //! What an environment's sandbox is made from, and where its log goes.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use env::Timestamp;
@@ -11,7 +12,7 @@ use crate::extensions;
 use crate::invocation::Failure;
 use crate::output::LogStream;
 use crate::pool::Options;
-use crate::variables::{Access, EXEC_WRAPPER, doors, of_extensions, variables};
+use crate::variables::{Access, EXEC_WRAPPER, TIME_ZONE, doors, of_extensions, variables};
 use crate::version::Version;
 
 /// Why a start failed, and the extension that could not be executed, if it was one.
@@ -99,6 +100,37 @@ pub(crate) fn spec(
         limits: sandbox::Limits::default(),
         network: options.network,
     }
+}
+
+/// What a runtime that environments of `version` can begin in is started from; `None` where each has to start by itself.
+pub(crate) fn booting_of(options: &Options, version: &Version) -> Option<Spec> {
+    let extensions = external_extensions(version).ok()?;
+    let access = Access::Keys((options.credentials)(version));
+    booting(version, &spec(options, version, ("", Phase::Init), "", &extensions, &access))
+}
+
+/// Of the environment that is started from `spec`.
+pub(crate) fn booting(version: &Version, spec: &Spec) -> Option<Spec> {
+    let reads = version.interpreter.reads_at_start()?;
+    let is_plain = !version.variables.keys().any(|name| reads(name));
+    if version.snap_start || !spec.companions.programs.is_empty() || !is_plain {
+        return None;
+    }
+    // The loader looks for libraries where LD_LIBRARY_PATH had folders when the program started.
+    if version.opt_dirs.iter().chain([&version.code_dir]).any(|dir| has_libraries(&dir.join("lib"))) {
+        return None;
+    }
+    let mut env = spec.env.iter().filter(|(name, _)| reads(name)).cloned().collect::<Vec<_>>();
+    // The one that almost all have; another is heard of when it comes.
+    env.push((TIME_ZONE.0.to_owned(), TIME_ZONE.1.to_owned()));
+    Some(spec.booting(env))
+}
+
+fn has_libraries(folder: &Path) -> bool {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .into_iter()
+        .any(|entry| entry.file_name().as_encoded_bytes().windows(3).any(|part| part == b".so"))
 }
 
 pub(crate) fn log_stream(version: &Version, now: Timestamp, id: &str) -> LogStream {

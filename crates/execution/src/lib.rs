@@ -5,6 +5,7 @@
 //! `keep_alive.rs` says how long idle ones stay.
 
 mod admission;
+mod ahead;
 mod alarms;
 mod closing;
 mod dates;
@@ -38,6 +39,7 @@ mod variables;
 mod version;
 
 pub use admission::Rates;
+pub use ahead::Ahead;
 pub use image::Image;
 pub use invocation::{Failure, Invocation, Outcome, RestoreFailure};
 pub use keep_alive::{Habits, KeepAlive, Plan};
@@ -50,7 +52,7 @@ pub use output::{LogSink, LogStream, Record};
 pub use pool::{Options, PlatformDoor, Pools, Refused};
 pub use provisioned::{Provisioning, ProvisioningStatus};
 pub use runtimes::{Hosted, Interpreter, Language, MissingRuntime, Runtimes, Substitution};
-pub use segments::{Sampled, SegmentSink, Traced};
+pub use segments::{ColdStart, Sampled, SegmentSink, Traced};
 pub use snapshots::Prepared;
 pub use stream::{AnswerStream, Sink, Streamed, Streaming};
 pub use variables::Credentials;

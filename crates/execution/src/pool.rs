@@ -16,11 +16,13 @@ use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::{Admission, Class, Rates, Share};
+use crate::ahead::{self, Ahead, Waiting};
 use crate::alarms::Alarms;
 use crate::closing::failed_in_init;
-use crate::environment::{Environment, InitFailure, Phase};
+use crate::environment::{Environment, InitFailure, Parts, Phase};
 use crate::invocation::{Failure, Invocation, Outcome, RestoreFailure};
 use crate::keep_alive::{Habits, KeepAlive};
+use crate::launch::booting_of;
 use crate::limits::{INIT_TIMEOUT, Throttled};
 use crate::output::LogSink;
 use crate::provisioned::Provisioned;
@@ -68,6 +70,7 @@ pub struct Options {
     /// Environments that may exist at once.
     pub environments_max: usize,
     pub streaming: Streaming,
+    pub ahead: Ahead,
 }
 
 /// Why an invocation did not reach its function.
@@ -93,6 +96,7 @@ pub(crate) struct Inner {
     pub(crate) provisioning: watch::Sender<()>,
     pub(crate) alarms: Arc<Alarms>,
     pub(crate) snapshots: Snapshots,
+    pub(crate) ahead: Waiting,
 }
 
 /// The environments of one version.
@@ -140,6 +144,7 @@ impl Pools {
             Inner {
                 admission: Admission::new(options.concurrency_max, options.rates),
                 starts: Starts::new(options.starting_max, options.environments_max, make_room),
+                ahead: Waiting::new(options.ahead),
                 options,
                 pools: RwLock::default(),
                 provisioning: watch::Sender::default(),
@@ -149,7 +154,15 @@ impl Pools {
         });
         let (alarms, env) = (Arc::clone(&inner.alarms), inner.options.env.clone());
         tokio::spawn(async move { alarms.run(&env).await });
+        tokio::spawn(ahead::keep(Arc::downgrade(&inner)));
         Self(inner)
+    }
+
+    /// Environments of `version` will be needed: a runtime that they can begin in may be started ahead.
+    pub fn foresee(&self, version: &Version) {
+        if let Some(kind) = booting_of(&self.0.options, version) {
+            self.0.ahead.expect(kind, self.0.options.env.monotonic());
+        }
     }
 
     /// Invocations that may run at once in one account and region.
@@ -267,6 +280,7 @@ impl Pools {
     /// Ends every environment.
     pub async fn shutdown(&self) {
         self.0.starts.close();
+        self.0.ahead.close();
         let pools = std::mem::take(&mut *self.0.pools.write().expect("no panic while held"));
         pools.iter().for_each(|(key, pool)| self.retire_pool(&key.function_arn, pool));
         // Extensions have a little time to send what they gathered.
@@ -307,8 +321,12 @@ impl Inner {
             return self.start_from_snapshot(grant, version, phase, budget).await;
         }
         let Grant { turn, room } = grant;
-        let start = Environment::start((&self.options, &self.alarms), version, room, phase, budget);
+        let start = Environment::start(self.parts(), version, room, phase, budget);
         self.in_turn(turn, start).await
+    }
+
+    pub(crate) fn parts(&self) -> Parts<'_> {
+        Parts { options: &self.options, alarms: &self.alarms, ahead: &self.ahead }
     }
 
     /// Keeps others from beginning until `start` is done, or has taken long.

@@ -56,6 +56,22 @@ pub struct Hosted {
     pub sdk: Option<PathBuf>,
 }
 
+/// How the variables begin that the loader, the C library and OpenSSL read while a program starts; and what has another
+/// program started.
+const READ_BY_ALL: [&str; 11] = [
+    "LD_",
+    "GLIBC_",
+    "MALLOC_",
+    "LANG",
+    "LC_",
+    "LOCPATH",
+    "NLSPATH",
+    "GCONV_",
+    "OPENSSL_",
+    "SSL_",
+    "AWS_LAMBDA_EXEC_WRAPPER",
+];
+
 /// Another release of the language than the one asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Substitution {
@@ -303,6 +319,14 @@ impl Interpreter {
             arguments.insert(0, option.to_owned());
         }
         Launch { binds: hosted.binds(), program, arguments }
+    }
+
+    /// Tells of a variable's name whether its interpreter reads that while it starts; `None` where it can't be started
+    /// ahead.
+    pub(crate) fn reads_at_start(&self) -> Option<impl Fn(&str) -> bool> {
+        let Self::Hosted(hosted) = self else { return None };
+        let own = hosted.language.facts().read_at_start?;
+        Some(move |name: &str| own(name) || READ_BY_ALL.iter().any(|prefix| name.starts_with(prefix)))
     }
 
     /// The language's own variables.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use env::Timestamp;
+use sandbox::Claimed;
 
 use crate::Version;
 
@@ -23,6 +24,30 @@ pub struct Sampled {
     pub accepted: Timestamp,
 }
 
+/// The steps of an environment's start.
+#[derive(Clone, Copy, Debug)]
+pub struct ColdStart {
+    /// From asking for a sandbox until its program runs.
+    pub sandbox: Duration,
+    /// Steps of it, where the program was started ahead.
+    pub claimed: Option<Claimed>,
+    /// From then until the runtime's first `next`: it loads the function's code.
+    pub load: Duration,
+}
+
+impl ColdStart {
+    /// What each step is called, and how long it took; the later ones are parts of the first.
+    pub fn steps(&self) -> Vec<(&'static str, Duration)> {
+        let parts = self.claimed.map(|Claimed { bounds, mounts, environment }| {
+            [("bounds", bounds), ("mounts", mounts), ("environment", environment)]
+        });
+        [("sandbox", self.sandbox), ("load", self.load)]
+            .into_iter()
+            .chain(parts.into_iter().flatten())
+            .collect()
+    }
+}
+
 /// How an invocation of a sampled trace went.
 #[derive(Debug)]
 pub struct Traced {
@@ -33,6 +58,8 @@ pub struct Traced {
     pub ended: Timestamp,
     /// How long the INIT took that came before.
     pub init: Option<Duration>,
+    /// Its steps.
+    pub cold_start: Option<ColdStart>,
     /// AWS's name of the failure, and what the caller got.
     pub failure: Option<(String, Bytes)>,
 }

@@ -103,7 +103,7 @@ impl Inner {
                 (self.snapshot(version).await?, self.grant(version).await?)
             }
         };
-        let (Grant { turn, room }, parts) = (grant, (&self.options, &self.alarms));
+        let (Grant { turn, room }, parts) = (grant, self.parts());
         match &*snapshot {
             Snapshot::Taken(taken) => {
                 let restore = Environment::restore(parts, (&snapshot, taken), version, room);
@@ -122,7 +122,7 @@ impl Inner {
     async fn snapshot(&self, version: &Arc<Version>) -> Result<Arc<Snapshot>, InitFailure> {
         let take = || async {
             let Grant { turn, room } = self.grant(version).await?;
-            let take = Environment::snapshot((&self.options, &self.alarms), version, room);
+            let take = Environment::snapshot(self.parts(), version, room);
             self.in_turn(turn, take).await
         };
         self.snapshots.get(version.key(), take).await

@@ -72,6 +72,9 @@ const HIDDEN_FROM_EXTENSIONS: [&str; 5] = [
     "LAMBDA_TASK_ROOT",
 ];
 
+/// Of a function that sets none.
+pub(crate) const TIME_ZONE: (&str, &str) = ("TZ", ":UTC");
+
 /// The user's variable that names a script to start in place of the runtime.
 pub(crate) const EXEC_WRAPPER: &str = "AWS_LAMBDA_EXEC_WRAPPER";
 
@@ -93,7 +96,7 @@ pub(crate) fn variables(
         ("LAMBDA_TASK_ROOT", "/var/task"),
         ("LAMBDA_RUNTIME_DIR", "/var/runtime"),
         ("LANG", "en_US.UTF-8"),
-        ("TZ", ":UTC"),
+        TIME_ZONE,
         ("PATH", "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"),
         (
             "LD_LIBRARY_PATH",

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use sandbox::{Error, Guarantee, Isolation, Network, Pending, Result, Sandboxes, Spec, Started, Trust};
+use sandbox::{
+    Booted, Error, Guarantee, Isolation, Network, Pending, Result, Sandboxes, Spec, Started, Trust,
+};
 use sandbox_spawner::{Abilities, Command, Mode, Settings, Spawner};
 use tokio::sync::Mutex;
 
@@ -106,6 +108,14 @@ impl NamespaceSandboxes {
 impl Sandboxes for NamespaceSandboxes {
     fn start(&self, spec: Spec) -> Pending<'_, Result<Started>> {
         Box::pin(async move { self.spawner().await?.start(spec).await })
+    }
+
+    fn boot(&self, spec: Spec) -> Pending<'_, Result<Box<dyn Booted>>> {
+        Box::pin(async move { self.spawner().await?.boot(spec).await })
+    }
+
+    fn memory_available(&self) -> Option<u64> {
+        sandbox_spawner::memory_available()
     }
 
     fn describe(&self) -> Isolation {

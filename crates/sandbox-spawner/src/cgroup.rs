@@ -192,10 +192,26 @@ impl Group<'_> {
         self.layout.folders().into_iter().map(open).collect()
     }
 
-    pub(crate) fn set_limits(&self, spec: &Spec) -> Result<()> {
+    pub(crate) fn set_processes(&self, spec: &Spec) -> Result<()> {
         // One more for the sandbox's own first process.
         let processes = spec.limits.processes.saturating_add(1);
-        self.set("pids", "pids.max", "pids.max", processes)?;
+        self.set("pids", "pids.max", "pids.max", processes)
+    }
+
+    /// Gives everybody else the processor first, or not.
+    pub(crate) fn set_humble(&self, humble: bool) -> Result<()> {
+        let v1 = self.layout.v1.contains_key("cpu");
+        let weight = match (v1, humble) {
+            (true, true) => 2,
+            (true, false) => 1024,
+            (false, true) => 1,
+            (false, false) => 100,
+        };
+        self.set("cpu", "cpu.shares", "cpu.weight", weight)
+    }
+
+    pub(crate) fn set_limits(&self, spec: &Spec) -> Result<()> {
+        self.set_processes(spec)?;
         self.set("memory", "memory.limit_in_bytes", "memory.max", spec.memory_bytes)?;
         if self.layout.v1.contains_key("memory") {
             // Memory and swap together; absent where the kernel does not count swap.

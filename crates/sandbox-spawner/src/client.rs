@@ -12,12 +12,13 @@ use std::time::Duration;
 
 use rustix::net::{RecvFlags, Shutdown};
 use sandbox::{
-    COMPANIONS_MAX, Cpu, Error, Exit, Hosts, Network, Pending, Result, Sandbox, Signal, Spec, Started,
-    Template, Usage,
+    Booted, COMPANIONS_MAX, Claimed, Cpu, Error, Exit, Hosts, Network, Pending, Result, Sandbox, Signal,
+    Spec, Started, Template, Usage,
 };
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{Notify, oneshot};
 
+use crate::booted;
 use crate::cgroup::{Group, Layout};
 use crate::channel::{self, Receiver};
 use crate::launch;
@@ -86,7 +87,8 @@ impl Spawner {
             }
             _ => return Err(Error::Spawner("it ended before it was ready".to_owned())),
         };
-        let _ = link.limits.set(Given { outbound: abilities.outbound, snapshots: abilities.snapshots });
+        let Abilities { outbound, boots, snapshots, .. } = abilities;
+        let _ = link.limits.set(Given { outbound, boots, snapshots });
         tokio::spawn(link.clone().hear(receiver, Arc::new(abilities.groups.clone())));
         tokio::spawn(link.clone().deliver());
         Ok(Self { link, abilities, child: Mutex::new(Some(child)) })
@@ -111,6 +113,11 @@ impl Spawner {
         self.link.start(spec, |id, spec| Request::Start { id, spec }).await
     }
 
+    /// Starts a program ahead; resolves once it says that it is ready.
+    pub async fn boot(&self, spec: Spec) -> Result<Box<dyn Booted>> {
+        booted::boot(&self.link, self.abilities.groups.clone(), spec).await
+    }
+
     /// Ends every sandbox and waits until the spawner has cleaned up.
     pub async fn shutdown(&self) {
         self.link.hang_up();
@@ -133,14 +140,18 @@ impl Drop for Spawner {
 }
 
 /// A start whose future was dropped must not leave a sandbox behind.
-struct KillUnlessStarted<'a> {
+pub(crate) struct KillUnlessStarted<'a> {
     link: &'a Link,
     id: u64,
     started: bool,
 }
 
-impl KillUnlessStarted<'_> {
-    fn settled(mut self) {
+impl<'a> KillUnlessStarted<'a> {
+    pub(crate) fn new(link: &'a Link, id: u64) -> Self {
+        Self { link, id, started: false }
+    }
+
+    pub(crate) fn settled(mut self) {
         self.started = true;
     }
 }
@@ -154,13 +165,16 @@ impl Drop for KillUnlessStarted<'_> {
 }
 
 /// A sandbox the spawner was asked for or has made.
-struct Expected {
-    answer: Option<oneshot::Sender<Result<Started>>>,
-    exit: Option<oneshot::Sender<Exit>>,
-    companions: Vec<Option<oneshot::Sender<Exit>>>,
+#[derive(Default)]
+pub(crate) struct Expected {
+    pub(crate) answer: Option<oneshot::Sender<Result<Started>>>,
+    /// Who waits for a program started ahead to be ready; gives the name of its cgroup.
+    pub(crate) booted: Option<oneshot::Sender<Result<Option<String>>>>,
+    pub(crate) exit: Option<oneshot::Sender<Exit>>,
+    pub(crate) companions: Vec<Option<oneshot::Sender<Exit>>>,
     /// Who waits for a socket, in their order.
-    sockets: VecDeque<oneshot::Sender<Option<OwnedFd>>>,
-    cpu_millis: u32,
+    pub(crate) sockets: VecDeque<oneshot::Sender<Option<OwnedFd>>>,
+    pub(crate) cpu_millis: u32,
 }
 
 /// The socket to the spawner and who waits for what from it.
@@ -181,6 +195,7 @@ pub(crate) struct Link {
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Given {
     outbound: bool,
+    pub(crate) boots: bool,
     pub(crate) snapshots: bool,
 }
 
@@ -196,24 +211,30 @@ impl Link {
         request: impl FnOnce(u64, Box<Spec>) -> Request,
     ) -> Result<Started> {
         check(&spec, self.given())?;
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (answer, answered) = oneshot::channel();
-        let expected = Expected {
+        let id = self.expect_new(Expected {
             answer: Some(answer),
-            exit: None,
             companions: spec.companions.programs.iter().map(|_| None).collect(),
-            sockets: VecDeque::new(),
             cpu_millis: spec.cpu_millis,
-        };
-        match guard(&self.expected).as_mut() {
-            Some(all) => all.insert(id, expected),
-            None => return Err(gone()),
-        };
-        let abandoned = KillUnlessStarted { link: self, id, started: false };
+            ..Expected::default()
+        })?;
+        let abandoned = KillUnlessStarted::new(self, id);
         self.post(&request(id, Box::new(spec)))?;
         let started = answered.await.unwrap_or_else(|_| Err(gone()));
         abandoned.settled();
         started
+    }
+
+    /// Gives a new sandbox its number.
+    pub(crate) fn expect_new(&self, expected: Expected) -> Result<u64> {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        guard(&self.expected).as_mut().ok_or_else(gone)?.insert(id, expected);
+        Ok(id)
+    }
+
+    /// Whatever becomes of it, nobody wants to hear.
+    pub(crate) fn forget(&self, id: u64) {
+        guard(&self.expected).as_mut().and_then(|all| all.remove(&id));
     }
 
     /// Sends a message without waiting: now, or as soon as there is room.
@@ -276,7 +297,7 @@ impl Link {
                 Reply::SnapshotWatched { id } => self.snapshot_watched(id),
                 Reply::SnapshotTaken { id } => self.snapshot_ended(id, None),
                 Reply::SnapshotRefused { id, reason } => self.snapshot_ended(id, Some(reason)),
-                Reply::Started { id, group } => self.started(id, group, fds, &layout),
+                Reply::Started { id, group, claimed } => self.started((id, group), claimed, fds, &layout),
                 Reply::StartFailed { id, failure, executing } => {
                     let expected = guard(&self.expected).as_mut().and_then(|all| all.remove(&id));
                     let source = failure.source();
@@ -286,8 +307,15 @@ impl Link {
                     } else {
                         Error::Build { step: failure.step, source }
                     };
-                    if let Some(answer) = expected.and_then(|expected| expected.answer) {
-                        let _ = answer.send(Err(error));
+                    match expected {
+                        Some(Expected { answer: Some(answer), .. }) => drop(answer.send(Err(error))),
+                        Some(Expected { booted: Some(booted), .. }) => drop(booted.send(Err(error))),
+                        _ => {}
+                    }
+                }
+                Reply::Booted { id, group } => {
+                    if let Some(booted) = self.expect(id, |expected| expected.booted.take()) {
+                        let _ = booted.send(Ok(group));
                     }
                 }
                 Reply::ProgramEnded { id, exit } => {
@@ -321,11 +349,17 @@ impl Link {
         self.posted.notify_one();
     }
 
-    fn expect<T>(&self, id: u64, take: impl FnOnce(&mut Expected) -> Option<T>) -> Option<T> {
+    pub(crate) fn expect<T>(&self, id: u64, take: impl FnOnce(&mut Expected) -> Option<T>) -> Option<T> {
         take(guard(&self.expected).as_mut()?.get_mut(&id)?)
     }
 
-    fn started(self: &Arc<Self>, id: u64, group: Option<String>, fds: Vec<OwnedFd>, layout: &Arc<Layout>) {
+    fn started(
+        self: &Arc<Self>,
+        (id, group): (u64, Option<String>),
+        claimed: Option<Claimed>,
+        fds: Vec<OwnedFd>,
+        layout: &Arc<Layout>,
+    ) {
         let (exit, exited) = oneshot::channel();
         let mut companions = Vec::new();
         let (answer, cpu_millis) = {
@@ -341,6 +375,7 @@ impl Link {
         };
         let running = Running { link: self.clone(), id, group, layout: layout.clone(), cpu_millis };
         let started = gather(running, fds, exited, companions);
+        let started = started.map(|started| Started { claimed, ..started });
         if let Some(answer) = answer {
             // If nobody waits any more, dropping what was started kills it.
             let _ = answer.send(started);
@@ -386,6 +421,7 @@ fn gather(
         companion_output,
         companions: companions.into_iter().map(until).collect(),
         sandbox: Box::new(running),
+        claimed: None,
     })
 }
 
@@ -524,7 +560,7 @@ impl From<Ended> for Exit {
 }
 
 /// Refuses early what the kernel would refuse late and less clearly.
-fn check(spec: &Spec, given: Given) -> Result<()> {
+pub(crate) fn check(spec: &Spec, given: Given) -> Result<()> {
     let invalid = |text: String| Err(Error::InvalidSpec(text));
     if !spec.program.is_absolute() || !spec.cwd.is_absolute() {
         return invalid("program and cwd must be absolute paths".to_owned());

@@ -36,6 +36,8 @@ pub(crate) struct Entry {
     pub companions: Vec<String>,
     pub companion_environment: Vec<String>,
     pub companion_cwd: PathBuf,
+    /// The program is started ahead; the socket it waits at comes after the output pipe.
+    pub boots: bool,
     /// Where the mounts go, in the order of their descriptors.
     pub mounts: Vec<PathBuf>,
     /// Size of a `/tmp` in memory, where there is no disk for it among the mounts.
@@ -78,6 +80,11 @@ pub(crate) fn enter(
     } else {
         mounts.split_first().map(|(first, rest)| (Some(first), rest)).ok_or_else(missing)?
     };
+    let (booting, mounts) = if entry.boots {
+        mounts.split_first().map(|(first, rest)| (Some(first), rest)).ok_or_else(missing)?
+    } else {
+        (None, mounts)
+    };
     let (mut mounts, mut points) = (mounts, &entry.mounts[..]);
     if let ([image, rest @ ..], [point, others @ ..]) = (mounts, points)
         && point == Path::new("/")
@@ -86,10 +93,7 @@ pub(crate) fn enter(
         (mounts, points) = (rest, others);
     }
     if let Some(size) = entry.tmpfs_bytes {
-        let size = size.to_string();
-        let options = [("size", size.as_str()), ("mode", "1777")];
-        let tmpfs = mounts::new_filesystem("tmpfs", &options, NO_DEVICES)?;
-        mounts::attach(tmpfs.as_fd(), Path::new("/tmp"))?;
+        mounts::attach(mounts::memory(size)?.as_fd(), Path::new("/tmp"))?;
     }
     for (mount, path) in mounts.iter().zip(points) {
         mounts::attach(mount.as_fd(), path)?;
@@ -97,7 +101,7 @@ pub(crate) fn enter(
     set_standard_streams(output)?;
     // Everything was used that came through a descriptor; what is left would only leak.
     let mut kept = vec![keep.as_raw_fd()];
-    kept.extend(companion_output.map(AsRawFd::as_raw_fd));
+    kept.extend(companion_output.into_iter().chain(booting).map(AsRawFd::as_raw_fd));
     kept.sort_unstable();
     sys::close_all_but(4, &kept);
     set_limits(&entry.limits)?;

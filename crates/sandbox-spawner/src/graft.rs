@@ -264,12 +264,7 @@ fn gone() -> Failure {
 fn furnish_inside(mount: &OwnedFd, furniture: &Furniture<'_>) -> Result<()> {
     let attributes = mounts::READ_ONLY | NO_DEVICES | libc::MOUNT_ATTR_NOEXEC;
     let proc = mounts::new_filesystem("proc", &[("hidepid", "invisible")], attributes)?;
-    let mut tmpfs = None;
-    if let Some(size) = furniture.tmpfs_bytes {
-        let size = size.to_string();
-        let options = [("size", size.as_str()), ("mode", "1777")];
-        tmpfs = Some(mounts::new_filesystem("tmpfs", &options, NO_DEVICES)?);
-    }
+    let tmpfs = furniture.tmpfs_bytes.map(mounts::memory).transpose()?;
     enter_namespace(mount, LinkNameSpaceType::Mount)?;
     mounts::attach(proc.as_fd(), Path::new("/proc"))?;
     for path in crate::enter::PROC_MASKED {

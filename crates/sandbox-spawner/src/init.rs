@@ -10,11 +10,13 @@ use std::fs;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType};
+use sandbox::BOOT_VARIABLE;
 use serde::{Deserialize, Serialize};
 
 use crate::channel::{self, Receiver};
 use crate::enter::{self, Entry, Walls};
 use crate::failure::{Failure, Step};
+use crate::shown::ROOM_BYTES;
 use crate::sys::{self, Forked};
 use crate::wire::{Ended, Task};
 
@@ -119,7 +121,7 @@ fn run(status: &OwnedFd, walls: Option<Walls<'_>>) -> Result<(), Failure> {
     };
     match fds.get(1).filter(|_| !entry.companions.is_empty()) {
         Some(output) => watch.start_companions(output.as_fd())?,
-        None => watch.start_program()?,
+        None => watch.start_program(fds.get(1).filter(|_| entry.boots))?,
     }
     report(status, &Report::Running);
 
@@ -205,9 +207,17 @@ impl Watch<'_> {
         Ok(())
     }
 
-    fn start_program(&mut self) -> Result<(), Failure> {
+    /// `booting` is the socket at which a program that is started ahead waits.
+    fn start_program(&mut self, booting: Option<&OwnedFd>) -> Result<(), Failure> {
         let entry = self.entry;
-        let pid = start(self.status, &entry.program, &entry.arguments, &entry.environment, || Ok(()))?;
+        // Padded with blanks: the environment that it is claimed with is written there too.
+        let told = booting.map(|socket| format!("{BOOT_VARIABLE}={:<ROOM_BYTES$}", socket.as_raw_fd()));
+        let environment = entry.environment.iter().cloned().chain(told).collect::<Vec<_>>();
+        let before = || match booting {
+            Some(socket) => Ok(rustix::io::fcntl_setfd(socket, rustix::io::FdFlags::empty())?),
+            None => Ok(()),
+        };
+        let pid = start(self.status, &entry.program, &entry.arguments, &environment, before)?;
         self.program = Some(pid);
         sys::close_all_but(0, &[self.status.as_raw_fd()]);
         Ok(())
@@ -271,7 +281,7 @@ impl Watch<'_> {
         while let Ok(Some((task, _))) = self.receiver.receive::<Task>(self.status, RecvFlags::DONTWAIT) {
             match task {
                 Task::Begin if self.program.is_none() => {
-                    if self.start_program().is_err() {
+                    if self.start_program(None).is_err() {
                         // No process could be made: as if it had failed at once.
                         report(self.status, &Report::ProgramEnded(Ended::Code(127)));
                         self.program = Some(0);

@@ -2,20 +2,27 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{Gid, Uid};
-use sandbox::{Door, Spec};
+use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType};
+use rustix::thread::LinkNameSpaceType;
+use sandbox::{Bind, Claimed, Door, Spec};
 
 use crate::cgroup::Layout;
 use crate::channel;
 use crate::enter::Entry;
 use crate::failure::{Failure, Result, Step};
+use crate::graft::namespace_of;
 use crate::init::{self, Parked};
 use crate::keeper;
 use crate::mounts::{self, NO_DEVICES, READ_ONLY};
 use crate::netns::{Doors, PLATFORM_PORT, RUNTIME_API_PORT};
-use crate::root::Root;
+use crate::root::{Root, enter_namespace};
+use crate::shown::Shown;
 
+/// Where the doors are in a network of a sandbox's own.
+const PORTS: [u16; 2] = [RUNTIME_API_PORT, PLATFORM_PORT];
 /// More mounts than any function needs; each is a descriptor in one message.
 const BINDS_MAX: usize = 10;
 
@@ -51,18 +58,115 @@ pub(crate) struct Launched {
 
 /// Tells a prepared child to become the sandbox of `spec`.
 pub(crate) fn contained(spec: &Spec, kit: Kit, site: Site<'_>) -> Result<Launched> {
-    if spec.binds.len() > BINDS_MAX {
-        return Err(Failure::new("bind so many directories", libc::E2BIG));
-    }
+    check_binds(spec)?;
     if let Some(name) = &kit.group {
         site.layout.group(name).set_limits(spec)?;
     }
     let uid = site.uid;
     let tmpfs_bytes = site.disk.is_none().then_some(spec.ephemeral_bytes);
     let (points, mounts) = directories(spec, site)?;
-    let ports = [RUNTIME_API_PORT, PLATFORM_PORT];
-    let entry = Entry { tmpfs_bytes, uid, mounts: points, ..entry(spec, ports) };
-    tell(kit, &entry, &mounts)
+    let entry = Entry { tmpfs_bytes, uid, mounts: points, ..entry(spec, PORTS) };
+    tell(kit, &entry, None, &mounts)
+}
+
+fn check_binds(spec: &Spec) -> Result<()> {
+    if spec.binds.len() > BINDS_MAX {
+        return Err(Failure::new("bind so many directories", libc::E2BIG));
+    }
+    Ok(())
+}
+
+/// Where a program that was started ahead waits.
+pub(crate) struct Booting {
+    /// Whatever is sent there it takes for its environment.
+    pub socket: OwnedFd,
+    /// Once it is ready.
+    pub shown: Option<Shown>,
+}
+
+/// Has a prepared child start `spec`'s program ahead; gives the end of the socket at which it waits too.
+pub(crate) fn ahead(spec: &Spec, kit: Kit, site: Site<'_>) -> Result<(Launched, Booting)> {
+    if spec.root.is_some() || !spec.companions.programs.is_empty() {
+        return Err(Failure::new("start such a program ahead", libc::EOPNOTSUPP));
+    }
+    check_binds(spec)?;
+    if let Some(name) = &kit.group {
+        // Its memory is bounded once it is known whose it is.
+        site.layout.group(name).set_processes(spec)?;
+        site.layout.group(name).set_humble(true)?;
+    }
+    let (points, mounts): (Vec<_>, Vec<_>) = binds(spec, site.root)?.into_iter().unzip();
+    let entry = Entry { boots: true, uid: site.uid, mounts: points, ..entry(spec, PORTS) };
+    let flags = SocketFlags::CLOEXEC;
+    let (ours, theirs) = rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)
+        .step("make a socket for a program started ahead")?;
+    Ok((tell(kit, &entry, Some(&theirs), &mounts)?, Booting { socket: ours, shown: None }))
+}
+
+/// Makes a program that was started ahead the one of `spec`: bounds, mounts, environment, in this order.
+///
+/// `home` is the caller's own mount namespace, to which it has returned unless the error is the outer one.
+pub(crate) fn claim(
+    spec: &Spec,
+    (pid, group): (i32, Option<&String>),
+    booting: &Booting,
+    site: Site<'_>,
+    home: &OwnedFd,
+) -> std::io::Result<Result<Claimed>> {
+    let began = monotonic();
+    let mut bounded = began;
+    let prepared = || {
+        if let Some(name) = group {
+            site.layout.group(name).set_limits(spec)?;
+            site.layout.group(name).set_humble(false)?;
+        }
+        bounded = monotonic();
+        let tmpfs_bytes = site.disk.is_none().then_some(spec.ephemeral_bytes);
+        let mut added = own(spec, site.disk)?;
+        if let Some(bytes) = tmpfs_bytes {
+            added.push((PathBuf::from("/tmp"), mounts::memory(bytes)?));
+        }
+        Ok((added, namespace_of(pid, "mnt")?))
+    };
+    let (added, inside) = match prepared() {
+        Ok(prepared) => prepared,
+        Err(failure) => return Ok(Err(failure)),
+    };
+    // Nothing of the function runs yet: what is there to be seen and followed is our own root.
+    let attached = enter_namespace(&inside, LinkNameSpaceType::Mount)
+        .and_then(|()| added.iter().try_for_each(|(path, mount)| mounts::attach(mount.as_fd(), path)));
+    enter_namespace(home, LinkNameSpaceType::Mount).map_err(|failure| failure.source())?;
+    let mounted = monotonic();
+    Ok(attached.and_then(|()| hand_over(spec, booting)).map(|()| Claimed {
+        bounds: bounded.saturating_sub(began),
+        mounts: mounted.saturating_sub(bounded),
+        environment: monotonic().saturating_sub(mounted),
+    }))
+}
+
+fn monotonic() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    Duration::try_from(now).unwrap_or_default()
+}
+
+/// Tells a program that was started ahead all that it has waited for.
+fn hand_over(spec: &Spec, Booting { socket, shown }: &Booting) -> Result<()> {
+    let entry = entry(spec, PORTS);
+    let ended = |text: String| text.into_bytes().into_iter().chain([0]);
+    let environment: Vec<u8> = entry.environment.into_iter().flat_map(ended).collect();
+    let shown =
+        shown.as_ref().ok_or_else(|| Failure::new("claim a program that is not ready", libc::EBUSY))?;
+    shown.write(&environment)?;
+    let mut text = entry.cwd.into_os_string().into_encoded_bytes();
+    text.push(0);
+    text.extend(environment);
+    let mut rest = &text[..];
+    while !rest.is_empty() {
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        let sent = rustix::net::send(socket, rest, flags).step("hand over the environment")?;
+        rest = &rest[sent..];
+    }
+    Ok(())
 }
 
 /// A copy of a template on its way into its place.
@@ -81,9 +185,7 @@ pub(crate) struct Copying {
 
 /// Orders the copy number `id` from a template's keeper; gives the read end of its output.
 pub(crate) fn copy(keeper: &OwnedFd, id: u64, spec: &Spec, kit: &Kit, site: Site<'_>) -> Result<OwnedFd> {
-    if spec.binds.len() > BINDS_MAX {
-        return Err(Failure::new("bind so many directories", libc::E2BIG));
-    }
+    check_binds(spec)?;
     if spec.root.is_some() {
         return Err(Failure::new("copy a program that runs in an image", libc::EOPNOTSUPP));
     }
@@ -112,19 +214,32 @@ fn directories(spec: &Spec, site: Site<'_>) -> Result<(Vec<PathBuf>, Vec<OwnedFd
     if let Some(root) = &spec.root {
         mounts.push((PathBuf::from("/"), mounts::copy_tree(root, READ_ONLY | NO_DEVICES)?));
     }
+    mounts.extend(binds(spec, site.root)?);
+    mounts.extend(own(spec, site.disk)?);
+    Ok(mounts.into_iter().unzip())
+}
+
+/// What is the same for all functions of a language.
+fn binds(spec: &Spec, root: &Root) -> Result<Vec<(PathBuf, OwnedFd)>> {
+    let bind = |bind: &Bind| {
+        // An image has what is needed, or else the start fails where the bind is attached.
+        if spec.root.is_none() {
+            root.ensure_mount_point(&bind.inside, !bind.host.is_file())?;
+        }
+        Ok((bind.inside.clone(), mounts::copy_tree(&bind.host, READ_ONLY | NO_DEVICES)?))
+    };
+    spec.binds.iter().map(bind).collect()
+}
+
+/// What is one function's, or one sandbox's.
+fn own(spec: &Spec, disk: Option<OwnedFd>) -> Result<Vec<(PathBuf, OwnedFd)>> {
+    let mut mounts = Vec::new();
     if let Some(code_dir) = &spec.code_dir {
         mounts.push((PathBuf::from("/var/task"), mounts::copy_tree(code_dir, READ_ONLY | NO_DEVICES)?));
     }
-    for bind in &spec.binds {
-        // An image has what is needed, or else the start fails where the bind is attached.
-        if spec.root.is_none() {
-            site.root.ensure_mount_point(&bind.inside, !bind.host.is_file())?;
-        }
-        mounts.push((bind.inside.clone(), mounts::copy_tree(&bind.host, READ_ONLY | NO_DEVICES)?));
-    }
     mounts.extend(mounts::layers(&spec.opt_dirs)?.map(|layers| (PathBuf::from("/opt"), layers)));
-    mounts.extend(site.disk.map(|disk| (PathBuf::from("/tmp"), disk)));
-    Ok(mounts.into_iter().unzip())
+    mounts.extend(disk.map(|disk| (PathBuf::from("/tmp"), disk)));
+    Ok(mounts)
 }
 
 /// Starts a child process with limits and nothing else.
@@ -132,15 +247,15 @@ pub(crate) fn plain(spec: &Spec) -> Result<Launched> {
     let doors = Doors::open(0, 0)?;
     let ports = [local_port(&doors.runtime_api)?, local_port(&doors.platform)?];
     let kit = Kit { group: None, doors, parked: init::park(0, None)?, memory: None };
-    tell(kit, &entry(spec, ports), &[])
+    tell(kit, &entry(spec, ports), None, &[])
 }
 
-fn tell(kit: Kit, entry: &Entry, mounts: &[OwnedFd]) -> Result<Launched> {
+fn tell(kit: Kit, entry: &Entry, booting: Option<&OwnedFd>, mounts: &[OwnedFd]) -> Result<Launched> {
     let (output, theirs) = output_pipe(entry.uid)?;
     let companions = (!entry.companions.is_empty()).then(|| output_pipe(entry.uid)).transpose()?;
     let (companion_output, companions_theirs) = companions.unzip();
-    let fds: Vec<_> =
-        std::iter::once(&theirs).chain(&companions_theirs).chain(mounts).map(AsFd::as_fd).collect();
+    let fds = std::iter::once(&theirs).chain(&companions_theirs).chain(booting).chain(mounts);
+    let fds: Vec<_> = fds.map(AsFd::as_fd).collect();
     channel::send(&kit.parked.status, entry, &fds).step("tell the sandbox what to run")?;
     Ok(Launched { parked: kit.parked, output, companion_output, doors: kit.doors, memory: kit.memory })
 }
@@ -180,6 +295,7 @@ fn entry(spec: &Spec, [runtime_api, platform]: [u16; 2]) -> Entry {
         companions: companions.programs.iter().map(|path| path.to_string_lossy().into_owned()).collect(),
         companion_environment: environment(&companions.env),
         companion_cwd: companions.cwd.clone(),
+        boots: false,
         mounts: Vec::new(),
         tmpfs_bytes: None,
         uid: None,

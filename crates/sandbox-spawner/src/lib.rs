@@ -15,6 +15,7 @@
 //! - the relay (`relay.rs`) makes the connections to the outside that functions with a way out (`outlet.rs`) ask
 //!   for. It is there only if there are such functions.
 
+mod booted;
 mod carry;
 mod cgroup;
 mod channel;
@@ -40,6 +41,7 @@ mod role;
 mod root;
 mod scratch;
 mod serve;
+mod shown;
 mod steer;
 mod stock;
 mod stockroom;
@@ -49,6 +51,7 @@ mod tracee;
 mod trust;
 mod wire;
 
+pub use booted::memory_available;
 pub use client::{Command, Spawner};
 pub use probe::probe;
 pub use role::{group_folder, run_spawner_if_asked, uid_base_for};

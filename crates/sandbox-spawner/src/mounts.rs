@@ -43,6 +43,12 @@ pub(crate) fn new_filesystem(kind: &str, options: &[(&str, &str)], attributes: u
         .step_with(|| format!("mount file system {kind}"))
 }
 
+/// A `/tmp` in memory.
+pub(crate) fn memory(bytes: u64) -> Result<OwnedFd> {
+    let size = bytes.to_string();
+    new_filesystem("tmpfs", &[("size", &size), ("mode", "1777")], NO_DEVICES)
+}
+
 /// Puts a detached mount at `path`.
 pub(crate) fn attach(mount: BorrowedFd<'_>, path: &Path) -> Result<()> {
     rustix::mount::move_mount(mount, "", CWD, path, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)

@@ -13,7 +13,7 @@ use sandbox::Network;
 use crate::cgroup::{self, Layout};
 use crate::channel::{self, Receiver};
 use crate::failure::{Result, Step};
-use crate::root::{Root, unshare};
+use crate::root::{Root, open_namespace, unshare};
 use crate::serve::Serving;
 use crate::wire::{Abilities, Mode, Reply, Request, Settings};
 use crate::{filter, launch, probe, registers, relay, resolvers, scratch, stockroom, sys};
@@ -139,6 +139,8 @@ fn set_up(settings: &Settings) -> Result<(Serving, Abilities)> {
     }
     // The tracer's registers are known for this processor only, and the rights of root are needed.
     abilities.snapshots = abilities.own_users && registers::ARE_KNOWN;
+    // Mounting into a sandbox that runs needs the rights of root.
+    abilities.boots = abilities.own_users;
     let filter = filter::program()?;
     let plan = stockroom::Plan { layout: &groups, root: root.namespace.as_fd(), filter: &filter };
     let (stock_socket, stockroom) = stockroom::open(settings, plan, &lock)?;
@@ -152,6 +154,7 @@ fn set_up(settings: &Settings) -> Result<(Serving, Abilities)> {
             stockroom,
             own_users: abilities.own_users,
             tmp_on_disk: abilities.tmp_on_disk,
+            home: open_namespace("mnt")?,
         },
     );
     Ok((serving, abilities))

@@ -1,5 +1,6 @@
 //! The spawner's loop: answers starts, steers and collects sandboxes, keeps the stock filled.
 
+mod boots;
 mod copies;
 
 use std::collections::{HashMap, VecDeque};
@@ -7,16 +8,16 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::net::RecvFlags;
-use sandbox::Spec;
+use sandbox::{Claimed, Spec};
 
 use crate::cgroup::Layout;
 use crate::channel::{self, Receiver};
 use crate::failure::Failure;
 use crate::init::{self, Parked, Report};
-use crate::launch::{self, Copying, Kit, Launched, Site};
+use crate::launch::{self, Booting, Copying, Kit, Launched, Site};
 use crate::netns::Doors;
 use crate::root::Root;
-use crate::stock::{Needs, Parts, ReadyDisk, Stock};
+use crate::stock::{Needs, Parts, Place, ReadyDisk, Stock};
 use crate::stockroom::{Order, Supply};
 use crate::sys;
 use crate::wire::{Ended, Reply, Request, Settings, Task};
@@ -29,6 +30,7 @@ const STATUS: u64 = 2;
 const MEMORY: u64 = 3;
 const KEEPER: u64 = 4;
 const PROGRAM: u64 = 5;
+const BOOTING: u64 = 6;
 const TOKENS: u64 = 8;
 /// Events taken from the kernel at a time.
 const EVENTS_MAX: usize = 64;
@@ -41,13 +43,26 @@ pub(crate) struct Workshop {
     pub stockroom: i32,
     pub own_users: bool,
     pub tmp_on_disk: bool,
+    /// The spawner's own mount namespace.
+    pub home: OwnedFd,
 }
 
 struct Waiting {
     id: u64,
     spec: Box<Spec>,
-    /// The template that it is to be a copy of.
-    template: Option<u64>,
+    what: What,
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    Start,
+    /// A copy of this template.
+    Copy(u64),
+    /// A program started ahead.
+    Boot,
+    /// What a program that was started ahead still needs.
+    Claim,
 }
 
 /// Doors, and the read ends of the pipes of program and companions.
@@ -65,6 +80,8 @@ struct Live {
     slot: Option<u32>,
     template: Option<copies::Template>,
     copy: Option<copies::Copy>,
+    /// Where its program waits, until it is claimed.
+    booting: Option<Booting>,
     /// What the daemon gets once the program runs.
     gifts: Option<Gifts>,
     /// Once it runs, [`init::TOLD`] is understood.
@@ -175,7 +192,15 @@ impl Serving {
         match request {
             Request::Setup(_) => {}
             Request::Start { id, spec } => {
-                self.waiting.push_back(Waiting { id, spec, template: None });
+                // Before those that nobody waits for yet.
+                let at = self.waiting.iter().position(|waiting| waiting.what == What::Boot);
+                self.waiting
+                    .insert(at.unwrap_or(self.waiting.len()), Waiting { id, spec, what: What::Start });
+                self.dispatch(epoll, daemon)?;
+            }
+            Request::Boot { id, spec } => self.waiting.push_back(Waiting { id, spec, what: What::Boot }),
+            Request::Claim { id, spec } => {
+                self.waiting.push_front(Waiting { id, spec, what: What::Claim });
                 self.dispatch(epoll, daemon)?;
             }
             Request::Snapshot { id } => self.begin_snapshot(epoll, daemon, id)?,
@@ -272,9 +297,10 @@ impl Serving {
                     }
                 }
                 Parts::Ready => match self.waiting.remove(index) {
-                    Some(Waiting { id, spec, template: Some(template) }) => {
+                    Some(Waiting { id, spec, what: What::Copy(template) }) => {
                         self.order_copy(daemon, id, template, &spec)?;
                     }
+                    Some(Waiting { id, spec, what: What::Claim }) => self.claim(daemon, id, &spec)?,
                     Some(waiting) => self.start(epoll, daemon, waiting)?,
                     None => {}
                 },
@@ -284,18 +310,16 @@ impl Serving {
     }
 
     fn needs(&self, waiting: &Waiting) -> Needs {
-        let Waiting { spec, template, .. } = waiting;
-        let on_disk = self.workshop.as_ref().is_some_and(|workshop| workshop.tmp_on_disk);
-        Needs { network: spec.network, disk: on_disk.then_some(spec.ephemeral_bytes), template: *template }
+        needs(self.workshop.as_ref(), &waiting.spec, waiting.what)
     }
 
     fn start(&mut self, epoll: &OwnedFd, daemon: &OwnedFd, waiting: Waiting) -> std::io::Result<()> {
         let needs = self.needs(&waiting);
-        let Waiting { id, spec, .. } = waiting;
+        let Waiting { id, spec, what } = waiting;
         let slot = self.slots.take();
         let (mut group, mut disk, mut prepared) = (None, None, None);
         let launched = match &self.workshop {
-            None => launch::plain(&spec),
+            None => launch::plain(&spec).map(|launched| (launched, None)),
             Some(workshop) => {
                 let Some((kit, ready)) = self.stock.take(needs) else { return Ok(()) };
                 group.clone_from(&kit.group);
@@ -307,12 +331,19 @@ impl Serving {
                     uid: workshop.own_users.then(|| self.settings.uid_base + slot),
                     disk: ready.map(|ready| ready.mount),
                 };
-                launch::contained(&spec, kit, site)
+                if what == What::Boot {
+                    launch::ahead(&spec, kit, site).map(|(launched, booting)| (launched, Some(booting)))
+                } else {
+                    launch::contained(&spec, kit, site).map(|launched| (launched, None))
+                }
             }
         };
         match launched {
-            Ok(launched) => {
-                let live = Self::live(launched, group, disk, Some(slot));
+            Ok((launched, booting)) => {
+                let live = Live { booting, ..Self::live(launched, group, disk, Some(slot)) };
+                if let Some(booting) = &live.booting {
+                    watch(epoll, booting.socket.as_fd(), id * TOKENS + BOOTING)?;
+                }
                 watch(epoll, live.pidfd.as_fd(), id * TOKENS + PIDFD)?;
                 watch(epoll, live.status.as_fd(), id * TOKENS + STATUS)?;
                 if let Some(memory) = &live.memory {
@@ -346,6 +377,7 @@ impl Serving {
             slot,
             template: None,
             copy: None,
+            booting: None,
             has_companions: companion_output.is_some(),
             gifts: Some((doors, output, companion_output)),
             failed: false,
@@ -368,6 +400,7 @@ impl Serving {
                 self.copy_ended(id);
                 return Ok(());
             }
+            BOOTING => return self.hear_booting(epoll, daemon, id),
             _ => {}
         }
         // Events of one batch may concern a sandbox that an earlier one has removed.
@@ -394,13 +427,11 @@ impl Serving {
                     is_hopeless = live.has_companions;
                     channel::send(daemon, &Reply::StartFailed { id, failure, executing: true }, &[])?;
                 }
-                Report::Running if live.failed => {}
+                // What was started ahead says itself when it is ready.
+                Report::Running if live.failed || live.booting.is_some() => {}
                 Report::Running => {
-                    let Some((doors, output, companion_output)) = live.gifts.take() else { continue };
-                    let mut fds = vec![output.as_fd()];
-                    fds.extend(companion_output.as_ref().map(AsFd::as_fd));
-                    fds.extend(doors.descriptors());
-                    channel::send(daemon, &Reply::Started { id, group: live.group.clone() }, &fds)?;
+                    let Some(gifts) = live.gifts.take() else { continue };
+                    send_started(daemon, id, live.group.clone(), &gifts, None)?;
                 }
                 Report::Ended(ended) => live.ended = live.ended.or(Some(ended)),
                 Report::ProgramEnded(ended) => {
@@ -498,12 +529,13 @@ impl Serving {
         let Some(workshop) = &self.workshop else { return Ok(()) };
         // While somebody is starting, only what is waited for is made: the rest would compete for the
         // processor.
-        let starting = self.live.values().any(|live| live.gifts.is_some() && !live.failed);
+        let is_starting = |live: &Live| live.gifts.is_some() && !live.failed && live.booting.is_none();
+        let starting = self.live.values().any(is_starting);
         let ready_max = if starting { 0 } else { self.settings.ready_max };
         let usual = Needs {
             network: self.settings.network,
             disk: workshop.tmp_on_disk.then_some(self.settings.ephemeral_bytes),
-            template: None,
+            place: Place::Any,
         };
         let waiting: Vec<_> = self.waiting.iter().map(|waiting| self.needs(waiting)).collect();
         for order in self.stock.order(usual, ready_max, &waiting) {
@@ -536,6 +568,29 @@ impl Serving {
             }
         }
     }
+}
+
+fn send_started(
+    daemon: &OwnedFd,
+    id: u64,
+    group: Option<String>,
+    (doors, output, companion_output): &Gifts,
+    claimed: Option<Claimed>,
+) -> std::io::Result<()> {
+    let mut fds = vec![output.as_fd()];
+    fds.extend(companion_output.as_ref().map(AsFd::as_fd));
+    fds.extend(doors.descriptors());
+    channel::send(daemon, &Reply::Started { id, group, claimed }, &fds)
+}
+
+fn needs(workshop: Option<&Workshop>, spec: &Spec, what: What) -> Needs {
+    let on_disk = what != What::Boot && workshop.is_some_and(|workshop| workshop.tmp_on_disk);
+    let place = match what {
+        What::Start | What::Boot => Place::Any,
+        What::Copy(template) => Place::Of(template),
+        What::Claim => Place::Taken,
+    };
+    Needs { network: spec.network, disk: on_disk.then_some(spec.ephemeral_bytes), place }
 }
 
 fn ran_out_of_memory(workshop: Option<&Workshop>, live: &Live) -> bool {

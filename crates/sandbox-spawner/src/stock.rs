@@ -77,8 +77,23 @@ pub(crate) enum Parts {
 pub(crate) struct Needs {
     pub network: Network,
     pub disk: Option<u64>,
-    /// The template that it is to be a copy of.
-    pub template: Option<u64>,
+    pub place: Place,
+}
+
+/// Which kit a start needs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Any,
+    /// One made for copies of this template.
+    Of(u64),
+    /// None: it has one already.
+    Taken,
+}
+
+impl Place {
+    fn template(self) -> Option<u64> {
+        if let Self::Of(template) = self { Some(template) } else { None }
+    }
 }
 
 /// Parts at hand and on their way.
@@ -106,7 +121,11 @@ impl Stock {
     }
 
     pub(crate) fn look(&mut self, needs: Needs) -> Parts {
-        match (self.kits(needs.network, needs.template).look(), needs.disk) {
+        let kit = match needs.place {
+            Place::Taken => Parts::Ready,
+            place => self.kits(needs.network, place.template()).look(),
+        };
+        match (kit, needs.disk) {
             (Parts::Ready, Some(size)) => {
                 self.disks.get_mut(&size).map_or(Parts::Coming, |disks| disks.look())
             }
@@ -116,9 +135,12 @@ impl Stock {
 
     /// Takes what [`Stock::look`] has just found ready.
     pub(crate) fn take(&mut self, needs: Needs) -> Option<(Kit, Option<ReadyDisk>)> {
-        let kit = self.kits(needs.network, needs.template).ready.pop_front()?;
-        let disk = needs.disk.and_then(|size| self.disks.get_mut(&size)?.ready.pop_front());
-        Some((kit, disk))
+        let kit = self.kits(needs.network, needs.place.template()).ready.pop_front()?;
+        Some((kit, self.take_disk(needs)))
+    }
+
+    pub(crate) fn take_disk(&mut self, needs: Needs) -> Option<ReadyDisk> {
+        needs.disk.and_then(|size| self.disks.get_mut(&size)?.ready.pop_front())
     }
 
     /// What to order for those who wait, and so that `ready_max` of what is `usual` are at hand.
@@ -126,15 +148,16 @@ impl Stock {
         let mut orders = Vec::new();
         for network in [Network::Isolated, Network::Outbound] {
             let ahead = if usual.network == network { ready_max } else { 0 };
-            let waited_for =
-                waiting.iter().filter(|needs| needs.network == network && needs.template.is_none()).count();
+            let waits = |needs: &&Needs| needs.network == network && needs.place == Place::Any;
+            let waited_for = waiting.iter().filter(waits).count();
             let missing = self.kits(network, None).order(ahead + waited_for);
             orders.extend((0..missing).map(|_| Order::Kit { network, template: None }));
         }
-        for (index, needs) in waiting.iter().enumerate().filter(|(_, needs)| needs.template.is_some()) {
-            let wanted = waiting[..=index].iter().filter(|other| other.template == needs.template).count();
-            let missing = self.kits(needs.network, needs.template).order(wanted);
-            let Needs { network, template, .. } = *needs;
+        for (index, needs) in waiting.iter().enumerate() {
+            let (Needs { network, .. }, Some(template)) = (*needs, needs.place.template()) else { continue };
+            let template = Some(template);
+            let wanted = waiting[..=index].iter().filter(|other| other.place == needs.place).count();
+            let missing = self.kits(network, template).order(wanted);
             orders.extend((0..missing).map(|_| Order::Kit { network, template }));
         }
         let mut sizes: HashMap<u64, usize> = usual.disk.map(|size| (size, ready_max)).into_iter().collect();

@@ -4,7 +4,7 @@
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use sandbox::{Network, Spec, Trust};
+use sandbox::{Claimed, Network, Spec, Trust};
 use serde::{Deserialize, Serialize};
 
 use crate::cgroup::Layout;
@@ -81,6 +81,16 @@ pub(crate) enum Request {
         id: u64,
         spec: Box<Spec>,
     },
+    /// Starts a program ahead.
+    Boot {
+        id: u64,
+        spec: Box<Spec>,
+    },
+    /// Makes a booted program the sandbox of this spec.
+    Claim {
+        id: u64,
+        spec: Box<Spec>,
+    },
     /// Makes a template of a sandbox.
     Snapshot {
         id: u64,
@@ -130,11 +140,17 @@ pub(crate) enum Reply {
     Started {
         id: u64,
         group: Option<String>,
+        claimed: Option<Claimed>,
     },
     StartFailed {
         id: u64,
         failure: Failure,
         executing: bool,
+    },
+    /// A program started ahead is ready.
+    Booted {
+        id: u64,
+        group: Option<String>,
     },
     /// The program may fork now: its child becomes the snapshot.
     SnapshotWatched {
@@ -185,6 +201,8 @@ pub struct Abilities {
     pub tmp_on_disk: bool,
     /// Sandboxes can have a way out.
     pub outbound: bool,
+    /// Programs can be started ahead and claimed.
+    pub boots: bool,
     /// Sandboxes can become templates that others are copied from.
     pub snapshots: bool,
     /// What sandboxes trust, if there is an authority besides the host's.

@@ -3,6 +3,7 @@
 //! A case for a guarantee the implementation does not give here says so by name and checks nothing else.
 
 mod basics;
+mod boots;
 mod companions;
 mod copies;
 mod resources;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use basics::*;
+pub use boots::*;
 pub use companions::*;
 pub use copies::*;
 pub use resources::*;
@@ -224,6 +226,9 @@ macro_rules! sandbox_conformance {
             copies_have_no_rights, copies_have_their_own, copies_run_out_of_memory_alone, copies_at_once,
             copies_end_with_their_template, connections_end_at_a_snapshot, files_are_opened_anew,
             tmp_is_carried_along, sockets_lead_into_copies, what_copies_would_share_is_refused, only_a_fork_is_a_snapshot,
+            a_program_started_ahead_is_claimed, a_program_started_ahead_sees_nothing,
+            a_claimed_program_is_like_any_other, a_claimed_program_reaches_the_doors,
+            a_claimed_program_has_its_own_bounds, a_program_started_ahead_may_end, only_the_same_can_be_claimed,
             companions_run_beside, a_companions_end_is_told, the_program_waits_for_its_companions,
             companions_outlive_the_program, a_killed_program_leaves_its_companions, missing_companion_is_an_error,
             a_program_that_waited_and_is_missing_ends, sockets_lead_inside, the_sandbox_has_a_name,

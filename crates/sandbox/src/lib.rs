@@ -3,6 +3,7 @@
 //! Start at [`Sandboxes`], which starts them from a [`Spec`], and [`Started`], which is what one start gives.
 //! Nothing here knows how a sandbox is made; `sandbox-namespace` and `sandbox-process` do.
 
+mod booted;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod finding;
@@ -14,13 +15,14 @@ mod trust;
 use std::future::Future;
 use std::pin::Pin;
 
+pub use booted::{BOOT_VARIABLE, Booted};
 pub use finding::{Finding, Status};
 pub use isolation::{Guarantee, Isolation};
 pub use spec::{
     Bind, COMPANIONS_MAX, Companions, Door, DoorVar, IMAGE_DIRECTORIES, IMAGE_FILES, Limits, Network, Spec,
     cpu_millis_for_memory,
 };
-pub use started::{Cpu, Exit, Hosts, Sandbox, Signal, Started, Template, Usage};
+pub use started::{Claimed, Cpu, Exit, Hosts, Sandbox, Signal, Started, Template, Usage};
 pub use trust::Trust;
 
 /// A future an implementation hands out; boxed so that [`Sandboxes`] can be used behind `dyn`.
@@ -31,6 +33,22 @@ pub trait Sandboxes: Send + Sync {
     /// Starts the program of `spec`. Resolves once the program's `exec` has succeeded, or says which step
     /// failed. Dropping the future before it resolves leaves nothing behind.
     fn start(&self, spec: Spec) -> Pending<'_, Result<Started>>;
+
+    /// Starts a program ahead, before it is known what for: what [`Spec::booting`] gives. Resolves once the program
+    /// says that it is ready; see [`BOOT_VARIABLE`].
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] where the implementation or the host can't add to a sandbox that runs.
+    fn boot(&self, spec: Spec) -> Pending<'_, Result<Box<dyn Booted>>> {
+        drop(spec);
+        let missing = "this kind of sandbox has all it ever has from its start".to_owned();
+        Box::pin(async { Err(Error::Unsupported { what: "booting ahead", missing }) })
+    }
+
+    /// Memory that the host could give to more processes, in bytes; `None` where nobody can tell.
+    fn memory_available(&self) -> Option<u64> {
+        None
+    }
 
     /// What a sandbox made here keeps apart and what it does not, so that nobody has to guess.
     fn describe(&self) -> Isolation;

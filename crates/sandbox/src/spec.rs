@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 /// Everything one sandbox is made of.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spec {
     /// Names the sandbox in logs; need not be unique.
     pub id: String,
@@ -40,11 +40,36 @@ pub struct Spec {
     pub network: Network,
 }
 
+impl Spec {
+    /// What of it a program can be started with ahead: with `env` as its environment, and without anything that is
+    /// one function's. Two functions that this is equal of can be served by the same booted program.
+    pub fn booting(&self, env: Vec<(String, String)>) -> Self {
+        Self {
+            id: "booted".to_owned(),
+            root: self.root.clone(),
+            code_dir: None,
+            opt_dirs: Vec::new(),
+            binds: self.binds.clone(),
+            program: self.program.clone(),
+            args: self.args.clone(),
+            env,
+            doors: Vec::new(),
+            cwd: "/".into(),
+            companions: Companions::default(),
+            memory_bytes: u64::MAX,
+            cpu_millis: u32::MAX,
+            ephemeral_bytes: u64::MAX,
+            limits: self.limits,
+            network: self.network,
+        }
+    }
+}
+
 /// Programs that are started before the sandbox's own, each told of on its own.
 ///
 /// A sandbox that has some behaves otherwise in two points: its own program waits for [`crate::Sandbox::begin`], and
 /// its end is not the sandbox's, which lives until it is killed.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Companions {
     /// Paths inside the sandbox, started in this order; at most [`COMPANIONS_MAX`].
     pub programs: Vec<PathBuf>,
@@ -63,7 +88,7 @@ pub const IMAGE_DIRECTORIES: [&str; 7] = ["proc", "dev", "tmp", "opt", "var/task
 pub const IMAGE_FILES: [&str; 2] = ["etc/resolv.conf", "etc/hosts"];
 
 /// One directory or file of the host, seen read-only inside the sandbox.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bind {
     pub host: PathBuf,
     pub inside: PathBuf,
@@ -79,7 +104,7 @@ pub enum Door {
 }
 
 /// An environment variable whose value is `prefix`, the address of a door, and `suffix`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DoorVar {
     pub name: String,
     /// Text before the address, such as `http://`; may be empty.

@@ -4,6 +4,8 @@ use std::net::{TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Error, Pending, Result, Spec};
 
 /// What stands for AWS's own hosts inside a sandbox. Non-blocking.
@@ -39,6 +41,19 @@ pub struct Started {
     pub companions: Vec<Pending<'static, Exit>>,
     /// Steers the sandbox. Dropping it kills the sandbox.
     pub sandbox: Box<dyn Sandbox>,
+    /// Of a program that was started ahead.
+    pub claimed: Option<Claimed>,
+}
+
+/// How long the steps took in which a program that was started ahead became a sandbox's own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claimed {
+    /// Setting the bounds of its cgroup.
+    pub bounds: Duration,
+    /// Mounting code, layers and `/tmp`.
+    pub mounts: Duration,
+    /// Handing the environment over.
+    pub environment: Duration,
 }
 
 /// How the program ended.

@@ -15,13 +15,16 @@ macro_rules! embedded {
 }
 
 const FILES: &[(&str, &[u8])] = embedded![
+    "node/ahead.cjs",
     "node/api.cjs",
     "node/bootstrap.cjs",
     "node/errors.cjs",
     "node/log.cjs",
+    "node/rehearsal.cjs",
     "node/streaming.cjs",
     "node/user.cjs",
     "python/bootstrap.py",
+    "python/lambent_ahead.py",
     "python/lambent_api.py",
     "python/lambent_context.py",
     "python/lambent_errors.py",

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use execution::{KeepAlive, Rates};
+use execution::{Ahead, KeepAlive, Rates};
 use sandbox_namespace::{Outbound, Subnet};
 use serde::Deserialize;
 
@@ -88,6 +88,15 @@ pub struct Flags {
     /// Seconds that an idle environment is kept [default: learned from each function's callers, else 600]
     #[arg(long, env = "LAMBENT_KEEP_ALIVE", value_name = "SECONDS")]
     keep_alive: Option<u64>,
+    /// Runtimes kept started ahead, at least, of each language that functions have [default: 1]
+    #[arg(long, env = "LAMBENT_AHEAD_MIN", value_name = "COUNT")]
+    ahead_min: Option<u32>,
+    /// The same at most, as many as were needed at once; 0 starts none ahead [default: 8]
+    #[arg(long, env = "LAMBENT_AHEAD_MAX", value_name = "COUNT")]
+    ahead_max: Option<u32>,
+    /// Memory that runtimes started ahead may use together, in MiB [default: 256]
+    #[arg(long, env = "LAMBENT_AHEAD_MEMORY", value_name = "MIB")]
+    ahead_memory: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
@@ -149,6 +158,7 @@ pub struct Settings {
     pub rates: Rates,
     pub environments: usize,
     pub keep_alive: KeepAlive,
+    pub ahead: Ahead,
 }
 
 impl Settings {
@@ -230,6 +240,11 @@ impl Settings {
             keep_alive: match flags.keep_alive.or(file.keep_alive) {
                 Some(seconds) => KeepAlive::Fixed(Duration::from_secs(seconds)),
                 None => KeepAlive::Learned { otherwise: Duration::from_secs(600) },
+            },
+            ahead: Ahead {
+                floor: flags.ahead_min.or(file.ahead_min).unwrap_or(1) as usize,
+                ceiling: flags.ahead_max.or(file.ahead_max).unwrap_or(8) as usize,
+                memory_bytes_max: u64::from(flags.ahead_memory.or(file.ahead_memory).unwrap_or(256)) << 20,
             },
             data,
             home,

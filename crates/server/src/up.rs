@@ -191,6 +191,7 @@ fn options(
         starting_max: 2 * cores,
         environments_max: settings.environments,
         streaming: execution::Streaming::default(),
+        ahead: settings.ahead,
     }
 }
 

@@ -130,7 +130,13 @@ fn documents(env: &Env, version: &Version, traced: &Traced) -> [Json; 2] {
     let mut start = *began;
     if let Some(init) = traced.init {
         start = Timestamp::from_micros(began.as_micros() - i64::try_from(init.as_micros()).unwrap_or(0));
-        subsegments.push(span("Initialization", &id(), start, *began));
+        let mut initialization = span("Initialization", &id(), start, *began);
+        if let Some(cold_start) = traced.cold_start {
+            let steps = cold_start.steps().into_iter();
+            let steps = steps.map(|(name, took)| (name.to_owned(), Json::from(took.as_secs_f64() * 1e3)));
+            initialization["metadata"] = json!({ "lambent_ms": steps.collect::<serde_json::Map<_, _>>() });
+        }
+        subsegments.push(initialization);
     }
     subsegments.push(span("Invocation", &id(), *began, *answered));
     subsegments.push(span("Overhead", &id(), *answered, *ended));

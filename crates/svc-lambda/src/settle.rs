@@ -4,11 +4,11 @@ use kv::{Direction, Span};
 use tokio::task::JoinSet;
 
 use crate::Ctx;
-use crate::function::Function;
 use crate::keys::{FUNCTIONS, FunctionKey};
 use crate::name::LATEST;
 use crate::published;
 use crate::snap_start;
+use crate::versions;
 
 /// Functions read at once when the platform starts.
 const PAGE: usize = 1000;
@@ -83,13 +83,16 @@ async fn try_settle(cx: &Ctx, key: &FunctionKey) -> Result<(), kv::Error> {
             Ok::<_, kv::Error>(Some(stored))
         })
         .await?;
-    if let Some(Function { arn, revision_id, settling_versions, .. }) = settled {
-        cx.state.provisioned.insert(key.clone());
-        cx.state.pools.retire(&arn, Some(LATEST), Some(&revision_id));
-        for number in settling_versions {
-            // Running a function's INIT takes long; others are not to wait for it.
-            tokio::spawn(snap_start::take(cx.clone(), key.clone(), number));
-        }
+    let Some(function) = settled else { return Ok(()) };
+    cx.state.provisioned.insert(key.clone());
+    cx.state.pools.retire(&function.arn, Some(LATEST), Some(&function.revision_id));
+    for number in &function.settling_versions {
+        // Running a function's INIT takes long; others are not to wait for it.
+        tokio::spawn(snap_start::take(cx.clone(), key.clone(), *number));
+    }
+    // Its first call is not to wait for what all functions of its language have in common.
+    if let Some(version) = versions::of_latest(cx, &function).await {
+        cx.state.pools.foresee(&version);
     }
     Ok(())
 }

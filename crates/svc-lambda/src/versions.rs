@@ -164,6 +164,14 @@ async fn target(cx: &Ctx, name: &FunctionName, found: &Found) -> Result<Target> 
     Ok(Target { version, additional, sampler })
 }
 
+/// As execution needs what is live of a function; `None` while it can't be invoked.
+pub(crate) async fn of_latest(cx: &Ctx, function: &Function) -> Option<Arc<Version>> {
+    function.check_invocable().ok()?;
+    let live = function.live.as_ref()?;
+    let (revision_id, management) = (&function.revision_id, &function.runtime_management);
+    ready(cx, function, live, LATEST.to_owned(), revision_id, management).await.ok()
+}
+
 async fn ready_published(cx: &Ctx, function: &Function, published: &Published) -> Result<Arc<Version>> {
     published.state.check_invocable()?;
     of_published(cx, function, published).await

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use env::Env;
 use execution::{
-    Credentials, Hosted, Interpreter, Invocation, KeepAlive, Language, LogSink, LogStream, Logging, Options,
-    Rates, Record, Streaming, Version,
+    Ahead, Credentials, Hosted, Interpreter, Invocation, KeepAlive, Language, LogSink, LogStream, Logging,
+    Options, Rates, Record, Streaming, Version,
 };
 use sandbox::Network;
 
@@ -62,6 +62,7 @@ pub fn options(env: &Env, sandboxes: &Scripted, sink: Arc<dyn LogSink>) -> Optio
         starting_max: 100,
         environments_max: 1000,
         streaming: Streaming::default(),
+        ahead: Ahead { floor: 1, ceiling: 8, memory_bytes_max: 256 << 20 },
     }
 }
 

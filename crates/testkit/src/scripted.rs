@@ -234,6 +234,7 @@ impl Scripted {
             exit,
             companion_output: has_companions.then_some(companion_reader),
             companions,
+            claimed: None,
             sandbox: Box::new(One {
                 number,
                 killed,

@@ -3,6 +3,7 @@
 //! The method is told in `docs/benchmarks.md`; the table goes to standard output and `target/bench.md`.
 
 mod alias;
+mod cold;
 mod events;
 pub mod growth;
 mod http;
@@ -21,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use crate::Error;
 use http::Connection;
@@ -49,7 +50,8 @@ impl Drop for Platform {
     }
 }
 
-pub fn run(root: &Path) -> Result<(), Error> {
+/// Everything, or cold starts alone.
+pub fn run(root: &Path, only_cold: bool) -> Result<(), Error> {
     let lambent = build(root)?;
     let work = root.join("target/bench");
     let _ = fs::remove_dir_all(&work);
@@ -68,16 +70,29 @@ pub fn run(root: &Path) -> Result<(), Error> {
     let mut table = String::from(
         "| | p50 ms | p99 ms | floor | p50 ÷ floor's p50 | to reach |\n|---|---|---|---|---|---|\n",
     );
+    let mut steps = cold::steps_heading();
+    // Of the same programs where nothing is started ahead.
+    let none = start_with(&lambent, &work.join("none-ahead"), true, false, &["--ahead-max", "0"])?;
     let custom = "provided.al2023".to_owned();
-    for (name, source, runtime, floor, cold_goal) in [
-        ("hello-python", root.join("examples/hello-python"), python_runtime()?, PYTHON_FLOOR, 2.5),
-        ("hello-node", root.join("examples/hello-node"), node_runtime()?, NODE_FLOOR, 1.5),
-        ("rust-bootstrap", work.join("bootstrap"), custom, PROCESS_FLOOR, f64::NAN),
+    for (name, source, runtime, floor, goals) in [
+        ("hello-python", root.join("examples/hello-python"), python_runtime()?, PYTHON_FLOOR, [0.6, 2.5]),
+        ("hello-node", root.join("examples/hello-node"), node_runtime()?, NODE_FLOOR, [0.2, 1.4]),
+        ("rust-bootstrap", work.join("bootstrap"), custom, PROCESS_FLOOR, [f64::NAN; 2]),
     ] {
-        deploy(&lambent, &platform, name, &source, &runtime)?;
-        let (cold, bare) = cold_starts(&platform, name, floor)?;
-        let floor = (format!("`{}`", floor.join(" ")), bare);
-        row(&mut table, &format!("cold start, {name}"), &cold, &floor, cold_goal);
+        for (platform, what, goal) in
+            [(&platform, "", goals[0]), (&none, ", no runtime started ahead", goals[1])]
+        {
+            deploy(&lambent, platform, name, &source, &runtime)?;
+            let (cold, bare) = cold::starts(platform, name, floor)?;
+            let floor = (format!("`{}`", floor.join(" ")), bare);
+            row(&mut table, &format!("cold start, {name}{what}"), &cold, &floor, goal);
+            steps.push_str(&cold::steps(platform, name, &format!("{name}{what}"))?);
+        }
+    }
+    drop(none);
+    if only_cold {
+        print!("{table}{steps}");
+        return Ok(());
     }
     if let Some((restored, plain)) = snapstart::starts(root, &work, &lambent, &platform)? {
         let floor = ("its plain cold start".to_owned(), plain);
@@ -135,6 +150,7 @@ pub fn run(root: &Path) -> Result<(), Error> {
         environment_kib as f64 / 1024.0,
         bare_kib as f64 / 1024.0
     );
+    table.push_str(&steps);
     table.push_str(&latency);
     table.push_str(&intake);
     print!("{table}");
@@ -168,6 +184,17 @@ fn start(
     wait_for_compiled: bool,
     leave_first_core: bool,
 ) -> Result<Platform, Error> {
+    start_with(lambent, data, wait_for_compiled, leave_first_core, &[])
+}
+
+/// With more of the command line's flags.
+fn start_with(
+    lambent: &Path,
+    data: &Path,
+    wait_for_compiled: bool,
+    leave_first_core: bool,
+    flags: &[&str],
+) -> Result<Platform, Error> {
     let began = Instant::now();
     // Not the cores that this process may use: it may have given itself just one.
     let present = fs::read_to_string("/sys/devices/system/cpu/present")?;
@@ -180,6 +207,7 @@ fn start(
         // AWS's bound on the rate of calls is below what is to be measured.
         .args(["up", "--listen", "127.0.0.1:0", "--log", "error", "--request-rate", "0", "--data"])
         .arg(data)
+        .args(flags)
         .stdout(Stdio::piped())
         .spawn()?;
     let mut lines = BufReader::new(child.stdout.take().ok_or("the platform prints")?).lines();
@@ -285,30 +313,6 @@ fn run_to_end(command: &mut Command) -> Result<(), Error> {
 
 fn invoke_path(name: &str) -> String {
     format!("/2015-03-31/functions/{name}/invocations")
-}
-
-/// Each sample is the first call after a change of configuration, which ends all environments. A start of the bare
-/// `floor` comes before each, so that both see the same machine whatever else it does; the second samples are those.
-fn cold_starts(platform: &Platform, name: &str, floor: &[&str]) -> Result<(Samples, Samples), Error> {
-    let mut connection = Connection::open(&platform.address)?;
-    let (program, arguments) = floor.split_first().ok_or("a floor has a program")?;
-    let mut bare = Vec::new();
-    let mut count = 0;
-    let cold = Samples::take(COLD_SAMPLES, || {
-        let began = Instant::now();
-        run_to_end(Command::new(program).args(arguments).env_clear())?;
-        bare.push(began.elapsed());
-        count += 1;
-        let path = format!("/2015-03-31/functions/{name}/configuration");
-        let change = json!({ "Description": format!("cold start {count}") }).to_string();
-        connection.expect("PUT", &path, change.as_bytes())?;
-        while !is_settled(&connection.expect("GET", &path, b"")?) {}
-        // A cold start on an idle platform: the last environment's end is not to be measured with it.
-        std::thread::park_timeout(Duration::from_millis(150));
-        connection.timed("POST", &invoke_path(name), b"{}")
-    })?;
-    let mut bare = bare.into_iter();
-    Ok((cold, Samples::take(COLD_SAMPLES, || bare.next().ok_or_else(|| "one floor a sample".into()))?))
 }
 
 fn is_settled(body: &[u8]) -> bool {

@@ -6,11 +6,21 @@ use sandbox::{Exit, Pending};
 use tokio::sync::oneshot;
 
 use super::{Ended, Snapshot};
+use crate::ahead::Waiting;
+use crate::alarms::Alarms;
 use crate::invocation::Failure;
 use crate::output::Output;
 use crate::pool::Options;
 use crate::variables::Access;
 use crate::version::Version;
+
+/// What environments are made with.
+#[derive(Clone, Copy)]
+pub(crate) struct Parts<'a> {
+    pub options: &'a Options,
+    pub alarms: &'a Arc<Alarms>,
+    pub ahead: &'a Waiting,
+}
 
 /// How an environment came to be.
 #[derive(Clone, Copy, PartialEq, Eq)]

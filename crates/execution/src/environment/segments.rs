@@ -50,10 +50,11 @@ impl Environment {
         let now = self.env.now();
         let failure = outcome.error_type.clone().map(|error_type| (error_type, outcome.payload.clone()));
         let answered = under.answered.unwrap_or(now);
+        let cold_start = init.and_then(|_| self.cold_start.get().copied());
         let Under { sampled, request_id, began, .. } = under;
         sink.invocation(
             &self.version,
-            Traced { sampled, request_id, began, answered, ended: now, init, failure },
+            Traced { sampled, request_id, began, answered, ended: now, init, cold_start, failure },
         );
     }
 

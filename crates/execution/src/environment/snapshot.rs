@@ -6,15 +6,13 @@ use std::time::Duration;
 use sandbox::Template;
 use tokio::sync::oneshot;
 
-use super::origin::{Initialising, Kind, Origin, access};
+use super::origin::{Initialising, Kind, Origin, Parts, access};
 use super::{Environment, InitFailure, Phase};
-use crate::alarms::Alarms;
 use crate::invocation::{Failure, RestoreFailure};
 use crate::launch::{external_extensions, log_stream, spec};
 use crate::limits::{RESTORE_TIMEOUT, SNAPSHOT_INIT_TIMEOUT};
 use crate::output::Output;
 use crate::platform_event::PlatformEvent;
-use crate::pool::Options;
 use crate::report;
 use crate::starts::Room;
 use crate::state::{Event, Refusal};
@@ -57,7 +55,7 @@ pub(crate) enum Restore {
 impl Environment {
     /// Runs a version's INIT once and takes the snapshot.
     pub(crate) async fn snapshot(
-        (options, alarms): (&Options, &Arc<Alarms>),
+        parts: Parts<'_>,
         version: &Arc<Version>,
         room: Room,
     ) -> Result<Snapshot, InitFailure> {
@@ -65,7 +63,6 @@ impl Environment {
             return Ok(Snapshot::Impossible("it has extensions beside it".to_owned()));
         }
         let budget = SNAPSHOT_INIT_TIMEOUT.max(version.timeout);
-        let parts = (options, alarms);
         let this = Self::init(parts, version, room, Kind::Template, Phase::Init, budget).await?;
         let took = this.init.lock().expect("no panic while held").take().unwrap_or_default();
         let restoring = this.runtime().restoring.take();
@@ -107,11 +104,12 @@ impl Environment {
 
     /// Starts an environment from a snapshot and waits until its hooks have run.
     pub(crate) async fn restore(
-        (options, alarms): (&Options, &Arc<Alarms>),
+        parts: Parts<'_>,
         (snapshot, taken): (&Arc<Snapshot>, &Taken),
         version: &Arc<Version>,
         room: Room,
     ) -> Result<Arc<Self>, InitFailure> {
+        let options = parts.options;
         let env = &options.env;
         let id = env.uuid().simple().to_string();
         let stream = log_stream(version, env.now(), &id);
@@ -133,7 +131,7 @@ impl Environment {
             snapshot: Some(Arc::clone(snapshot)),
         };
         let (this, Initialising { ready, exit, .. }) =
-            Self::assemble((options, alarms), version, room, &output, origin, started).map_err(failed)?;
+            Self::assemble(parts, version, room, &output, origin, started).map_err(failed)?;
         this.output().tell(&PlatformEvent::RestoreStart { version, instance: &this.id });
         this.watch_exit(exit);
         let outcome = tokio::select! {

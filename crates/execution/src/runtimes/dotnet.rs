@@ -34,6 +34,7 @@ pub(super) const FACTS: Facts = Facts {
     },
     certificates: &[],
     trusting: |_| None,
+    read_at_start: None,
     binds: |_| Vec::new(),
 };
 

@@ -31,6 +31,7 @@ pub(super) const FACTS: Facts = Facts {
     variables: |_, _| Vec::new(),
     certificates: &[],
     trusting: |_| None,
+    read_at_start: None,
     binds: |hosted| configuration(hosted).into_iter().collect(),
 };
 

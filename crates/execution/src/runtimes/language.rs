@@ -52,6 +52,9 @@ pub(super) struct Facts {
     pub certificates: &'static [&'static str],
     /// The option that has it read the system's list in place of one built in, unless the user has decided.
     pub trusting: fn(&Version) -> Option<&'static str>,
+    /// Whether it reads a variable of this name while it starts, besides what every program does; absent where it
+    /// can't be started before it is known for which function.
+    pub read_at_start: Option<fn(&str) -> bool>,
     /// What the interpreter needs of the host besides its own folder.
     pub binds: fn(&Hosted) -> Vec<Bind>,
 }

@@ -27,5 +27,9 @@ pub(super) const FACTS: Facts = Facts {
         let decided = version.variables.get("NODE_OPTIONS").is_some_and(|options| options.contains("-ca"));
         (!decided).then_some("--use-openssl-ca")
     },
+    read_at_start: Some(|name| {
+        // That one is for packages.
+        name != "NODE_ENV" && ["NODE_", "UV_", "V8_", "ICU_"].iter().any(|prefix| name.starts_with(prefix))
+    }),
     binds: |_| Vec::new(),
 };

@@ -32,5 +32,6 @@ pub(super) const FACTS: Facts = Facts {
     // `botocore` and `requests` bring a list along; an interpreter may have been built to look elsewhere.
     certificates: &["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"],
     trusting: |_| None,
+    read_at_start: Some(|name| name.starts_with("PYTHON")),
     binds: |_| Vec::new(),
 };

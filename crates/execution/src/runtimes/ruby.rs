@@ -28,6 +28,7 @@ pub(super) const FACTS: Facts = Facts {
     },
     certificates: &["SSL_CERT_FILE"],
     trusting: |_| None,
+    read_at_start: None,
     binds: |_| Vec::new(),
 };
 

@@ -7,7 +7,7 @@ use rustix::net::RecvFlags;
 use rustix::process::Signal;
 use sandbox::Spec;
 
-use super::{KEEPER, Live, MEMORY, PIDFD, PROGRAM, STATUS, Serving, TOKENS, Waiting, watch};
+use super::{KEEPER, Live, MEMORY, PIDFD, PROGRAM, STATUS, Serving, TOKENS, Waiting, What, watch};
 use crate::channel::{self, Receiver};
 use crate::failure::Failure;
 use crate::graft::Anchors;
@@ -97,7 +97,7 @@ impl Serving {
             let failure = Failure::new("find the template", libc::ESRCH);
             return channel::send(daemon, &Reply::StartFailed { id, failure, executing: false }, &[]);
         }
-        self.waiting.push_back(Waiting { id, spec, template: Some(template) });
+        self.waiting.push_back(Waiting { id, spec, what: What::Copy(template) });
         self.dispatch(epoll, daemon)
     }
 
@@ -116,7 +116,7 @@ impl Serving {
         template: u64,
         spec: &Spec,
     ) -> std::io::Result<()> {
-        let needs = self.needs(&Waiting { id, spec: Box::new(spec.clone()), template: Some(template) });
+        let needs = super::needs(self.workshop.as_ref(), spec, What::Copy(template));
         let Some((kit, ready)) = self.stock.take(needs) else { return Ok(()) };
         let disk = ready.as_ref().map(|ready| ready.token);
         let group = kit.group.clone();
@@ -198,7 +198,7 @@ impl Serving {
         let Copying { template, parked, doors, memory, output, group, disk, abandoned } = copying;
         let mut fds = vec![output.as_fd()];
         fds.extend(doors.descriptors());
-        channel::send(daemon, &Reply::Started { id, group: group.clone() }, &fds)?;
+        channel::send(daemon, &Reply::Started { id, group: group.clone(), claimed: None }, &fds)?;
         let launched = Launched { parked, output, companion_output: None, doors, memory };
         let mut live = Self::live(launched, group, disk, None);
         live.gifts = None;
@@ -282,11 +282,11 @@ impl Serving {
             self.discard(kit.group, None)?;
         }
         let gone = || Failure::new("find the template", libc::ESRCH);
-        for waiting in self.waiting.iter().filter(|waiting| waiting.template == Some(id)) {
+        for waiting in self.waiting.iter().filter(|waiting| waiting.what == What::Copy(id)) {
             let reply = Reply::StartFailed { id: waiting.id, failure: gone(), executing: false };
             channel::send(daemon, &reply, &[])?;
         }
-        self.waiting.retain(|waiting| waiting.template != Some(id));
+        self.waiting.retain(|waiting| waiting.what != What::Copy(id));
         let copying = self.copying.iter().filter(|(_, copying)| copying.template == id);
         for id in copying.map(|(id, _)| *id).collect::<Vec<_>>() {
             self.copy_failed(daemon, id, gone())?;

@@ -1,0 +1,79 @@
+//! Programs that are started ahead, as the spawner's loop deals with them.
+
+use std::os::fd::OwnedFd;
+
+use rustix::event::epoll;
+use rustix::net::RecvFlags;
+use sandbox::Spec;
+
+use super::{Serving, What};
+use crate::channel;
+use crate::failure::Failure;
+use crate::launch::{self, Site};
+use crate::shown::Shown;
+use crate::wire::Reply;
+
+impl Serving {
+    /// A program started ahead says that it is ready, or has closed its end: then it is of no use.
+    pub(super) fn hear_booting(&mut self, epoll: &OwnedFd, daemon: &OwnedFd, id: u64) -> std::io::Result<()> {
+        let Some(live) = self.live.get_mut(&id) else { return Ok(()) };
+        let Some(booting) = &mut live.booting else { return Ok(()) };
+        let mut byte = [0; 1];
+        let heard = rustix::net::recv(&booting.socket, &mut byte, RecvFlags::DONTWAIT);
+        if let Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) = heard {
+            return Ok(());
+        }
+        // Once only: whatever it says now, nobody hears it before it is claimed.
+        epoll::delete(epoll, &booting.socket)?;
+        let failure = match heard {
+            Ok((1, _)) => match Shown::open(live.pid) {
+                Ok(shown) => {
+                    booting.shown = Some(shown);
+                    return channel::send(daemon, &Reply::Booted { id, group: live.group.clone() }, &[]);
+                }
+                Err(failure) => failure,
+            },
+            _ => Failure::new("hear that the program is ready", libc::ECHILD),
+        };
+        live.failed = true;
+        channel::send(daemon, &Reply::StartFailed { id, failure, executing: false }, &[])?;
+        self.kill(id);
+        Ok(())
+    }
+
+    /// Makes a program that was started ahead, and whose parts are at hand, the one of `spec`.
+    pub(super) fn claim(&mut self, daemon: &OwnedFd, id: u64, spec: &Spec) -> std::io::Result<()> {
+        let needs = super::needs(self.workshop.as_ref(), spec, What::Claim);
+        let ready = self.stock.take_disk(needs);
+        let disk = ready.as_ref().map(|ready| ready.token);
+        let (Some(workshop), Some(live)) = (&self.workshop, self.live.get_mut(&id)) else {
+            self.discard(None, disk)?;
+            let failure = Failure::new("find the program started ahead", libc::ESRCH);
+            return channel::send(daemon, &Reply::StartFailed { id, failure, executing: false }, &[]);
+        };
+        // Before anything can fail: it belongs to the sandbox from here on, and goes with it.
+        live.disk = disk;
+        let claimed = match live.booting.take() {
+            Some(booting) => {
+                let (root, layout) = (&workshop.root, &workshop.layout);
+                let site = Site { root, layout, uid: None, disk: ready.map(|ready| ready.mount) };
+                launch::claim(spec, (live.pid, live.group.as_ref()), &booting, site, &workshop.home)?
+            }
+            None => Err(Failure::new("claim a program twice", libc::EALREADY)),
+        };
+        match (claimed, live.gifts.take()) {
+            (Ok(claimed), Some(gifts)) => {
+                super::send_started(daemon, id, live.group.clone(), &gifts, Some(claimed))
+            }
+            (claimed, gifts) => {
+                live.gifts = gifts;
+                live.failed = true;
+                let gone = || Failure::new("find the program started ahead", libc::ESRCH);
+                let failure = claimed.err().unwrap_or_else(gone);
+                channel::send(daemon, &Reply::StartFailed { id, failure, executing: false }, &[])?;
+                self.kill(id);
+                Ok(())
+            }
+        }
+    }
+}

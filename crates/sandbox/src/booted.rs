@@ -1,0 +1,27 @@
+//! Programs that are started ahead and wait for what they are to run.
+
+use crate::{Pending, Result, Spec, Started};
+
+/// Names the descriptor over which a program that is started ahead speaks with whoever started it.
+///
+/// It writes one byte when it is ready, and then reads to the end: its working directory, then its whole environment
+/// as `NAME=value`, each ended by a zero byte. By then everything that was missing is mounted. It closes the
+/// descriptor, and is from there on the program of the spec that claimed it.
+pub const BOOT_VARIABLE: &str = "_LAMBENT_BOOT_FD";
+
+/// A program that waits in a sandbox without code, `/tmp`, layers, bounds of memory, and anything of any function.
+/// Nobody can reach it. Dropping it ends it.
+pub trait Booted: Send + Sync {
+    /// Memory that its sandbox used when it was ready, in bytes, if the host can tell.
+    fn memory_bytes(&self) -> Option<u64>;
+
+    /// Whether it still waits.
+    fn is_alive(&self) -> bool;
+
+    /// Makes it the sandbox of `spec`, which has to be one that [`Spec::booting`] gives the same of as of the spec
+    /// that it was booted from, but for the environment. Resolves once the program was told.
+    ///
+    /// # Errors
+    /// When it has ended, or a step failed: nothing is left of it then.
+    fn claim(self: Box<Self>, spec: Spec) -> Pending<'static, Result<Started>>;
+}

@@ -1,0 +1,58 @@
+"""Started before anybody knows for which function: waits until it is claimed, and becomes that function's runtime.
+
+Until then there is nothing of any function in this process: no code, no environment, no connection.
+"""
+import posix
+import sys
+import time
+
+VARIABLE = b"_LAMBENT_BOOT_FD"
+
+
+def wait():
+    """One byte says that we are ready; then come the working directory and the environment, each ended by a zero."""
+    descriptor = int(posix.environ.pop(VARIABLE))
+    # Nothing is to point to the environment that the process began with: what it is claimed with is to stand there.
+    posix.unsetenv(VARIABLE)
+    own = set(posix.environ) - began_with()
+    for name, value in posix.environ.items():
+        posix.putenv(name, value)
+    main = sys.modules["__main__"]
+    for name in ("lambent_api", "lambent_context"):
+        main.sibling(name)
+    posix.write(descriptor, b".")
+    parts = []
+    while not parts or parts[-1]:
+        parts.append(posix.read(descriptor, 65536))
+    posix.close(descriptor)
+    folder, *variables = b"".join(parts).split(b"\0")
+    if not variables:
+        posix._exit(0)  # Nobody wants us any more.
+    become(folder, variables[:-1], own)
+    del sys.modules[__name__]
+
+
+def began_with():
+    """The names of the variables that the process was given; more are there than those that Python adds itself."""
+    descriptor = posix.open("/proc/self/environ", posix.O_RDONLY | posix.O_CLOEXEC)
+    text = b""
+    while True:
+        part = posix.read(descriptor, 65536)
+        if not part:
+            posix.close(descriptor)
+            return {variable.partition(b"=")[0] for variable in text.split(b"\0")}
+        text += part
+
+
+def become(folder, variables, own):
+    # `os.environ` is made of this very dictionary.
+    environ = posix.environ
+    for name in set(environ) - own:
+        posix.unsetenv(name)
+        del environ[name]
+    for variable in variables:
+        name, _, value = variable.partition(b"=")
+        environ[name] = value
+        posix.putenv(name, value)
+    time.tzset()
+    posix.chdir(folder)
