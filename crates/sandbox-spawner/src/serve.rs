@@ -291,9 +291,12 @@ impl Serving {
             match parts {
                 Parts::Coming => index += 1,
                 Parts::Failed(failure) => {
-                    if let Some(waiting) = self.waiting.remove(index) {
-                        let id = waiting.id;
+                    if let Some(Waiting { id, what, .. }) = self.waiting.remove(index) {
                         channel::send(daemon, &Reply::StartFailed { id, failure, executing: false }, &[])?;
+                        if what == What::Claim {
+                            // Nobody knows of it any more.
+                            self.kill(id);
+                        }
                     }
                 }
                 Parts::Ready => match self.waiting.remove(index) {
