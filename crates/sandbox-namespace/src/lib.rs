@@ -107,7 +107,14 @@ impl NamespaceSandboxes {
 
 impl Sandboxes for NamespaceSandboxes {
     fn start(&self, spec: Spec) -> Pending<'_, Result<Started>> {
-        Box::pin(async move { self.spawner().await?.start(spec).await })
+        Box::pin(async move {
+            let spawner = self.spawner().await?;
+            match spawner.start(spec.clone()).await {
+                // It was about to end when it was asked.
+                Err(Error::Spawner(_)) if !spawner.is_alive() => self.spawner().await?.start(spec).await,
+                started => started,
+            }
+        })
     }
 
     fn boot(&self, spec: Spec) -> Pending<'_, Result<Box<dyn Booted>>> {

@@ -10,15 +10,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use env::Env;
 use http::{Request, Uri, header};
-use http_body_util::{BodyExt as _, Full};
-use hyper_util::rt::TokioIo;
+use http_client::Client;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status, span, status};
 use prost::Message as _;
 use serde_json::Value as Json;
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 /// Segments that wait to be exported; beyond that they are left out.
@@ -32,10 +30,7 @@ const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), D
 
 /// Where spans are sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Collector {
-    authority: String,
-    path: String,
-}
+pub struct Collector(Uri);
 
 impl Collector {
     /// Reads an endpoint such as `http://127.0.0.1:4318`; spans go to `/v1/traces` below it.
@@ -43,17 +38,16 @@ impl Collector {
     /// # Errors
     /// What is wrong with it, for people.
     pub fn parse(endpoint: &str) -> Result<Self, String> {
-        let uri = endpoint.parse::<Uri>().map_err(|error| format!("{endpoint:?} is no URL: {error}"))?;
-        match (uri.scheme_str(), uri.authority()) {
-            (Some("http"), Some(authority)) => {
-                let port = authority.port_u16().unwrap_or(4318);
-                let path = format!("{}/v1/traces", uri.path().trim_end_matches('/'));
-                Ok(Self { authority: format!("{}:{port}", authority.host()), path })
-            }
-            _ => {
-                Err(format!("{endpoint:?}: spans go out by http:// only; put a collector in between for TLS"))
-            }
-        }
+        let no_url = |error: &dyn std::fmt::Display| format!("{endpoint:?} is no URL: {error}");
+        let uri = endpoint.parse::<Uri>().map_err(|error| no_url(&error))?;
+        let (Some(scheme @ ("http" | "https")), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return Err(format!("{endpoint:?}: spans go out by http:// or https://"));
+        };
+        // OTLP's own port, whatever the scheme.
+        let port = authority.port_u16().unwrap_or(4318);
+        let path = uri.path().trim_end_matches('/');
+        let url = format!("{scheme}://{}:{port}{path}/v1/traces", authority.host());
+        url.parse().map(Self).map_err(|error| no_url(&error))
     }
 }
 
@@ -64,12 +58,13 @@ pub(crate) struct Exporter(mpsc::Sender<String>);
 /// The other end of an [`Exporter`], and where it sends to.
 pub(crate) struct Runner {
     collector: Collector,
+    client: Client,
     waiting: mpsc::Receiver<String>,
 }
 
 pub(crate) fn new(collector: Collector) -> (Exporter, Runner) {
     let (sender, waiting) = mpsc::channel(WAITING_MAX);
-    (Exporter(sender), Runner { collector, waiting })
+    (Exporter(sender), Runner { collector, client: Client::default(), waiting })
 }
 
 impl Exporter {
@@ -93,7 +88,7 @@ impl Runner {
             let mut pauses = PAUSES.iter();
             while let Err(error) = self.post(env, body.clone()).await {
                 let Some(pause) = pauses.next() else {
-                    tracing::warn!(error, collector = self.collector.authority, "spans are lost");
+                    tracing::warn!(error, collector = %self.collector.0, "spans are lost");
                     break;
                 };
                 env.sleep(*pause).await;
@@ -102,35 +97,11 @@ impl Runner {
     }
 
     async fn post(&self, env: &Env, body: Bytes) -> Result<(), String> {
-        let Collector { authority, path } = &self.collector;
-        let exchange = async {
-            let stream = TcpStream::connect(authority).await.map_err(|error| error.to_string())?;
-            let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-                .await
-                .map_err(|error| error.to_string())?;
-            let request = Request::post(path)
-                .header(header::HOST, authority)
-                .header(header::CONTENT_TYPE, "application/x-protobuf")
-                .body(Full::new(body))
-                .map_err(|error| error.to_string())?;
-            let answered = async {
-                let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
-                let status = response.status();
-                let _ = response.into_body().collect().await;
-                if status.is_success() { Ok(()) } else { Err(format!("the collector answered {status}")) }
-            };
-            let mut answered = std::pin::pin!(answered);
-            tokio::select! {
-                biased;
-                answered = &mut answered => answered,
-                // A collector that closes at once has answered all the same; else the answer is an error now.
-                _ = connection => answered.await,
-            }
-        };
-        tokio::select! {
-            done = exchange => done,
-            () = env.sleep(TIMEOUT) => Err("the collector does not answer".to_owned()),
-        }
+        let request = Request::post(&self.collector.0).header(header::CONTENT_TYPE, "application/x-protobuf");
+        let request = request.body(body).map_err(|error| error.to_string())?;
+        let answer = self.client.head_of(env, request, TIMEOUT).await.map_err(|error| error.to_string())?;
+        let status = answer.status();
+        if status.is_success() { Ok(()) } else { Err(format!("the collector answered {status}")) }
     }
 }
 
@@ -251,15 +222,14 @@ mod tests {
 
     #[test]
     fn endpoints_are_read_or_refused() {
-        let check = |endpoint: &str, expected: Option<(&str, &str)>| {
-            let collector = Collector::parse(endpoint).ok();
-            let found = collector.as_ref().map(|one| (one.authority.as_str(), one.path.as_str()));
-            assert_eq!(found, expected, "{endpoint}");
+        let check = |endpoint: &str, expected: Option<&str>| {
+            let found = Collector::parse(endpoint).ok().map(|collector| collector.0.to_string());
+            assert_eq!(found.as_deref(), expected, "{endpoint}");
         };
-        check("http://127.0.0.1:4318", Some(("127.0.0.1:4318", "/v1/traces")));
-        check("http://collector", Some(("collector:4318", "/v1/traces")));
-        check("http://collector:80/otlp/", Some(("collector:80", "/otlp/v1/traces")));
-        check("https://collector", None);
+        check("http://127.0.0.1:4318", Some("http://127.0.0.1:4318/v1/traces"));
+        check("https://collector", Some("https://collector:4318/v1/traces"));
+        check("http://collector:80/otlp/", Some("http://collector:80/otlp/v1/traces"));
+        check("grpc://collector", None);
         check("collector", None);
     }
 
