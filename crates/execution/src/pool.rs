@@ -187,6 +187,17 @@ impl Pools {
     /// # Errors
     /// When too many run, or when no environment can be made; a failure of the function is an outcome.
     pub async fn invoke(&self, version: &Arc<Version>, invocation: Invocation) -> Result<Outcome, Refused> {
+        let traced = invocation.sampled.clone().map(|sampled| (sampled, Arc::clone(&invocation.request_id)));
+        let outcome = self.run(version, invocation).await;
+        if let (Err(Refused::Throttled(_)), Some((sampled, request_id))) = (&outcome, traced)
+            && let Some(segments) = &self.0.options.segments
+        {
+            segments.throttled(version, &sampled, &request_id);
+        }
+        outcome
+    }
+
+    async fn run(&self, version: &Arc<Version>, invocation: Invocation) -> Result<Outcome, Refused> {
         let pool = self.pool(version);
         let now = self.0.options.env.monotonic();
         if let Some(environment) = pool.take_provisioned() {

@@ -68,6 +68,9 @@ pub struct Traced {
 pub trait SegmentSink: Send + Sync {
     fn invocation(&self, version: &Version, traced: Traced);
 
+    /// An invocation that was not let in.
+    fn throttled(&self, version: &Version, sampled: &Sampled, request_id: &str);
+
     /// A segment document, as a function sent it to its X-Ray daemon.
     fn document(&self, version: &Version, document: &str);
 }

@@ -118,6 +118,13 @@ impl SegmentSink for SegmentShipper {
         }
     }
 
+    fn throttled(&self, version: &Version, sampled: &Sampled, request_id: &str) {
+        let mut request = request(version, sampled, request_id, (sampled.accepted, self.env.now()), 429);
+        request["throttle"] = true.into();
+        place(&mut request, version, sampled, sampled.parent.as_deref(), "AWS::Lambda");
+        self.offer(version, request.to_string());
+    }
+
     fn document(&self, version: &Version, document: &str) {
         self.offer(version, document.to_owned());
     }
@@ -144,27 +151,40 @@ fn documents(env: &Env, version: &Version, traced: &Traced) -> [Json; 2] {
     function["subsegments"] = subsegments.into();
     function["aws"] = json!({ "account_id": &*version.account, "function_arn": version.function_arn });
     let mut request =
-        span(&version.function_name, &sampled.request_segment, sampled.accepted.min(start), *ended);
-    request["aws"] = json!({ "request_id": &*traced.request_id, "resource_names": [version.function_name] });
-    request["http"] = json!({ "response": { "status": 200 } });
+        request(version, sampled, &traced.request_id, (sampled.accepted.min(start), *ended), 200);
     if let Some((error_type, payload)) = &traced.failure {
         let exception = json!({ "id": id(), "type": error_type, "message": message(payload) });
         function["cause"] = json!({ "exceptions": [exception] });
         function["fault"] = true.into();
         request["fault"] = true.into();
     }
-    for (segment, parent, origin) in [
-        (&mut request, sampled.parent.as_deref(), "AWS::Lambda"),
-        (&mut function, Some(sampled.request_segment.as_str()), "AWS::Lambda::Function"),
-    ] {
-        segment["trace_id"] = sampled.root.clone().into();
-        segment["origin"] = origin.into();
-        segment["resource_arn"] = version.function_arn.clone().into();
-        if let Some(parent) = parent {
-            segment["parent_id"] = parent.into();
-        }
-    }
+    place(&mut request, version, sampled, sampled.parent.as_deref(), "AWS::Lambda");
+    place(&mut function, version, sampled, Some(&sampled.request_segment), "AWS::Lambda::Function");
     [request, function]
+}
+
+/// What the service did with a request.
+fn request(
+    version: &Version,
+    sampled: &Sampled,
+    request_id: &str,
+    (start, end): (Timestamp, Timestamp),
+    status: u16,
+) -> Json {
+    let mut request = span(&version.function_name, &sampled.request_segment, start, end);
+    request["aws"] = json!({ "request_id": request_id, "resource_names": [version.function_name] });
+    request["http"] = json!({ "response": { "status": status } });
+    request
+}
+
+/// Says where in its trace a segment belongs.
+fn place(segment: &mut Json, version: &Version, sampled: &Sampled, parent: Option<&str>, origin: &str) {
+    segment["trace_id"] = sampled.root.clone().into();
+    segment["origin"] = origin.into();
+    segment["resource_arn"] = version.function_arn.clone().into();
+    if let Some(parent) = parent {
+        segment["parent_id"] = parent.into();
+    }
 }
 
 fn span(name: &str, id: &str, start: Timestamp, end: Timestamp) -> Json {

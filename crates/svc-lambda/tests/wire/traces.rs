@@ -70,6 +70,22 @@ async fn a_caller_who_samples_is_followed_and_one_who_does_not_is_not() {
 }
 
 #[tokio::test]
+async fn who_is_not_let_in_is_told_of_too() {
+    let lambda = traced(json!({})).await;
+    let none = json!({ "ReservedConcurrentExecutions": 0 });
+    lambda.call("PUT", "/2017-10-31/functions/f/concurrency", &none).await.ok();
+    let header = format!("Root={ROOT};Parent=53995c3f42cd8ad8;Sampled=1");
+    let answer = lambda.invoke_with("f", &[("x-amzn-trace-id", &header)], "{}").await;
+    assert_eq!(answer.status, 429);
+    let [request] = &documents(&lambda, ROOT, 1).await[..] else { panic!("one segment") };
+    assert_eq!((&request["throttle"], &request["origin"]), (&json!(true), &json!("AWS::Lambda")));
+    assert_eq!(
+        (&request["http"]["response"]["status"], &request["parent_id"]),
+        (&json!(429), &json!("53995c3f42cd8ad8"))
+    );
+}
+
+#[tokio::test]
 async fn an_active_function_samples_the_first_of_each_second() {
     let lambda = traced(json!({ "TracingConfig": { "Mode": "Active" } })).await;
     assert_eq!(lambda.configuration("f").await["TracingConfig"]["Mode"], "Active");
