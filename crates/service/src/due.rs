@@ -38,6 +38,7 @@ pub async fn fire_when_due<S, F>(
             }
         };
         tokio::select! {
+            biased;
             () = watch.changed() => {}
             () = cx.env.sleep(wait.min(LOOK_EVERY)) => {}
         }
