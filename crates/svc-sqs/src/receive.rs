@@ -70,6 +70,10 @@ pub(crate) async fn receive(
             () = arrivals.changed() => {}
             () = cx.env.sleep(pause) => {}
         }
+        let now = cx.env.now().as_micros();
+        if now >= deadline && cursor.is_empty_at(now) {
+            return Ok((named, Vec::new()));
+        }
         // Its attributes may be others by now, and a purge gives it another store.
         named = again(&cx.kv.snapshot().await?)?;
     }
