@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_wire::Pieces;
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use http::{HeaderMap, HeaderValue, header};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
@@ -56,7 +57,8 @@ pub fn pieces(body: Incoming) -> (Pieces, Progress) {
             }
         }
     });
-    (Box::pin(pieces), progress)
+    // Whoever drains a refused body does not know whether it came to its end.
+    (Box::pin(pieces.fuse()), progress)
 }
 
 /// Whether a client waits to be told to go on before it sends a body.
