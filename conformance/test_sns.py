@@ -267,12 +267,15 @@ def test_a_topic_and_its_queue(sns, sqs, queue):
     assert refused.value.response["Error"]["Code"] in ("InvalidParameter", "NotFound")
 
 
-def test_a_function_hears_a_topic_that_its_policy_lets_in(sns, functions, tmp_path):
+def test_a_function_hears_a_topic_that_its_policy_lets_in(sns, sqs, functions, queue, tmp_path):
+    url, dead = queue
     name = functions.create(ECHO)
     arn = functions.api.get_function_configuration(FunctionName=name)["FunctionArn"]
     topic = sns.create_topic(Name="calls")["TopicArn"]
-    subscription = sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=arn)["SubscriptionArn"]
+    subscription = sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=arn, Attributes={
+        "RedrivePolicy": json.dumps({"deadLetterTargetArn": dead})})["SubscriptionArn"]
     sns.publish(TopicArn=topic, Message="unheard")
+    assert json.loads(received(sqs, url)["Body"])["Message"] == "unheard", "it was not let in"
     functions.api.add_permission(FunctionName=name, StatementId="s", Action="lambda:InvokeFunction",
                                  Principal="sns.amazonaws.com", SourceArn=topic)
     sns.publish(TopicArn=topic, Message="hello")
