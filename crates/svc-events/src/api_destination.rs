@@ -7,8 +7,8 @@ use http::Uri;
 use kv::Read;
 use serde::{Deserialize, Serialize};
 
+use crate::connection;
 use crate::keys::{API_DESTINATIONS, ApiDestinationKey};
-use crate::{Ctx, connection};
 
 /// Of an account in a region; AWS's quota.
 pub(crate) const API_DESTINATIONS_MAX: usize = 3000;
@@ -59,10 +59,6 @@ impl ApiDestination {
     pub(crate) fn modified(&self) -> Option<Timestamp> {
         Some(Timestamp::from_millis(self.modified_ms))
     }
-}
-
-pub(crate) fn key(cx: &Ctx, name: &str) -> ApiDestinationKey {
-    (cx.caller.account.to_string(), cx.caller.region.to_string(), name.to_owned())
 }
 
 pub(crate) fn arn((account, region, name): &ApiDestinationKey, id: &str) -> String {

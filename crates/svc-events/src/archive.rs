@@ -8,7 +8,6 @@ use kv::{Direction, Read, Span};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::Ctx;
 use crate::keys::{ARCHIVED, ARCHIVES, ArchiveKey, BusKey, Id};
 use crate::refusal;
 use crate::rule;
@@ -67,10 +66,6 @@ impl Archive {
             bytes += page.iter().map(|(_, event)| i64::try_from(event.get().len()).unwrap_or(0)).sum::<i64>();
         }
     }
-}
-
-pub(crate) fn key(cx: &Ctx, name: &str) -> ArchiveKey {
-    (cx.caller.account.to_string(), cx.caller.region.to_string(), name.to_owned())
 }
 
 pub(crate) fn bus_of((account, region, _): &ArchiveKey, archive: &Archive) -> BusKey {

@@ -9,9 +9,9 @@ use kv::{Read, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::Ctx;
 use crate::keys::{BUSES, BusKey, EDITIONS};
 use crate::refusal::{denied, no_bus};
+use crate::{Ctx, keys};
 
 /// The bus that every account has in every region.
 pub(crate) const DEFAULT: &str = "default";
@@ -67,7 +67,7 @@ pub(crate) fn key_of_arn(arn: &str) -> Option<BusKey> {
 /// The bus that a request names by name or ARN, and if by none the default one.
 pub(crate) fn key(cx: &Ctx, named: Option<&str>) -> BusKey {
     let name = named.unwrap_or(DEFAULT);
-    let own = || (cx.caller.account.to_string(), cx.caller.region.to_string(), name.to_owned());
+    let own = || keys::own(cx, name);
     key_of_arn(name).unwrap_or_else(own)
 }
 

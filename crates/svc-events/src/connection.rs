@@ -9,7 +9,6 @@ use env::Timestamp;
 use kv::{Read, Span};
 use serde::{Deserialize, Serialize};
 
-use crate::Ctx;
 use crate::keys::{CONNECTIONS, ConnectionKey};
 use crate::refusal::not_valid;
 
@@ -289,10 +288,6 @@ pub(crate) fn check_served(operation: &str, is_private: bool, key: Option<&str>)
         Some((parameter, _)) => Err(AwsError::parameter_not_implemented(operation, parameter)),
         None => Ok(()),
     }
-}
-
-pub(crate) fn key(cx: &Ctx, name: &str) -> ConnectionKey {
-    (cx.caller.account.to_string(), cx.caller.region.to_string(), name.to_owned())
 }
 
 pub(crate) fn arn((account, region, name): &ConnectionKey, id: &str) -> String {

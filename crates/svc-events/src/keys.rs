@@ -3,6 +3,7 @@
 use kv::Table;
 use serde_json::value::RawValue;
 
+use crate::Ctx;
 use crate::api_destination::ApiDestination;
 use crate::archive::Archive;
 use crate::bus::Bus;
@@ -28,6 +29,11 @@ pub(crate) type ConnectionKey = (String, String, String);
 pub(crate) type ApiDestinationKey = (String, String, String);
 /// Account, region, name.
 pub(crate) type ReplayKey = (String, String, String);
+
+/// What the caller has of this name: a bus, an archive, a replay, a connection, an API destination.
+pub(crate) fn own(cx: &Ctx, name: &str) -> (String, String, String) {
+    (cx.caller.account.to_string(), cx.caller.region.to_string(), name.to_owned())
+}
 
 /// Every bus but those default ones that nobody changed.
 pub(crate) const BUSES: Table<BusKey, Bus> = Table::new(720, "event buses");

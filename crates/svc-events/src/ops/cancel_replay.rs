@@ -4,10 +4,10 @@ use api_events::{CancelReplayInput, CancelReplayOutput, ReplayState, errors};
 use aws_wire::{AwsError, Result};
 
 use crate::keys::REPLAYS;
-use crate::{Ctx, archive, replay};
+use crate::{Ctx, keys, replay};
 
 pub(crate) async fn cancel_replay(cx: Ctx, input: CancelReplayInput) -> Result<CancelReplayOutput> {
-    let key = archive::key(&cx, &input.replay_name);
+    let key = keys::own(&cx, &input.replay_name);
     cx.kv
         .transact(|tx| {
             let mut replay = replay::find(tx, &key)?;

@@ -4,11 +4,11 @@ use api_events::{CreateApiDestinationInput, CreateApiDestinationOutput, errors};
 use aws_wire::Result;
 use kv::Span;
 
-use crate::Ctx;
 use crate::api_destination::{self, API_DESTINATIONS_MAX, ApiDestination};
 use crate::connection;
 use crate::keys::API_DESTINATIONS;
 use crate::refusal::{no_connection, not_valid, too_many};
+use crate::{Ctx, keys};
 
 pub(crate) async fn create_api_destination(
     cx: Ctx,
@@ -17,7 +17,7 @@ pub(crate) async fn create_api_destination(
     if !api_destination::is_endpoint(&input.invocation_endpoint) {
         return Err(not_valid("InvocationEndpoint"));
     }
-    let key = api_destination::key(&cx, &input.name);
+    let key = keys::own(&cx, &input.name);
     let now_ms = cx.env.now().as_millis();
     let destination = ApiDestination {
         id: cx.env.uuid().to_string(),

@@ -8,7 +8,7 @@ use crate::archive::{self, Archive};
 use crate::bus::revise;
 use crate::keys::ARCHIVES;
 use crate::refusal::{not_valid, too_many};
-use crate::{Ctx, bus};
+use crate::{Ctx, bus, keys};
 
 /// Of one bus: an event is written to each of them in one transaction, which has a bound.
 const ARCHIVES_MAX: usize = 5;
@@ -16,7 +16,7 @@ const ARCHIVES_MAX: usize = 5;
 pub(crate) async fn create_archive(cx: Ctx, input: CreateArchiveInput) -> Result<CreateArchiveOutput> {
     let pattern = input.event_pattern.filter(|pattern| !pattern.is_empty());
     archive::check("CreateArchive", pattern.as_deref(), input.kms_key_identifier.as_deref())?;
-    let key = archive::key(&cx, &input.archive_name);
+    let key = keys::own(&cx, &input.archive_name);
     bus::key_of_arn(&input.event_source_arn).ok_or_else(|| not_valid("EventSourceArn"))?;
     let (id, now_ms) = (cx.env.uuid().into_bytes(), cx.env.now().as_millis());
     cx.kv

@@ -6,7 +6,7 @@ use aws_wire::{AwsError, Result};
 use crate::connection::{self, Authorization, CONNECTIONS_MAX, Connection, as_update};
 use crate::keys::CONNECTIONS;
 use crate::refusal::too_many;
-use crate::{Ctx, oauth};
+use crate::{Ctx, keys, oauth};
 
 pub(crate) async fn create_connection(
     cx: Ctx,
@@ -16,7 +16,7 @@ pub(crate) async fn create_connection(
     let is_private =
         input.invocation_connectivity_parameters.is_some() || given.connectivity_parameters.is_some();
     connection::check_served("CreateConnection", is_private, input.kms_key_identifier.as_deref())?;
-    let key = connection::key(&cx, &input.name);
+    let key = keys::own(&cx, &input.name);
     let now_ms = cx.env.now().as_millis();
     let parameters = given.invocation_http_parameters.clone().map(Into::into).unwrap_or_default();
     let mut connection = Connection {

@@ -7,7 +7,7 @@ use kv::{Direction, Span};
 use crate::bus::{self, Bus};
 use crate::keys::BUSES;
 use crate::refusal::too_many;
-use crate::{Ctx, tags};
+use crate::{Ctx, keys, tags};
 
 const BUSES_MAX: usize = 100;
 
@@ -21,7 +21,7 @@ pub(crate) async fn create_event_bus(cx: Ctx, input: CreateEventBusInput) -> Res
             "Event bus name must not contain '/', unless it is that of a partner event source.",
         ));
     }
-    let key = (cx.caller.account.to_string(), cx.caller.region.to_string(), input.name);
+    let key = keys::own(&cx, &input.name);
     let now_ms = cx.env.now().as_millis();
     let bus = Bus {
         description: input.description,

@@ -5,13 +5,13 @@ use aws_wire::{AwsError, Result};
 
 use crate::connection;
 use crate::keys::CONNECTIONS;
-use crate::{Ctx, oauth};
+use crate::{Ctx, keys, oauth};
 
 pub(crate) async fn deauthorize_connection(
     cx: Ctx,
     input: DeauthorizeConnectionInput,
 ) -> Result<DeauthorizeConnectionOutput> {
-    let key = connection::key(&cx, &input.name);
+    let key = keys::own(&cx, &input.name);
     let now_ms = cx.env.now().as_millis();
     let connection = cx
         .kv

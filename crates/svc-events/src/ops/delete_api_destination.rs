@@ -4,13 +4,13 @@ use api_events::{DeleteApiDestinationInput, DeleteApiDestinationOutput};
 use aws_wire::{AwsError, Result};
 
 use crate::keys::API_DESTINATIONS;
-use crate::{Ctx, api_destination};
+use crate::{Ctx, api_destination, keys};
 
 pub(crate) async fn delete_api_destination(
     cx: Ctx,
     input: DeleteApiDestinationInput,
 ) -> Result<DeleteApiDestinationOutput> {
-    let key = api_destination::key(&cx, &input.name);
+    let key = keys::own(&cx, &input.name);
     cx.kv
         .transact(|tx| {
             api_destination::find(tx, &key)?;

@@ -5,10 +5,10 @@ use aws_wire::Result;
 
 use crate::bus::revise;
 use crate::keys::{ARCHIVES, DOOMED};
-use crate::{Ctx, archive};
+use crate::{Ctx, archive, keys};
 
 pub(crate) async fn delete_archive(cx: Ctx, input: DeleteArchiveInput) -> Result<DeleteArchiveOutput> {
-    let key = archive::key(&cx, &input.archive_name);
+    let key = keys::own(&cx, &input.archive_name);
     cx.kv
         .transact(|tx| {
             let archive = archive::find(tx, &key)?;

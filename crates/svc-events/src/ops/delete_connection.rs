@@ -5,13 +5,13 @@ use aws_wire::{AwsError, Result};
 
 use crate::connection;
 use crate::keys::CONNECTIONS;
-use crate::{Ctx, oauth};
+use crate::{Ctx, keys, oauth};
 
 pub(crate) async fn delete_connection(
     cx: Ctx,
     input: DeleteConnectionInput,
 ) -> Result<DeleteConnectionOutput> {
-    let key = connection::key(&cx, &input.name);
+    let key = keys::own(&cx, &input.name);
     let connection = cx
         .kv
         .transact(|tx| {

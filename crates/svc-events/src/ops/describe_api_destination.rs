@@ -3,13 +3,13 @@
 use api_events::{DescribeApiDestinationInput, DescribeApiDestinationOutput};
 use aws_wire::Result;
 
-use crate::{Ctx, api_destination};
+use crate::{Ctx, api_destination, keys};
 
 pub(crate) async fn describe_api_destination(
     cx: Ctx,
     input: DescribeApiDestinationInput,
 ) -> Result<DescribeApiDestinationOutput> {
-    let key = api_destination::key(&cx, &input.name);
+    let key = keys::own(&cx, &input.name);
     let snapshot = cx.kv.snapshot().await?;
     let destination = api_destination::find(&snapshot, &key)?;
     Ok(DescribeApiDestinationOutput {

@@ -3,10 +3,10 @@
 use api_events::{ArchiveState, DescribeArchiveInput, DescribeArchiveOutput};
 use aws_wire::Result;
 
-use crate::{Ctx, archive, bus};
+use crate::{Ctx, archive, bus, keys};
 
 pub(crate) async fn describe_archive(cx: Ctx, input: DescribeArchiveInput) -> Result<DescribeArchiveOutput> {
-    let (key, snapshot) = (archive::key(&cx, &input.archive_name), cx.kv.snapshot().await?);
+    let (key, snapshot) = (keys::own(&cx, &input.archive_name), cx.kv.snapshot().await?);
     let archive = archive::find(&snapshot, &key)?;
     let (count, bytes) = archive.size(&snapshot)?;
     Ok(DescribeArchiveOutput {

@@ -3,13 +3,13 @@
 use api_events::{DescribeConnectionInput, DescribeConnectionOutput};
 use aws_wire::Result;
 
-use crate::{Ctx, connection};
+use crate::{Ctx, connection, keys};
 
 pub(crate) async fn describe_connection(
     cx: Ctx,
     input: DescribeConnectionInput,
 ) -> Result<DescribeConnectionOutput> {
-    let key = connection::key(&cx, &input.name);
+    let key = keys::own(&cx, &input.name);
     let connection = connection::find(&cx.kv.snapshot().await?, &key)?;
     Ok(DescribeConnectionOutput {
         connection_arn: Some(connection::arn(&key, &connection.id)),

@@ -4,10 +4,10 @@ use api_events::{DescribeReplayInput, DescribeReplayOutput};
 use aws_wire::Result;
 use env::Timestamp;
 
-use crate::{Ctx, archive, replay};
+use crate::{Ctx, keys, replay};
 
 pub(crate) async fn describe_replay(cx: Ctx, input: DescribeReplayInput) -> Result<DescribeReplayOutput> {
-    let key = archive::key(&cx, &input.replay_name);
+    let key = keys::own(&cx, &input.replay_name);
     let replay = replay::find(&cx.kv.snapshot().await?, &key)?;
     Ok(DescribeReplayOutput {
         replay_arn: Some(replay::arn(&key)),

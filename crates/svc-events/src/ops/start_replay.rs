@@ -7,10 +7,10 @@ use env::Timestamp;
 use crate::keys::{ArchiveKey, REPLAYS};
 use crate::refusal::not_valid;
 use crate::replay::{self, Replay};
-use crate::{Ctx, archive, bus};
+use crate::{Ctx, archive, bus, keys};
 
 pub(crate) async fn start_replay(cx: Ctx, input: StartReplayInput) -> Result<StartReplayOutput> {
-    let named = |name: &str| archive::key(&cx, name);
+    let named = |name: &str| keys::own(&cx, name);
     let source = input.event_source_arn.rsplit_once("archive/").map(|(_, name)| named(name));
     let source: ArchiveKey = source
         .filter(|key| archive::arn(key) == input.event_source_arn)

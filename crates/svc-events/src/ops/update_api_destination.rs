@@ -5,7 +5,7 @@ use aws_wire::{AwsError, Result};
 
 use crate::keys::API_DESTINATIONS;
 use crate::refusal::{no_connection, not_valid};
-use crate::{Ctx, api_destination, connection};
+use crate::{Ctx, api_destination, connection, keys};
 
 pub(crate) async fn update_api_destination(
     cx: Ctx,
@@ -14,7 +14,7 @@ pub(crate) async fn update_api_destination(
     if input.invocation_endpoint.as_deref().is_some_and(|endpoint| !api_destination::is_endpoint(endpoint)) {
         return Err(not_valid("InvocationEndpoint"));
     }
-    let key = api_destination::key(&cx, &input.name);
+    let key = keys::own(&cx, &input.name);
     let now_ms = cx.env.now().as_millis();
     let (destination, state) = cx
         .kv

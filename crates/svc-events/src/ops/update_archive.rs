@@ -5,12 +5,12 @@ use aws_wire::{AwsError, Result};
 
 use crate::bus::revise;
 use crate::keys::ARCHIVES;
-use crate::{Ctx, archive};
+use crate::{Ctx, archive, keys};
 
 pub(crate) async fn update_archive(cx: Ctx, input: UpdateArchiveInput) -> Result<UpdateArchiveOutput> {
     let pattern = input.event_pattern.as_deref().filter(|pattern| !pattern.is_empty());
     archive::check("UpdateArchive", pattern, input.kms_key_identifier.as_deref())?;
-    let key = archive::key(&cx, &input.archive_name);
+    let key = keys::own(&cx, &input.archive_name);
     let archive = cx
         .kv
         .transact(|tx| {

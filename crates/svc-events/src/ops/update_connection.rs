@@ -5,7 +5,7 @@ use aws_wire::{AwsError, Result};
 
 use crate::connection::{self, Authorization};
 use crate::keys::CONNECTIONS;
-use crate::{Ctx, oauth};
+use crate::{Ctx, keys, oauth};
 
 pub(crate) async fn update_connection(
     cx: Ctx,
@@ -15,7 +15,7 @@ pub(crate) async fn update_connection(
     let is_private = input.invocation_connectivity_parameters.is_some()
         || given.as_ref().is_some_and(|given| given.connectivity_parameters.is_some());
     connection::check_served("UpdateConnection", is_private, input.kms_key_identifier.as_deref())?;
-    let key = connection::key(&cx, &input.name);
+    let key = keys::own(&cx, &input.name);
     let old = connection::find(&cx.kv.snapshot().await?, &key)?;
     let mut connection = old.clone();
     if let Some(description) = input.description {
