@@ -21,8 +21,9 @@ pub type Labels = Vec<(&'static str, String)>;
 
 /// Finds the operation whose URI pattern fits best: the one with most literal parts.
 pub fn route(service: &Service, request: &Request) -> Option<(&'static Operation, Labels)> {
-    let candidates =
-        service.operations.iter().filter(|operation| operation.method == request.method.as_str());
+    let candidates = service.operations.iter().filter(|operation| {
+        may_match(operation.uri, &request.path) && operation.method == request.method.as_str()
+    });
     let mut best = None::<((usize, usize), &'static Operation, Labels)>;
     for operation in candidates {
         let Some((labels, literals)) = match_uri(operation.uri, request) else { continue };
@@ -41,10 +42,13 @@ pub fn route(service: &Service, request: &Request) -> Option<(&'static Operation
 
 /// How much of a request's path is a literal part of the pattern that it matches: what names the service by itself.
 pub fn is_named(service: &Service, request: &Request) -> bool {
-    route(service, request).is_some_and(|(operation, _)| {
-        let path = operation.uri.split('?').next().unwrap_or_default();
-        path.split('/').any(|part| !part.is_empty() && !part.starts_with('{'))
-    })
+    route(service, request).is_some_and(|(operation, _)| names_service(operation))
+}
+
+/// Whether an operation's pattern has a literal part, so that no other service's fits the same paths.
+pub fn names_service(operation: &Operation) -> bool {
+    let path = operation.uri.split('?').next().unwrap_or_default();
+    path.split('/').any(|part| !part.is_empty() && !part.starts_with('{'))
 }
 
 /// S3 has several operations at one address, told apart by the parameters and headers that they demand: an upload
@@ -63,6 +67,28 @@ fn fit(operation: &Operation, request: &Request) -> usize {
         None => Some(met),
     });
     met.map_or(1, |met| met + 2)
+}
+
+/// Whether a path begins and ends as a pattern does, as far as that is literal: an API has a hundred patterns, and every
+/// request meets them all.
+fn may_match(pattern: &str, path: &str) -> bool {
+    let path = path.as_bytes();
+    let (mut last, mut is_prefix, mut at) = (0, true, 0);
+    for &byte in pattern.as_bytes() {
+        match byte {
+            b'?' => break,
+            b'{' => is_prefix = false,
+            b'/' => last = at + 1,
+            _ => {}
+        }
+        // A path that ends here may still be the pattern without its slash.
+        if is_prefix && path.get(at).is_some_and(|own| *own != byte) {
+            return false;
+        }
+        at += 1;
+    }
+    let end = &pattern.as_bytes()[last..at];
+    end.starts_with(b"{") || path.strip_suffix(b"/").unwrap_or(path).ends_with(end)
 }
 
 /// Matches a pattern such as `/a/{Label}/{Greedy+}?literal=x`; counts its literal parts. Labels are as they came.

@@ -26,6 +26,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::body::BODY_BYTES_MAX;
 use crate::download::{self, Content};
+use crate::streamed::Ahead;
 use crate::{Gateway, OwnSite, body};
 
 /// Where a load balancer or a script asks whether the platform is up.
@@ -188,15 +189,18 @@ impl Gateway {
             return Ok(self.download(request, digest).await);
         }
         let site = own.or_else(|| self.0.platform.site(&request));
-        if site.is_none()
-            && let Some(way) = self.streams(&request)
-        {
-            let size_bytes = incoming.size_hint().exact();
-            let (pieces, progress) = body::pieces(incoming);
-            let mut answer = into_http(self.answer_streamed(request, way, pieces, size_bytes).await);
-            progress.tell(&mut answer);
-            return Ok(answer);
-        }
+        let ahead = if site.is_none() { self.ahead(&request) } else { Ahead::Open };
+        let way = match ahead {
+            Ahead::Streams(way) => {
+                let size_bytes = incoming.size_hint().exact();
+                let (pieces, progress) = body::pieces(incoming);
+                let mut answer = into_http(self.answer_streamed(request, way, pieces, size_bytes).await);
+                progress.tell(&mut answer);
+                return Ok(answer);
+            }
+            Ahead::Known(way) => Some(way),
+            Ahead::Open => None,
+        };
         let bytes_max = site.as_ref().map_or(BODY_BYTES_MAX, |(_, site)| site.body_bytes_max());
         match body::read(incoming, bytes_max, body::waits(&request.headers)).await {
             Ok(body) => request.body = body,
@@ -213,7 +217,7 @@ impl Gateway {
                     .expect("a status is valid"));
             }
         }
-        Ok(into_http(self.answer_to(visitor.peer, site, request, upgrade).await))
+        Ok(into_http(self.answer_to((visitor.peer, upgrade), site, request, way).await))
     }
 }
 

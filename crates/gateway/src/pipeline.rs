@@ -21,34 +21,34 @@ impl Gateway {
     /// half.
     pub async fn answer(&self, request: Request) -> Response {
         let site = self.0.platform.site(&request);
-        self.answer_to(IpAddr::V4(Ipv4Addr::LOCALHOST), site, request, None).await
+        self.answer_to((IpAddr::V4(Ipv4Addr::LOCALHOST), None), site, request, None).await
     }
 
     /// As [`Gateway::answer`], for a client at that address, who may want to go on in another protocol, and for the site
-    /// where it is for one.
+    /// where it is for one; with its way, where the head alone told it.
     pub(crate) async fn answer_to(
         &self,
-        peer: IpAddr,
+        client: (IpAddr, Option<Upgrade>),
         site: Option<OwnSite>,
         request: Request,
-        upgrade: Option<Upgrade>,
+        way: Option<Way>,
     ) -> Response {
         let this = self.clone();
-        finished(async move { this.answer_here(peer, site, request, upgrade).await }).await
+        finished(async move { this.answer_here(client, site, request, way).await }).await
     }
 
     async fn answer_here(
         &self,
-        peer: IpAddr,
+        (peer, upgrade): (IpAddr, Option<Upgrade>),
         site: Option<OwnSite>,
         request: Request,
-        upgrade: Option<Upgrade>,
+        way: Option<Way>,
     ) -> Response {
         let request_id: Arc<str> = self.0.platform.env().uuid().to_string().into();
         if let Some(site) = site {
             return self.visit(site, request, peer, upgrade, request_id).await;
         }
-        let way = self.way(&request);
+        let way = way.unwrap_or_else(|| self.way(&request));
         self.answer_api(request, way, None, request_id).await
     }
 

@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use aws_auth::{DEFAULT_ACCOUNT, DEFAULT_REGION};
 use aws_wire::schema::{Protocol, Service};
-use aws_wire::{AwsError, Pieces, Request, Response, protocol};
+use aws_wire::{AwsError, Pieces, Request, Response, protocol, rest};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use service::{Caller, Edge, Head};
@@ -22,14 +22,24 @@ pub(crate) struct Coming {
     pub size_bytes: Option<u64>,
 }
 
+/// What a request's head tells of its way.
+pub(crate) enum Ahead {
+    /// Its operation takes the body as it comes.
+    Streams(Way),
+    /// The body is a message, and changes nothing of the way.
+    Known(Way),
+    /// The body may tell more.
+    Open,
+}
+
 impl Gateway {
-    /// The way of a request whose operation takes its body as it comes; `None` for all others.
-    pub(crate) fn streams(&self, request: &Request) -> Option<Way> {
+    /// The way of a request whose body has not been read.
+    pub(crate) fn ahead(&self, request: &Request) -> Ahead {
         let mut way = self.way(request);
-        let api = way.api?;
+        let Some(api) = way.api else { return Ahead::Open };
         // The other protocols' bodies are messages.
         if !api.protocols.iter().any(|protocol| matches!(protocol, Protocol::RestJson | Protocol::RestXml)) {
-            return None;
+            return Ahead::Open;
         }
         let routed = match &way.path {
             Some(path) => {
@@ -44,8 +54,16 @@ impl Gateway {
             }
             None => protocol::route(api, request),
         };
-        way.routed = Some(routed.ok().filter(|routed| routed.streamed().is_some())?);
-        Some(way)
+        let Ok(routed) = routed else { return Ahead::Open };
+        let (streams, is_named) = (routed.streamed().is_some(), rest::names_service(routed.operation));
+        let is_meant = way.scope.as_ref().is_some_and(|scope| scope.service == api.name);
+        let is_sure = is_named || is_meant || way.path.is_some();
+        way.routed = Some(routed);
+        match (streams, is_sure) {
+            (true, _) => Ahead::Streams(way),
+            (false, true) => Ahead::Known(way),
+            (false, false) => Ahead::Open,
+        }
     }
 
     /// Answers a request whose body is still to come. A client that goes away breaks its body off, and nothing

@@ -81,10 +81,13 @@ fn kind(request: &Request) -> Option<Kind<'_>> {
     if request.method == Method::OPTIONS && request.header("access-control-request-method").is_some() {
         return Some(Kind::Preflight);
     }
-    let is_form = request.header("content-type").is_some_and(|kind| kind.starts_with("multipart/form-data"));
-    let is_bucket = !bucket_of(request).is_empty() && key_of(request).is_empty();
-    let unsigned = Scope::of(request).is_none() && request.query.is_empty();
-    (request.method == Method::POST && is_form && is_bucket && unsigned).then_some(Kind::Form)
+    let is_form = || {
+        let kind = request.header("content-type");
+        request.method == Method::POST && kind.is_some_and(|kind| kind.starts_with("multipart/form-data"))
+    };
+    let is_bucket = || !bucket_of(request).is_empty() && key_of(request).is_empty();
+    let unsigned = || Scope::of(request).is_none() && request.query.is_empty();
+    (is_form() && is_bucket() && unsigned()).then_some(Kind::Form)
 }
 
 fn path(request: &Request) -> String {
