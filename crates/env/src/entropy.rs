@@ -1,14 +1,44 @@
 //! The kernel's randomness, and a sequence that a seed repeats.
 
+use std::cell::RefCell;
 use std::sync::Mutex;
 
 use crate::Entropy;
 
 pub(crate) struct Kernel;
 
+/// A request draws three or four times, a few bytes each: so many at once spare it the calls to the kernel.
+const STOCK_BYTES: usize = 512;
+/// More than an identifier is drawn by itself, so that keys are in no stock.
+const FROM_STOCK_BYTES_MAX: usize = 16;
+
+/// Random bytes that nobody has drawn yet; those that somebody has are zero.
+struct Stock {
+    bytes: [u8; STOCK_BYTES],
+    drawn: usize,
+}
+
+thread_local! {
+    static STOCK: RefCell<Stock> = const { RefCell::new(Stock { bytes: [0; STOCK_BYTES], drawn: STOCK_BYTES }) };
+}
+
 impl Entropy for Kernel {
     fn fill(&self, buffer: &mut [u8]) {
-        getrandom::fill(buffer).expect("the kernel gives randomness");
+        let fresh = |buffer: &mut [u8]| getrandom::fill(buffer).expect("the kernel gives randomness");
+        if buffer.len() > FROM_STOCK_BYTES_MAX {
+            return fresh(buffer);
+        }
+        STOCK.with_borrow_mut(|stock| {
+            if STOCK_BYTES - stock.drawn < buffer.len() {
+                fresh(&mut stock.bytes);
+                stock.drawn = 0;
+            }
+            let end = stock.drawn + buffer.len();
+            let drawn = &mut stock.bytes[stock.drawn..end];
+            buffer.copy_from_slice(drawn);
+            drawn.fill(0);
+            stock.drawn = end;
+        });
     }
 }
 
@@ -39,6 +69,18 @@ impl Entropy for Seeded {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_drawn_twice() {
+        let draw = |bytes: usize| {
+            let mut drawn = vec![0; bytes];
+            Kernel.fill(&mut drawn);
+            drawn
+        };
+        let mut seen = std::collections::HashSet::new();
+        assert!((0..10_000).all(|_| seen.insert(draw(16))));
+        assert!([8, 16, 17, 512, 1000].into_iter().all(|bytes| draw(bytes).iter().any(|byte| *byte != 0)));
+    }
 
     #[test]
     fn a_seed_repeats_and_another_differs() {
