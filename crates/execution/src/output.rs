@@ -5,6 +5,7 @@
 //! text holds, so frames and lines share the pipe and keep their order.
 
 use std::collections::VecDeque;
+use std::mem::MaybeUninit;
 use std::sync::Arc;
 
 use env::{Env, Timestamp};
@@ -100,16 +101,17 @@ impl Output {
     /// `false` once nobody can write to it any more.
     fn drain_one(&mut self, source: usize) -> bool {
         let pipe = Arc::clone(&self.sources[source].pipe);
-        let mut buffer = [0; 16 * 1024];
+        // Most reads find little or nothing: clearing so much first would be the dearest part of them.
+        let mut buffer = [MaybeUninit::uninit(); 16 * 1024];
         loop {
             match rustix::io::read(&*pipe, &mut buffer) {
-                Ok(0) => {
+                Ok(([], _)) => {
                     self.sources[source].parser.flush();
                     self.emit(source);
                     return false;
                 }
-                Ok(count) => {
-                    self.sources[source].parser.push(&buffer[..count]);
+                Ok((bytes, _)) => {
+                    self.sources[source].parser.push(bytes);
                     self.emit(source);
                 }
                 Err(rustix::io::Errno::INTR) => {}

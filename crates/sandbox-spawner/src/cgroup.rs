@@ -8,6 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::io::Write;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use sandbox::Spec;
@@ -307,8 +308,10 @@ impl Group<'_> {
         self.number("memory", "memory.usage_in_bytes", "memory.current")
     }
 
-    pub(crate) fn memory_peak(&self) -> Option<u64> {
-        self.number("memory", "memory.max_usage_in_bytes", "memory.peak")
+    /// The file that tells the most memory that was in use; read with [`number_in`].
+    pub(crate) fn memory_peak_file(&self) -> Option<File> {
+        let path = self.layout.file("memory", self.name, "memory.max_usage_in_bytes", "memory.peak")?;
+        File::open(path).ok()
     }
 
     /// Lets the peak start anew; v2 can do so only for one open file, not for every reader.
@@ -331,6 +334,13 @@ impl Group<'_> {
         let path = self.layout.file(controller, self.name, v1, v2)?;
         fs::read_to_string(path).ok()?.trim().parse().ok()
     }
+}
+
+/// The number that a group's open file holds now.
+pub(crate) fn number_in(file: &File) -> Option<u64> {
+    let mut text = [0; 24];
+    let count = file.read_at(&mut text, 0).ok()?;
+    std::str::from_utf8(&text[..count]).ok()?.trim().parse().ok()
 }
 
 #[derive(PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! The daemon's half: starts the spawner, asks it for sandboxes, hears how they end.
 
 use std::collections::{HashMap, VecDeque};
+use std::fs::File;
 use std::io;
 use std::net::TcpListener;
 use std::os::fd::{AsFd, OwnedFd};
@@ -19,7 +20,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::{Notify, oneshot};
 
 use crate::booted;
-use crate::cgroup::{Group, Layout};
+use crate::cgroup::{Group, Layout, number_in};
 use crate::channel::{self, Receiver};
 use crate::launch;
 use crate::netns::Doors;
@@ -373,7 +374,8 @@ impl Link {
             }
             (expected.answer.take(), expected.cpu_millis)
         };
-        let running = Running { link: self.clone(), id, group, layout: layout.clone(), cpu_millis };
+        let (link, layout, memory_peak) = (self.clone(), layout.clone(), OnceLock::new());
+        let running = Running { link, id, group, layout, cpu_millis, memory_peak };
         let started = gather(running, fds, exited, companions);
         let started = started.map(|started| Started { claimed, ..started });
         if let Some(answer) = answer {
@@ -437,6 +439,8 @@ struct Running {
     group: Option<String>,
     layout: Arc<Layout>,
     cpu_millis: u32,
+    /// Every report of an invocation asks for it.
+    memory_peak: OnceLock<Option<File>>,
 }
 
 impl Running {
@@ -493,14 +497,15 @@ impl Sandbox for Running {
     fn usage(&self) -> Result<Usage> {
         let Some(group) = self.group() else { return Ok(Usage::default()) };
         Ok(Usage {
-            memory_peak_bytes: group.memory_peak(),
+            memory_peak_bytes: self.memory_peak_bytes(),
             memory_now_bytes: group.memory_now(),
             cpu_time: group.cpu_time_us().map(Duration::from_micros),
         })
     }
 
     fn memory_peak_bytes(&self) -> Option<u64> {
-        self.group().and_then(|group| group.memory_peak())
+        let file = self.memory_peak.get_or_init(|| self.group()?.memory_peak_file());
+        file.as_ref().and_then(number_in)
     }
 
     fn reset_memory_peak(&self) -> Result<bool> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use api_logs::{CreateLogGroupInput, CreateLogStreamInput, InputLogEvent, PutLogEventsInput};
 use aws_wire::{AwsError, Result};
 use execution::{LogSink, LogStream, Record};
+use futures_util::StreamExt as _;
 use service::{Caller, Principal};
 use tokio::sync::{mpsc, oneshot};
 
@@ -21,6 +22,8 @@ const RECORDS_MAX: usize = 65_536;
 const BATCH_MAX: usize = 4096;
 /// How long a batch waits for more.
 const LINGER: Duration = Duration::from_millis(20);
+/// Streams that are written to at the same time.
+const STREAMS_AT_ONCE: usize = 64;
 /// CloudWatch Logs' bounds of one call: each event counts 26 bytes more than its text.
 const EVENTS_MAX: usize = 10_000;
 const BYTES_MAX: usize = 1_048_576;
@@ -86,27 +89,34 @@ pub(crate) async fn run(cx: Ctx) {
         if dropped > 0 {
             tracing::warn!(dropped, "functions log faster than the store takes it; records were dropped");
         }
-        let mut batches = HashMap::<Arc<str>, (Arc<LogStream>, Vec<Record>)>::new();
+        // By environment: each has one stream, and its records come in their order.
+        let mut batches = HashMap::<usize, (Arc<LogStream>, Vec<Record>)>::new();
         let mut flushes = Vec::new();
         for item in items.drain(..) {
             match item {
                 Item::Record(stream, record) => {
-                    let name =
-                        format!("{}\n{}\n{}\n{}", stream.account, stream.region, stream.group, stream.name);
-                    batches.entry(name.into()).or_insert_with(|| (stream, Vec::new())).1.push(record);
+                    let batch = batches.entry(Arc::as_ptr(&stream).addr());
+                    batch.or_insert_with(|| (stream, Vec::new())).1.push(record);
                 }
                 Item::Flush(flushed) => flushes.push(flushed),
             }
         }
-        for (name, (stream, records)) in batches {
+        let batches = batches.into_values().map(|(stream, records)| {
             if known.len() >= STREAMS_MAX {
                 known.clear();
             }
-            if let Err(error) = ship(&cx, &stream, records, known.insert(name)).await {
-                // As on AWS: a role that may not write has no logs, and nobody else is disturbed.
-                tracing::debug!(%error, group = stream.group, "ship log records");
+            let name = format!("{}\n{}\n{}\n{}", stream.account, stream.region, stream.group, stream.name);
+            let is_new = known.insert(name);
+            let cx = &cx;
+            async move {
+                if let Err(error) = ship(cx, &stream, records, is_new).await {
+                    // As on AWS: a role that may not write has no logs, and nobody else is disturbed.
+                    tracing::debug!(%error, group = stream.group, "ship log records");
+                }
             }
-        }
+        });
+        // Several streams at once, which the store then writes at once.
+        futures_util::stream::iter(batches).for_each_concurrent(STREAMS_AT_ONCE, |shipped| shipped).await;
         flushes.into_iter().for_each(|flushed| {
             let _ = flushed.send(());
         });
@@ -166,7 +176,8 @@ async fn ship(cx: &Ctx, stream: &LogStream, mut records: Vec<Record>, is_new: bo
 /// them is to see a loop.
 fn trace(stream: &LogStream, records: &[Record]) -> Option<Arc<str>> {
     let mut traces = records.iter().filter_map(|record| record.trace.as_ref()).collect::<Vec<_>>();
-    traces.dedup_by(|a, b| Arc::ptr_eq(a, b));
+    // Of traces that have passed the same functions as often, any will do.
+    traces.dedup_by(|a, b| Arc::ptr_eq(a, b) || lineage(a) == lineage(b));
     if traces.len() < 2 {
         return traces.first().map(|trace| Arc::clone(trace));
     }
@@ -174,6 +185,10 @@ fn trace(stream: &LogStream, records: &[Record]) -> Option<Arc<str>> {
         format!("arn:aws:lambda:{}:{}:function:{}", stream.region, stream.account, stream.function_name);
     let passes = |trace: &&Arc<str>| Trace::parse(trace).map(|trace| trace.passes(&function));
     traces.into_iter().max_by_key(passes).cloned()
+}
+
+fn lineage(trace: &str) -> &str {
+    trace.split_once("Lineage=").map_or("", |(_, lineage)| lineage)
 }
 
 async fn create(cx: &Ctx, stream: &LogStream) -> Result<()> {

@@ -130,7 +130,7 @@ pub(crate) async fn named(
     let name = FunctionName::parse_any(&cx.caller, text, qualifier)?;
     if let Some(sender) = &cx.sender {
         let action = format!("lambda:{action}");
-        return if lets_in(cx, &name, sender, &action).await? {
+        return if Box::pin(lets_in(cx, &name, sender, &action)).await? {
             Ok(name)
         } else {
             Err(not_authorized(&sender.service, &action, &name))
@@ -139,6 +139,11 @@ pub(crate) async fn named(
     if name.is_of(&cx.caller) {
         return Ok(name);
     }
+    Box::pin(of_another(cx, action, name)).await
+}
+
+/// A function of another account, if its policy lets the caller do `action`.
+async fn of_another(cx: &Ctx, action: &str, name: FunctionName) -> Result<FunctionName> {
     let (account, arn) = (cx.caller.account.to_string(), cx.caller.principal.arn.clone());
     let now = cx.env.now().as_secs().to_string();
     let keys = Keys::default()

@@ -5,7 +5,7 @@
 //! send it on from `_X_AMZN_TRACE_ID`, percent-encoded where it is no URL's character. How AWS lays out Lineage is not
 //! documented; an entry may have a number before its hash.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use env::Env;
 use sha2::{Digest as _, Sha256};
@@ -106,6 +106,9 @@ impl Trace {
 
     /// How often the chain has passed a function.
     pub(crate) fn passes(&self, function_arn: &str) -> u32 {
+        if self.lineage.is_empty() {
+            return 0;
+        }
         let hash = hash(function_arn);
         self.lineage.iter().find(|(known, _)| *known == hash).map_or(0, |(_, count)| *count)
     }
@@ -167,10 +170,9 @@ pub(crate) fn random_hex(env: &Env, bytes: usize) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
 }
 
 #[cfg(test)]

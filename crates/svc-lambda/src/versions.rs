@@ -97,9 +97,14 @@ impl Versions {
             let known = self.known.read().expect("no panic while held");
             known.functions.get(&name.key()).and_then(|targets| targets.get(qualifier(name))).cloned()
         };
-        if let Some(target) = known {
-            return Ok(target);
+        match known {
+            Some(target) => Ok(target),
+            // In a future of its own: what a warm invocation does not need would make its own several times as large.
+            None => Box::pin(self.read(cx, name)).await,
         }
+    }
+
+    async fn read(&self, cx: &Ctx, name: &FunctionName) -> Result<Arc<Target>> {
         // Before anything runs, what other functions have reserved is known.
         concurrency::load(cx).await?;
         let seen = self.changes.load(Ordering::Acquire);

@@ -40,7 +40,7 @@ impl Environment {
     ) -> Option<Under> {
         let (sampled, sink) = sampled.zip(self.segments.as_ref())?;
         if !self.hears_segments.swap(true, Ordering::AcqRel) {
-            self.listen(Arc::clone(sink)).await;
+            Box::pin(self.listen(Arc::clone(sink))).await;
         }
         Some(Under { sampled, request_id: Arc::clone(request_id), began: self.env.now(), answered: None })
     }

@@ -40,7 +40,7 @@ pub(crate) async fn invoke(cx: Ctx, input: InvokeInput) -> Result<InvokeOutput> 
     }
     let trace = Trace::of(&cx);
     if invocation_type == InvocationType::Event {
-        asynchronous::accept(&cx, &name, &cx.request_id, &payload, &trace).await?;
+        Box::pin(asynchronous::accept(&cx, &name, &cx.request_id, &payload, &trace)).await?;
         return Ok(InvokeOutput { status_code: Some(202), ..InvokeOutput::default() });
     }
     let invocation = invocation(&cx, &name, &target, payload, client_context, &trace).await?;
