@@ -3,18 +3,22 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 
+const NEXT: &[u8] = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: runtime\r\n\r\n";
+
 fn main() -> std::io::Result<()> {
     let api = std::env::var("AWS_LAMBDA_RUNTIME_API").expect("the platform names its Runtime API");
     let mut stream = TcpStream::connect(api)?;
     stream.set_nodelay(true)?;
     let mut reader = BufReader::new(stream.try_clone()?);
+    stream.write_all(NEXT)?;
     loop {
-        stream.write_all(b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: runtime\r\n\r\n")?;
         let (id, event) = read(&mut reader)?;
         let mut answer =
             format!("POST /2018-06-01/runtime/invocation/{id}/response HTTP/1.1\r\nHost: runtime\r\nContent-Length: {}\r\n\r\n", event.len())
                 .into_bytes();
         answer.extend(event);
+        // It has nothing to do in between, so it asks for the next event in the same breath.
+        answer.extend(NEXT);
         stream.write_all(&answer)?;
         read(&mut reader)?;
     }

@@ -20,6 +20,8 @@ const EXIT_UNSETTLED = 13;
 let api;
 // The invocation being run; undefined during init.
 let current;
+// Whether the handler's promise is being taken up: then it has nothing more to do that its result would wait for.
+let settled = false;
 
 // `beforeExit` fires when nothing but our idle connection is left: that is how Lambda knows "the event loop is empty".
 function onEmptyLoop(listener) {
@@ -78,7 +80,7 @@ function completion(invocation) {
       return;
     }
     completed = true;
-    post(invocation, 'response', {}, stringify(result));
+    api.respond(invocation.id, invocation.attempt, stringify(result), settled);
     setImmediate(next);
   };
   const fail = (error) => {
@@ -188,10 +190,19 @@ function invoke({ headers, event }) {
     const result = runtime.handler(JSON.parse(event), addInvocation(context, headers), callback);
     if (result && typeof result.then === 'function') {
       // When the result cannot be written `succeed` throws, and that error is the invocation's.
-      result.then(context.succeed, context.fail).catch(context.fail);
+      result.then((value) => settle(context, value), context.fail).catch(context.fail);
     }
   } catch (error) {
     callback(error);
+  }
+}
+
+function settle(context, value) {
+  settled = true;
+  try {
+    context.succeed(value);
+  } finally {
+    settled = false;
   }
 }
 

@@ -65,7 +65,9 @@ function frameWriter(fd, base) {
     const frame = Buffer.allocUnsafe(16 + length);
     frame.writeUInt32BE((base | ((rank + 1) << 2)) >>> 0, 0);
     frame.writeUInt32BE(length, 4);
-    frame.writeBigUInt64BE(BigInt(date.getTime()) * 1000n, 8);
+    const micros = date.getTime() * 1000;
+    frame.writeUInt32BE(Math.floor(micros / 0x100000000), 8);
+    frame.writeUInt32BE(micros % 0x100000000, 12);
     frame.write(text, 16);
     writeAll(fd, frame);
   };
