@@ -12,6 +12,7 @@ use crate::extensions;
 use crate::invocation::Failure;
 use crate::output::LogStream;
 use crate::pool::Options;
+use crate::runtimes::Interpreter;
 use crate::variables::{Access, EXEC_WRAPPER, TIME_ZONE, doors, of_extensions, variables};
 use crate::version::Version;
 
@@ -111,9 +112,15 @@ pub(crate) fn booting_of(options: &Options, version: &Version) -> Option<Spec> {
 
 /// Of the environment that is started from `spec`.
 pub(crate) fn booting(version: &Version, spec: &Spec) -> Option<Spec> {
+    if version.snap_start || !spec.companions.programs.is_empty() {
+        return None;
+    }
+    if let Interpreter::Custom { .. } = version.interpreter {
+        // It begins when it is claimed, and with all its variables.
+        return Some(spec.booting(Vec::new()));
+    }
     let reads = version.interpreter.reads_at_start()?;
-    let is_plain = !version.variables.keys().any(|name| reads(name));
-    if version.snap_start || !spec.companions.programs.is_empty() || !is_plain {
+    if version.variables.keys().any(|name| reads(name)) {
         return None;
     }
     // The loader looks for libraries where LD_LIBRARY_PATH had folders when the program started.

@@ -8,6 +8,7 @@
 use std::ffi::{CStr, CString};
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType};
 use sandbox::BOOT_VARIABLE;
@@ -100,7 +101,7 @@ fn run(status: &OwnedFd, walls: Option<Walls<'_>>) -> Result<(), Failure> {
     let mut receiver = Receiver::new();
     let told = receiver.receive::<Entry>(status, RecvFlags::empty()).step("hear what to run")?;
     // The spawner does not need this one any more.
-    let Some((entry, fds)) = told else { return Ok(()) };
+    let Some((mut entry, fds)) = told else { return Ok(()) };
     enter::enter(&entry, &fds, walls, status.as_fd())?;
     if walls.is_none() {
         // Failing leaves orphans to the spawner, which looks for them too.
@@ -109,6 +110,11 @@ fn run(status: &OwnedFd, walls: Option<Walls<'_>>) -> Result<(), Failure> {
     // This process is a copy of the spawner: nothing in the sandbox may look into it. Executing the program
     // gives the program its own answer to that.
     sys::prctl(libc::PR_SET_DUMPABLE, 0).step("close the first process to the sandbox")?;
+    if let Some(socket) = fds.get(1).filter(|_| entry.boots && is_functions_own(Path::new(&entry.program))) {
+        let Some(environment) = await_claim(socket)? else { return Ok(()) };
+        // From here on it is a start like any other.
+        (entry.environment, entry.boots) = (environment, false);
+    }
     let mut watch = Watch {
         status,
         entry: &entry,
@@ -133,6 +139,32 @@ fn run(status: &OwnedFd, walls: Option<Walls<'_>>) -> Result<(), Failure> {
     // Their descriptors were closed above.
     std::mem::forget(fds);
     Ok(())
+}
+
+/// Whether a program comes with the function: it is not there to be started ahead. Then the first process waits in its
+/// place, and all that is left to do for a claim is to execute it.
+pub(crate) fn is_functions_own(program: &Path) -> bool {
+    ["/var/task", "/opt"].iter().any(|folder| program.starts_with(folder))
+}
+
+/// Says that it is ready, as a program that is started ahead does, and waits for the environment to start a program
+/// with; `None` when nobody claims it any more.
+fn await_claim(socket: &OwnedFd) -> Result<Option<Vec<String>>, Failure> {
+    rustix::io::write(socket, b".").step("say that the sandbox is ready")?;
+    let (mut told, mut piece) = (Vec::new(), [0; 4096]);
+    loop {
+        match rustix::io::read(socket, &mut piece) {
+            Ok(0) => break,
+            Ok(count) => told.extend_from_slice(&piece[..count]),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error).step("hear whose the sandbox is"),
+        }
+    }
+    let Some(told) = told.strip_suffix(&[0]) else { return Ok(None) };
+    let mut texts = told.split(|byte| *byte == 0).map(|text| String::from_utf8_lossy(text).into_owned());
+    let cwd = texts.next().unwrap_or_default();
+    rustix::process::chdir(&*cwd).step_with(|| format!("enter working directory {cwd}"))?;
+    Ok(Some(texts.collect()))
 }
 
 /// Starts a program; returns once it executes or has failed to. `before` is run in it first.

@@ -80,7 +80,9 @@ fn check_binds(spec: &Spec) -> Result<()> {
 pub(crate) struct Booting {
     /// Whatever is sent there it takes for its environment.
     pub socket: OwnedFd,
-    /// Once it is ready.
+    /// The function's own program is not there yet: the sandbox's first process waits, and executes it.
+    pub in_place: bool,
+    /// Once it is ready, of one that has begun.
     pub shown: Option<Shown>,
 }
 
@@ -100,7 +102,8 @@ pub(crate) fn ahead(spec: &Spec, kit: Kit, site: Site<'_>) -> Result<(Launched, 
     let flags = SocketFlags::CLOEXEC;
     let (ours, theirs) = rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)
         .step("make a socket for a program started ahead")?;
-    Ok((tell(kit, &entry, Some(&theirs), &mounts)?, Booting { socket: ours, shown: None }))
+    let booting = Booting { socket: ours, in_place: init::is_functions_own(&spec.program), shown: None };
+    Ok((tell(kit, &entry, Some(&theirs), &mounts)?, booting))
 }
 
 /// Makes a program that was started ahead the one of `spec`: bounds, mounts, environment, in this order.
@@ -150,13 +153,16 @@ fn monotonic() -> Duration {
 }
 
 /// Tells a program that was started ahead all that it has waited for.
-fn hand_over(spec: &Spec, Booting { socket, shown }: &Booting) -> Result<()> {
+fn hand_over(spec: &Spec, Booting { socket, in_place, shown }: &Booting) -> Result<()> {
     let entry = entry(spec, PORTS);
     let ended = |text: String| text.into_bytes().into_iter().chain([0]);
     let environment: Vec<u8> = entry.environment.into_iter().flat_map(ended).collect();
-    let shown =
-        shown.as_ref().ok_or_else(|| Failure::new("claim a program that is not ready", libc::EBUSY))?;
-    shown.write(&environment)?;
+    match shown {
+        Some(shown) => shown.write(&environment)?,
+        // Executing the program shows what it is executed with.
+        None if *in_place => {}
+        None => return Err(Failure::new("claim a program that is not ready", libc::EBUSY)),
+    }
     let mut text = entry.cwd.into_os_string().into_encoded_bytes();
     text.push(0);
     text.extend(environment);

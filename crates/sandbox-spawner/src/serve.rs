@@ -82,6 +82,8 @@ struct Live {
     copy: Option<copies::Copy>,
     /// Where its program waits, until it is claimed.
     booting: Option<Booting>,
+    /// How long claiming it took, where its program is executed only then.
+    claimed: Option<Claimed>,
     /// What the daemon gets once the program runs.
     gifts: Option<Gifts>,
     /// Once it runs, [`init::TOLD`] is understood.
@@ -381,6 +383,7 @@ impl Serving {
             template: None,
             copy: None,
             booting: None,
+            claimed: None,
             has_companions: companion_output.is_some(),
             gifts: Some((doors, output, companion_output)),
             failed: false,
@@ -434,7 +437,7 @@ impl Serving {
                 Report::Running if live.failed || live.booting.is_some() => {}
                 Report::Running => {
                     let Some(gifts) = live.gifts.take() else { continue };
-                    send_started(daemon, id, live.group.clone(), &gifts, None)?;
+                    send_started(daemon, id, live.group.clone(), &gifts, live.claimed.take())?;
                 }
                 Report::Ended(ended) => live.ended = live.ended.or(Some(ended)),
                 Report::ProgramEnded(ended) => {

@@ -7,6 +7,9 @@ use crate::{Pending, Result, Spec, Started};
 /// It writes one byte when it is ready, and then reads to the end: its working directory, then its whole environment
 /// as `NAME=value`, each ended by a zero byte. By then everything that was missing is mounted. It closes the
 /// descriptor, and is from there on the program of the spec that claimed it.
+///
+/// A program in `/var/task` or `/opt` comes with the function and can't begin before it is claimed. The sandbox is made
+/// ahead all the same, and the claim executes the program in it; this variable is then nobody's.
 pub const BOOT_VARIABLE: &str = "_LAMBENT_BOOT_FD";
 
 /// A program that waits in a sandbox without code, `/tmp`, layers, bounds of memory, and anything of any function.

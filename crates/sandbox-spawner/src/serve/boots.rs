@@ -26,6 +26,9 @@ impl Serving {
         // Once only: whatever it says now, nobody hears it before it is claimed.
         epoll::delete(epoll, &booting.socket)?;
         let failure = match heard {
+            Ok((1, _)) if booting.in_place => {
+                return channel::send(daemon, &Reply::Booted { id, group: live.group.clone() }, &[]);
+            }
             Ok((1, _)) => match Shown::open(live.pid) {
                 Ok(shown) => {
                     booting.shown = Some(shown);
@@ -53,7 +56,9 @@ impl Serving {
         };
         // Before anything can fail: it belongs to the sandbox from here on, and goes with it.
         live.disk = disk;
-        let claimed = match live.booting.take() {
+        let booting = live.booting.take();
+        let in_place = booting.as_ref().is_some_and(|booting| booting.in_place);
+        let claimed = match booting {
             Some(booting) => {
                 let (root, layout) = (&workshop.root, &workshop.layout);
                 let site = Site { root, layout, uid: None, disk: ready.map(|ready| ready.mount) };
@@ -62,6 +67,11 @@ impl Serving {
             None => Err(Failure::new("claim a program twice", libc::EALREADY)),
         };
         match (claimed, live.gifts.take()) {
+            // It tells itself how executing the program went.
+            (Ok(claimed), gifts) if in_place => {
+                (live.claimed, live.gifts) = (Some(claimed), gifts);
+                Ok(())
+            }
             (Ok(claimed), Some(gifts)) => {
                 super::send_started(daemon, id, live.group.clone(), &gifts, Some(claimed))
             }

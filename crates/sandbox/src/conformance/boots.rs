@@ -3,6 +3,7 @@
 //! Each program here is Python that waits as a runtime does, and then runs what its environment's `SCRIPT` says.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use super::{Bench, Guarantee, door_vars, read_all, serve_once, within};
 use crate::{Booted, Error, Exit, Result, Spec, Started};
@@ -110,6 +111,33 @@ pub async fn a_claimed_program_reaches_the_doors(bench: &Bench) {
     let listener = started.runtime_api.try_clone().expect("clone listener");
     assert_eq!(serve_once(listener, "welcome").await, "hello");
     assert_eq!(read_all(&mut started).await, "welcome\n");
+}
+
+/// A program that comes with the function is executed by the claim, in a sandbox that was made ahead.
+pub async fn a_functions_own_program_is_executed_by_the_claim(bench: &Bench) {
+    let program = bench.folder.path().join("code/bootstrap");
+    let write = |text: &str| {
+        fs::write(&program, text).expect("write program");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("make it executable");
+    };
+    write("#!/bin/sh\npwd; env | sort | grep -v ^_; ls /proc/self/fd /tmp; echo $$ $#\nexit 7\n");
+    let spec = Spec { program: "/var/task/bootstrap".into(), args: Vec::new(), ..bench.shell("") };
+    let claimed = async |spec: &Spec| {
+        let booted = boot(bench, spec).await?.expect("start ahead");
+        assert!(booted.is_alive());
+        Some(within(booted.claim(spec.clone())).await)
+    };
+    let Some(started) = claimed(&spec).await else { return };
+    let mut started = started.expect("claim");
+    let output = read_all(&mut started).await;
+    assert_eq!(within(started.exit).await, Exit::Code(7), "{output}");
+    let (plain, _) = bench.run(spec.clone()).await;
+    assert_eq!(output.trim_end(), plain.trim_end());
+
+    // What can't be executed is what it would be of a start.
+    write("#!/missing\n");
+    let Some(refused) = claimed(&spec).await else { return };
+    assert!(matches!(refused, Err(Error::Execute { .. })));
 }
 
 /// Bounds are those of who claims, whatever the program used before.
