@@ -340,7 +340,7 @@ class Runtime:
             self.api.post(path + b"/error", extra, self.json.dumps(payload).encode("utf-8", "replace"))
             return
         flush_output()
-        self.api.post(path + b"/response", [(b"Content-Type", content_type)] + extra, body)
+        self.api.post(path + b"/response", [(b"Content-Type", content_type)] + extra, body, and_next=True)
 
     def unmarshal(self, event, headers):
         if headers.get("content-type", "application/json") != "application/json":

@@ -92,6 +92,8 @@ pub(crate) struct Environment {
     env: Env,
     tasks: Mutex<JoinSet<()>>,
     stop: CancellationToken,
+    /// Its pool has given it out and counts on it to come back or to end.
+    is_out: AtomicBool,
     /// Where it goes when it is idle again; set once it is ready.
     pool: OnceLock<Weak<Pool>>,
     /// Its own name.
@@ -286,6 +288,7 @@ impl Environment {
             env: options.env.clone(),
             tasks: Mutex::default(),
             stop: CancellationToken::new(),
+            is_out: AtomicBool::new(false),
             pool: OnceLock::new(),
             id,
             phase,
@@ -387,6 +390,20 @@ impl Environment {
         let _ = self.pool.set(Arc::downgrade(pool));
     }
 
+    /// Notes whether its pool has given it out; whether it had before.
+    pub(crate) fn mark_out(&self, is_out: bool) -> bool {
+        self.is_out.swap(is_out, Ordering::AcqRel)
+    }
+
+    /// It ends: if it was out, it does not come back.
+    fn leave_work(&self) {
+        if self.mark_out(false)
+            && let Some(pool) = self.pool()
+        {
+            pool.lost();
+        }
+    }
+
     /// Whether it has lived long enough.
     pub(crate) fn is_old(&self) -> bool {
         match self.provisioned_until {
@@ -435,6 +452,7 @@ impl Environment {
         if let Some(pool) = self.pool().filter(|_| was_expected) {
             pool.not_expected();
         }
+        self.leave_work();
         // Another takes its place now, however long its extensions take their leave.
         let slot = self.slot.lock().expect("no panic while held").take();
         drop(slot);
@@ -632,7 +650,8 @@ impl Environment {
         runtime.sink = None;
         if let Some(pool) = self.pool().filter(|_| !runtime.ended) {
             runtime.is_expected = true;
-            pool.expect_back();
+            let now = self.env.monotonic();
+            pool.expect_back(runtime.current.as_ref().map(|current| now - current.began), now);
         }
         if let Some(current) = &mut runtime.current {
             current.answered = Some(Answered {
@@ -673,6 +692,7 @@ impl Environment {
 
 impl Drop for Environment {
     fn drop(&mut self) {
+        self.leave_work();
         self.stop.cancel();
         self.sandbox.kill();
     }

@@ -25,6 +25,7 @@ use crate::keep_alive::{Habits, KeepAlive};
 use crate::launch::booting_of;
 use crate::limits::{INIT_TIMEOUT, Throttled};
 use crate::output::LogSink;
+use crate::patience::{LULL, Patience};
 use crate::provisioned::Provisioned;
 use crate::segments::SegmentSink;
 use crate::snapshots::Snapshots;
@@ -124,6 +125,7 @@ pub(crate) struct PoolState {
     starting: usize,
     /// Environments that have answered and will ask for more in a moment.
     returning: usize,
+    patience: Patience,
     /// When callers come.
     habits: Habits,
     /// Whether a start waits for its moment that nobody has asked for yet.
@@ -214,7 +216,7 @@ impl Pools {
             Ok(environment) => Ok(environment.run(invocation, Duration::ZERO).await),
             Err(InitFailure { failure: Failure::Sandbox(cause), .. }) => Err(Refused::Sandbox(cause)),
             Err(InitFailure { failure: Failure::Restore(failure), .. }) => Err(Refused::Restore(failure)),
-            Err(failed) => self.repeat_init(&pool, version, invocation, failed).await,
+            Err(failed) => Box::pin(self.repeat_init(&pool, version, invocation, failed)).await,
         }
     }
 
@@ -397,11 +399,16 @@ impl Pool {
         version: &Arc<Version>,
         now: Duration,
     ) -> Result<Result<Arc<Environment>, InitFailure>, Throttled> {
+        if let Some(waiting) = self.wait_for_one_at_work(pools, now)
+            && let Ok(environment) = waiting.await
+        {
+            return Ok(Ok(environment));
+        }
         let granted = {
             let mut state = self.state();
-            state.habits.arrive(now);
             while let Some(environment) = state.idle.pop() {
                 if environment.is_alive() {
+                    state.give_out(&environment);
                     return Ok(Ok(environment));
                 }
             }
@@ -418,6 +425,33 @@ impl Pool {
             granted
         };
         Ok(granted.await.unwrap_or_else(|_| Err(Failure::Sandbox("the pool was dropped".into()).into())))
+    }
+
+    /// An invocation has come; the way to an environment that works still, where it is to wait for one.
+    fn wait_for_one_at_work(
+        self: &Arc<Self>,
+        pools: &Inner,
+        now: Duration,
+    ) -> Option<oneshot::Receiver<Arc<Environment>>> {
+        let mut state = self.state();
+        state.habits.arrive(now);
+        let (environment, is_first) = state.patience.wait(now)?;
+        drop(state);
+        if is_first {
+            tokio::spawn(Arc::clone(self).watch(pools.options.env.clone()));
+        }
+        Some(environment)
+    }
+
+    /// Sees that those who wait for environments at work do so only while some come back.
+    async fn watch(self: Arc<Self>, env: Env) {
+        loop {
+            let served = self.state().patience.served();
+            env.sleep(LULL).await;
+            if !self.state().patience.is_watched_on(served, env.monotonic()) {
+                return;
+            }
+        }
     }
 
     /// Waits until an environment for an invocation may be started.
@@ -464,9 +498,18 @@ impl Pool {
         wanted
     }
 
-    /// An environment has answered and is not yet back.
-    pub(crate) fn expect_back(&self) {
-        self.state().returning += 1;
+    /// An environment has answered, after so long, and is not yet back.
+    pub(crate) fn expect_back(&self, took: Option<Duration>, now: Duration) {
+        let mut state = self.state();
+        state.returning += 1;
+        if let Some(took) = took {
+            state.patience.answered(took, now);
+        }
+    }
+
+    /// An environment that was given out has ended.
+    pub(crate) fn lost(&self) {
+        self.state().patience.is_back();
     }
 
     /// An environment that has answered can work again.
@@ -484,6 +527,11 @@ impl Pool {
     /// Takes back an environment that can work: to whoever waits longest, else it is idle.
     pub(crate) fn offer(self: &Arc<Self>, environment: &Arc<Environment>, warmth: Warmth) {
         let mut state = self.state();
+        if environment.mark_out(false) {
+            state.patience.is_back();
+        }
+        // Whoever gets it may run it before this goes on.
+        state.give_out(environment);
         let mut granted = Ok(Arc::clone(environment));
         while let Some(waiter) = state.waiters.pop_front() {
             // A waiter that is gone gives the environment back.
@@ -492,6 +540,11 @@ impl Pool {
                 Err(back) => granted = back,
             }
         }
+        if state.patience.serve(Arc::clone(environment)).is_none() {
+            return;
+        }
+        environment.mark_out(false);
+        state.patience.is_back();
         let is_surplus = environment.is_provisioned() && state.provisioned.has_surplus();
         if state.retired || environment.is_old() || is_surplus {
             drop(state);
@@ -587,6 +640,7 @@ impl Pool {
         let idle = {
             let mut state = self.state();
             state.retired = true;
+            state.patience.give_up();
             std::mem::take(&mut state.idle)
         };
         idle.iter().for_each(|environment| environment.retire());
@@ -594,6 +648,11 @@ impl Pool {
 }
 
 impl PoolState {
+    fn give_out(&mut self, environment: &Environment) {
+        environment.mark_out(true);
+        self.patience.given_out();
+    }
+
     /// The idle ones that `environment` is or will be among.
     fn idle_like(&mut self, environment: &Environment) -> &mut Vec<Arc<Environment>> {
         if environment.is_provisioned() { &mut self.provisioned.idle } else { &mut self.idle }

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
@@ -12,6 +13,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
+use crate::corked::Corked;
 use crate::environment::{Environment, Restore, Work};
 use crate::extensions_api;
 use crate::invocation::Failure;
@@ -33,9 +35,13 @@ pub(crate) async fn serve(environment: Arc<Environment>, listener: TcpListener) 
         }
         let environment = Arc::clone(&environment);
         connections.spawn(async move {
-            let service = service_fn(|request| answer(&environment, request));
+            let was_refused = AtomicBool::new(false);
+            let service = service_fn(|request| answer(&environment, &was_refused, request));
             // A runtime that breaks a connection opens another; if it is gone, its exit says so.
-            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            // One that asks for more in the breath it answers in has one answer to both, if there is more.
+            let mut http = http1::Builder::new();
+            let _ =
+                http.pipeline_flush(true).serve_connection(TokioIo::new(Corked::new(stream)), service).await;
         });
     }
 }
@@ -43,7 +49,25 @@ pub(crate) async fn serve(environment: Arc<Environment>, listener: TcpListener) 
 /// A runtime needs one connection, an extension one more; a hostile function gets no further.
 const CONNECTIONS_MAX: usize = 64;
 
-async fn answer(environment: &Arc<Environment>, request: Request<Incoming>) -> Result<Answer, Infallible> {
+/// Between our own bootstraps and us: a poll that is sent with an answer, by a runtime that ends when that is refused.
+const IF_ACCEPTED: &str = "lambent-if-accepted";
+
+/// `was_refused` tells of the connection's last request.
+async fn answer(
+    environment: &Arc<Environment>,
+    was_refused: &AtomicBool,
+    request: Request<Incoming>,
+) -> Result<Answer, Infallible> {
+    if was_refused.load(Ordering::Relaxed) && request.headers().contains_key(IF_ACCEPTED) {
+        // No event is lost with the runtime.
+        return Ok(refuse(StatusCode::FORBIDDEN, "AnswerRefused", "The answer before was refused"));
+    }
+    let answer = respond(environment, request).await?;
+    was_refused.store(answer.status().is_client_error(), Ordering::Relaxed);
+    Ok(answer)
+}
+
+async fn respond(environment: &Arc<Environment>, request: Request<Incoming>) -> Result<Answer, Infallible> {
     let path = request.uri().path().to_owned();
     if path == CREDENTIALS_PATH {
         return Ok(keys(environment, &request));

@@ -137,6 +137,53 @@ async fn a_freed_environment_serves_a_waiter_before_its_own_start_is_ready() {
 }
 
 #[tokio::test]
+async fn callers_of_a_quick_function_wait_for_those_at_work_while_some_come_back() {
+    let kit = kit(|options| options);
+    let version = named("f", "held");
+    // By the test's clock, none takes any time.
+    for _ in 0..64 {
+        let invoked = kit.invoke(&version);
+        kit.sandboxes.let_go_on(1);
+        answer(invoked).await;
+        kit.idle(1).await;
+    }
+    let processors = std::thread::available_parallelism().map_or(2, |found| found.get().max(2));
+    let mut working = vec![kit.invoke(&version)];
+    kit.sandboxes.until_times(Event::Works(1), 65).await;
+    for number in 2..=processors {
+        working.push(kit.invoke(&version));
+        kit.sandboxes.until(Event::Works(number)).await;
+    }
+    let works = || kit.sandboxes.count(|event| matches!(event, Event::Works(_)));
+    let before = works();
+    let waiting = (0..3).map(|_| kit.invoke(&version)).collect::<Vec<_>>();
+    for served in 1..=2 {
+        kit.sandboxes.let_go_on(1);
+        let wait = async {
+            while works() < before + served {
+                tokio::task::yield_now().await;
+            }
+        };
+        soon("one of those who wait to be served", wait).await;
+    }
+    assert_eq!((kit.starts(), kit.sandboxes.asked()), (processors, processors));
+
+    // Then none comes back for a while.
+    let wait = async {
+        while works() < before + 3 {
+            kit.ground.clock.advance(Duration::from_millis(5));
+            tokio::task::yield_now().await;
+        }
+    };
+    soon("the last to have an environment of its own", wait).await;
+    assert_eq!(kit.starts(), processors + 1);
+    kit.sandboxes.let_go_on(processors + 1);
+    for invoked in working.into_iter().chain(waiting) {
+        answer(invoked).await;
+    }
+}
+
+#[tokio::test]
 async fn beyond_the_concurrency_limit_is_throttled() {
     let kit = kit(|options| Options { concurrency_max: 1, ..options });
     let (version, other) = (named("f", "held"), named("other", "held"));

@@ -83,6 +83,25 @@ async fn a_client_context_on_many_lines_arrives() {
 }
 
 #[tokio::test]
+async fn a_poll_that_depends_on_an_answer_is_refused_with_it() {
+    let (outcome, replies) = run(invocation("id-1", "1"), |mut runtime, replies| async move {
+        let work = runtime.next().await;
+        let of_another = runtime.respond("id-2", b"1").await;
+        keep(&replies, of_another);
+        let depends = [("lambent-if-accepted", "1")];
+        let poll = runtime.call("GET", "invocation/next", &depends, b"").await;
+        keep(&replies, poll);
+        runtime.respond(&work.id, b"\"right\"").await;
+        std::future::pending().await
+    })
+    .await;
+    assert_eq!(outcome.payload, "\"right\"");
+    let wrong_id = refusal(400, "Invalid request ID", "InvalidRequestID");
+    let refused = refusal(403, "The answer before was refused", "AnswerRefused");
+    assert_eq!(statuses(&replies), [wrong_id, refused]);
+}
+
+#[tokio::test]
 async fn calls_out_of_order_are_refused_and_do_no_harm() {
     let (outcome, replies) = run(invocation("id-1", "1"), |mut runtime, replies| async move {
         let early = runtime.respond("id-1", b"early").await;
