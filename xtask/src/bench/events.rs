@@ -31,7 +31,7 @@ pub fn intake(root: &Path, lambent: &Path, work: &Path) -> Result<String, Error>
     while !super::is_settled(&connection.expect("GET", configuration, b"")?) {}
     let event = format!("\"{}\"", "e".repeat(EVENT_BYTES - 2));
     let path = "/2014-11-13/functions/sleeper-python/invoke-async";
-    let rate = http::throughput(&platform.address, CLIENTS, THROUGHPUT_TIME, "POST", path, event.as_bytes())?;
+    let rate = http::flood(&platform.address, CLIENTS, THROUGHPUT_TIME, "POST", path, event.as_bytes())?;
     let mut table = String::from(
         "\n| | events/s | store's durable writes/s | share | to reach |\n|---|---|---|---|---|\n",
     );
