@@ -18,19 +18,20 @@ import java.net.URLClassLoader;
 import java.nio.charset.StandardCharsets;
 import java.security.Security;
 import java.util.Map;
+import java.util.TimeZone;
 import java.util.jar.Attributes;
 
 /**
  * Has AWS's client run the function; where the JVM was started ahead, for no function yet, only once it is claimed.
  *
- * <p>Until then nothing may call System.getenv, which keeps what it finds first, ask for the default time zone, or touch
- * the class AWSLambda, which does: the environment is not there yet. The platform sets it, and the working directory,
- * before it says that the wait is over.
+ * <p>Until then nothing may call System.getenv, which keeps what it finds first, or touch the class AWSLambda, which does:
+ * the environment is not there yet. The platform sets it, and the working directory, before it says that the wait is over.
  *
  * <p>Launcher.class is compiled from this file with {@code javac --release 8 -g:none}, and a test compares them.
  */
 public final class Launcher {
     private static final String BOOT = "_LAMBENT_BOOT_FD=";
+    private static final String ZONE = "user.timezone";
     private static final String NATIVE = "com.amazonaws.services.lambda.runtime.api.client.runtimeapi.NativeClient.JNI";
     private static final String CLIENT = "com.amazonaws.services.lambda.runtime.";
     /** What every function needs of the client; none of these looks at the environment when it is initialised. */
@@ -59,8 +60,16 @@ public final class Launcher {
         String descriptor = descriptor();
         loadNative();
         if (descriptor != null) {
+            String zone = System.getProperty(ZONE);
             rehearse();
             await(Integer.parseInt(descriptor));
+            // Whoever asked for the time zone meanwhile has had that of nobody's environment remembered.
+            if (zone == null) {
+                System.clearProperty(ZONE);
+            } else {
+                System.setProperty(ZONE, zone);
+            }
+            TimeZone.setDefault(null);
         }
         AWSLambda.main(new String[] {System.getenv("_HANDLER")});
     }
