@@ -12,9 +12,7 @@ use crate::{Pending, Result, Spec, Started};
 /// directory nor its C library's `environ`: both are set for it before it reads one byte.
 pub const BOOT_VARIABLE: &str = "_LAMBENT_BOOT_FD";
 
-/// What a program says that sets its working directory and environment itself.
-pub const READY: u8 = b'.';
-/// What one says that has them set.
+/// What a program says, instead of any other byte, that has its working directory and environment set for it.
 pub const READY_TO_BE_PLACED: u8 = b':';
 
 /// A program that waits in a sandbox without code, `/tmp`, layers, bounds of memory, and anything of any function.

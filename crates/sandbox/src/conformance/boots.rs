@@ -29,7 +29,7 @@ async fn boot(bench: &Bench, spec: &Spec) -> Option<Result<Box<dyn Booted>>> {
 }
 
 async fn boot_with(bench: &Bench, spec: &Spec, more: &[(&str, &str)]) -> Option<Result<Box<dyn Booted>>> {
-    let env = [&[("PATH", "/usr/bin:/bin"), ("AHEAD", "yes")], more].concat();
+    let env = [&[("PATH", "/usr/bin:/bin"), ("AHEAD", "yes")][..], more].concat();
     let env = env.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     match within(bench.sandboxes.boot(spec.booting(env))).await {
         Err(Error::Unsupported { .. }) => {
