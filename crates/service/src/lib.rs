@@ -9,6 +9,7 @@ mod ctx;
 mod delivery;
 mod due;
 mod edge;
+pub mod page;
 mod platform;
 mod register;
 mod site;
