@@ -58,7 +58,7 @@ def test_a_pipes_life(pipes, functions, sqs):
     assert shown["SourceParameters"]["SqsQueueParameters"] == {"BatchSize": 1, "MaximumBatchingWindowInSeconds": 0}
     assert shown["TargetParameters"]["LambdaFunctionParameters"] == {"InvocationType": "REQUEST_RESPONSE"}
     sqs.send_message(QueueUrl=queue, MessageBody="hello")
-    functions.lines(function, "GOT ['hello']")
+    functions.lines(function, "GOT .*hello")
     with pytest.raises(ClientError) as refused:
         pipes.create_pipe(Name="life", Source=arn(queue), Target=function_arn(function), RoleArn=ROLE)
     assert refused.value.response["Error"]["Code"] == "ConflictException"
