@@ -4,6 +4,7 @@
 
 mod agenda;
 mod arrivals;
+mod asking;
 mod caller;
 mod ctx;
 mod delivery;
@@ -16,6 +17,7 @@ mod site;
 
 pub use agenda::{Agenda, Outbox, RowKey};
 pub use arrivals::Arrivals;
+pub use asking::Asking;
 pub use caller::{Caller, Principal};
 pub use ctx::Ctx;
 pub use delivery::{Attribute, BusEvent, Delivery, InOrder, Sender, TargetArn, Undelivered};
