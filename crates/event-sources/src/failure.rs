@@ -48,11 +48,8 @@ pub(crate) async fn tell(shared: &Shared, entries: &[Entry], given_up: &GivenUp<
     let env = &polled.cx.env;
     let now = env.now();
     let mut record = record(shared, entries, given_up, now);
-    let object_key = (target.service() == "s3").then(|| {
-        let moment = aws_wire::timestamp::iso8601(Timestamp::from_secs(now.as_secs()));
-        let (day, time) = (moment[..10].replace('-', "/"), moment[..19].replace(':', "."));
-        format!("aws/lambda/{id}/{}/{day}/{time}-{}", shared.shard, env.uuid())
-    });
+    let within = format!("{id}/{}", shared.shard);
+    let object_key = svc_lambda::failure_object_key(&target, &within, &env.uuid().to_string(), now);
     if object_key.is_some() {
         // A bucket has room for the records themselves.
         let records = entries.iter().map(|entry| serde_json::from_str::<Json>(&entry.record.event));

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use api_lambda::InvokeInput;
+use aws_wire::AwsError;
 use event_sources::{Batch, BoxFuture, GivenUp, Handler, Invoked, Outcome, SourceKind};
 use serde_json::{Map, Value as Json, json};
 use service::{Ctx, Sender};
@@ -122,11 +123,14 @@ impl Run {
         match cx.call(input).await {
             Ok(answer) if answer.function_error.is_some() => Err(Halt::Failed),
             Ok(answer) => Ok(answer.payload.unwrap_or_default()),
-            Err(error) => {
-                let is_moment = error.status == 429 || error.status >= 500 && error.status != 501;
-                tracing::warn!(%error, pipe = self.arn, function = arn, "a pipe's function was not invoked");
-                Err(if is_moment { Halt::NotRun } else { Halt::Failed })
-            }
+            Err(error) => Err(self.not_invoked(arn, &error)),
         }
+    }
+
+    /// A function that is throttled, or not ready yet, may be invoked a little later.
+    pub(crate) fn not_invoked(&self, arn: &str, error: &AwsError) -> Halt {
+        tracing::warn!(%error, pipe = self.arn, function = arn, "a pipe's function was not invoked");
+        let is_moment = matches!(error.status, 409 | 429) || error.status >= 500 && error.status != 501;
+        if is_moment { Halt::NotRun } else { Halt::Failed }
     }
 }

@@ -52,11 +52,7 @@ async fn invoke(run: &Run, cx: &Ctx, event: String) -> Result<Outcome, Halt> {
         };
         return match cx.call(input).await {
             Ok(_) => Ok(Outcome::Partly(Vec::new())),
-            Err(error) if error.status == 429 || error.status >= 500 => Err(Halt::NotRun),
-            Err(error) => {
-                tracing::warn!(%error, pipe = run.arn, "a pipe's function refused an event");
-                Err(Halt::Failed)
-            }
+            Err(error) => Err(run.not_invoked(arn, &error)),
         };
     }
     let payload = run.invoke(cx, arn, event).await?;
