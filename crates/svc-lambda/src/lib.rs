@@ -39,6 +39,7 @@ mod snap_start;
 mod source;
 mod tagged;
 mod trace;
+mod unpack;
 mod url;
 mod versions;
 
@@ -229,5 +230,6 @@ pub fn service(config: Config) -> Service {
         .job("settle functions", settle::run)
         .job("ship function logs", log_shipping::run)
         .job("ship segments of traces", segments::run)
+        .job("unpack packages anew", unpack::run)
         .done()
 }
