@@ -5,6 +5,10 @@ use kv::{AsKey, AsPrefix, Key, KeyError, Table};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::backup::{BackupKey, BackupRecord};
+use crate::export::{ExportKey, ExportRecord, Exported};
+use crate::history::{Claim, Past};
+use crate::import::{ImportKey, ImportRecord};
 use crate::replication::Replica;
 use crate::table::TableRecord;
 use crate::value::{Attr, Item};
@@ -36,6 +40,28 @@ pub(crate) const FILLED: Table<(Id, u16), Vec<u8>> = Table::new(608, "filled ind
 
 /// Changes on their way to Kinesis streams, by table and number; until they are there.
 pub(crate) const REPLICAS: Table<(Id, u64), Replica> = Table::new(609, "replicated changes");
+
+/// What items were before they were changed: an item's row and the change's number, which tells the time in
+/// microseconds; as long as the table can be recovered, or is read.
+pub(crate) const PAST: Table<RowKey, Past> = Table::new(610, "former items");
+/// The rows of those changes, by table and number.
+pub(crate) const PAST_TIMES: Table<(Id, u64), Vec<u8>> = Table::new(611, "times of former items");
+/// Backups by account, region and the end of their ARN, until they are deleted.
+pub(crate) const BACKUPS: Table<BackupKey, BackupRecord> = Table::new(612, "backups");
+/// The items of backups: a backup's id, then the row as in its table, after that one's id.
+pub(crate) const SAVED: Table<RowKey, Item> = Table::new(613, "items of backups");
+/// Who still reads the rows of a table or a backup: its id, and the copy's.
+pub(crate) const CLAIMS: Table<(Id, Id), Claim> = Table::new(614, "claims of copies");
+
+/// Exports by account, region and the end of their ARN.
+pub(crate) const EXPORTS: Table<ExportKey, ExportRecord> = Table::new(615, "exports");
+/// The files of exports under way, by export and number, until their manifest is written.
+pub(crate) const EXPORTED: Table<(Id, u64), Exported> = Table::new(616, "exported files");
+
+/// Imports by account, region and the end of their ARN.
+pub(crate) const IMPORTS: Table<ImportKey, ImportRecord> = Table::new(617, "imports");
+/// Imports under way.
+pub(crate) const IMPORTING: Table<ImportKey, ()> = Table::new(618, "imports under way");
 
 /// Account, region, table name, label.
 pub(crate) type StreamKey = (String, String, String, String);

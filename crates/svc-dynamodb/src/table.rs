@@ -16,6 +16,8 @@ use service::Caller;
 
 use crate::Ctx;
 use crate::keys::{Id, TABLES, TableKey};
+use crate::recovery::Recovery;
+use crate::restore::Restored;
 use crate::value::{Attr, Item};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +53,7 @@ impl Kind {
         }
     }
 
-    fn wire(self) -> ScalarAttributeType {
+    pub(crate) fn wire(self) -> ScalarAttributeType {
         match self {
             Self::S => ScalarAttributeType::S,
             Self::N => ScalarAttributeType::N,
@@ -208,6 +210,16 @@ pub(crate) struct TableRecord {
     /// Kinesis streams that changes go to, or went to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub destinations: Vec<Destination>,
+    /// Whether writes note what they change: while it can be recovered, and while something reads its past.
+    #[serde(default)]
+    pub keeps_past: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<Recovery>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored: Option<Restored>,
+    /// The import that fills it, until it is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub import: Option<String>,
 }
 
 /// A Kinesis stream that a table's changes go to.
@@ -375,11 +387,12 @@ pub(crate) fn describe(table: &TableRecord, sizes: &Sizes) -> TableDescription {
             last_update_date_time: None,
         }),
         deletion_protection_enabled: Some(table.deletion_protection),
+        restore_summary: table.restored.as_ref().map(Restored::summary),
         ..TableDescription::default()
     }
 }
 
-fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
+pub(crate) fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
     (!list.is_empty()).then_some(list)
 }
 
@@ -392,7 +405,7 @@ fn status(status: Status) -> TableStatus {
     }
 }
 
-fn projection(projected: &Projected) -> Projection {
+pub(crate) fn projection(projected: &Projected) -> Projection {
     let (kind, names) = match projected {
         Projected::All => (ProjectionType::All, None),
         Projected::Keys => (ProjectionType::KeysOnly, None),
