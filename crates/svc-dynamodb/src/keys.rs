@@ -278,6 +278,27 @@ mod tests {
         );
         let table: TableRecord = serde_json::from_str(&table).unwrap();
         assert_eq!((table.next_index, table.indexes[0].number, table.throughput), (2, 1, Some((1, 2))));
+        assert!(!table.keeps_past && table.recovery.is_none() && table.restored.is_none());
+        let table = serde_json::to_string(&table).unwrap();
+        let past: Past = serde_json::from_str(r#"{"old":{"h":{"S":"a"}}}"#).unwrap();
+        assert_eq!(past.old.map(|item| item.len()), Some(1));
+        assert_eq!(serde_json::from_str::<Past>("{}").unwrap().old, None);
+        let claim = r#"{"number":7,"table":["000000000000","us-east-1","tab"],"task":{"Backup":["000000000000","us-east-1","l"]}}"#;
+        assert_eq!(serde_json::from_str::<Claim>(claim).unwrap().number, 7);
+        let backup = format!(r#"{{"id":{id},"name":"b","created_ms":5,"table":{table}}}"#);
+        let backup: BackupRecord = serde_json::from_str(&backup).unwrap();
+        assert_eq!((backup.complete, backup.copied, backup.items), (false, None, 0));
+        let export = format!(
+            r#"{{"id":{id},"table_arn":"arn","table_id":{id},"schema":{{"hash":{{"name":"h","kind":"S"}},"range":null}},
+            "started_ms":5,"token":"t","request":"ab","bucket":"b","what":{{"Full":{{"at_ms":5}}}},"number":7}}"#
+        );
+        assert_eq!(serde_json::from_str::<ExportRecord>(&export).unwrap().files, 0);
+        let file = r#"{"itemCount":1,"md5Checksum":"m","etag":"e","dataFileS3Key":"k"}"#;
+        assert_eq!(serde_json::from_str::<Exported>(file).unwrap().key, "k");
+        let import = format!(
+            r#"{{"table":{table},"started_ms":5,"token":"t","request":"ab","bucket":"b","format":{{"Csv":{{}}}}}}"#
+        );
+        assert_eq!(serde_json::from_str::<ImportRecord>(&import).unwrap().counts.errors, 0);
         let stream = format!(
             r#"{{"id":{id},"view":"KEYS_ONLY","created_ms":5,"closed":[6,7],"keys":["h"],"shard":"shardId-1"}}"#
         );

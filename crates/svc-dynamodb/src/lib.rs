@@ -39,6 +39,7 @@ use service::Service;
 pub(crate) struct State {
     pub locks: sequence::Locks,
     pub sequences: sequence::Sequences,
+    pub tables: table::Known,
     pub throttle: capacity::Throttle,
     pub replicas: replication::Replicas,
 }

@@ -1,6 +1,7 @@
 //! A table: its keys, its indexes, its settings, and how it is described.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use api_dynamodb::{
     AttributeDefinition, BillingMode, BillingModeSummary, GlobalSecondaryIndexDescription, IndexStatus,
@@ -10,7 +11,7 @@ use api_dynamodb::{
 };
 use aws_wire::{AwsError, Result};
 use env::Timestamp;
-use kv::Read;
+use kv::{Memo, Read};
 use serde::{Deserialize, Serialize};
 use service::Caller;
 
@@ -295,6 +296,26 @@ pub(crate) fn key(caller: &Caller, name_or_arn: &str) -> Result<TableKey> {
 pub(crate) fn open(reader: &impl Read, key: &TableKey) -> Result<TableRecord> {
     let found = TABLES.get(reader, key)?.filter(TableRecord::is_open);
     found.ok_or_else(|| errors::resource_not_found_exception("Requested resource not found"))
+}
+
+/// The tables that are read and written, decoded once.
+pub(crate) struct Known(Memo<TableKey, TableRecord>);
+
+impl Default for Known {
+    fn default() -> Self {
+        Self(Memo::new(TABLES))
+    }
+}
+
+impl Known {
+    /// As [`open`], for whoever only looks at the record.
+    ///
+    /// # Errors
+    /// As [`open`].
+    pub(crate) fn open(&self, reader: &impl Read, key: &TableKey) -> Result<Arc<TableRecord>> {
+        let found = self.0.get(reader, key)?.filter(|table| table.is_open());
+        found.ok_or_else(|| errors::resource_not_found_exception("Requested resource not found"))
+    }
 }
 
 /// # Errors

@@ -17,7 +17,7 @@ use crate::item::{check_index_keys, indexed, row_of_item, row_of_key};
 use crate::keys::{CHANGES, Change, Event, INDEXED, ITEMS, Id, RowKey, TOKENS, TableKey, Token};
 use crate::replication;
 use crate::sequence::Reserved;
-use crate::table::{self, Destination, Status, StreamSetting, TableRecord};
+use crate::table::{Destination, Status, StreamSetting, TableRecord};
 use crate::value::{self, ITEM_BYTES_MAX, Item, wrong};
 
 /// How often a write begins anew because its table was changed meanwhile.
@@ -162,7 +162,7 @@ async fn attempt(cx: &Ctx, requests: &[Request], also: &Also) -> Result<Vec<Done
         .kv
         .transact(|tx| {
             for table in tables.values() {
-                let current = table::open(tx, &table.key())?;
+                let current = cx.state.tables.open(tx, &table.key())?;
                 if current.version != table.version || current.id != table.id {
                     return Err(Stop::Stale);
                 }
@@ -227,7 +227,7 @@ async fn tables(cx: &Ctx, requests: &[Request]) -> Result<BTreeMap<TableKey, Arc
     let mut tables = BTreeMap::new();
     for request in requests {
         if !tables.contains_key(&request.table) {
-            tables.insert(request.table.clone(), table::open(&snapshot, &request.table)?.into());
+            tables.insert(request.table.clone(), cx.state.tables.open(&snapshot, &request.table)?);
         }
     }
     Ok(tables)

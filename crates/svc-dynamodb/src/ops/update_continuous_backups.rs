@@ -1,13 +1,13 @@
 //! `UpdateContinuousBackups`: from now on a table can be recovered, or no longer.
 
-use api_dynamodb::{UpdateContinuousBackupsInput, UpdateContinuousBackupsOutput};
+use api_dynamodb::{UpdateContinuousBackupsInput, UpdateContinuousBackupsOutput, errors};
 use aws_wire::{AwsError, Result};
 use kv::{Direction, Span};
 
 use crate::Ctx;
 use crate::keys::{CLAIMS, TABLES};
 use crate::recovery::{self, DAYS, Recovery};
-use crate::table;
+use crate::table::{self, Status};
 
 pub(crate) async fn update_continuous_backups(
     cx: Ctx,
@@ -28,6 +28,13 @@ pub(crate) async fn update_continuous_backups(
         .kv
         .transact(|tx| {
             let mut table = recovery::find(tx, &key)?;
+            if table.status == Status::Creating {
+                // What fills a new table is not noted.
+                return Err(errors::continuous_backups_unavailable_exception(format!(
+                    "Backups are being enabled for the table: {}. Please retry later",
+                    table.name
+                )));
+            }
             table.recovery = match (enabled, table.recovery.take()) {
                 (false, _) => None,
                 // A longer period begins with what is still there; nothing that is gone comes back.

@@ -186,7 +186,16 @@ async fn work_that_was_broken_off_goes_on() {
         dynamo.start_jobs();
         tokio::task::yield_now().await;
     }
+    dynamo.stop_jobs().await;
     restore(&dynamo, &arn, "again", json!({})).await.ok();
+    let set = json!({ "PointInTimeRecoveryEnabled": true });
+    let body = json!({ "TableName": "again", "PointInTimeRecoverySpecification": set });
+    dynamo.call("UpdateContinuousBackups", body).await.refuses(
+        400,
+        "ContinuousBackupsUnavailableException",
+        "Backups are being enabled for the table: again. Please retry later",
+    );
+    dynamo.start_jobs();
     let status = || async {
         let described = dynamo.call("DescribeTable", json!({ "TableName": "again" })).await.ok();
         described["Table"]["TableStatus"] == "ACTIVE"
