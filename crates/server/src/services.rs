@@ -1,5 +1,8 @@
 //! Which services run, one line each.
 
+use std::sync::Arc;
+
+use execute_api::Front;
 use service::Service;
 
 pub fn all(
@@ -10,13 +13,14 @@ pub fn all(
     ses: svc_ses::Config,
     balancers: svc_elbv2::Config,
     collector: Option<svc_xray::Collector>,
+    front: Arc<Front>,
 ) -> Vec<Service> {
     let mut services = vec![
         svc_elbv2::service(balancers),
         svc_events::service(),
         svc_kinesis::service(kinesis),
         svc_lambda::service(lambda),
-        svc_apigateway::service(),
+        svc_apigateway::service(Arc::clone(&front)),
         svc_logs::service(),
         svc_scheduler::service(),
         svc_sns::service(),
@@ -25,7 +29,7 @@ pub fn all(
         svc_xray::service(collector),
         svc_s3::service(s3),
     ];
-    services.extend(svc_apigatewayv2::services());
+    services.extend(svc_apigatewayv2::services(front));
     services.extend(svc_dynamodb::services(dynamodb));
     services.extend(svc_ses::services(ses));
     services
@@ -33,6 +37,8 @@ pub fn all(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use aws_wire::schema;
 
     /// The coverage page is written from the models; here it is held to what has a handler.
@@ -50,8 +56,8 @@ mod tests {
         check(&svc_elbv2::service(svc_elbv2::Config::default()));
         check(&svc_events::service());
         check(&svc_kinesis::service(svc_kinesis::Config::default()));
-        check(&svc_apigateway::service());
-        svc_apigatewayv2::services().iter().for_each(check);
+        check(&svc_apigateway::service(Arc::default()));
+        svc_apigatewayv2::services(Arc::default()).iter().for_each(check);
         check(&svc_logs::service());
         check(&svc_scheduler::service());
         svc_ses::services(svc_ses::Config::default()).iter().for_each(check);
