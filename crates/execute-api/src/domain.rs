@@ -244,11 +244,13 @@ pub struct Destination {
     pub path: String,
 }
 
+/// The mappings of a domain by path, the longest first.
+type Mappings = Arc<[(String, Mapping)]>;
+
 /// The custom domains of this platform, as requests look them up.
 #[derive(Default)]
 pub struct Domains {
-    /// The mappings of each by path, the longest first.
-    known: RwLock<HashMap<String, Arc<[(String, Mapping)]>>>,
+    known: RwLock<HashMap<String, Mappings>>,
     /// One change is read at a time, so that the latest is the last to be noted.
     noting: Mutex<()>,
 }

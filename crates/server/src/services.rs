@@ -5,16 +5,21 @@ use std::sync::Arc;
 use execute_api::Front;
 use service::Service;
 
-pub fn all(
-    lambda: svc_lambda::Config,
-    dynamodb: svc_dynamodb::Config,
-    kinesis: svc_kinesis::Config,
-    s3: svc_s3::Config,
-    ses: svc_ses::Config,
-    balancers: svc_elbv2::Config,
-    collector: Option<svc_xray::Collector>,
-    front: Arc<Front>,
-) -> Vec<Service> {
+/// What services are told at the start.
+pub struct Configs {
+    pub lambda: svc_lambda::Config,
+    pub dynamodb: svc_dynamodb::Config,
+    pub kinesis: svc_kinesis::Config,
+    pub s3: svc_s3::Config,
+    pub ses: svc_ses::Config,
+    pub balancers: svc_elbv2::Config,
+    pub collector: Option<svc_xray::Collector>,
+    pub front: Front,
+}
+
+pub fn all(configs: Configs) -> Vec<Service> {
+    let Configs { lambda, dynamodb, kinesis, s3, ses, balancers, collector, front } = configs;
+    let front = Arc::new(front);
     let mut services = vec![
         svc_elbv2::service(balancers),
         svc_events::service(),

@@ -109,18 +109,23 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
         images: settings.images.clone(),
         registries: settings.registries.clone(),
     };
-    let dynamodb = svc_dynamodb::Config { throttle: settings.throttle };
-    let kinesis = svc_kinesis::Config { throttle: settings.throttle };
-    let s3 = svc_s3::Config { blobs: Arc::new(objects) };
     let inbound = listen_for_mail(&settings).await?;
     let ses = svc_ses::Config { relay: settings.relay.clone(), inbound };
     let ports = Arc::new(listener_ports(&settings, &door, &env));
     let balancers = svc_elbv2::Config {
         ports: (settings.listener_ports == Listening::Bind).then(|| Arc::clone(&ports) as Arc<dyn Ports>),
     };
-    let front = Front { issuers: Issuers::new(settings.cognito.as_deref()), ..Front::default() };
-    let collector = settings.collector.clone();
-    let services = services::all(lambda, dynamodb, kinesis, s3, ses, balancers, collector, Arc::new(front));
+    let configs = services::Configs {
+        lambda,
+        dynamodb: svc_dynamodb::Config { throttle: settings.throttle },
+        kinesis: svc_kinesis::Config { throttle: settings.throttle },
+        s3: svc_s3::Config { blobs: Arc::new(objects) },
+        ses,
+        balancers,
+        collector: settings.collector.clone(),
+        front: Front { issuers: Issuers::new(settings.cognito.as_deref()), ..Front::default() },
+    };
+    let services = services::all(configs);
     let platform = Platform::new(kv, env.clone(), services);
     bucket_objects.connect(platform.clone());
     let mode = if settings.auth == Auth::Open { Mode::Open } else { Mode::Signed };

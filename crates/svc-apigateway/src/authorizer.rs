@@ -46,7 +46,7 @@ impl Authorizer {
         )?;
         let pools = input.provider_ar_ns.unwrap_or_default();
         let wants_pools = input.r#type == AuthorizerType::CognitoUserPools;
-        if wants_pools != !pools.is_empty() {
+        if wants_pools == pools.is_empty() {
             return Err(bad_request(if wants_pools {
                 "COGNITO_USER_POOLS authorizers must have at least one provider ARN"
             } else {
