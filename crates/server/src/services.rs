@@ -5,7 +5,7 @@ use std::sync::Arc;
 use execute_api::Front;
 use service::Service;
 
-/// What services are told at the start.
+/// What the services that have settings are given.
 pub struct Configs {
     pub lambda: svc_lambda::Config,
     pub dynamodb: svc_dynamodb::Config,
@@ -14,29 +14,29 @@ pub struct Configs {
     pub ses: svc_ses::Config,
     pub balancers: svc_elbv2::Config,
     pub collector: Option<svc_xray::Collector>,
-    pub front: Front,
+    pub pollers: Arc<event_sources::Pollers>,
+    pub front: Arc<Front>,
 }
 
 pub fn all(configs: Configs) -> Vec<Service> {
-    let Configs { lambda, dynamodb, kinesis, s3, ses, balancers, collector, front } = configs;
-    let front = Arc::new(front);
     let mut services = vec![
-        svc_elbv2::service(balancers),
+        svc_elbv2::service(configs.balancers),
         svc_events::service(),
-        svc_kinesis::service(kinesis),
-        svc_lambda::service(lambda),
-        svc_apigateway::service(Arc::clone(&front)),
+        svc_kinesis::service(configs.kinesis),
+        svc_lambda::service(configs.lambda),
+        svc_apigateway::service(Arc::clone(&configs.front)),
         svc_logs::service(),
+        svc_pipes::service(configs.pollers),
         svc_scheduler::service(),
         svc_sns::service(),
         svc_sqs::service(),
         svc_sts::service(),
-        svc_xray::service(collector),
-        svc_s3::service(s3),
+        svc_xray::service(configs.collector),
+        svc_s3::service(configs.s3),
     ];
-    services.extend(svc_apigatewayv2::services(front));
-    services.extend(svc_dynamodb::services(dynamodb));
-    services.extend(svc_ses::services(ses));
+    services.extend(svc_apigatewayv2::services(configs.front));
+    services.extend(svc_dynamodb::services(configs.dynamodb));
+    services.extend(svc_ses::services(configs.ses));
     services
 }
 
@@ -64,6 +64,7 @@ mod tests {
         check(&svc_apigateway::service(Arc::default()));
         svc_apigatewayv2::services(Arc::default()).iter().for_each(check);
         check(&svc_logs::service());
+        check(&svc_pipes::service(Arc::default()));
         check(&svc_scheduler::service());
         svc_ses::services(svc_ses::Config::default()).iter().for_each(check);
         check(&svc_sns::service());

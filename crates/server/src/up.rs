@@ -27,8 +27,9 @@ use tokio_util::task::TaskTracker;
 use crate::bucket_objects::BucketObjects;
 use crate::listener_ports::ListenerPorts;
 use crate::secrets::{self, RootKey, Secrets};
+use crate::services::{self, Configs};
 use crate::settings::{Auth, Kind, Listening, Network, Settings};
-use crate::{Error, bootstraps, doors, runtimes, services};
+use crate::{Error, bootstraps, doors, runtimes};
 
 /// How long requests under way may take after Ctrl-C.
 pub const DRAIN_MAX: Duration = Duration::from_secs(20);
@@ -94,6 +95,7 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
     let pools = Pools::new(options(&settings, &env, sandboxes, (&shipper, told), platform_door, credentials));
     let blobs = Arc::new(blobs);
     let bucket_objects = Arc::new(BucketObjects::default());
+    let pollers = Arc::new(event_sources::Pollers::default());
     let lambda = svc_lambda::Config {
         pools: pools.clone(),
         runtimes: Arc::clone(&runtimes),
@@ -102,7 +104,7 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
         env: env.clone(),
         shipment,
         segments,
-        event_sources: Arc::new(event_sources::Pollers::default()),
+        event_sources: Arc::clone(&pollers) as Arc<dyn svc_lambda::EventSources>,
         port: address.port(),
         presigner: Presigner::new(SessionKeys::new(master)),
         objects: Some(Arc::clone(&bucket_objects) as Arc<dyn svc_lambda::Objects>),
@@ -115,7 +117,8 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
     let balancers = svc_elbv2::Config {
         ports: (settings.listener_ports == Listening::Bind).then(|| Arc::clone(&ports) as Arc<dyn Ports>),
     };
-    let configs = services::Configs {
+    let front = Front { issuers: Issuers::new(settings.cognito.as_deref()), ..Front::default() };
+    let configs = Configs {
         lambda,
         dynamodb: svc_dynamodb::Config { throttle: settings.throttle },
         kinesis: svc_kinesis::Config { throttle: settings.throttle },
@@ -123,10 +126,10 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
         ses,
         balancers,
         collector: settings.collector.clone(),
-        front: Front { issuers: Issuers::new(settings.cognito.as_deref()), ..Front::default() },
+        pollers,
+        front: Arc::new(front),
     };
-    let services = services::all(configs);
-    let platform = Platform::new(kv, env.clone(), services);
+    let platform = Platform::new(kv, env.clone(), services::all(configs));
     bucket_objects.connect(platform.clone());
     let mode = if settings.auth == Auth::Open { Mode::Open } else { Mode::Signed };
     let authenticator = Authenticator::new(mode, Arc::new(RootKey(secrets)), sessions);

@@ -81,6 +81,7 @@ impl Platform {
             kv: kv.clone(),
             env: env.clone(),
             state: Arc::new(()),
+            is_patient: false,
             platform: self.clone(),
         }
     }

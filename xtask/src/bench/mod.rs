@@ -3,14 +3,18 @@
 //! The method is told in `docs/benchmarks.md`; the table goes to standard output and `target/bench.md`.
 
 mod alias;
+pub mod bursts;
+pub mod clients;
 mod cold;
 mod events;
 pub mod gateway;
 pub mod growth;
 mod http;
 pub mod idle;
+pub mod languages;
 mod latency;
 mod memory;
+mod plots;
 mod provisioned;
 pub mod services;
 mod snapstart;
@@ -157,7 +161,7 @@ pub fn run(root: &Path, only_cold: bool) -> Result<(), Error> {
     table.push_str(&intake);
     print!("{table}");
     fs::write(root.join("target/bench.md"), &table)?;
-    Ok(())
+    plots::write(root)
 }
 
 /// The release binary, built anew; or the one that `LAMBENT_BIN` names.
@@ -301,9 +305,10 @@ fn deploy(
             .args(["--name", name, "--runtime", runtime, "--endpoint", &endpoint])
             // One whole core: what is measured is the platform, not the share of the processor that memory buys.
             .args(["--memory", "1769"])
-            .args(match name.ends_with("-python") {
-                true => ["--handler", "lambda_function.lambda_handler"],
-                false => ["--handler", "index.handler"],
+            .args(match name.rsplit('-').next() {
+                Some("python" | "ruby") => ["--handler", "lambda_function.lambda_handler"],
+                Some("java") => ["--handler", "example.Hello"],
+                _ => ["--handler", "index.handler"],
             }),
     )
 }

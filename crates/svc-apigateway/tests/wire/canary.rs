@@ -55,7 +55,7 @@ async fn a_canary_serves_its_share_until_it_is_promoted() {
     rest.patch("stages/dev", "replace", "/canarySettings/percentTraffic", "50").await.ok();
     let (mut olds, mut news) = (0, 0);
     for _ in 0..200 {
-        match &*rest.visit("/dev").await.text() {
+        match rest.visit("/dev").await.text() {
             "old 1 false" => olds += 1,
             "new 2 true" => news += 1,
             other => panic!("{other}"),
