@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use execute_api::Front;
 use service::Service;
 
 /// What the services that have settings are given.
@@ -14,6 +15,7 @@ pub struct Configs {
     pub balancers: svc_elbv2::Config,
     pub collector: Option<svc_xray::Collector>,
     pub pollers: Arc<event_sources::Pollers>,
+    pub front: Arc<Front>,
 }
 
 pub fn all(configs: Configs) -> Vec<Service> {
@@ -22,7 +24,7 @@ pub fn all(configs: Configs) -> Vec<Service> {
         svc_events::service(),
         svc_kinesis::service(configs.kinesis),
         svc_lambda::service(configs.lambda),
-        svc_apigateway::service(),
+        svc_apigateway::service(Arc::clone(&configs.front)),
         svc_logs::service(),
         svc_pipes::service(configs.pollers),
         svc_scheduler::service(),
@@ -32,7 +34,7 @@ pub fn all(configs: Configs) -> Vec<Service> {
         svc_xray::service(configs.collector),
         svc_s3::service(configs.s3),
     ];
-    services.extend(svc_apigatewayv2::services());
+    services.extend(svc_apigatewayv2::services(configs.front));
     services.extend(svc_dynamodb::services(configs.dynamodb));
     services.extend(svc_ses::services(configs.ses));
     services
@@ -59,8 +61,8 @@ mod tests {
         check(&svc_elbv2::service(svc_elbv2::Config::default()));
         check(&svc_events::service());
         check(&svc_kinesis::service(svc_kinesis::Config::default()));
-        check(&svc_apigateway::service());
-        svc_apigatewayv2::services().iter().for_each(check);
+        check(&svc_apigateway::service(Arc::default()));
+        svc_apigatewayv2::services(Arc::default()).iter().for_each(check);
         check(&svc_logs::service());
         check(&svc_pipes::service(Arc::default()));
         check(&svc_scheduler::service());

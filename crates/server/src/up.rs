@@ -9,6 +9,8 @@ use aws_auth::{Authenticator, DEFAULT_ACCOUNT, DEFAULT_REGION, Mode, Presigner, 
 use aws_hosts::{Authority, SUBJECT_HASH};
 use blob::DiskBlobs;
 use env::Env;
+use execute_api::Front;
+use execute_api::jwt::Issuers;
 use execution::{Credentials, Hosted, Options, PlatformDoor, Pools, Runtimes, Version};
 use gateway::Gateway;
 use kv::Kv;
@@ -109,24 +111,33 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
         images: settings.images.clone(),
         registries: settings.registries.clone(),
     };
-    let dynamodb = svc_dynamodb::Config { throttle: settings.throttle };
-    let kinesis = svc_kinesis::Config { throttle: settings.throttle };
-    let s3 = svc_s3::Config { blobs: Arc::new(objects) };
     let inbound = listen_for_mail(&settings).await?;
     let ses = svc_ses::Config { relay: settings.relay.clone(), inbound };
     let ports = Arc::new(listener_ports(&settings, &door, &env));
     let balancers = svc_elbv2::Config {
         ports: (settings.listener_ports == Listening::Bind).then(|| Arc::clone(&ports) as Arc<dyn Ports>),
     };
-    let collector = settings.collector.clone();
-    let configs = Configs { lambda, dynamodb, kinesis, s3, ses, balancers, collector, pollers };
+    let front = Front { issuers: Issuers::new(settings.cognito.as_deref()), ..Front::default() };
+    let configs = Configs {
+        lambda,
+        dynamodb: svc_dynamodb::Config { throttle: settings.throttle },
+        kinesis: svc_kinesis::Config { throttle: settings.throttle },
+        s3: svc_s3::Config { blobs: Arc::new(objects) },
+        ses,
+        balancers,
+        collector: settings.collector.clone(),
+        pollers,
+        front: Arc::new(front),
+    };
     let platform = Platform::new(kv, env.clone(), services::all(configs));
     bucket_objects.connect(platform.clone());
     let mode = if settings.auth == Auth::Open { Mode::Open } else { Mode::Signed };
     let authenticator = Authenticator::new(mode, Arc::new(RootKey(secrets)), sessions);
     let gateway = Gateway::with_packages(platform.clone(), authenticator, blobs);
+    let root = Caller::root(DEFAULT_ACCOUNT, DEFAULT_REGION);
+    platform.prepare(&root).await.map_err(|error| Error::failed("read what is kept in memory", error))?;
     let _ = door.set(gateway.clone());
-    let mut jobs = platform.start_jobs(&Caller::root(DEFAULT_ACCOUNT, DEFAULT_REGION));
+    let mut jobs = platform.start_jobs(&root);
     let hosted = runtimes.list().cloned().collect::<Vec<_>>();
     // Before anybody learns that it is ready: who stops it at once gets a clean stop too.
     let stop = stop_signal()?;

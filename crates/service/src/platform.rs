@@ -133,6 +133,17 @@ impl Platform {
         receiver.ok_or_else(|| Undelivered::NotServed { service: kind.to_owned() })
     }
 
+    /// Lets every service read what it keeps in memory; nobody may call before.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn prepare(&self, caller: &Caller) -> kv::Result<()> {
+        for preparation in self.0.services.values().flat_map(|service| &service.preparations) {
+            preparation(self.ctx(caller.clone(), "prepare".into())).await?;
+        }
+        Ok(())
+    }
+
     /// Starts every service's background jobs; they end when the set is dropped.
     pub fn start_jobs(&self, caller: &Caller) -> JoinSet<()> {
         let mut jobs = JoinSet::new();
