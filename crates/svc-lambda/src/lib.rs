@@ -54,6 +54,7 @@ use image::Images;
 use service::Service;
 use tokio::sync::mpsc;
 
+pub use asynchronous::record::object_key as failure_object_key;
 pub use event_source::{Described, EventSources, NoEventSources, SourceKind};
 pub use event_source_mapping::{EventSourceMapping, MappingState, Source};
 pub use log_shipping::{LogShipper, Shipment};
