@@ -1,14 +1,14 @@
 //! What other services write into buckets: records of failures, messages received.
 
-use api_s3::{GetBucketPolicyInput, PutObjectInput};
-use aws_auth::policy::{Asker, Decision, Keys, Policy, Question};
+use api_s3::PutObjectInput;
 use aws_wire::{AwsError, ByteStream};
 use bytes::Bytes;
 use service::{Caller, Delivery, Sender, TargetArn, Undelivered};
 
 use crate::bucket::Bucket;
 use crate::keys::BUCKETS;
-use crate::{Ctx, document, ops};
+use crate::right::Stranger;
+use crate::{Ctx, ops};
 
 fn failed(error: impl std::fmt::Display) -> Undelivered {
     Undelivered::Failed(error.to_string())
@@ -24,18 +24,9 @@ async fn find(cx: &Ctx, arn: &TargetArn, writes: Option<(&Sender, &str)>) -> Res
     if own_role {
         return Ok(bucket);
     }
-    let put = document::read::<GetBucketPolicyInput>(&snapshot, &bucket).map_err(failed)?;
-    let document = put.and_then(|put| serde_json::from_str(&put.policy?).ok());
-    let policy = document.and_then(|document| Policy::parse(&document).ok());
-    let keys = Keys::default()
-        .with("aws:SourceArn", sender.source_arn.clone())
-        .with("aws:SourceAccount", sender.source_account.clone());
-    let asker = Asker::Service(sender.service.clone());
-    let resource = format!("{}/{key}", bucket.arn());
-    let question = Question { asker: &asker, action: "s3:PutObject", resource: &resource, keys: &keys };
-    match policy.map(|policy| policy.decide(question)) {
-        Some(Decision::Allowed) => Ok(bucket),
-        _ => Err(Undelivered::Denied(arn.to_string())),
+    match Stranger::of_sender(sender).may(&snapshot, &bucket, "s3:PutObject", key).map_err(failed)? {
+        true => Ok(bucket),
+        false => Err(Undelivered::Denied(arn.to_string())),
     }
 }
 

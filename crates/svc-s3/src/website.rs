@@ -1,9 +1,6 @@
 //! A bucket as a website: index and error documents, redirects. Errors are pages.
 
-use api_s3::{
-    GetBucketPolicyInput, GetBucketWebsiteInput, GetBucketWebsiteOutput, Redirect, WebsiteConfiguration,
-};
-use aws_auth::policy::{Asker, Decision, Keys, Policy, Question};
+use api_s3::{GetBucketWebsiteInput, GetBucketWebsiteOutput, Redirect, WebsiteConfiguration};
 use aws_wire::{AwsError, Body, Response, Result, rest, timestamp};
 use http::Method;
 use kv::Read;
@@ -14,6 +11,7 @@ use crate::bucket::Bucket;
 use crate::holds::Entry;
 use crate::keys::BUCKETS;
 use crate::object::Object;
+use crate::right::{Stranger, Wanted};
 use crate::{Ctx, asked, content, document, errors, object};
 
 const RULES_MAX: usize = 50;
@@ -101,27 +99,10 @@ pub(crate) async fn answer(cx: &Ctx, name: &str, visit: Visit) -> Result<Respons
 
 /// An object that the visitor may read: everybody who is known, else whom policy or ACL let in.
 fn readable(reader: &impl Read, bucket: &Bucket, key: &str, insider: bool) -> Result<Object> {
-    let resource = format!("{}/{key}", bucket.arn());
-    let public = insider || {
-        let policy = document::read::<GetBucketPolicyInput>(reader, bucket)?.and_then(|found| found.policy);
-        let policy = policy.and_then(|text| serde_json::from_str(&text).ok());
-        let policy = policy.and_then(|document| Policy::parse(&document).ok());
-        policy.is_some_and(|policy| {
-            let question = Question {
-                asker: &Asker::Anonymous,
-                action: "s3:GetObject",
-                resource: &resource,
-                keys: &Keys::default(),
-            };
-            policy.decide(question) == Decision::Allowed
-        })
-    };
-    let found = object::find(reader, bucket, key, None, "GET");
-    let by_acl = |object: &Object| matches!(object.acl.as_deref(), Some("public-read" | "public-read-write"));
-    if public || found.as_ref().is_ok_and(by_acl) {
-        return found;
+    if insider {
+        return object::find(reader, bucket, key, None, "GET");
     }
-    Err(errors::access_denied("Access Denied"))
+    Stranger::anonymous().read(reader, bucket, Wanted { key, version: None, method: "GET" })
 }
 
 fn show(cx: &Ctx, entry: &Entry<'_>, reader: &impl Read, object: &Object, status: u16) -> Result<Response> {
