@@ -25,19 +25,10 @@ impl CloudFront {
         self.s3.send(request(method, &path, "cloudfront", &headers, body)).await
     }
 
-    #[track_caller]
-    fn ok<'a>(
-        &'a self,
-        method: &'static str,
-        path: &'a str,
-        if_match: Option<&'a str>,
-        body: &'a str,
-    ) -> impl Future<Output = Answer> + 'a {
-        async move {
-            let answer = self.call(method, path, if_match, body).await;
-            assert!(answer.status < 300, "{method} {path}: {} {}", answer.status, answer.text());
-            answer
-        }
+    async fn ok(&self, method: &str, path: &str, if_match: Option<&str>, body: &str) -> Answer {
+        let answer = self.call(method, path, if_match, body).await;
+        assert!(answer.status < 300, "{method} {path}: {} {}", answer.status, answer.text());
+        answer
     }
 
     /// That a request is refused with this status and code.
