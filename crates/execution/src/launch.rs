@@ -111,7 +111,7 @@ pub(crate) fn booting_of(options: &Options, version: &Version) -> Option<Spec> {
 
 /// Of the environment that is started from `spec`.
 pub(crate) fn booting(version: &Version, spec: &Spec) -> Option<Spec> {
-    let reads = version.interpreter.reads_at_start()?;
+    let reads = version.interpreter.reads_at_start(version)?;
     let is_plain = !version.variables.keys().any(|name| reads(name));
     if version.snap_start || !spec.companions.programs.is_empty() || !is_plain {
         return None;

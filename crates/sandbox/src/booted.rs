@@ -7,7 +7,15 @@ use crate::{Pending, Result, Spec, Started};
 /// It writes one byte when it is ready, and then reads to the end: its working directory, then its whole environment
 /// as `NAME=value`, each ended by a zero byte. By then everything that was missing is mounted. It closes the
 /// descriptor, and is from there on the program of the spec that claimed it.
+///
+/// A program that can set neither itself (a JVM) writes [`READY_TO_BE_PLACED`], and has touched neither its working
+/// directory nor its C library's `environ`: both are set for it before it reads one byte.
 pub const BOOT_VARIABLE: &str = "_LAMBENT_BOOT_FD";
+
+/// What a program says that sets its working directory and environment itself.
+pub const READY: u8 = b'.';
+/// What one says that has them set.
+pub const READY_TO_BE_PLACED: u8 = b':';
 
 /// A program that waits in a sandbox without code, `/tmp`, layers, bounds of memory, and anything of any function.
 /// Nobody can reach it. Dropping it ends it.

@@ -23,6 +23,8 @@ pub struct Ctx<S = ()> {
     pub kv: Kv,
     pub env: Env,
     pub state: Arc<S>,
+    /// The caller waits for as long as it takes, so a call that waits does so longer than its API lets others.
+    pub is_patient: bool,
     pub(crate) platform: Platform,
 }
 
@@ -37,6 +39,7 @@ impl<S> Clone for Ctx<S> {
             kv: self.kv.clone(),
             env: self.env.clone(),
             state: Arc::clone(&self.state),
+            is_patient: self.is_patient,
             platform: self.platform.clone(),
         }
     }
@@ -115,6 +118,12 @@ impl<S> Ctx<S> {
         Self { request_id, ..self }
     }
 
+    /// The same surroundings for one who waits for as long as it takes, and then drops the call.
+    #[must_use]
+    pub fn patient(self) -> Self {
+        Self { is_patient: true, ..self }
+    }
+
     /// Whether `target` can be sent to: its service is served, and it is there.
     ///
     /// # Errors
@@ -161,6 +170,7 @@ impl<S> Ctx<S> {
             kv: self.kv.clone(),
             env: self.env.clone(),
             state,
+            is_patient: self.is_patient,
             platform: self.platform.clone(),
         }
     }

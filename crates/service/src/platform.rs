@@ -81,6 +81,7 @@ impl Platform {
             kv: kv.clone(),
             env: env.clone(),
             state: Arc::new(()),
+            is_patient: false,
             platform: self.clone(),
         }
     }
@@ -144,6 +145,17 @@ impl Platform {
         let kind = target.service();
         let receiver = self.0.services.values().find_map(|service| service.targets.get(kind));
         receiver.ok_or_else(|| Undelivered::NotServed { service: kind.to_owned() })
+    }
+
+    /// Lets every service read what it keeps in memory; nobody may call before.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn prepare(&self, caller: &Caller) -> kv::Result<()> {
+        for preparation in self.0.services.values().flat_map(|service| &service.preparations) {
+            preparation(self.ctx(caller.clone(), "prepare".into())).await?;
+        }
+        Ok(())
     }
 
     /// Starts every service's background jobs; they end when the set is dropped.

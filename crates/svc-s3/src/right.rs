@@ -1,82 +1,61 @@
 //! Who may do what with a bucket's objects, where that is not the bucket's own account: what the bucket's policy says.
 
 use api_s3::GetBucketPolicyInput;
-use aws_auth::policy::{ACCESS_IDENTITIES, Asker, Decision, Keys, Policy, Question};
+use aws_auth::policy::Policy;
 use aws_wire::{AwsError, Result};
 use kv::Read;
-use service::Sender;
+use service::Asking;
 
 use crate::bucket::Bucket;
 use crate::keys::BUCKETS;
 use crate::object::Object;
 use crate::{Ctx, document, errors, object};
 
-/// Who a policy is asked about.
-pub(crate) struct Stranger {
-    pub asker: Asker,
-    pub keys: Keys,
+/// The one who asks, unless that is the bucket's own account.
+fn stranger(cx: &Ctx, bucket: &Bucket) -> Option<Asking> {
+    match &cx.sender {
+        Some(sender) => Some(cx.asking_as(sender)),
+        None => (*cx.caller.account != bucket.account).then(|| cx.asking()),
+    }
 }
 
-impl Stranger {
-    /// A service that calls on its own account.
-    pub(crate) fn of_sender(sender: &Sender) -> Self {
-        let keys = Keys::default()
-            .with("aws:SourceArn", sender.source_arn.clone())
-            .with("aws:SourceAccount", sender.source_account.clone());
-        Self { asker: Asker::Service(sender.service.clone()), keys }
-    }
+/// Whether the bucket's policy lets them do it; `key` is empty for what is done with the bucket itself.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) fn may(
+    asking: &Asking,
+    reader: &impl Read,
+    bucket: &Bucket,
+    action: &str,
+    key: &str,
+) -> Result<bool> {
+    let stored = document::read::<GetBucketPolicyInput>(reader, bucket)?.and_then(|found| found.policy);
+    let document = stored.and_then(|text| serde_json::from_str(&text).ok());
+    let Some(policy) = document.and_then(|document| Policy::parse(&document).ok()) else {
+        return Ok(false);
+    };
+    let resource = if key.is_empty() { bucket.arn() } else { format!("{}/{key}", bucket.arn()) };
+    Ok(asking.is_let_in(&policy, action, &resource))
+}
 
-    pub(crate) fn anonymous() -> Self {
-        Self { asker: Asker::Anonymous, keys: Keys::default() }
+/// An object that they may read, by the bucket's policy or the object's ACL.
+///
+/// # Errors
+/// 404 without it, 403 where they may not.
+pub(crate) fn read(
+    asking: &Asking,
+    reader: &impl Read,
+    bucket: &Bucket,
+    wanted: Wanted<'_>,
+) -> Result<Object> {
+    let action = if wanted.version.is_some() { "s3:GetObjectVersion" } else { "s3:GetObject" };
+    let found = object::find(reader, bucket, wanted.key, wanted.version, wanted.method);
+    let by_acl = |object: &Object| matches!(object.acl.as_deref(), Some("public-read" | "public-read-write"));
+    if !may(asking, reader, bucket, action, wanted.key)? && !found.as_ref().is_ok_and(by_acl) {
+        return Err(denied());
     }
-
-    /// The one who asks, unless that is the bucket's own account.
-    pub(crate) fn of(cx: &Ctx, bucket: &Bucket) -> Option<Self> {
-        if let Some(sender) = &cx.sender {
-            return Some(Self::of_sender(sender));
-        }
-        let caller = &cx.caller;
-        if *caller.account == bucket.account {
-            return None;
-        }
-        let (arn, id) = (caller.principal.arn.clone(), caller.principal.user_id.clone());
-        let asker = match &*caller.account {
-            ACCESS_IDENTITIES => Asker::AccessIdentity { arn, canonical_user: id },
-            _ if caller.is_anonymous() => return Some(Self::anonymous()),
-            account => Asker::Aws { account: account.to_owned(), arn },
-        };
-        Some(Self { asker, keys: Keys::default() })
-    }
-
-    /// Whether the bucket's policy lets them do it; `key` is empty for what is done with the bucket itself.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub(crate) fn may(&self, reader: &impl Read, bucket: &Bucket, action: &str, key: &str) -> Result<bool> {
-        let stored = document::read::<GetBucketPolicyInput>(reader, bucket)?.and_then(|found| found.policy);
-        let document = stored.and_then(|text| serde_json::from_str(&text).ok());
-        let Some(policy) = document.and_then(|document| Policy::parse(&document).ok()) else {
-            return Ok(false);
-        };
-        let resource = if key.is_empty() { bucket.arn() } else { format!("{}/{key}", bucket.arn()) };
-        let question = Question { asker: &self.asker, action, resource: &resource, keys: &self.keys };
-        Ok(policy.decide(question) == Decision::Allowed)
-    }
-
-    /// An object that they may read, by the bucket's policy or the object's ACL.
-    ///
-    /// # Errors
-    /// 404 without it, 403 where they may not.
-    pub(crate) fn read(&self, reader: &impl Read, bucket: &Bucket, wanted: Wanted<'_>) -> Result<Object> {
-        let action = if wanted.version.is_some() { "s3:GetObjectVersion" } else { "s3:GetObject" };
-        let found = object::find(reader, bucket, wanted.key, wanted.version, wanted.method);
-        let by_acl =
-            |object: &Object| matches!(object.acl.as_deref(), Some("public-read" | "public-read-write"));
-        if !self.may(reader, bucket, action, wanted.key)? && !found.as_ref().is_ok_and(by_acl) {
-            return Err(denied());
-        }
-        found
-    }
+    found
 }
 
 /// What of a bucket somebody would read.
@@ -99,10 +78,10 @@ pub(crate) fn readable(
     wanted: Wanted<'_>,
 ) -> Result<(Bucket, Object)> {
     let bucket = find(reader, name, expected_owner)?;
-    let object = match Stranger::of(cx, &bucket) {
-        Some(stranger) => match stranger.read(reader, &bucket, wanted) {
+    let object = match stranger(cx, &bucket) {
+        Some(asking) => match read(&asking, reader, &bucket, wanted) {
             // That there is none is only told to those who may list the bucket.
-            Err(error) if error.status == 404 && !stranger.may(reader, &bucket, "s3:ListBucket", "")? => {
+            Err(error) if error.status == 404 && !may(&asking, reader, &bucket, "s3:ListBucket", "")? => {
                 return Err(denied());
             }
             read => read?,
@@ -124,8 +103,8 @@ pub(crate) fn bucket(
     (action, key): (&str, &str),
 ) -> Result<Bucket> {
     let bucket = find(reader, name, expected_owner)?;
-    match Stranger::of(cx, &bucket) {
-        Some(stranger) if !stranger.may(reader, &bucket, action, key)? => Err(denied()),
+    match stranger(cx, &bucket) {
+        Some(asking) if !may(&asking, reader, &bucket, action, key)? => Err(denied()),
         _ => Ok(bucket),
     }
 }

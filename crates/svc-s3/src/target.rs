@@ -7,8 +7,7 @@ use service::{Caller, Delivery, Sender, TargetArn, Undelivered};
 
 use crate::bucket::Bucket;
 use crate::keys::BUCKETS;
-use crate::right::Stranger;
-use crate::{Ctx, ops};
+use crate::{Ctx, ops, right};
 
 fn failed(error: impl std::fmt::Display) -> Undelivered {
     Undelivered::Failed(error.to_string())
@@ -20,11 +19,10 @@ async fn find(cx: &Ctx, arn: &TargetArn, writes: Option<(&Sender, &str)>) -> Res
     let bucket = BUCKETS.get(&snapshot, &arn.resource().to_owned()).map_err(failed)?;
     let bucket = bucket.ok_or_else(|| Undelivered::NotFound(arn.to_string()))?;
     let Some((sender, key)) = writes else { return Ok(bucket) };
-    let own_role = sender.role.as_ref().is_some_and(|role| role.split(':').nth(4) == Some(&bucket.account));
-    if own_role {
+    if sender.role_account() == Some(&bucket.account) {
         return Ok(bucket);
     }
-    match Stranger::of_sender(sender).may(&snapshot, &bucket, "s3:PutObject", key).map_err(failed)? {
+    match right::may(&cx.asking_as(sender), &snapshot, &bucket, "s3:PutObject", key).map_err(failed)? {
         true => Ok(bucket),
         false => Err(Undelivered::Denied(arn.to_string())),
     }

@@ -58,7 +58,8 @@ pub fn variant(value: &str) -> String {
             });
         }
     }
-    if out.starts_with(|c: char| c.is_ascii_digit()) { format!("V{out}") } else { out }
+    // Neither numbers nor Rust's own word can be names.
+    if out.starts_with(|c: char| c.is_ascii_digit()) || out == "Self" { format!("V{out}") } else { out }
 }
 
 #[cfg(test)]
@@ -80,6 +81,7 @@ mod tests {
         for (value, expected) in [
             ("nodejs20.x", "Nodejs20X"),
             ("DEBUG", "Debug"),
+            ("SELF", "VSelf"),
             ("x86_64", "X86_64"),
             ("PassThrough", "PassThrough"),
         ] {

@@ -8,10 +8,10 @@ use crate::checksum::show_checksum;
 use crate::conditions::Conditions;
 use crate::range::Span;
 use crate::right::{self, Wanted};
-use crate::{Ctx, asked, content};
+use crate::{Ctx, content, customer};
 
 pub(crate) async fn head_object(cx: Ctx, input: HeadObjectInput) -> Result<HeadObjectOutput> {
-    asked::refuse_keys!("HeadObject", input);
+    let key = customer::key_of!(input)?;
     let snapshot = cx.kv.snapshot().await?;
     let owner = input.expected_bucket_owner.as_deref();
     let named = Wanted { key: &input.key, version: input.version_id.as_deref(), method: "HEAD" };
@@ -22,9 +22,10 @@ pub(crate) async fn head_object(cx: Ctx, input: HeadObjectInput) -> Result<HeadO
         if_modified_since: input.if_modified_since,
         if_unmodified_since: input.if_unmodified_since,
     };
+    customer::check_read(object.customer.as_ref(), key.as_ref())?;
     conditions.check_read(&object)?;
     let content = content::find(&snapshot, object.content)?;
     let wanted = wanted(&object, &content, input.range.as_deref(), input.part_number)?;
     let span = wanted.unwrap_or(Span { start: 0, size_bytes: object.size_bytes });
-    Ok(describe_object!(HeadObjectOutput, bucket, object, wanted, span, input))
+    Ok(describe_object!(HeadObjectOutput, bucket, object, wanted, span, input, &key))
 }
