@@ -20,6 +20,7 @@ pub struct Configs {
 
 pub fn all(configs: Configs) -> Vec<Service> {
     let mut services = vec![
+        svc_cloudfront::service(),
         svc_elbv2::service(configs.balancers),
         svc_events::service(),
         svc_kinesis::service(configs.kinesis),
@@ -59,6 +60,7 @@ mod tests {
     fn every_listed_operation_has_a_handler_and_no_other() {
         svc_dynamodb::services(svc_dynamodb::Config::default()).iter().for_each(check);
         check(&svc_elbv2::service(svc_elbv2::Config::default()));
+        check(&svc_cloudfront::service());
         check(&svc_events::service());
         check(&svc_kinesis::service(svc_kinesis::Config::default()));
         check(&svc_apigateway::service(Arc::default()));

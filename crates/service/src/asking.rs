@@ -3,7 +3,7 @@
 //! Keys are those that AWS gives in every request of the kind
 //! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>), as far as they are known.
 
-use aws_auth::policy::{Asker, Decision, Keys, Policy, Question};
+use aws_auth::policy::{ACCESS_IDENTITIES, Asker, Decision, Keys, Policy, Question};
 
 use crate::{Ctx, Sender};
 
@@ -32,6 +32,13 @@ impl<S> Ctx<S> {
     /// The caller.
     pub fn asking(&self) -> Asking {
         let principal = &self.caller.principal;
+        if self.caller.is_anonymous() {
+            return Asking { asker: Asker::Anonymous, keys: self.keys() };
+        }
+        if *self.caller.account == *ACCESS_IDENTITIES {
+            let (arn, canonical_user) = (principal.arn.clone(), principal.user_id.clone());
+            return Asking { asker: Asker::AccessIdentity { arn, canonical_user }, keys: self.keys() };
+        }
         self.asking_of(&self.caller.account, &principal.arn).with("aws:userid", principal.user_id.clone())
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aws_wire::schema::{Operation, Service as Api};
-use aws_wire::{AwsError, Request, Result, Value};
+use aws_wire::{AwsError, Request, Response, Result, Value, protocol};
 use env::Env;
 use kv::Kv;
 use tokio::task::JoinSet;
@@ -96,6 +96,20 @@ impl Platform {
             Some(handler) => handler(cx, input).await,
             None => Err(AwsError::not_implemented(api.name, operation.name)),
         }
+    }
+
+    /// Answers a request whose caller is known, from its bytes to an answer's.
+    pub(crate) async fn answer(&self, api: &'static Api, cx: Ctx, request: &Request) -> Result<Response> {
+        let routed = protocol::route(api, request)?;
+        let operation = routed.operation;
+        let io = operation.io.ok_or_else(|| AwsError::not_implemented(api.name, operation.name))?;
+        let mut input = routed.decode(io, request)?;
+        if let (Value::Structure(slots), Some(at)) = (&mut input, routed.streamed()) {
+            slots[at] = Some(Value::Stream(request.body.clone().into()));
+        }
+        let request_id = Arc::clone(&cx.request_id);
+        let output = self.dispatch(api, operation, cx, input).await?;
+        Ok(routed.encode(api, io, output, &request_id))
     }
 
     pub(crate) fn arrivals(&self) -> &Arc<Board> {

@@ -26,6 +26,7 @@ mod object;
 mod ops;
 mod post_form;
 mod range;
+mod right;
 mod site;
 mod sweep;
 mod tags;

@@ -1,14 +1,13 @@
 //! What other services write into buckets: records of failures, messages received.
 
-use api_s3::{GetBucketPolicyInput, PutObjectInput};
-use aws_auth::policy::Policy;
+use api_s3::PutObjectInput;
 use aws_wire::{AwsError, ByteStream};
 use bytes::Bytes;
 use service::{Caller, Delivery, Sender, TargetArn, Undelivered};
 
 use crate::bucket::Bucket;
 use crate::keys::BUCKETS;
-use crate::{Ctx, document, ops};
+use crate::{Ctx, ops, right};
 
 fn failed(error: impl std::fmt::Display) -> Undelivered {
     Undelivered::Failed(error.to_string())
@@ -23,13 +22,9 @@ async fn find(cx: &Ctx, arn: &TargetArn, writes: Option<(&Sender, &str)>) -> Res
     if sender.role_account() == Some(&bucket.account) {
         return Ok(bucket);
     }
-    let put = document::read::<GetBucketPolicyInput>(&snapshot, &bucket).map_err(failed)?;
-    let document = put.and_then(|put| serde_json::from_str(&put.policy?).ok());
-    let policy = document.and_then(|document| Policy::parse(&document).ok());
-    let resource = format!("{}/{key}", bucket.arn());
-    match policy {
-        Some(policy) if cx.asking_as(sender).is_let_in(&policy, "s3:PutObject", &resource) => Ok(bucket),
-        _ => Err(Undelivered::Denied(arn.to_string())),
+    match right::may(&cx.asking_as(sender), &snapshot, &bucket, "s3:PutObject", key).map_err(failed)? {
+        true => Ok(bucket),
+        false => Err(Undelivered::Denied(arn.to_string())),
     }
 }
 

@@ -24,8 +24,10 @@ pub fn snake(name: &str) -> String {
 /// A field's name: snake case, and a raw identifier where Rust has the word for itself.
 pub fn field(name: &str) -> String {
     let snake = snake(name);
-    const KEYWORDS: [&str; 12] =
-        ["type", "match", "ref", "mod", "move", "use", "where", "enum", "struct", "in", "for", "loop"];
+    const KEYWORDS: [&str; 13] = [
+        "type", "match", "ref", "mod", "move", "use", "where", "enum", "struct", "in", "for", "loop",
+        "override",
+    ];
     if KEYWORDS.contains(&snake.as_str()) { format!("r#{snake}") } else { snake }
 }
 

@@ -8,14 +8,16 @@ use crate::conditions::Conditions;
 use crate::content::{self, Content};
 use crate::object::Object;
 use crate::range::{self, Span};
-use crate::{Ctx, bucket, customer, errors, object};
+use crate::right::{self, Wanted};
+use crate::{Ctx, customer, errors};
 
 pub(crate) async fn get_object(cx: Ctx, input: GetObjectInput) -> Result<GetObjectOutput> {
     let key = customer::key_of!(input)?;
     let entry = cx.state.holds.enter().await;
     let snapshot = cx.kv.snapshot().await?;
-    let bucket = bucket::find(&cx, &snapshot, &input.bucket, input.expected_bucket_owner.as_deref())?;
-    let object = object::find(&snapshot, &bucket, &input.key, input.version_id.as_deref(), "GET")?;
+    let owner = input.expected_bucket_owner.as_deref();
+    let named = Wanted { key: &input.key, version: input.version_id.as_deref(), method: "GET" };
+    let (bucket, object) = right::readable(&cx, &snapshot, &input.bucket, owner, named)?;
     let conditions = Conditions {
         if_match: input.if_match.as_deref(),
         if_none_match: input.if_none_match.as_deref(),

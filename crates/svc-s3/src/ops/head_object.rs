@@ -7,13 +7,15 @@ use super::get_object::wanted;
 use crate::checksum::show_checksum;
 use crate::conditions::Conditions;
 use crate::range::Span;
-use crate::{Ctx, bucket, content, customer, object};
+use crate::right::{self, Wanted};
+use crate::{Ctx, content, customer};
 
 pub(crate) async fn head_object(cx: Ctx, input: HeadObjectInput) -> Result<HeadObjectOutput> {
     let key = customer::key_of!(input)?;
     let snapshot = cx.kv.snapshot().await?;
-    let bucket = bucket::find(&cx, &snapshot, &input.bucket, input.expected_bucket_owner.as_deref())?;
-    let object = object::find(&snapshot, &bucket, &input.key, input.version_id.as_deref(), "HEAD")?;
+    let owner = input.expected_bucket_owner.as_deref();
+    let named = Wanted { key: &input.key, version: input.version_id.as_deref(), method: "HEAD" };
+    let (bucket, object) = right::readable(&cx, &snapshot, &input.bucket, owner, named)?;
     let conditions = Conditions {
         if_match: input.if_match.as_deref(),
         if_none_match: input.if_none_match.as_deref(),

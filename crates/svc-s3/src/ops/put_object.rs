@@ -5,7 +5,7 @@ use aws_wire::{AwsError, Result};
 
 use crate::checksum::{Stated, refuse_checksums, show_checksum, stated_checksums};
 use crate::object::{Draw, Object};
-use crate::{Ctx, access, asked, bucket, conditions, content, customer, lock, notify, object, tags};
+use crate::{Ctx, access, asked, conditions, content, customer, lock, notify, object, right, tags};
 
 /// The largest body of one request.
 const BODY_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
@@ -28,7 +28,8 @@ pub(crate) async fn put(cx: Ctx, input: PutObjectInput, event: &'static str) -> 
     let stated = Stated::check("PutObject", input.checksum_algorithm, stated_checksums!(input))?;
     let owner = input.expected_bucket_owner.as_deref();
     // Before the body is taken in, so that one for nothing is not stored first.
-    bucket::find(&cx, &cx.kv.snapshot().await?, &input.bucket, owner)?;
+    let right = ("s3:PutObject", input.key.as_str());
+    right::bucket(&cx, &cx.kv.snapshot().await?, &input.bucket, owner, right)?;
     let received = content::receive(
         &cx,
         input.body,
@@ -45,7 +46,7 @@ pub(crate) async fn put(cx: Ctx, input: PutObjectInput, event: &'static str) -> 
     let asked_lock =
         (input.object_lock_mode, input.object_lock_retain_until_date, input.object_lock_legal_hold_status);
     let stored = received.store(&cx, |tx, content| {
-        let bucket = bucket::find(&cx, tx, &input.bucket, owner)?;
+        let bucket = right::bucket(&cx, tx, &input.bucket, owner, right)?;
         access::check_acl(tx, &bucket, acl.as_deref())?;
         let current = object::current(tx, &bucket, &input.key)?;
         conditions::check_write(
