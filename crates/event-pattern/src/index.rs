@@ -13,7 +13,7 @@ use crate::sieve::Sieve;
 use crate::values::{Key, Values};
 use crate::{Field, Fields, Pattern};
 
-/// Patterns that a value may find, on average, before the sieve is faster than asking each.
+/// Patterns that most values of a list may find before the sieve is faster than asking each.
 const FOUND_MAX: usize = 16;
 
 /// Patterns, each with what it stands for.
@@ -40,7 +40,7 @@ impl<T> Index<T> {
         Self::finding(entries, FOUND_MAX)
     }
 
-    /// With at most so many found by a value, on average.
+    /// With at most so many found by most values of a pattern.
     pub(crate) fn finding(entries: impl IntoIterator<Item = (Pattern, T)>, found_max: usize) -> Self {
         let entries = entries.into_iter().collect::<Vec<_>>();
         let (mut root, mut sieved) = (Node::default(), Vec::new());
@@ -52,14 +52,15 @@ impl<T> Index<T> {
         for (number, places) in (0..).zip(&places) {
             // How many are filed beside it, on average over its values: one that all share is no reason against a
             // field whose other values are rare.
-            let load = |(path, keys): &(Path<'_>, Vec<Key>)| {
+            let load = |(path, keys): &&(Path<'_>, Vec<Key>)| {
                 keys.iter().map(|key| shared[&(path, key)]).sum::<usize>() / keys.len()
             };
-            match places.iter().map(|place| (load(place), place)).min_by_key(|(load, _)| *load) {
-                Some((load, (path, keys))) if load <= found_max => {
-                    keys.iter().for_each(|key| root.file(path, key, number));
-                }
-                _ => sieved.push(number),
+            let crowded = |(path, keys): &(Path<'_>, Vec<Key>)| {
+                keys.iter().filter(|key| shared[&(path, *key)] > found_max).count() * 2 > keys.len()
+            };
+            match places.iter().min_by_key(load).filter(|place| !crowded(place)) {
+                Some((path, keys)) => keys.iter().for_each(|key| root.file(path, key, number)),
+                None => sieved.push(number),
             }
         }
         let sieve = Sieve::new(sieved.iter().map(|number| &entries[*number as usize].0));

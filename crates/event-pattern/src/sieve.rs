@@ -31,6 +31,8 @@ struct Node {
     lists: Option<Lists>,
     /// Patterns that want something of its fields.
     within: Vec<u32>,
+    /// Fields without which patterns don't match, and those patterns.
+    wanted: Vec<(String, Vec<u32>)>,
 }
 
 /// What patterns want of a field: lists, of which one rule has to hold. Numbers in it are places in `patterns`.
@@ -73,6 +75,7 @@ impl Sieve {
                 sieve.divided.add(number);
             }
         }
+        sieve.root.close();
         sieve
     }
 
@@ -82,7 +85,7 @@ impl Sieve {
             return;
         }
         let mut passing = Passing { left: Bits::all(self.length), unsure: self.divided.clone() };
-        self.root.pass(event, &Map::new(), &mut passing);
+        self.root.pass(event, &mut passing);
         passing.left.each(|number| found(number, passing.unsure.has(number)));
     }
 }
@@ -104,20 +107,51 @@ impl Node {
         divided
     }
 
-    fn pass(&self, event: &Map<String, Json>, nothing: &Map<String, Json>, passing: &mut Passing) {
-        for (name, node) in &self.fields {
-            let value = event.get(name);
-            if let Some(lists) = &node.lists {
-                lists.take_out(value, &mut passing.left);
-            }
-            match value {
-                _ if node.within.is_empty() => {}
-                Some(Json::Object(fields)) => node.pass(fields, nothing, passing),
-                Some(Json::Array(_)) => node.within.iter().for_each(|number| passing.unsure.add(*number)),
-                // Nothing is there: only what wants nothing is satisfied.
-                _ => node.pass(nothing, nothing, passing),
+    /// What is missing where the whole field is: told once, when all patterns are in.
+    fn close(&mut self) {
+        for (name, node) in &mut self.fields {
+            node.close();
+            let mut lost = node.lists.iter().flat_map(Lists::lost).collect::<Vec<_>>();
+            lost.extend(node.wanted.iter().flat_map(|(_, lost)| lost));
+            lost.sort_unstable();
+            lost.dedup();
+            if !lost.is_empty() {
+                self.wanted.push((name.clone(), lost));
             }
         }
+    }
+
+    fn pass(&self, event: &Map<String, Json>, passing: &mut Passing) {
+        if self.fields.len() <= event.len() {
+            for (name, node) in &self.fields {
+                event.get(name).into_iter().for_each(|value| node.meet(value, passing));
+            }
+        } else {
+            for (name, value) in event {
+                self.fields.get(name).into_iter().for_each(|node| node.meet(value, passing));
+            }
+        }
+        let missing = self.wanted.iter().filter(|(name, _)| !event.contains_key(name));
+        missing.for_each(|(_, lost)| passing.lose(lost));
+    }
+
+    fn meet(&self, value: &Json, passing: &mut Passing) {
+        if let Some(lists) = &self.lists {
+            lists.take_out(value, &mut passing.left);
+        }
+        match value {
+            _ if self.within.is_empty() => {}
+            Json::Object(fields) => self.pass(fields, passing),
+            Json::Array(_) => self.within.iter().for_each(|number| passing.unsure.add(*number)),
+            // It has no fields.
+            _ => self.wanted.iter().for_each(|(_, lost)| passing.lose(lost)),
+        }
+    }
+}
+
+impl Passing {
+    fn lose(&mut self, patterns: &[u32]) {
+        patterns.iter().for_each(|number| self.left.remove(*number));
     }
 }
 
@@ -152,11 +186,18 @@ impl Lists {
         }
     }
 
-    /// Takes the patterns whose lists do not hold out of those that are left.
-    fn take_out(&self, value: Option<&Json>, left: &mut Bits) {
+    /// The patterns whose lists do not hold where nothing is.
+    fn lost(&self) -> impl Iterator<Item = u32> {
         let mut held = Bits::none(self.patterns.len());
-        let is_there = value.is_some_and(|value| self.hold(value, &mut held));
-        let present = if is_there { &self.if_there } else { &self.if_missing };
+        self.if_missing.iter().for_each(|place| held.add(*place));
+        let places = (0..).zip(&self.patterns);
+        places.filter(move |(place, _)| !held.has(*place)).map(|(_, pattern)| *pattern)
+    }
+
+    /// Takes the patterns whose lists do not hold out of those that are left.
+    fn take_out(&self, value: &Json, left: &mut Bits) {
+        let mut held = Bits::none(self.patterns.len());
+        let present = if self.hold(value, &mut held) { &self.if_there } else { &self.if_missing };
         present.iter().for_each(|place| held.add(*place));
         held.each_missing(|place| left.remove(self.patterns[place as usize]));
     }

@@ -12,6 +12,7 @@ mod conditions;
 mod content;
 mod copy_source;
 mod cors;
+mod customer;
 mod document;
 mod edge;
 mod errors;

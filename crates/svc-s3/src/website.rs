@@ -14,7 +14,7 @@ use crate::bucket::Bucket;
 use crate::holds::Entry;
 use crate::keys::BUCKETS;
 use crate::object::Object;
-use crate::{Ctx, asked, content, document, errors, object};
+use crate::{Ctx, asked, content, customer, document, errors, object};
 
 const RULES_MAX: usize = 50;
 
@@ -128,8 +128,9 @@ fn show(cx: &Ctx, entry: &Entry<'_>, reader: &impl Read, object: &Object, status
     if let Some(to) = object.headers.website_redirect.as_deref().filter(|_| status == 200) {
         return Ok(redirect_to(301, to));
     }
+    customer::check_read(object.customer.as_ref(), None)?;
     let content = content::find(reader, object.content)?;
-    let body = content::open_all(cx, entry, &content, object);
+    let body = content::open_all(cx, entry, &content, object, None);
     let mut response = Response::empty(status);
     let mut set = |name: &str, value: &str| rest::insert_header(&mut response.headers, name, value);
     set("content-type", &asked::content_type(&object.headers));
