@@ -16,8 +16,11 @@ const RECORDS_MAX: usize = 1024;
 /// what is given back is what the reader would have decoded itself.
 pub struct Memo<K, V> {
     table: Table<K, V>,
-    known: Mutex<HashMap<Vec<u8>, (Bytes, Arc<V>)>>,
+    known: Mutex<HashMap<Vec<u8>, Known<V>>>,
 }
+
+/// A record, and the bytes that it was decoded from.
+type Known<V> = (Bytes, Arc<V>);
 
 impl<K: Key, V: Serialize + DeserializeOwned> Memo<K, V> {
     pub fn new(table: Table<K, V>) -> Self {
