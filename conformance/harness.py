@@ -26,7 +26,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 BINARY = os.path.abspath(os.environ.get("LAMBENT_BIN") or HERE.parent / "target/release/lambent")
 REGION, ACCOUNT = "us-east-1", "000000000000"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/conformance"
-PYTHON, NODE, CUSTOM = "python3.12", "nodejs22.x", "provided.al2023"
+PYTHON, NODE, RUBY, CUSTOM = "python3.12", "nodejs22.x", "ruby3.3", "provided.al2023"
 READY = re.compile(r"is ready at (http://\S+)")
 # How long anything may take that should take milliseconds: machines under load are slow, not wrong.
 PATIENCE_S = 30
@@ -124,7 +124,7 @@ class Functions:
         """Creates a function of `files` (or of one file's text) and waits until it is active; gives its name."""
         name = name or self.name()
         if isinstance(files, str):
-            files = {{PYTHON: "app.py", NODE: "app.mjs", CUSTOM: "bootstrap"}[runtime]: files}
+            files = {{PYTHON: "app.py", NODE: "app.mjs", RUBY: "app.rb", CUSTOM: "bootstrap"}[runtime]: files}
         package = files if isinstance(files, bytes) else zipped(files)
         self.api.create_function(FunctionName=name, Role=ROLE, Runtime=runtime, Handler=handler,
                                  Code={"ZipFile": package}, **settings)

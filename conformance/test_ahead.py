@@ -8,7 +8,7 @@ import pytest
 
 import harness
 import leftovers
-from harness import NODE, PYTHON, eventually
+from harness import NODE, PYTHON, RUBY, eventually
 
 FLAGS = ("--ahead-min", "2")
 
@@ -48,6 +48,28 @@ export const handler = async () => ({
   limits: fs.readFileSync('/proc/self/limits', 'utf8'), cgroup: fs.readFileSync('/proc/self/cgroup', 'utf8'),
 });
 """,
+    RUBY: """
+def read(path)
+  File.binread(path).force_encoding('UTF-8').sub(/\\0+\\z/, '').split("\\0")
+end
+
+def link(fd)
+  File.readlink("/proc/self/fd/#{fd}").split(':')[0]
+rescue SystemCallError
+  'gone'
+end
+
+def handler(event:, context:)
+  { began: File.read('/proc/self/stat').rpartition(')')[2].split[19].to_i, environ: read('/proc/self/environ'),
+    command: read('/proc/self/cmdline'), variables: ENV.to_h, folder: Dir.pwd, path: $LOAD_PATH, name: $0,
+    links: Dir.children('/proc/self/fd').map { |fd| link(fd) }.sort, features: $LOADED_FEATURES.sort,
+    constants: Object.constants.sort + Lambent.constants.sort, zone: Time.at(0).to_s, pid: Process.pid,
+    mounts: File.readlines('/proc/self/mounts').map { |line| line.split[1] }.sort, tmp: Dir.children('/tmp'),
+    processes: Dir.children('/proc').grep(/\\A\\d+\\z/).sort, threads: Dir.children('/proc/self/task').length,
+    encodings: [Encoding.default_external.to_s, Encoding.default_internal.to_s],
+    limits: File.read('/proc/self/limits'), cgroup: File.read('/proc/self/cgroup') }
+end
+""",
 }
 
 
@@ -75,7 +97,7 @@ def now():
 
 def settled(platform, runtime, count=2):
     """Waits until so many runtimes of a language wait, ready: asleep, where they read what they are to be."""
-    word = b"node" if runtime == NODE else b"python"
+    word = {PYTHON: b"python", NODE: b"node", RUBY: b"ruby"}[runtime]
 
     def ready():
         pids = [pid for pid in waiting(platform) if word in leftovers.command_of(pid)]
@@ -160,6 +182,7 @@ def test_nothing_of_another_function_is_there(functions, platform):
     (PYTHON, {"LANG": "C"}),
     (NODE, {"NODE_OPTIONS": "--max-old-space-size=300"}),
     (NODE, {"SSL_CERT_FILE": "/nowhere"}),
+    (RUBY, {"RUBYOPT": "-W0"}),
 ])
 def test_what_is_read_at_the_start_needs_a_start(functions, platform, runtime, variables):
     name = functions.create(LOOK[runtime], runtime, Environment={"Variables": variables}, MemorySize=512)
@@ -176,6 +199,11 @@ def test_a_wrapper_needs_a_start(functions, platform):
     assert not was_ahead and seen["variables"]["WRAPPED"] == "yes"
 
 
+def test_gems_of_its_own_need_a_start(functions, platform):
+    name = functions.create({"app.rb": LOOK[RUBY], "vendor/bundle/ruby/3.3.0/specifications/none": ""}, RUBY, MemorySize=512)
+    assert not look(functions, name)[1]
+
+
 def test_libraries_of_its_own_need_a_start(functions, platform):
     name = functions.create({"app.py": LOOK[PYTHON], "lib/libown.so.1": "none"}, MemorySize=512)
     assert not look(functions, name)[1]
@@ -186,11 +214,12 @@ def test_libraries_of_its_own_need_a_start(functions, platform):
              "    return [time.tzname[0], datetime.datetime.fromtimestamp(0).hour]\n"),
     (NODE, "export const handler = async () => "
            "[Intl.DateTimeFormat().resolvedOptions().timeZone, new Date(0).getHours()];\n"),
+    (RUBY, "def handler(event:, context:)\n  [Time.at(0).zone, Time.at(0).hour]\nend\n"),
 ])
 def test_the_time_zone_counts(functions, platform, runtime, code):
     name = functions.create(code, runtime, Environment={"Variables": {"TZ": "Asia/Tokyo"}}, MemorySize=512)
     settled(platform, runtime)
-    assert functions.ask(name) == [{PYTHON: "JST", NODE: "Asia/Tokyo"}[runtime], 9]
+    assert functions.ask(name) == [{PYTHON: "JST", NODE: "Asia/Tokyo", RUBY: "JST"}[runtime], 9]
 
 
 def test_randomness_is_fresh(functions, platform):
@@ -209,6 +238,8 @@ def test_randomness_is_fresh(functions, platform):
     (PYTHON, "raise RuntimeError('at load')\n"),
     (NODE, "process.exit(3);\n"),
     (NODE, "throw new Error('at load');\n"),
+    (RUBY, "exit!(3)\n"),
+    (RUBY, "raise 'at load'\n"),
 ])
 def test_who_fails_at_load_harms_nobody(functions, platform, runtime, code):
     good = functions.create(LOOK[runtime], runtime, MemorySize=512)

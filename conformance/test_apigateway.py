@@ -520,4 +520,4 @@ def test_refusals(http_api, rest_api):
         f"Invalid API identifier specified {ACCOUNT}:none"
     refused(http_api.create_api, "BadRequestException", Name="n", ProtocolType="WEBSOCKET")
     refused(rest_api.import_rest_api, "BadRequestException", body=b"{}")
-    refused(http_api.get_domain_names, "NotImplementedException")
+    refused(http_api.get_vpc_links, "NotImplementedException")

@@ -217,6 +217,23 @@ def test_a_switched_off_mapping_leaves_everything_where_it_is(functions, sqs, dy
     eventually(lambda: seen(dynamodb, "paused-seen"), "the message")
 
 
+def test_a_consumer_has_records_pushed_to_its_function(platform, functions, dynamodb):
+    kinesis = platform.client("kinesis")
+    kinesis.create_stream(StreamName="pushed", ShardCount=2)
+    wait(kinesis, "stream_exists", StreamName="pushed")
+    stream = kinesis.describe_stream_summary(StreamName="pushed")["StreamDescriptionSummary"]["StreamARN"]
+    consumer = kinesis.register_stream_consumer(StreamARN=stream, ConsumerName="c")["Consumer"]["ConsumerARN"]
+    function = recorder(functions, dynamodb, "pushed-seen")
+    mapped(functions.api, function, consumer, StartingPosition="TRIM_HORIZON")
+    for number in range(30):
+        kinesis.put_record(StreamName="pushed", PartitionKey=f"k{number % 4}", Data=str(number).encode())
+    eventually(lambda: len(seen(dynamodb, "pushed-seen")) >= 30, "thirty records")
+    found = sorted(seen(dynamodb, "pushed-seen"), key=lambda item: item["h"]["S"])
+    for key in range(4):
+        of_key = [int(item["v"]["S"]) for item in found if item["k"]["S"] == f"k{key}"]
+        assert of_key == list(range(key, 30, 4))
+
+
 def test_what_is_not_polled_is_refused(functions):
     function = functions.create("def handler(event, context): pass")
     with pytest.raises(ClientError) as refused:

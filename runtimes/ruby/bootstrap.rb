@@ -80,6 +80,10 @@ module Lambent
   end
 end
 
+if ENV.key?('_LAMBENT_BOOT_FD')
+  require_relative 'lambent_ahead'
+  Lambent::Ahead.wait
+end
 $stdout.sync = true
 Lambent::Log.set_up
 begin

@@ -27,6 +27,9 @@ cargo xtask bench cold            cold starts alone
 cargo xtask bench services [SERVICE...]
                                   what 64 connections get of the services, beside peers
 cargo xtask bench growth          what calls cost with little data and with much
+cargo xtask bench languages       cold starts of Java and Ruby
+cargo xtask bench clients         AWS's own runtime clients, beside their own floor
+cargo xtask bench bursts          a thousand environments at once, and idle
 cargo xtask bench idle            what a platform costs while nothing happens on it
 cargo xtask protocol-cases        fetch Smithy's published protocol cases, which the tests of aws-wire read
 cargo xtask sim [--service NAME [--seed N]]
@@ -44,9 +47,13 @@ fn main() -> ExitCode {
         ["codegen", "--fetch"] => codegen::fetch(&root()).and_then(|()| codegen::write(&root())),
         ["bench"] => bench::run(&root(), false),
         ["bench", "cold"] => bench::run(&root(), true),
+        ["bench", "gateway"] => bench::gateway::run(&root()),
         ["bench", "services", wanted @ ..] => bench::services::run(&root(), wanted),
         ["bench", "idle"] => bench::idle::run(&root()),
         ["bench", "growth"] => bench::growth::run(&root()),
+        ["bench", "languages"] => bench::languages::run(&root()),
+        ["bench", "clients"] => bench::clients::run(&root()),
+        ["bench", "bursts"] => bench::bursts::run(&root()),
         ["check"] => commands::check(&root()),
         ["ci"] => commands::ci(&root()),
         ["coverage"] => coverage::write(&root()),

@@ -184,7 +184,19 @@ pub static CREATE_BASE_PATH_MAPPING: Operation = Operation {
     method: "POST",
     uri: "/domainnames/{domain_name}/basepathmappings",
     status: 201,
-    io: None,
+    io: Some(Io {
+        input: &schema::CREATE_BASE_PATH_MAPPING_REQUEST,
+        output: &schema::BASE_PATH_MAPPING,
+        result_wrapper: None,
+        errors: &[
+            &errors::BAD_REQUEST_EXCEPTION,
+            &errors::CONFLICT_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::UNAUTHORIZED_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+        ],
+    }),
 };
 pub static CREATE_DEPLOYMENT: Operation = Operation {
     name: "CreateDeployment",
@@ -220,8 +232,24 @@ pub static CREATE_DOCUMENTATION_VERSION: Operation = Operation {
     status: 201,
     io: None,
 };
-pub static CREATE_DOMAIN_NAME: Operation =
-    Operation { name: "CreateDomainName", method: "POST", uri: "/domainnames", status: 201, io: None };
+pub static CREATE_DOMAIN_NAME: Operation = Operation {
+    name: "CreateDomainName",
+    method: "POST",
+    uri: "/domainnames",
+    status: 201,
+    io: Some(Io {
+        input: &schema::CREATE_DOMAIN_NAME_REQUEST,
+        output: &schema::DOMAIN_NAME,
+        result_wrapper: None,
+        errors: &[
+            &errors::BAD_REQUEST_EXCEPTION,
+            &errors::CONFLICT_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::UNAUTHORIZED_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+        ],
+    }),
+};
 pub static CREATE_DOMAIN_NAME_ACCESS_ASSOCIATION: Operation = Operation {
     name: "CreateDomainNameAccessAssociation",
     method: "POST",
@@ -404,7 +432,18 @@ pub static DELETE_BASE_PATH_MAPPING: Operation = Operation {
     method: "DELETE",
     uri: "/domainnames/{domain_name}/basepathmappings/{base_path}",
     status: 202,
-    io: None,
+    io: Some(Io {
+        input: &schema::DELETE_BASE_PATH_MAPPING_REQUEST,
+        output: &aws_wire::schema::UNIT,
+        result_wrapper: None,
+        errors: &[
+            &errors::BAD_REQUEST_EXCEPTION,
+            &errors::CONFLICT_EXCEPTION,
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::UNAUTHORIZED_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+        ],
+    }),
 };
 pub static DELETE_CLIENT_CERTIFICATE: Operation = Operation {
     name: "DeleteClientCertificate",
@@ -451,7 +490,18 @@ pub static DELETE_DOMAIN_NAME: Operation = Operation {
     method: "DELETE",
     uri: "/domainnames/{domain_name}",
     status: 202,
-    io: None,
+    io: Some(Io {
+        input: &schema::DELETE_DOMAIN_NAME_REQUEST,
+        output: &aws_wire::schema::UNIT,
+        result_wrapper: None,
+        errors: &[
+            &errors::BAD_REQUEST_EXCEPTION,
+            &errors::CONFLICT_EXCEPTION,
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::UNAUTHORIZED_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+        ],
+    }),
 };
 pub static DELETE_DOMAIN_NAME_ACCESS_ASSOCIATION: Operation = Operation {
     name: "DeleteDomainNameAccessAssociation",
@@ -791,14 +841,34 @@ pub static GET_BASE_PATH_MAPPING: Operation = Operation {
     method: "GET",
     uri: "/domainnames/{domain_name}/basepathmappings/{base_path}",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_BASE_PATH_MAPPING_REQUEST,
+        output: &schema::BASE_PATH_MAPPING,
+        result_wrapper: None,
+        errors: &[
+            &errors::BAD_REQUEST_EXCEPTION,
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::UNAUTHORIZED_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_BASE_PATH_MAPPINGS: Operation = Operation {
     name: "GetBasePathMappings",
     method: "GET",
     uri: "/domainnames/{domain_name}/basepathmappings",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_BASE_PATH_MAPPINGS_REQUEST,
+        output: &schema::BASE_PATH_MAPPINGS,
+        result_wrapper: None,
+        errors: &[
+            &errors::BAD_REQUEST_EXCEPTION,
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::UNAUTHORIZED_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_CLIENT_CERTIFICATE: Operation = Operation {
     name: "GetClientCertificate",
@@ -883,7 +953,17 @@ pub static GET_DOMAIN_NAME: Operation = Operation {
     method: "GET",
     uri: "/domainnames/{domain_name}",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_DOMAIN_NAME_REQUEST,
+        output: &schema::DOMAIN_NAME,
+        result_wrapper: None,
+        errors: &[
+            &errors::BAD_REQUEST_EXCEPTION,
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::UNAUTHORIZED_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_DOMAIN_NAME_ACCESS_ASSOCIATIONS: Operation = Operation {
     name: "GetDomainNameAccessAssociations",
@@ -892,14 +972,41 @@ pub static GET_DOMAIN_NAME_ACCESS_ASSOCIATIONS: Operation = Operation {
     status: 200,
     io: None,
 };
-pub static GET_DOMAIN_NAMES: Operation =
-    Operation { name: "GetDomainNames", method: "GET", uri: "/domainnames", status: 200, io: None };
+pub static GET_DOMAIN_NAMES: Operation = Operation {
+    name: "GetDomainNames",
+    method: "GET",
+    uri: "/domainnames",
+    status: 200,
+    io: Some(Io {
+        input: &schema::GET_DOMAIN_NAMES_REQUEST,
+        output: &schema::DOMAIN_NAMES,
+        result_wrapper: None,
+        errors: &[
+            &errors::BAD_REQUEST_EXCEPTION,
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::UNAUTHORIZED_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+        ],
+    }),
+};
 pub static GET_EXPORT: Operation = Operation {
     name: "GetExport",
     method: "GET",
     uri: "/restapis/{restapi_id}/stages/{stage_name}/exports/{export_type}",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_EXPORT_REQUEST,
+        output: &schema::EXPORT_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::BAD_REQUEST_EXCEPTION,
+            &errors::CONFLICT_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::UNAUTHORIZED_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_GATEWAY_RESPONSE: Operation = Operation {
     name: "GetGatewayResponse",
@@ -1544,7 +1651,19 @@ pub static UPDATE_BASE_PATH_MAPPING: Operation = Operation {
     method: "PATCH",
     uri: "/domainnames/{domain_name}/basepathmappings/{base_path}",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::UPDATE_BASE_PATH_MAPPING_REQUEST,
+        output: &schema::BASE_PATH_MAPPING,
+        result_wrapper: None,
+        errors: &[
+            &errors::BAD_REQUEST_EXCEPTION,
+            &errors::CONFLICT_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::UNAUTHORIZED_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+        ],
+    }),
 };
 pub static UPDATE_CLIENT_CERTIFICATE: Operation = Operation {
     name: "UpdateClientCertificate",
@@ -1592,7 +1711,19 @@ pub static UPDATE_DOMAIN_NAME: Operation = Operation {
     method: "PATCH",
     uri: "/domainnames/{domain_name}",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::UPDATE_DOMAIN_NAME_REQUEST,
+        output: &schema::DOMAIN_NAME,
+        result_wrapper: None,
+        errors: &[
+            &errors::BAD_REQUEST_EXCEPTION,
+            &errors::CONFLICT_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::UNAUTHORIZED_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+        ],
+    }),
 };
 pub static UPDATE_GATEWAY_RESPONSE: Operation = Operation {
     name: "UpdateGatewayResponse",
@@ -1819,7 +1950,9 @@ pub static UPDATE_VPC_LINK: Operation = Operation {
 aws_wire::operations! { SERVICE;
     CREATE_API_KEY: types::CreateApiKeyInput => types::ApiKey,
     CREATE_AUTHORIZER: types::CreateAuthorizerInput => types::Authorizer,
+    CREATE_BASE_PATH_MAPPING: types::CreateBasePathMappingInput => types::BasePathMapping,
     CREATE_DEPLOYMENT: types::CreateDeploymentInput => types::Deployment,
+    CREATE_DOMAIN_NAME: types::CreateDomainNameInput => types::DomainName,
     CREATE_MODEL: types::CreateModelInput => types::Model,
     CREATE_REQUEST_VALIDATOR: types::CreateRequestValidatorInput => types::RequestValidator,
     CREATE_RESOURCE: types::CreateResourceInput => types::Resource,
@@ -1829,7 +1962,9 @@ aws_wire::operations! { SERVICE;
     CREATE_USAGE_PLAN_KEY: types::CreateUsagePlanKeyInput => types::UsagePlanKey,
     DELETE_API_KEY: types::DeleteApiKeyInput => (),
     DELETE_AUTHORIZER: types::DeleteAuthorizerInput => (),
+    DELETE_BASE_PATH_MAPPING: types::DeleteBasePathMappingInput => (),
     DELETE_DEPLOYMENT: types::DeleteDeploymentInput => (),
+    DELETE_DOMAIN_NAME: types::DeleteDomainNameInput => (),
     DELETE_GATEWAY_RESPONSE: types::DeleteGatewayResponseInput => (),
     DELETE_INTEGRATION: types::DeleteIntegrationInput => (),
     DELETE_INTEGRATION_RESPONSE: types::DeleteIntegrationResponseInput => (),
@@ -1847,8 +1982,13 @@ aws_wire::operations! { SERVICE;
     GET_API_KEYS: types::GetApiKeysInput => types::GetApiKeysOutput,
     GET_AUTHORIZER: types::GetAuthorizerInput => types::Authorizer,
     GET_AUTHORIZERS: types::GetAuthorizersInput => types::GetAuthorizersOutput,
+    GET_BASE_PATH_MAPPING: types::GetBasePathMappingInput => types::BasePathMapping,
+    GET_BASE_PATH_MAPPINGS: types::GetBasePathMappingsInput => types::GetBasePathMappingsOutput,
     GET_DEPLOYMENT: types::GetDeploymentInput => types::Deployment,
     GET_DEPLOYMENTS: types::GetDeploymentsInput => types::GetDeploymentsOutput,
+    GET_DOMAIN_NAME: types::GetDomainNameInput => types::DomainName,
+    GET_DOMAIN_NAMES: types::GetDomainNamesInput => types::GetDomainNamesOutput,
+    GET_EXPORT: types::GetExportInput => types::GetExportOutput,
     GET_GATEWAY_RESPONSE: types::GetGatewayResponseInput => types::GatewayResponse,
     GET_GATEWAY_RESPONSES: types::GetGatewayResponsesInput => types::GetGatewayResponsesOutput,
     GET_INTEGRATION: types::GetIntegrationInput => types::Integration,
@@ -1882,7 +2022,9 @@ aws_wire::operations! { SERVICE;
     UNTAG_RESOURCE: types::UntagResourceInput => (),
     UPDATE_API_KEY: types::UpdateApiKeyInput => types::ApiKey,
     UPDATE_AUTHORIZER: types::UpdateAuthorizerInput => types::Authorizer,
+    UPDATE_BASE_PATH_MAPPING: types::UpdateBasePathMappingInput => types::BasePathMapping,
     UPDATE_DEPLOYMENT: types::UpdateDeploymentInput => types::Deployment,
+    UPDATE_DOMAIN_NAME: types::UpdateDomainNameInput => types::DomainName,
     UPDATE_GATEWAY_RESPONSE: types::UpdateGatewayResponseInput => types::GatewayResponse,
     UPDATE_INTEGRATION: types::UpdateIntegrationInput => types::Integration,
     UPDATE_INTEGRATION_RESPONSE: types::UpdateIntegrationResponseInput => types::IntegrationResponse,

@@ -75,6 +75,21 @@ pub(crate) static AUTHORIZERS: Shape = Shape::plain(
 );
 pub(crate) static BAD_REQUEST_EXCEPTION: Shape =
     Shape::plain("BadRequestException", Kind::Structure(&Structure::of(&[Member::body("message", &STRING)])));
+pub(crate) static BASE_PATH_MAPPING: Shape = Shape::plain(
+    "BasePathMapping",
+    Kind::Structure(&Structure::of(&[
+        Member::body("basePath", &STRING),
+        Member::body("restApiId", &STRING),
+        Member::body("stage", &STRING),
+    ])),
+);
+pub(crate) static BASE_PATH_MAPPINGS: Shape = Shape::plain(
+    "BasePathMappings",
+    Kind::Structure(&Structure::of(&[
+        Member::body("position", &STRING),
+        Member { wire_name: "item", ..Member::body("items", &LIST_OF_BASE_PATH_MAPPING) },
+    ])),
+);
 pub(crate) static BLOB: Shape = Shape::plain("Blob", Kind::Blob);
 pub(crate) static BOOLEAN: Shape = Shape::plain("Boolean", Kind::Boolean);
 pub(crate) static CACHE_CLUSTER_SIZE: Shape = Shape::plain(
@@ -140,6 +155,21 @@ pub(crate) static CREATE_AUTHORIZER_REQUEST: Shape = Shape::plain(
         Member::body("jwtConfiguration", &JWT_CONFIGURATION_INPUT),
     ])),
 );
+pub(crate) static CREATE_BASE_PATH_MAPPING_REQUEST: Shape = Shape::plain(
+    "CreateBasePathMappingRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            wire_name: "domain_name",
+            place: Place::Uri,
+            ..Member::body("domainName", &STRING)
+        },
+        Member { place: Place::Query, ..Member::body("domainNameId", &STRING) },
+        Member::body("basePath", &STRING),
+        Member { required: true, ..Member::body("restApiId", &STRING) },
+        Member::body("stage", &STRING),
+    ])),
+);
 pub(crate) static CREATE_DEPLOYMENT_REQUEST: Shape = Shape::plain(
     "CreateDeploymentRequest",
     Kind::Structure(&Structure::of(&[
@@ -157,6 +187,27 @@ pub(crate) static CREATE_DEPLOYMENT_REQUEST: Shape = Shape::plain(
         Member::body("variables", &MAP_OF_STRING_TO_STRING),
         Member::body("canarySettings", &DEPLOYMENT_CANARY_SETTINGS),
         Member::body("tracingEnabled", &NULLABLE_BOOLEAN),
+    ])),
+);
+pub(crate) static CREATE_DOMAIN_NAME_REQUEST: Shape = Shape::plain(
+    "CreateDomainNameRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("domainName", &STRING) },
+        Member::body("certificateName", &STRING),
+        Member::body("certificateBody", &STRING),
+        Member::body("certificatePrivateKey", &STRING),
+        Member::body("certificateChain", &STRING),
+        Member::body("certificateArn", &STRING),
+        Member::body("regionalCertificateName", &STRING),
+        Member::body("regionalCertificateArn", &STRING),
+        Member::body("endpointConfiguration", &ENDPOINT_CONFIGURATION),
+        Member::body("tags", &MAP_OF_STRING_TO_STRING),
+        Member::body("securityPolicy", &SECURITY_POLICY),
+        Member::body("endpointAccessMode", &ENDPOINT_ACCESS_MODE),
+        Member::body("mutualTlsAuthentication", &MUTUAL_TLS_AUTHENTICATION_INPUT),
+        Member::body("ownershipVerificationCertificateArn", &STRING),
+        Member::body("policy", &STRING),
+        Member::body("routingMode", &ROUTING_MODE),
     ])),
 );
 pub(crate) static CREATE_MODEL_REQUEST: Shape = Shape::plain(
@@ -295,6 +346,24 @@ pub(crate) static DELETE_AUTHORIZER_REQUEST: Shape = Shape::plain(
         },
     ])),
 );
+pub(crate) static DELETE_BASE_PATH_MAPPING_REQUEST: Shape = Shape::plain(
+    "DeleteBasePathMappingRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            wire_name: "domain_name",
+            place: Place::Uri,
+            ..Member::body("domainName", &STRING)
+        },
+        Member { place: Place::Query, ..Member::body("domainNameId", &STRING) },
+        Member {
+            required: true,
+            wire_name: "base_path",
+            place: Place::Uri,
+            ..Member::body("basePath", &STRING)
+        },
+    ])),
+);
 pub(crate) static DELETE_DEPLOYMENT_REQUEST: Shape = Shape::plain(
     "DeleteDeploymentRequest",
     Kind::Structure(&Structure::of(&[
@@ -310,6 +379,18 @@ pub(crate) static DELETE_DEPLOYMENT_REQUEST: Shape = Shape::plain(
             place: Place::Uri,
             ..Member::body("deploymentId", &STRING)
         },
+    ])),
+);
+pub(crate) static DELETE_DOMAIN_NAME_REQUEST: Shape = Shape::plain(
+    "DeleteDomainNameRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            wire_name: "domain_name",
+            place: Place::Uri,
+            ..Member::body("domainName", &STRING)
+        },
+        Member { place: Place::Query, ..Member::body("domainNameId", &STRING) },
     ])),
 );
 pub(crate) static DELETE_GATEWAY_RESPONSE_REQUEST: Shape = Shape::plain(
@@ -555,6 +636,52 @@ pub(crate) static DEPLOYMENTS: Shape = Shape::plain(
         Member { wire_name: "item", ..Member::body("items", &LIST_OF_DEPLOYMENT) },
     ])),
 );
+pub(crate) static DOMAIN_NAME: Shape = Shape::plain(
+    "DomainName",
+    Kind::Structure(&Structure::of(&[
+        Member::body("domainName", &STRING),
+        Member::body("domainNameId", &STRING),
+        Member::body("domainNameArn", &STRING),
+        Member::body("certificateName", &STRING),
+        Member::body("certificateArn", &STRING),
+        Member::body("certificateUploadDate", &TIMESTAMP),
+        Member::body("regionalDomainName", &STRING),
+        Member::body("regionalHostedZoneId", &STRING),
+        Member::body("regionalCertificateName", &STRING),
+        Member::body("regionalCertificateArn", &STRING),
+        Member::body("distributionDomainName", &STRING),
+        Member::body("distributionHostedZoneId", &STRING),
+        Member::body("endpointConfiguration", &ENDPOINT_CONFIGURATION),
+        Member::body("domainNameStatus", &DOMAIN_NAME_STATUS),
+        Member::body("domainNameStatusMessage", &STRING),
+        Member::body("securityPolicy", &SECURITY_POLICY),
+        Member::body("endpointAccessMode", &ENDPOINT_ACCESS_MODE),
+        Member::body("tags", &MAP_OF_STRING_TO_STRING),
+        Member::body("mutualTlsAuthentication", &MUTUAL_TLS_AUTHENTICATION),
+        Member::body("ownershipVerificationCertificateArn", &STRING),
+        Member::body("managementPolicy", &STRING),
+        Member::body("policy", &STRING),
+        Member::body("routingMode", &ROUTING_MODE),
+    ])),
+);
+pub(crate) static DOMAIN_NAME_STATUS: Shape = Shape::plain(
+    "DomainNameStatus",
+    Kind::Enum(&[
+        "AVAILABLE",
+        "UPDATING",
+        "PENDING",
+        "PENDING_CERTIFICATE_REIMPORT",
+        "PENDING_OWNERSHIP_VERIFICATION",
+        "FAILED",
+    ]),
+);
+pub(crate) static DOMAIN_NAMES: Shape = Shape::plain(
+    "DomainNames",
+    Kind::Structure(&Structure::of(&[
+        Member::body("position", &STRING),
+        Member { wire_name: "item", ..Member::body("items", &LIST_OF_DOMAIN_NAME) },
+    ])),
+);
 pub(crate) static DOUBLE: Shape = Shape::plain("Double", Kind::Double);
 pub(crate) static ENDPOINT_ACCESS_MODE: Shape =
     Shape::plain("EndpointAccessMode", Kind::Enum(&["BASIC", "STRICT"]));
@@ -568,6 +695,25 @@ pub(crate) static ENDPOINT_CONFIGURATION: Shape = Shape::plain(
 );
 pub(crate) static ENDPOINT_TYPE: Shape =
     Shape::plain("EndpointType", Kind::Enum(&["REGIONAL", "EDGE", "PRIVATE"]));
+pub(crate) static EXPORT_RESPONSE: Shape = Shape::plain(
+    "ExportResponse",
+    Kind::Structure(&Structure {
+        payload: Some(2),
+        ..Structure::of(&[
+            Member {
+                wire_name: "Content-Type",
+                place: Place::Header,
+                ..Member::body("contentType", &STRING)
+            },
+            Member {
+                wire_name: "Content-Disposition",
+                place: Place::Header,
+                ..Member::body("contentDisposition", &STRING)
+            },
+            Member::body("body", &BLOB),
+        ])
+    }),
+);
 pub(crate) static FLUSH_STAGE_AUTHORIZERS_CACHE_REQUEST: Shape = Shape::plain(
     "FlushStageAuthorizersCacheRequest",
     Kind::Structure(&Structure::of(&[
@@ -675,6 +821,38 @@ pub(crate) static GET_AUTHORIZERS_REQUEST: Shape = Shape::plain(
         Member { place: Place::Query, ..Member::body("limit", &NULLABLE_INTEGER) },
     ])),
 );
+pub(crate) static GET_BASE_PATH_MAPPING_REQUEST: Shape = Shape::plain(
+    "GetBasePathMappingRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            wire_name: "domain_name",
+            place: Place::Uri,
+            ..Member::body("domainName", &STRING)
+        },
+        Member { place: Place::Query, ..Member::body("domainNameId", &STRING) },
+        Member {
+            required: true,
+            wire_name: "base_path",
+            place: Place::Uri,
+            ..Member::body("basePath", &STRING)
+        },
+    ])),
+);
+pub(crate) static GET_BASE_PATH_MAPPINGS_REQUEST: Shape = Shape::plain(
+    "GetBasePathMappingsRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            wire_name: "domain_name",
+            place: Place::Uri,
+            ..Member::body("domainName", &STRING)
+        },
+        Member { place: Place::Query, ..Member::body("domainNameId", &STRING) },
+        Member { place: Place::Query, ..Member::body("position", &STRING) },
+        Member { place: Place::Query, ..Member::body("limit", &NULLABLE_INTEGER) },
+    ])),
+);
 pub(crate) static GET_DEPLOYMENT_REQUEST: Shape = Shape::plain(
     "GetDeploymentRequest",
     Kind::Structure(&Structure::of(&[
@@ -704,6 +882,51 @@ pub(crate) static GET_DEPLOYMENTS_REQUEST: Shape = Shape::plain(
         },
         Member { place: Place::Query, ..Member::body("position", &STRING) },
         Member { place: Place::Query, ..Member::body("limit", &NULLABLE_INTEGER) },
+    ])),
+);
+pub(crate) static GET_DOMAIN_NAME_REQUEST: Shape = Shape::plain(
+    "GetDomainNameRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            wire_name: "domain_name",
+            place: Place::Uri,
+            ..Member::body("domainName", &STRING)
+        },
+        Member { place: Place::Query, ..Member::body("domainNameId", &STRING) },
+    ])),
+);
+pub(crate) static GET_DOMAIN_NAMES_REQUEST: Shape = Shape::plain(
+    "GetDomainNamesRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { place: Place::Query, ..Member::body("position", &STRING) },
+        Member { place: Place::Query, ..Member::body("limit", &NULLABLE_INTEGER) },
+        Member { place: Place::Query, ..Member::body("resourceOwner", &RESOURCE_OWNER) },
+    ])),
+);
+pub(crate) static GET_EXPORT_REQUEST: Shape = Shape::plain(
+    "GetExportRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            wire_name: "restapi_id",
+            place: Place::Uri,
+            ..Member::body("restApiId", &STRING)
+        },
+        Member {
+            required: true,
+            wire_name: "stage_name",
+            place: Place::Uri,
+            ..Member::body("stageName", &STRING)
+        },
+        Member {
+            required: true,
+            wire_name: "export_type",
+            place: Place::Uri,
+            ..Member::body("exportType", &STRING)
+        },
+        Member { place: Place::Query, ..Member::body("parameters", &MAP_OF_STRING_TO_STRING) },
+        Member { wire_name: "Accept", place: Place::Header, ..Member::body("accepts", &STRING) },
     ])),
 );
 pub(crate) static GET_GATEWAY_RESPONSE_REQUEST: Shape = Shape::plain(
@@ -1179,10 +1402,30 @@ pub(crate) static LIST_OF_AUTHORIZER: Shape = Shape::plain(
         flattened: false,
     }),
 );
+pub(crate) static LIST_OF_BASE_PATH_MAPPING: Shape = Shape::plain(
+    "ListOfBasePathMapping",
+    Kind::List(&List {
+        member: &BASE_PATH_MAPPING,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
 pub(crate) static LIST_OF_DEPLOYMENT: Shape = Shape::plain(
     "ListOfDeployment",
     Kind::List(&List {
         member: &DEPLOYMENT,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+pub(crate) static LIST_OF_DOMAIN_NAME: Shape = Shape::plain(
+    "ListOfDomainName",
+    Kind::List(&List {
+        member: &DOMAIN_NAME,
         element: "member",
         element_namespace: None,
         timestamp_format: None,
@@ -1530,6 +1773,21 @@ pub(crate) static MODELS: Shape = Shape::plain(
         Member { wire_name: "item", ..Member::body("items", &LIST_OF_MODEL) },
     ])),
 );
+pub(crate) static MUTUAL_TLS_AUTHENTICATION: Shape = Shape::plain(
+    "MutualTlsAuthentication",
+    Kind::Structure(&Structure::of(&[
+        Member::body("truststoreUri", &STRING),
+        Member::body("truststoreVersion", &STRING),
+        Member::body("truststoreWarnings", &LIST_OF_STRING),
+    ])),
+);
+pub(crate) static MUTUAL_TLS_AUTHENTICATION_INPUT: Shape = Shape::plain(
+    "MutualTlsAuthenticationInput",
+    Kind::Structure(&Structure::of(&[
+        Member::body("truststoreUri", &STRING),
+        Member::body("truststoreVersion", &STRING),
+    ])),
+);
 pub(crate) static NOT_FOUND_EXCEPTION: Shape =
     Shape::plain("NotFoundException", Kind::Structure(&Structure::of(&[Member::body("message", &STRING)])));
 pub(crate) static NULLABLE_BOOLEAN: Shape = Shape::plain("NullableBoolean", Kind::Boolean);
@@ -1772,6 +2030,8 @@ pub(crate) static RESOURCE: Shape = Shape::plain(
         Member::body("resourceMethods", &MAP_OF_METHOD),
     ])),
 );
+pub(crate) static RESOURCE_OWNER: Shape =
+    Shape::plain("ResourceOwner", Kind::Enum(&["SELF", "OTHER_ACCOUNTS"]));
 pub(crate) static RESOURCES: Shape = Shape::plain(
     "Resources",
     Kind::Structure(&Structure::of(&[
@@ -1810,6 +2070,10 @@ pub(crate) static REST_APIS: Shape = Shape::plain(
         Member::body("position", &STRING),
         Member { wire_name: "item", ..Member::body("items", &LIST_OF_REST_API) },
     ])),
+);
+pub(crate) static ROUTING_MODE: Shape = Shape::plain(
+    "RoutingMode",
+    Kind::Enum(&["BASE_PATH_MAPPING_ONLY", "ROUTING_RULE_ONLY", "ROUTING_RULE_THEN_BASE_PATH_MAPPING"]),
 );
 pub(crate) static SECURITY_POLICY: Shape = Shape::plain(
     "SecurityPolicy",
@@ -1998,6 +2262,25 @@ pub(crate) static UPDATE_AUTHORIZER_REQUEST: Shape = Shape::plain(
         Member::body("patchOperations", &LIST_OF_PATCH_OPERATION),
     ])),
 );
+pub(crate) static UPDATE_BASE_PATH_MAPPING_REQUEST: Shape = Shape::plain(
+    "UpdateBasePathMappingRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            wire_name: "domain_name",
+            place: Place::Uri,
+            ..Member::body("domainName", &STRING)
+        },
+        Member { place: Place::Query, ..Member::body("domainNameId", &STRING) },
+        Member {
+            required: true,
+            wire_name: "base_path",
+            place: Place::Uri,
+            ..Member::body("basePath", &STRING)
+        },
+        Member::body("patchOperations", &LIST_OF_PATCH_OPERATION),
+    ])),
+);
 pub(crate) static UPDATE_DEPLOYMENT_REQUEST: Shape = Shape::plain(
     "UpdateDeploymentRequest",
     Kind::Structure(&Structure::of(&[
@@ -2013,6 +2296,19 @@ pub(crate) static UPDATE_DEPLOYMENT_REQUEST: Shape = Shape::plain(
             place: Place::Uri,
             ..Member::body("deploymentId", &STRING)
         },
+        Member::body("patchOperations", &LIST_OF_PATCH_OPERATION),
+    ])),
+);
+pub(crate) static UPDATE_DOMAIN_NAME_REQUEST: Shape = Shape::plain(
+    "UpdateDomainNameRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            wire_name: "domain_name",
+            place: Place::Uri,
+            ..Member::body("domainName", &STRING)
+        },
+        Member { place: Place::Query, ..Member::body("domainNameId", &STRING) },
         Member::body("patchOperations", &LIST_OF_PATCH_OPERATION),
     ])),
 );

@@ -50,6 +50,17 @@ aws_wire::structure! {
         position: Option<String>,
         items: Option<Vec<Authorizer>>,
     }
+    /// Shape `BasePathMapping`.
+    BasePathMapping {
+        base_path: Option<String>,
+        rest_api_id: Option<String>,
+        stage: Option<String>,
+    }
+    /// Shape `BasePathMappings`.
+    GetBasePathMappingsOutput {
+        position: Option<String>,
+        items: Option<Vec<BasePathMapping>>,
+    }
     /// Shape `CanarySettings`.
     CanarySettings {
         percent_traffic: Option<f64>,
@@ -82,6 +93,14 @@ aws_wire::structure! {
         authorizer_result_ttl_in_seconds: Option<i32>,
         jwt_configuration: Option<JwtConfigurationInput>,
     }
+    /// Shape `CreateBasePathMappingRequest`.
+    CreateBasePathMappingInput {
+        domain_name: String,
+        domain_name_id: Option<String>,
+        base_path: Option<String>,
+        rest_api_id: String,
+        stage: Option<String>,
+    }
     /// Shape `CreateDeploymentRequest`.
     CreateDeploymentInput {
         rest_api_id: String,
@@ -93,6 +112,25 @@ aws_wire::structure! {
         variables: Option<std::collections::BTreeMap<String, String>>,
         canary_settings: Option<DeploymentCanarySettings>,
         tracing_enabled: Option<bool>,
+    }
+    /// Shape `CreateDomainNameRequest`.
+    CreateDomainNameInput {
+        domain_name: String,
+        certificate_name: Option<String>,
+        certificate_body: Option<String>,
+        certificate_private_key: Option<String>,
+        certificate_chain: Option<String>,
+        certificate_arn: Option<String>,
+        regional_certificate_name: Option<String>,
+        regional_certificate_arn: Option<String>,
+        endpoint_configuration: Option<EndpointConfiguration>,
+        tags: Option<std::collections::BTreeMap<String, String>>,
+        security_policy: Option<SecurityPolicy>,
+        endpoint_access_mode: Option<EndpointAccessMode>,
+        mutual_tls_authentication: Option<MutualTlsAuthenticationInput>,
+        ownership_verification_certificate_arn: Option<String>,
+        policy: Option<String>,
+        routing_mode: Option<RoutingMode>,
     }
     /// Shape `CreateModelRequest`.
     CreateModelInput {
@@ -169,10 +207,21 @@ aws_wire::structure! {
         rest_api_id: String,
         authorizer_id: String,
     }
+    /// Shape `DeleteBasePathMappingRequest`.
+    DeleteBasePathMappingInput {
+        domain_name: String,
+        domain_name_id: Option<String>,
+        base_path: String,
+    }
     /// Shape `DeleteDeploymentRequest`.
     DeleteDeploymentInput {
         rest_api_id: String,
         deployment_id: String,
+    }
+    /// Shape `DeleteDomainNameRequest`.
+    DeleteDomainNameInput {
+        domain_name: String,
+        domain_name_id: Option<String>,
     }
     /// Shape `DeleteGatewayResponseRequest`.
     DeleteGatewayResponseInput {
@@ -256,11 +305,48 @@ aws_wire::structure! {
         position: Option<String>,
         items: Option<Vec<Deployment>>,
     }
+    /// Shape `DomainName`.
+    DomainName {
+        domain_name: Option<String>,
+        domain_name_id: Option<String>,
+        domain_name_arn: Option<String>,
+        certificate_name: Option<String>,
+        certificate_arn: Option<String>,
+        certificate_upload_date: Option<env::Timestamp>,
+        regional_domain_name: Option<String>,
+        regional_hosted_zone_id: Option<String>,
+        regional_certificate_name: Option<String>,
+        regional_certificate_arn: Option<String>,
+        distribution_domain_name: Option<String>,
+        distribution_hosted_zone_id: Option<String>,
+        endpoint_configuration: Option<EndpointConfiguration>,
+        domain_name_status: Option<DomainNameStatus>,
+        domain_name_status_message: Option<String>,
+        security_policy: Option<SecurityPolicy>,
+        endpoint_access_mode: Option<EndpointAccessMode>,
+        tags: Option<std::collections::BTreeMap<String, String>>,
+        mutual_tls_authentication: Option<MutualTlsAuthentication>,
+        ownership_verification_certificate_arn: Option<String>,
+        management_policy: Option<String>,
+        policy: Option<String>,
+        routing_mode: Option<RoutingMode>,
+    }
+    /// Shape `DomainNames`.
+    GetDomainNamesOutput {
+        position: Option<String>,
+        items: Option<Vec<DomainName>>,
+    }
     /// Shape `EndpointConfiguration`.
     EndpointConfiguration {
         types: Option<Vec<EndpointType>>,
         ip_address_type: Option<IpAddressType>,
         vpc_endpoint_ids: Option<Vec<String>>,
+    }
+    /// Shape `ExportResponse`.
+    GetExportOutput {
+        content_type: Option<String>,
+        content_disposition: Option<String>,
+        body: Option<bytes::Bytes>,
     }
     /// Shape `FlushStageAuthorizersCacheRequest`.
     FlushStageAuthorizersCacheInput {
@@ -304,6 +390,19 @@ aws_wire::structure! {
         position: Option<String>,
         limit: Option<i32>,
     }
+    /// Shape `GetBasePathMappingRequest`.
+    GetBasePathMappingInput {
+        domain_name: String,
+        domain_name_id: Option<String>,
+        base_path: String,
+    }
+    /// Shape `GetBasePathMappingsRequest`.
+    GetBasePathMappingsInput {
+        domain_name: String,
+        domain_name_id: Option<String>,
+        position: Option<String>,
+        limit: Option<i32>,
+    }
     /// Shape `GetDeploymentRequest`.
     GetDeploymentInput {
         rest_api_id: String,
@@ -315,6 +414,25 @@ aws_wire::structure! {
         rest_api_id: String,
         position: Option<String>,
         limit: Option<i32>,
+    }
+    /// Shape `GetDomainNameRequest`.
+    GetDomainNameInput {
+        domain_name: String,
+        domain_name_id: Option<String>,
+    }
+    /// Shape `GetDomainNamesRequest`.
+    GetDomainNamesInput {
+        position: Option<String>,
+        limit: Option<i32>,
+        resource_owner: Option<ResourceOwner>,
+    }
+    /// Shape `GetExportRequest`.
+    GetExportInput {
+        rest_api_id: String,
+        stage_name: String,
+        export_type: String,
+        parameters: Option<std::collections::BTreeMap<String, String>>,
+        accepts: Option<String>,
     }
     /// Shape `GetGatewayResponseRequest`.
     GetGatewayResponseInput {
@@ -551,6 +669,17 @@ aws_wire::structure! {
         position: Option<String>,
         items: Option<Vec<Model>>,
     }
+    /// Shape `MutualTlsAuthentication`.
+    MutualTlsAuthentication {
+        truststore_uri: Option<String>,
+        truststore_version: Option<String>,
+        truststore_warnings: Option<Vec<String>>,
+    }
+    /// Shape `MutualTlsAuthenticationInput`.
+    MutualTlsAuthenticationInput {
+        truststore_uri: Option<String>,
+        truststore_version: Option<String>,
+    }
     /// Shape `PatchOperation`.
     PatchOperation {
         op: Option<Op>,
@@ -771,10 +900,23 @@ aws_wire::structure! {
         authorizer_id: String,
         patch_operations: Option<Vec<PatchOperation>>,
     }
+    /// Shape `UpdateBasePathMappingRequest`.
+    UpdateBasePathMappingInput {
+        domain_name: String,
+        domain_name_id: Option<String>,
+        base_path: String,
+        patch_operations: Option<Vec<PatchOperation>>,
+    }
     /// Shape `UpdateDeploymentRequest`.
     UpdateDeploymentInput {
         rest_api_id: String,
         deployment_id: String,
+        patch_operations: Option<Vec<PatchOperation>>,
+    }
+    /// Shape `UpdateDomainNameRequest`.
+    UpdateDomainNameInput {
+        domain_name: String,
+        domain_name_id: Option<String>,
         patch_operations: Option<Vec<PatchOperation>>,
     }
     /// Shape `UpdateGatewayResponseRequest`.
@@ -926,6 +1068,15 @@ aws_wire::enumeration! {
         ConvertToBinary = "CONVERT_TO_BINARY",
         ConvertToText = "CONVERT_TO_TEXT",
     }
+    /// Shape `DomainNameStatus`.
+    DomainNameStatus {
+        Available = "AVAILABLE",
+        Updating = "UPDATING",
+        Pending = "PENDING",
+        PendingCertificateReimport = "PENDING_CERTIFICATE_REIMPORT",
+        PendingOwnershipVerification = "PENDING_OWNERSHIP_VERIFICATION",
+        Failed = "FAILED",
+    }
     /// Shape `EndpointAccessMode`.
     EndpointAccessMode {
         Basic = "BASIC",
@@ -1007,10 +1158,21 @@ aws_wire::enumeration! {
         Week = "WEEK",
         Month = "MONTH",
     }
+    /// Shape `ResourceOwner`.
+    ResourceOwner {
+        VSelf = "SELF",
+        OtherAccounts = "OTHER_ACCOUNTS",
+    }
     /// Shape `ResponseTransferMode`.
     ResponseTransferMode {
         Buffered = "BUFFERED",
         Stream = "STREAM",
+    }
+    /// Shape `RoutingMode`.
+    RoutingMode {
+        BasePathMappingOnly = "BASE_PATH_MAPPING_ONLY",
+        RoutingRuleOnly = "ROUTING_RULE_ONLY",
+        RoutingRuleThenBasePathMapping = "ROUTING_RULE_THEN_BASE_PATH_MAPPING",
     }
     /// Shape `SecurityPolicy`.
     SecurityPolicy {

@@ -5,6 +5,19 @@ use aws_wire::schema::{ErrorShape, Fault};
 
 use crate::schema;
 
+pub static ACCESS_DENIED_EXCEPTION: ErrorShape = ErrorShape {
+    code: "AccessDeniedException",
+    query_code: None,
+    status: 403,
+    fault: Fault::Client,
+    shape: &schema::ACCESS_DENIED_EXCEPTION,
+};
+
+/// 403 `AccessDeniedException`
+pub fn access_denied_exception(message: impl Into<String>) -> AwsError {
+    AwsError::modelled(&ACCESS_DENIED_EXCEPTION, message)
+}
+
 pub static BAD_REQUEST_EXCEPTION: ErrorShape = ErrorShape {
     code: "BadRequestException",
     query_code: None,

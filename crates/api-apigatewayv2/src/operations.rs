@@ -142,7 +142,17 @@ pub static CREATE_API_MAPPING: Operation = Operation {
     method: "POST",
     uri: "/v2/domainnames/{domainName}/apimappings",
     status: 201,
-    io: None,
+    io: Some(Io {
+        input: &schema::CREATE_API_MAPPING_REQUEST,
+        output: &schema::CREATE_API_MAPPING_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::BAD_REQUEST_EXCEPTION,
+            &errors::CONFLICT_EXCEPTION,
+        ],
+    }),
 };
 pub static CREATE_AUTHORIZER: Operation = Operation {
     name: "CreateAuthorizer",
@@ -178,8 +188,24 @@ pub static CREATE_DEPLOYMENT: Operation = Operation {
         ],
     }),
 };
-pub static CREATE_DOMAIN_NAME: Operation =
-    Operation { name: "CreateDomainName", method: "POST", uri: "/v2/domainnames", status: 201, io: None };
+pub static CREATE_DOMAIN_NAME: Operation = Operation {
+    name: "CreateDomainName",
+    method: "POST",
+    uri: "/v2/domainnames",
+    status: 201,
+    io: Some(Io {
+        input: &schema::CREATE_DOMAIN_NAME_REQUEST,
+        output: &schema::CREATE_DOMAIN_NAME_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::BAD_REQUEST_EXCEPTION,
+            &errors::CONFLICT_EXCEPTION,
+            &errors::ACCESS_DENIED_EXCEPTION,
+        ],
+    }),
+};
 pub static CREATE_INTEGRATION: Operation = Operation {
     name: "CreateIntegration",
     method: "POST",
@@ -313,7 +339,16 @@ pub static DELETE_API_MAPPING: Operation = Operation {
     method: "DELETE",
     uri: "/v2/domainnames/{domainName}/apimappings/{apiMappingId}",
     status: 204,
-    io: None,
+    io: Some(Io {
+        input: &schema::DELETE_API_MAPPING_REQUEST,
+        output: &aws_wire::schema::UNIT,
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::BAD_REQUEST_EXCEPTION,
+        ],
+    }),
 };
 pub static DELETE_AUTHORIZER: Operation = Operation {
     name: "DeleteAuthorizer",
@@ -356,7 +391,12 @@ pub static DELETE_DOMAIN_NAME: Operation = Operation {
     method: "DELETE",
     uri: "/v2/domainnames/{domainName}",
     status: 204,
-    io: None,
+    io: Some(Io {
+        input: &schema::DELETE_DOMAIN_NAME_REQUEST,
+        output: &aws_wire::schema::UNIT,
+        result_wrapper: None,
+        errors: &[&errors::NOT_FOUND_EXCEPTION, &errors::TOO_MANY_REQUESTS_EXCEPTION],
+    }),
 };
 pub static DELETE_INTEGRATION: Operation = Operation {
     name: "DeleteIntegration",
@@ -535,14 +575,32 @@ pub static GET_API_MAPPING: Operation = Operation {
     method: "GET",
     uri: "/v2/domainnames/{domainName}/apimappings/{apiMappingId}",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_API_MAPPING_REQUEST,
+        output: &schema::GET_API_MAPPING_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::BAD_REQUEST_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_API_MAPPINGS: Operation = Operation {
     name: "GetApiMappings",
     method: "GET",
     uri: "/v2/domainnames/{domainName}/apimappings",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_API_MAPPINGS_REQUEST,
+        output: &schema::GET_API_MAPPINGS_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::BAD_REQUEST_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_APIS: Operation = Operation {
     name: "GetApis",
@@ -621,10 +679,29 @@ pub static GET_DOMAIN_NAME: Operation = Operation {
     method: "GET",
     uri: "/v2/domainnames/{domainName}",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_DOMAIN_NAME_REQUEST,
+        output: &schema::GET_DOMAIN_NAME_RESPONSE,
+        result_wrapper: None,
+        errors: &[&errors::NOT_FOUND_EXCEPTION, &errors::TOO_MANY_REQUESTS_EXCEPTION],
+    }),
 };
-pub static GET_DOMAIN_NAMES: Operation =
-    Operation { name: "GetDomainNames", method: "GET", uri: "/v2/domainnames", status: 200, io: None };
+pub static GET_DOMAIN_NAMES: Operation = Operation {
+    name: "GetDomainNames",
+    method: "GET",
+    uri: "/v2/domainnames",
+    status: 200,
+    io: Some(Io {
+        input: &schema::GET_DOMAIN_NAMES_REQUEST,
+        output: &schema::GET_DOMAIN_NAMES_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::BAD_REQUEST_EXCEPTION,
+        ],
+    }),
+};
 pub static GET_INTEGRATION: Operation = Operation {
     name: "GetIntegration",
     method: "GET",
@@ -968,7 +1045,17 @@ pub static UPDATE_API_MAPPING: Operation = Operation {
     method: "PATCH",
     uri: "/v2/domainnames/{domainName}/apimappings/{apiMappingId}",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::UPDATE_API_MAPPING_REQUEST,
+        output: &schema::UPDATE_API_MAPPING_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::BAD_REQUEST_EXCEPTION,
+            &errors::CONFLICT_EXCEPTION,
+        ],
+    }),
 };
 pub static UPDATE_AUTHORIZER: Operation = Operation {
     name: "UpdateAuthorizer",
@@ -1009,7 +1096,17 @@ pub static UPDATE_DOMAIN_NAME: Operation = Operation {
     method: "PATCH",
     uri: "/v2/domainnames/{domainName}",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::UPDATE_DOMAIN_NAME_REQUEST,
+        output: &schema::UPDATE_DOMAIN_NAME_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::BAD_REQUEST_EXCEPTION,
+            &errors::CONFLICT_EXCEPTION,
+        ],
+    }),
 };
 pub static UPDATE_INTEGRATION: Operation = Operation {
     name: "UpdateIntegration",
@@ -1126,27 +1223,35 @@ pub static UPDATE_VPC_LINK: Operation = Operation {
 
 aws_wire::operations! { SERVICE;
     CREATE_API: types::CreateApiInput => types::CreateApiOutput,
+    CREATE_API_MAPPING: types::CreateApiMappingInput => types::CreateApiMappingOutput,
     CREATE_AUTHORIZER: types::CreateAuthorizerInput => types::CreateAuthorizerOutput,
     CREATE_DEPLOYMENT: types::CreateDeploymentInput => types::CreateDeploymentOutput,
+    CREATE_DOMAIN_NAME: types::CreateDomainNameInput => types::CreateDomainNameOutput,
     CREATE_INTEGRATION: types::CreateIntegrationInput => types::CreateIntegrationOutput,
     CREATE_ROUTE: types::CreateRouteInput => types::CreateRouteOutput,
     CREATE_ROUTE_RESPONSE: types::CreateRouteResponseInput => types::CreateRouteResponseOutput,
     CREATE_STAGE: types::CreateStageInput => types::CreateStageOutput,
     DELETE_API: types::DeleteApiInput => (),
+    DELETE_API_MAPPING: types::DeleteApiMappingInput => (),
     DELETE_AUTHORIZER: types::DeleteAuthorizerInput => (),
     DELETE_CORS_CONFIGURATION: types::DeleteCorsConfigurationInput => (),
     DELETE_DEPLOYMENT: types::DeleteDeploymentInput => (),
+    DELETE_DOMAIN_NAME: types::DeleteDomainNameInput => (),
     DELETE_INTEGRATION: types::DeleteIntegrationInput => (),
     DELETE_ROUTE: types::DeleteRouteInput => (),
     DELETE_ROUTE_RESPONSE: types::DeleteRouteResponseInput => (),
     DELETE_STAGE: types::DeleteStageInput => (),
     EXPORT_API: types::ExportApiInput => types::ExportApiOutput,
     GET_API: types::GetApiInput => types::GetApiOutput,
+    GET_API_MAPPING: types::GetApiMappingInput => types::GetApiMappingOutput,
+    GET_API_MAPPINGS: types::GetApiMappingsInput => types::GetApiMappingsOutput,
     GET_APIS: types::GetApisInput => types::GetApisOutput,
     GET_AUTHORIZER: types::GetAuthorizerInput => types::GetAuthorizerOutput,
     GET_AUTHORIZERS: types::GetAuthorizersInput => types::GetAuthorizersOutput,
     GET_DEPLOYMENT: types::GetDeploymentInput => types::GetDeploymentOutput,
     GET_DEPLOYMENTS: types::GetDeploymentsInput => types::GetDeploymentsOutput,
+    GET_DOMAIN_NAME: types::GetDomainNameInput => types::GetDomainNameOutput,
+    GET_DOMAIN_NAMES: types::GetDomainNamesInput => types::GetDomainNamesOutput,
     GET_INTEGRATION: types::GetIntegrationInput => types::GetIntegrationOutput,
     GET_INTEGRATIONS: types::GetIntegrationsInput => types::GetIntegrationsOutput,
     GET_ROUTE: types::GetRouteInput => types::GetRouteOutput,
@@ -1162,8 +1267,10 @@ aws_wire::operations! { SERVICE;
     TAG_RESOURCE: types::TagResourceInput => types::TagResourceOutput,
     UNTAG_RESOURCE: types::UntagResourceInput => (),
     UPDATE_API: types::UpdateApiInput => types::UpdateApiOutput,
+    UPDATE_API_MAPPING: types::UpdateApiMappingInput => types::UpdateApiMappingOutput,
     UPDATE_AUTHORIZER: types::UpdateAuthorizerInput => types::UpdateAuthorizerOutput,
     UPDATE_DEPLOYMENT: types::UpdateDeploymentInput => types::UpdateDeploymentOutput,
+    UPDATE_DOMAIN_NAME: types::UpdateDomainNameInput => types::UpdateDomainNameOutput,
     UPDATE_INTEGRATION: types::UpdateIntegrationInput => types::UpdateIntegrationOutput,
     UPDATE_ROUTE: types::UpdateRouteInput => types::UpdateRouteOutput,
     UPDATE_ROUTE_RESPONSE: types::UpdateRouteResponseInput => types::UpdateRouteResponseOutput,

@@ -6,6 +6,10 @@ use aws_wire::schema::{
     Kind, List, Map, Member, Namespace, Pattern, Place, Shape, Structure, TimestampFormat,
 };
 
+pub(crate) static ACCESS_DENIED_EXCEPTION: Shape = Shape::plain(
+    "AccessDeniedException",
+    Kind::Structure(&Structure::of(&[Member { wire_name: "message", ..Member::body("Message", &__STRING) }])),
+);
 pub(crate) static ACCESS_LOG_SETTINGS: Shape = Shape::plain(
     "AccessLogSettings",
     Kind::Structure(&Structure::of(&[
@@ -53,6 +57,19 @@ pub(crate) static API: Shape = Shape::plain(
         Member { wire_name: "tags", ..Member::body("Tags", &TAGS) },
         Member { wire_name: "version", ..Member::body("Version", &STRING_WITH_LENGTH_BETWEEN1_AND64) },
         Member { wire_name: "warnings", ..Member::body("Warnings", &__LIST_OF__STRING) },
+    ])),
+);
+pub(crate) static API_MAPPING: Shape = Shape::plain(
+    "ApiMapping",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, wire_name: "apiId", ..Member::body("ApiId", &ID) },
+        Member { wire_name: "apiMappingId", ..Member::body("ApiMappingId", &ID) },
+        Member { wire_name: "apiMappingKey", ..Member::body("ApiMappingKey", &SELECTION_KEY) },
+        Member {
+            required: true,
+            wire_name: "stage",
+            ..Member::body("Stage", &STRING_WITH_LENGTH_BETWEEN1_AND128)
+        },
     ])),
 );
 pub(crate) static ARN: Shape = Shape::plain("Arn", Kind::String);
@@ -156,6 +173,33 @@ pub(crate) static CORS_ORIGIN_LIST: Shape = Shape::plain(
         timestamp_format: None,
         flattened: false,
     }),
+);
+pub(crate) static CREATE_API_MAPPING_REQUEST: Shape = Shape::plain(
+    "CreateApiMappingRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, wire_name: "apiId", ..Member::body("ApiId", &ID) },
+        Member { wire_name: "apiMappingKey", ..Member::body("ApiMappingKey", &SELECTION_KEY) },
+        Member {
+            required: true,
+            wire_name: "domainName",
+            place: Place::Uri,
+            ..Member::body("DomainName", &__STRING)
+        },
+        Member {
+            required: true,
+            wire_name: "stage",
+            ..Member::body("Stage", &STRING_WITH_LENGTH_BETWEEN1_AND128)
+        },
+    ])),
+);
+pub(crate) static CREATE_API_MAPPING_RESPONSE: Shape = Shape::plain(
+    "CreateApiMappingResponse",
+    Kind::Structure(&Structure::of(&[
+        Member { wire_name: "apiId", ..Member::body("ApiId", &ID) },
+        Member { wire_name: "apiMappingId", ..Member::body("ApiMappingId", &ID) },
+        Member { wire_name: "apiMappingKey", ..Member::body("ApiMappingKey", &SELECTION_KEY) },
+        Member { wire_name: "stage", ..Member::body("Stage", &STRING_WITH_LENGTH_BETWEEN1_AND128) },
+    ])),
 );
 pub(crate) static CREATE_API_REQUEST: Shape = Shape::plain(
     "CreateApiRequest",
@@ -323,6 +367,47 @@ pub(crate) static CREATE_DEPLOYMENT_RESPONSE: Shape = Shape::plain(
             wire_name: "description",
             ..Member::body("Description", &STRING_WITH_LENGTH_BETWEEN0_AND1024)
         },
+    ])),
+);
+pub(crate) static CREATE_DOMAIN_NAME_REQUEST: Shape = Shape::plain(
+    "CreateDomainNameRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            wire_name: "domainName",
+            ..Member::body("DomainName", &STRING_WITH_LENGTH_BETWEEN1_AND512)
+        },
+        Member {
+            wire_name: "domainNameConfigurations",
+            ..Member::body("DomainNameConfigurations", &DOMAIN_NAME_CONFIGURATIONS)
+        },
+        Member {
+            wire_name: "mutualTlsAuthentication",
+            ..Member::body("MutualTlsAuthentication", &MUTUAL_TLS_AUTHENTICATION_INPUT)
+        },
+        Member { wire_name: "routingMode", ..Member::body("RoutingMode", &ROUTING_MODE) },
+        Member { wire_name: "tags", ..Member::body("Tags", &TAGS) },
+    ])),
+);
+pub(crate) static CREATE_DOMAIN_NAME_RESPONSE: Shape = Shape::plain(
+    "CreateDomainNameResponse",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            wire_name: "apiMappingSelectionExpression",
+            ..Member::body("ApiMappingSelectionExpression", &SELECTION_EXPRESSION)
+        },
+        Member { wire_name: "domainName", ..Member::body("DomainName", &STRING_WITH_LENGTH_BETWEEN1_AND512) },
+        Member { wire_name: "domainNameArn", ..Member::body("DomainNameArn", &ARN) },
+        Member {
+            wire_name: "domainNameConfigurations",
+            ..Member::body("DomainNameConfigurations", &DOMAIN_NAME_CONFIGURATIONS)
+        },
+        Member {
+            wire_name: "mutualTlsAuthentication",
+            ..Member::body("MutualTlsAuthentication", &MUTUAL_TLS_AUTHENTICATION)
+        },
+        Member { wire_name: "routingMode", ..Member::body("RoutingMode", &ROUTING_MODE) },
+        Member { wire_name: "tags", ..Member::body("Tags", &TAGS) },
     ])),
 );
 pub(crate) static CREATE_INTEGRATION_REQUEST: Shape = Shape::plain(
@@ -595,6 +680,23 @@ pub(crate) static CREATE_STAGE_RESPONSE: Shape = Shape::plain(
         Member { wire_name: "tags", ..Member::body("Tags", &TAGS) },
     ])),
 );
+pub(crate) static DELETE_API_MAPPING_REQUEST: Shape = Shape::plain(
+    "DeleteApiMappingRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            wire_name: "apiMappingId",
+            place: Place::Uri,
+            ..Member::body("ApiMappingId", &__STRING)
+        },
+        Member {
+            required: true,
+            wire_name: "domainName",
+            place: Place::Uri,
+            ..Member::body("DomainName", &__STRING)
+        },
+    ])),
+);
 pub(crate) static DELETE_API_REQUEST: Shape = Shape::plain(
     "DeleteApiRequest",
     Kind::Structure(&Structure::of(&[Member {
@@ -636,6 +738,15 @@ pub(crate) static DELETE_DEPLOYMENT_REQUEST: Shape = Shape::plain(
             ..Member::body("DeploymentId", &__STRING)
         },
     ])),
+);
+pub(crate) static DELETE_DOMAIN_NAME_REQUEST: Shape = Shape::plain(
+    "DeleteDomainNameRequest",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        wire_name: "domainName",
+        place: Place::Uri,
+        ..Member::body("DomainName", &__STRING)
+    }])),
 );
 pub(crate) static DELETE_INTEGRATION_REQUEST: Shape = Shape::plain(
     "DeleteIntegrationRequest",
@@ -707,6 +818,71 @@ pub(crate) static DEPLOYMENT: Shape = Shape::plain(
 );
 pub(crate) static DEPLOYMENT_STATUS: Shape =
     Shape::plain("DeploymentStatus", Kind::Enum(&["PENDING", "FAILED", "DEPLOYED"]));
+pub(crate) static DOMAIN_NAME: Shape = Shape::plain(
+    "DomainName",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            wire_name: "apiMappingSelectionExpression",
+            ..Member::body("ApiMappingSelectionExpression", &SELECTION_EXPRESSION)
+        },
+        Member {
+            required: true,
+            wire_name: "domainName",
+            ..Member::body("DomainName", &STRING_WITH_LENGTH_BETWEEN1_AND512)
+        },
+        Member { wire_name: "domainNameArn", ..Member::body("DomainNameArn", &ARN) },
+        Member {
+            wire_name: "domainNameConfigurations",
+            ..Member::body("DomainNameConfigurations", &DOMAIN_NAME_CONFIGURATIONS)
+        },
+        Member {
+            wire_name: "mutualTlsAuthentication",
+            ..Member::body("MutualTlsAuthentication", &MUTUAL_TLS_AUTHENTICATION)
+        },
+        Member { wire_name: "routingMode", ..Member::body("RoutingMode", &ROUTING_MODE) },
+        Member { wire_name: "tags", ..Member::body("Tags", &TAGS) },
+    ])),
+);
+pub(crate) static DOMAIN_NAME_CONFIGURATION: Shape = Shape::plain(
+    "DomainNameConfiguration",
+    Kind::Structure(&Structure::of(&[
+        Member { wire_name: "apiGatewayDomainName", ..Member::body("ApiGatewayDomainName", &__STRING) },
+        Member { wire_name: "certificateArn", ..Member::body("CertificateArn", &ARN) },
+        Member {
+            wire_name: "certificateName",
+            ..Member::body("CertificateName", &STRING_WITH_LENGTH_BETWEEN1_AND128)
+        },
+        Member {
+            wire_name: "certificateUploadDate",
+            ..Member::body("CertificateUploadDate", &__TIMESTAMP_ISO8601)
+        },
+        Member { wire_name: "domainNameStatus", ..Member::body("DomainNameStatus", &DOMAIN_NAME_STATUS) },
+        Member { wire_name: "domainNameStatusMessage", ..Member::body("DomainNameStatusMessage", &__STRING) },
+        Member { wire_name: "endpointType", ..Member::body("EndpointType", &ENDPOINT_TYPE) },
+        Member { wire_name: "hostedZoneId", ..Member::body("HostedZoneId", &__STRING) },
+        Member { wire_name: "ipAddressType", ..Member::body("IpAddressType", &IP_ADDRESS_TYPE) },
+        Member { wire_name: "securityPolicy", ..Member::body("SecurityPolicy", &SECURITY_POLICY) },
+        Member {
+            wire_name: "ownershipVerificationCertificateArn",
+            ..Member::body("OwnershipVerificationCertificateArn", &ARN)
+        },
+    ])),
+);
+pub(crate) static DOMAIN_NAME_CONFIGURATIONS: Shape = Shape::plain(
+    "DomainNameConfigurations",
+    Kind::List(&List {
+        member: &DOMAIN_NAME_CONFIGURATION,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+pub(crate) static DOMAIN_NAME_STATUS: Shape = Shape::plain(
+    "DomainNameStatus",
+    Kind::Enum(&["AVAILABLE", "UPDATING", "PENDING_CERTIFICATE_REIMPORT", "PENDING_OWNERSHIP_VERIFICATION"]),
+);
+pub(crate) static ENDPOINT_TYPE: Shape = Shape::plain("EndpointType", Kind::Enum(&["REGIONAL", "EDGE"]));
 pub(crate) static EXPORT_API_REQUEST: Shape = Shape::plain(
     "ExportApiRequest",
     Kind::Structure(&Structure::of(&[
@@ -741,6 +917,52 @@ pub(crate) static EXPORT_API_RESPONSE: Shape = Shape::plain(
     Kind::Structure(&Structure { payload: Some(0), ..Structure::of(&[Member::body("body", &EXPORTED_API)]) }),
 );
 pub(crate) static EXPORTED_API: Shape = Shape::plain("ExportedApi", Kind::Blob);
+pub(crate) static GET_API_MAPPING_REQUEST: Shape = Shape::plain(
+    "GetApiMappingRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            wire_name: "apiMappingId",
+            place: Place::Uri,
+            ..Member::body("ApiMappingId", &__STRING)
+        },
+        Member {
+            required: true,
+            wire_name: "domainName",
+            place: Place::Uri,
+            ..Member::body("DomainName", &__STRING)
+        },
+    ])),
+);
+pub(crate) static GET_API_MAPPING_RESPONSE: Shape = Shape::plain(
+    "GetApiMappingResponse",
+    Kind::Structure(&Structure::of(&[
+        Member { wire_name: "apiId", ..Member::body("ApiId", &ID) },
+        Member { wire_name: "apiMappingId", ..Member::body("ApiMappingId", &ID) },
+        Member { wire_name: "apiMappingKey", ..Member::body("ApiMappingKey", &SELECTION_KEY) },
+        Member { wire_name: "stage", ..Member::body("Stage", &STRING_WITH_LENGTH_BETWEEN1_AND128) },
+    ])),
+);
+pub(crate) static GET_API_MAPPINGS_REQUEST: Shape = Shape::plain(
+    "GetApiMappingsRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            wire_name: "domainName",
+            place: Place::Uri,
+            ..Member::body("DomainName", &__STRING)
+        },
+        Member { wire_name: "maxResults", place: Place::Query, ..Member::body("MaxResults", &__STRING) },
+        Member { wire_name: "nextToken", place: Place::Query, ..Member::body("NextToken", &__STRING) },
+    ])),
+);
+pub(crate) static GET_API_MAPPINGS_RESPONSE: Shape = Shape::plain(
+    "GetApiMappingsResponse",
+    Kind::Structure(&Structure::of(&[
+        Member { wire_name: "items", ..Member::body("Items", &__LIST_OF_API_MAPPING) },
+        Member { wire_name: "nextToken", ..Member::body("NextToken", &NEXT_TOKEN) },
+    ])),
+);
 pub(crate) static GET_API_REQUEST: Shape = Shape::plain(
     "GetApiRequest",
     Kind::Structure(&Structure::of(&[Member {
@@ -894,6 +1116,50 @@ pub(crate) static GET_DEPLOYMENTS_RESPONSE: Shape = Shape::plain(
     "GetDeploymentsResponse",
     Kind::Structure(&Structure::of(&[
         Member { wire_name: "items", ..Member::body("Items", &__LIST_OF_DEPLOYMENT) },
+        Member { wire_name: "nextToken", ..Member::body("NextToken", &NEXT_TOKEN) },
+    ])),
+);
+pub(crate) static GET_DOMAIN_NAME_REQUEST: Shape = Shape::plain(
+    "GetDomainNameRequest",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        wire_name: "domainName",
+        place: Place::Uri,
+        ..Member::body("DomainName", &__STRING)
+    }])),
+);
+pub(crate) static GET_DOMAIN_NAME_RESPONSE: Shape = Shape::plain(
+    "GetDomainNameResponse",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            wire_name: "apiMappingSelectionExpression",
+            ..Member::body("ApiMappingSelectionExpression", &SELECTION_EXPRESSION)
+        },
+        Member { wire_name: "domainName", ..Member::body("DomainName", &STRING_WITH_LENGTH_BETWEEN1_AND512) },
+        Member { wire_name: "domainNameArn", ..Member::body("DomainNameArn", &ARN) },
+        Member {
+            wire_name: "domainNameConfigurations",
+            ..Member::body("DomainNameConfigurations", &DOMAIN_NAME_CONFIGURATIONS)
+        },
+        Member {
+            wire_name: "mutualTlsAuthentication",
+            ..Member::body("MutualTlsAuthentication", &MUTUAL_TLS_AUTHENTICATION)
+        },
+        Member { wire_name: "routingMode", ..Member::body("RoutingMode", &ROUTING_MODE) },
+        Member { wire_name: "tags", ..Member::body("Tags", &TAGS) },
+    ])),
+);
+pub(crate) static GET_DOMAIN_NAMES_REQUEST: Shape = Shape::plain(
+    "GetDomainNamesRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { wire_name: "maxResults", place: Place::Query, ..Member::body("MaxResults", &__STRING) },
+        Member { wire_name: "nextToken", place: Place::Query, ..Member::body("NextToken", &__STRING) },
+    ])),
+);
+pub(crate) static GET_DOMAIN_NAMES_RESPONSE: Shape = Shape::plain(
+    "GetDomainNamesResponse",
+    Kind::Structure(&Structure::of(&[
+        Member { wire_name: "items", ..Member::body("Items", &__LIST_OF_DOMAIN_NAME) },
         Member { wire_name: "nextToken", ..Member::body("NextToken", &NEXT_TOKEN) },
     ])),
 );
@@ -1325,6 +1591,33 @@ pub(crate) static JWT_CONFIGURATION: Shape = Shape::plain(
     ])),
 );
 pub(crate) static LOGGING_LEVEL: Shape = Shape::plain("LoggingLevel", Kind::Enum(&["ERROR", "INFO", "OFF"]));
+pub(crate) static MUTUAL_TLS_AUTHENTICATION: Shape = Shape::plain(
+    "MutualTlsAuthentication",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            wire_name: "truststoreUri",
+            ..Member::body("TruststoreUri", &URI_WITH_LENGTH_BETWEEN1_AND2048)
+        },
+        Member {
+            wire_name: "truststoreVersion",
+            ..Member::body("TruststoreVersion", &STRING_WITH_LENGTH_BETWEEN1_AND64)
+        },
+        Member { wire_name: "truststoreWarnings", ..Member::body("TruststoreWarnings", &__LIST_OF__STRING) },
+    ])),
+);
+pub(crate) static MUTUAL_TLS_AUTHENTICATION_INPUT: Shape = Shape::plain(
+    "MutualTlsAuthenticationInput",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            wire_name: "truststoreUri",
+            ..Member::body("TruststoreUri", &URI_WITH_LENGTH_BETWEEN1_AND2048)
+        },
+        Member {
+            wire_name: "truststoreVersion",
+            ..Member::body("TruststoreVersion", &STRING_WITH_LENGTH_BETWEEN1_AND64)
+        },
+    ])),
+);
 pub(crate) static NEXT_TOKEN: Shape = Shape::plain("NextToken", Kind::String);
 pub(crate) static NOT_FOUND_EXCEPTION: Shape = Shape::plain(
     "NotFoundException",
@@ -1514,6 +1807,12 @@ pub(crate) static ROUTE_SETTINGS_MAP: Shape = Shape::plain(
         flattened: false,
     }),
 );
+pub(crate) static ROUTING_MODE: Shape = Shape::plain(
+    "RoutingMode",
+    Kind::Enum(&["API_MAPPING_ONLY", "ROUTING_RULE_ONLY", "ROUTING_RULE_THEN_API_MAPPING"]),
+);
+pub(crate) static SECURITY_POLICY: Shape =
+    Shape::plain("SecurityPolicy", Kind::Enum(&["TLS_1_0", "TLS_1_2"]));
 pub(crate) static SELECTION_EXPRESSION: Shape = Shape::plain("SelectionExpression", Kind::String);
 pub(crate) static SELECTION_KEY: Shape = Shape::plain("SelectionKey", Kind::String);
 pub(crate) static STAGE: Shape = Shape::plain(
@@ -1650,6 +1949,35 @@ pub(crate) static UNTAG_RESOURCE_REQUEST: Shape = Shape::plain(
             place: Place::Query,
             ..Member::body("TagKeys", &__LIST_OF__STRING)
         },
+    ])),
+);
+pub(crate) static UPDATE_API_MAPPING_REQUEST: Shape = Shape::plain(
+    "UpdateApiMappingRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, wire_name: "apiId", ..Member::body("ApiId", &ID) },
+        Member {
+            required: true,
+            wire_name: "apiMappingId",
+            place: Place::Uri,
+            ..Member::body("ApiMappingId", &__STRING)
+        },
+        Member { wire_name: "apiMappingKey", ..Member::body("ApiMappingKey", &SELECTION_KEY) },
+        Member {
+            required: true,
+            wire_name: "domainName",
+            place: Place::Uri,
+            ..Member::body("DomainName", &__STRING)
+        },
+        Member { wire_name: "stage", ..Member::body("Stage", &STRING_WITH_LENGTH_BETWEEN1_AND128) },
+    ])),
+);
+pub(crate) static UPDATE_API_MAPPING_RESPONSE: Shape = Shape::plain(
+    "UpdateApiMappingResponse",
+    Kind::Structure(&Structure::of(&[
+        Member { wire_name: "apiId", ..Member::body("ApiId", &ID) },
+        Member { wire_name: "apiMappingId", ..Member::body("ApiMappingId", &ID) },
+        Member { wire_name: "apiMappingKey", ..Member::body("ApiMappingKey", &SELECTION_KEY) },
+        Member { wire_name: "stage", ..Member::body("Stage", &STRING_WITH_LENGTH_BETWEEN1_AND128) },
     ])),
 );
 pub(crate) static UPDATE_API_REQUEST: Shape = Shape::plain(
@@ -1812,6 +2140,47 @@ pub(crate) static UPDATE_DEPLOYMENT_RESPONSE: Shape = Shape::plain(
             wire_name: "description",
             ..Member::body("Description", &STRING_WITH_LENGTH_BETWEEN0_AND1024)
         },
+    ])),
+);
+pub(crate) static UPDATE_DOMAIN_NAME_REQUEST: Shape = Shape::plain(
+    "UpdateDomainNameRequest",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            required: true,
+            wire_name: "domainName",
+            place: Place::Uri,
+            ..Member::body("DomainName", &__STRING)
+        },
+        Member {
+            wire_name: "domainNameConfigurations",
+            ..Member::body("DomainNameConfigurations", &DOMAIN_NAME_CONFIGURATIONS)
+        },
+        Member {
+            wire_name: "mutualTlsAuthentication",
+            ..Member::body("MutualTlsAuthentication", &MUTUAL_TLS_AUTHENTICATION_INPUT)
+        },
+        Member { wire_name: "routingMode", ..Member::body("RoutingMode", &ROUTING_MODE) },
+    ])),
+);
+pub(crate) static UPDATE_DOMAIN_NAME_RESPONSE: Shape = Shape::plain(
+    "UpdateDomainNameResponse",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            wire_name: "apiMappingSelectionExpression",
+            ..Member::body("ApiMappingSelectionExpression", &SELECTION_EXPRESSION)
+        },
+        Member { wire_name: "domainName", ..Member::body("DomainName", &STRING_WITH_LENGTH_BETWEEN1_AND512) },
+        Member { wire_name: "domainNameArn", ..Member::body("DomainNameArn", &ARN) },
+        Member {
+            wire_name: "domainNameConfigurations",
+            ..Member::body("DomainNameConfigurations", &DOMAIN_NAME_CONFIGURATIONS)
+        },
+        Member {
+            wire_name: "mutualTlsAuthentication",
+            ..Member::body("MutualTlsAuthentication", &MUTUAL_TLS_AUTHENTICATION)
+        },
+        Member { wire_name: "routingMode", ..Member::body("RoutingMode", &ROUTING_MODE) },
+        Member { wire_name: "tags", ..Member::body("Tags", &TAGS) },
     ])),
 );
 pub(crate) static UPDATE_INTEGRATION_REQUEST: Shape = Shape::plain(
@@ -2109,6 +2478,16 @@ pub(crate) static __LIST_OF_API: Shape = Shape::plain(
         flattened: false,
     }),
 );
+pub(crate) static __LIST_OF_API_MAPPING: Shape = Shape::plain(
+    "__listOfApiMapping",
+    Kind::List(&List {
+        member: &API_MAPPING,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
 pub(crate) static __LIST_OF_AUTHORIZER: Shape = Shape::plain(
     "__listOfAuthorizer",
     Kind::List(&List {
@@ -2123,6 +2502,16 @@ pub(crate) static __LIST_OF_DEPLOYMENT: Shape = Shape::plain(
     "__listOfDeployment",
     Kind::List(&List {
         member: &DEPLOYMENT,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+pub(crate) static __LIST_OF_DOMAIN_NAME: Shape = Shape::plain(
+    "__listOfDomainName",
+    Kind::List(&List {
+        member: &DOMAIN_NAME,
         element: "member",
         element_namespace: None,
         timestamp_format: None,

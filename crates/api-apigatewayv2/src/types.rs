@@ -26,6 +26,13 @@ aws_wire::structure! {
         version: Option<String>,
         warnings: Option<Vec<String>>,
     }
+    /// Shape `ApiMapping`.
+    ApiMapping {
+        api_id: String,
+        api_mapping_id: Option<String>,
+        api_mapping_key: Option<String>,
+        stage: String,
+    }
     /// Shape `Authorizer`.
     Authorizer {
         authorizer_credentials_arn: Option<String>,
@@ -48,6 +55,20 @@ aws_wire::structure! {
         allow_origins: Option<Vec<String>>,
         expose_headers: Option<Vec<String>>,
         max_age: Option<i32>,
+    }
+    /// Shape `CreateApiMappingRequest`.
+    CreateApiMappingInput {
+        api_id: String,
+        api_mapping_key: Option<String>,
+        domain_name: String,
+        stage: String,
+    }
+    /// Shape `CreateApiMappingResponse`.
+    CreateApiMappingOutput {
+        api_id: Option<String>,
+        api_mapping_id: Option<String>,
+        api_mapping_key: Option<String>,
+        stage: Option<String>,
     }
     /// Shape `CreateApiRequest`.
     CreateApiInput {
@@ -128,6 +149,24 @@ aws_wire::structure! {
         deployment_status: Option<DeploymentStatus>,
         deployment_status_message: Option<String>,
         description: Option<String>,
+    }
+    /// Shape `CreateDomainNameRequest`.
+    CreateDomainNameInput {
+        domain_name: String,
+        domain_name_configurations: Option<Vec<DomainNameConfiguration>>,
+        mutual_tls_authentication: Option<MutualTlsAuthenticationInput>,
+        routing_mode: Option<RoutingMode>,
+        tags: Option<std::collections::BTreeMap<String, String>>,
+    }
+    /// Shape `CreateDomainNameResponse`.
+    CreateDomainNameOutput {
+        api_mapping_selection_expression: Option<String>,
+        domain_name: Option<String>,
+        domain_name_arn: Option<String>,
+        domain_name_configurations: Option<Vec<DomainNameConfiguration>>,
+        mutual_tls_authentication: Option<MutualTlsAuthentication>,
+        routing_mode: Option<RoutingMode>,
+        tags: Option<std::collections::BTreeMap<String, String>>,
     }
     /// Shape `CreateIntegrationRequest`.
     CreateIntegrationInput {
@@ -252,6 +291,11 @@ aws_wire::structure! {
         stage_variables: Option<std::collections::BTreeMap<String, String>>,
         tags: Option<std::collections::BTreeMap<String, String>>,
     }
+    /// Shape `DeleteApiMappingRequest`.
+    DeleteApiMappingInput {
+        api_mapping_id: String,
+        domain_name: String,
+    }
     /// Shape `DeleteApiRequest`.
     DeleteApiInput {
         api_id: String,
@@ -269,6 +313,10 @@ aws_wire::structure! {
     DeleteDeploymentInput {
         api_id: String,
         deployment_id: String,
+    }
+    /// Shape `DeleteDomainNameRequest`.
+    DeleteDomainNameInput {
+        domain_name: String,
     }
     /// Shape `DeleteIntegrationRequest`.
     DeleteIntegrationInput {
@@ -300,6 +348,30 @@ aws_wire::structure! {
         deployment_status_message: Option<String>,
         description: Option<String>,
     }
+    /// Shape `DomainName`.
+    DomainName {
+        api_mapping_selection_expression: Option<String>,
+        domain_name: String,
+        domain_name_arn: Option<String>,
+        domain_name_configurations: Option<Vec<DomainNameConfiguration>>,
+        mutual_tls_authentication: Option<MutualTlsAuthentication>,
+        routing_mode: Option<RoutingMode>,
+        tags: Option<std::collections::BTreeMap<String, String>>,
+    }
+    /// Shape `DomainNameConfiguration`.
+    DomainNameConfiguration {
+        api_gateway_domain_name: Option<String>,
+        certificate_arn: Option<String>,
+        certificate_name: Option<String>,
+        certificate_upload_date: Option<env::Timestamp>,
+        domain_name_status: Option<DomainNameStatus>,
+        domain_name_status_message: Option<String>,
+        endpoint_type: Option<EndpointType>,
+        hosted_zone_id: Option<String>,
+        ip_address_type: Option<IpAddressType>,
+        security_policy: Option<SecurityPolicy>,
+        ownership_verification_certificate_arn: Option<String>,
+    }
     /// Shape `ExportApiRequest`.
     ExportApiInput {
         api_id: String,
@@ -312,6 +384,29 @@ aws_wire::structure! {
     /// Shape `ExportApiResponse`.
     ExportApiOutput {
         body: Option<bytes::Bytes>,
+    }
+    /// Shape `GetApiMappingRequest`.
+    GetApiMappingInput {
+        api_mapping_id: String,
+        domain_name: String,
+    }
+    /// Shape `GetApiMappingResponse`.
+    GetApiMappingOutput {
+        api_id: Option<String>,
+        api_mapping_id: Option<String>,
+        api_mapping_key: Option<String>,
+        stage: Option<String>,
+    }
+    /// Shape `GetApiMappingsRequest`.
+    GetApiMappingsInput {
+        domain_name: String,
+        max_results: Option<String>,
+        next_token: Option<String>,
+    }
+    /// Shape `GetApiMappingsResponse`.
+    GetApiMappingsOutput {
+        items: Option<Vec<ApiMapping>>,
+        next_token: Option<String>,
     }
     /// Shape `GetApiRequest`.
     GetApiInput {
@@ -400,6 +495,30 @@ aws_wire::structure! {
     /// Shape `GetDeploymentsResponse`.
     GetDeploymentsOutput {
         items: Option<Vec<Deployment>>,
+        next_token: Option<String>,
+    }
+    /// Shape `GetDomainNameRequest`.
+    GetDomainNameInput {
+        domain_name: String,
+    }
+    /// Shape `GetDomainNameResponse`.
+    GetDomainNameOutput {
+        api_mapping_selection_expression: Option<String>,
+        domain_name: Option<String>,
+        domain_name_arn: Option<String>,
+        domain_name_configurations: Option<Vec<DomainNameConfiguration>>,
+        mutual_tls_authentication: Option<MutualTlsAuthentication>,
+        routing_mode: Option<RoutingMode>,
+        tags: Option<std::collections::BTreeMap<String, String>>,
+    }
+    /// Shape `GetDomainNamesRequest`.
+    GetDomainNamesInput {
+        max_results: Option<String>,
+        next_token: Option<String>,
+    }
+    /// Shape `GetDomainNamesResponse`.
+    GetDomainNamesOutput {
+        items: Option<Vec<DomainName>>,
         next_token: Option<String>,
     }
     /// Shape `GetIntegrationRequest`.
@@ -594,6 +713,17 @@ aws_wire::structure! {
         audience: Option<Vec<String>>,
         issuer: Option<String>,
     }
+    /// Shape `MutualTlsAuthentication`.
+    MutualTlsAuthentication {
+        truststore_uri: Option<String>,
+        truststore_version: Option<String>,
+        truststore_warnings: Option<Vec<String>>,
+    }
+    /// Shape `MutualTlsAuthenticationInput`.
+    MutualTlsAuthenticationInput {
+        truststore_uri: Option<String>,
+        truststore_version: Option<String>,
+    }
     /// Shape `ParameterConstraints`.
     ParameterConstraints {
         required: Option<bool>,
@@ -700,6 +830,21 @@ aws_wire::structure! {
         resource_arn: String,
         tag_keys: Vec<String>,
     }
+    /// Shape `UpdateApiMappingRequest`.
+    UpdateApiMappingInput {
+        api_id: String,
+        api_mapping_id: String,
+        api_mapping_key: Option<String>,
+        domain_name: String,
+        stage: Option<String>,
+    }
+    /// Shape `UpdateApiMappingResponse`.
+    UpdateApiMappingOutput {
+        api_id: Option<String>,
+        api_mapping_id: Option<String>,
+        api_mapping_key: Option<String>,
+        stage: Option<String>,
+    }
     /// Shape `UpdateApiRequest`.
     UpdateApiInput {
         api_id: String,
@@ -779,6 +924,23 @@ aws_wire::structure! {
         deployment_status: Option<DeploymentStatus>,
         deployment_status_message: Option<String>,
         description: Option<String>,
+    }
+    /// Shape `UpdateDomainNameRequest`.
+    UpdateDomainNameInput {
+        domain_name: String,
+        domain_name_configurations: Option<Vec<DomainNameConfiguration>>,
+        mutual_tls_authentication: Option<MutualTlsAuthenticationInput>,
+        routing_mode: Option<RoutingMode>,
+    }
+    /// Shape `UpdateDomainNameResponse`.
+    UpdateDomainNameOutput {
+        api_mapping_selection_expression: Option<String>,
+        domain_name: Option<String>,
+        domain_name_arn: Option<String>,
+        domain_name_configurations: Option<Vec<DomainNameConfiguration>>,
+        mutual_tls_authentication: Option<MutualTlsAuthentication>,
+        routing_mode: Option<RoutingMode>,
+        tags: Option<std::collections::BTreeMap<String, String>>,
     }
     /// Shape `UpdateIntegrationRequest`.
     UpdateIntegrationInput {
@@ -936,6 +1098,18 @@ aws_wire::enumeration! {
         Failed = "FAILED",
         Deployed = "DEPLOYED",
     }
+    /// Shape `DomainNameStatus`.
+    DomainNameStatus {
+        Available = "AVAILABLE",
+        Updating = "UPDATING",
+        PendingCertificateReimport = "PENDING_CERTIFICATE_REIMPORT",
+        PendingOwnershipVerification = "PENDING_OWNERSHIP_VERIFICATION",
+    }
+    /// Shape `EndpointType`.
+    EndpointType {
+        Regional = "REGIONAL",
+        Edge = "EDGE",
+    }
     /// Shape `IntegrationType`.
     IntegrationType {
         Aws = "AWS",
@@ -965,5 +1139,16 @@ aws_wire::enumeration! {
     ProtocolType {
         Websocket = "WEBSOCKET",
         Http = "HTTP",
+    }
+    /// Shape `RoutingMode`.
+    RoutingMode {
+        ApiMappingOnly = "API_MAPPING_ONLY",
+        RoutingRuleOnly = "ROUTING_RULE_ONLY",
+        RoutingRuleThenApiMapping = "ROUTING_RULE_THEN_API_MAPPING",
+    }
+    /// Shape `SecurityPolicy`.
+    SecurityPolicy {
+        Tls1_0 = "TLS_1_0",
+        Tls1_2 = "TLS_1_2",
     }
 }

@@ -5,6 +5,32 @@ use aws_wire::schema::{ErrorShape, Fault};
 
 use crate::schema;
 
+pub static BACKUP_IN_USE_EXCEPTION: ErrorShape = ErrorShape {
+    code: "BackupInUseException",
+    query_code: None,
+    status: 400,
+    fault: Fault::Client,
+    shape: &schema::BACKUP_IN_USE_EXCEPTION,
+};
+
+/// 400 `BackupInUseException`
+pub fn backup_in_use_exception(message: impl Into<String>) -> AwsError {
+    AwsError::modelled(&BACKUP_IN_USE_EXCEPTION, message)
+}
+
+pub static BACKUP_NOT_FOUND_EXCEPTION: ErrorShape = ErrorShape {
+    code: "BackupNotFoundException",
+    query_code: None,
+    status: 400,
+    fault: Fault::Client,
+    shape: &schema::BACKUP_NOT_FOUND_EXCEPTION,
+};
+
+/// 400 `BackupNotFoundException`
+pub fn backup_not_found_exception(message: impl Into<String>) -> AwsError {
+    AwsError::modelled(&BACKUP_NOT_FOUND_EXCEPTION, message)
+}
+
 pub static CONDITIONAL_CHECK_FAILED_EXCEPTION: ErrorShape = ErrorShape {
     code: "ConditionalCheckFailedException",
     query_code: None,
@@ -16,6 +42,19 @@ pub static CONDITIONAL_CHECK_FAILED_EXCEPTION: ErrorShape = ErrorShape {
 /// 400 `ConditionalCheckFailedException`
 pub fn conditional_check_failed_exception(message: impl Into<String>) -> AwsError {
     AwsError::modelled(&CONDITIONAL_CHECK_FAILED_EXCEPTION, message)
+}
+
+pub static CONTINUOUS_BACKUPS_UNAVAILABLE_EXCEPTION: ErrorShape = ErrorShape {
+    code: "ContinuousBackupsUnavailableException",
+    query_code: None,
+    status: 400,
+    fault: Fault::Client,
+    shape: &schema::CONTINUOUS_BACKUPS_UNAVAILABLE_EXCEPTION,
+};
+
+/// 400 `ContinuousBackupsUnavailableException`
+pub fn continuous_backups_unavailable_exception(message: impl Into<String>) -> AwsError {
+    AwsError::modelled(&CONTINUOUS_BACKUPS_UNAVAILABLE_EXCEPTION, message)
 }
 
 pub static DUPLICATE_ITEM_EXCEPTION: ErrorShape = ErrorShape {
@@ -31,6 +70,32 @@ pub fn duplicate_item_exception(message: impl Into<String>) -> AwsError {
     AwsError::modelled(&DUPLICATE_ITEM_EXCEPTION, message)
 }
 
+pub static EXPORT_CONFLICT_EXCEPTION: ErrorShape = ErrorShape {
+    code: "ExportConflictException",
+    query_code: None,
+    status: 400,
+    fault: Fault::Client,
+    shape: &schema::EXPORT_CONFLICT_EXCEPTION,
+};
+
+/// 400 `ExportConflictException`
+pub fn export_conflict_exception(message: impl Into<String>) -> AwsError {
+    AwsError::modelled(&EXPORT_CONFLICT_EXCEPTION, message)
+}
+
+pub static EXPORT_NOT_FOUND_EXCEPTION: ErrorShape = ErrorShape {
+    code: "ExportNotFoundException",
+    query_code: None,
+    status: 400,
+    fault: Fault::Client,
+    shape: &schema::EXPORT_NOT_FOUND_EXCEPTION,
+};
+
+/// 400 `ExportNotFoundException`
+pub fn export_not_found_exception(message: impl Into<String>) -> AwsError {
+    AwsError::modelled(&EXPORT_NOT_FOUND_EXCEPTION, message)
+}
+
 pub static IDEMPOTENT_PARAMETER_MISMATCH_EXCEPTION: ErrorShape = ErrorShape {
     code: "IdempotentParameterMismatchException",
     query_code: None,
@@ -44,6 +109,32 @@ pub fn idempotent_parameter_mismatch_exception(message: impl Into<String>) -> Aw
     AwsError::modelled(&IDEMPOTENT_PARAMETER_MISMATCH_EXCEPTION, message)
 }
 
+pub static IMPORT_CONFLICT_EXCEPTION: ErrorShape = ErrorShape {
+    code: "ImportConflictException",
+    query_code: None,
+    status: 400,
+    fault: Fault::Client,
+    shape: &schema::IMPORT_CONFLICT_EXCEPTION,
+};
+
+/// 400 `ImportConflictException`
+pub fn import_conflict_exception(message: impl Into<String>) -> AwsError {
+    AwsError::modelled(&IMPORT_CONFLICT_EXCEPTION, message)
+}
+
+pub static IMPORT_NOT_FOUND_EXCEPTION: ErrorShape = ErrorShape {
+    code: "ImportNotFoundException",
+    query_code: None,
+    status: 400,
+    fault: Fault::Client,
+    shape: &schema::IMPORT_NOT_FOUND_EXCEPTION,
+};
+
+/// 400 `ImportNotFoundException`
+pub fn import_not_found_exception(message: impl Into<String>) -> AwsError {
+    AwsError::modelled(&IMPORT_NOT_FOUND_EXCEPTION, message)
+}
+
 pub static INTERNAL_SERVER_ERROR: ErrorShape = ErrorShape {
     code: "InternalServerError",
     query_code: None,
@@ -55,6 +146,32 @@ pub static INTERNAL_SERVER_ERROR: ErrorShape = ErrorShape {
 /// 500 `InternalServerError`
 pub fn internal_server_error(message: impl Into<String>) -> AwsError {
     AwsError::modelled(&INTERNAL_SERVER_ERROR, message)
+}
+
+pub static INVALID_EXPORT_TIME_EXCEPTION: ErrorShape = ErrorShape {
+    code: "InvalidExportTimeException",
+    query_code: None,
+    status: 400,
+    fault: Fault::Client,
+    shape: &schema::INVALID_EXPORT_TIME_EXCEPTION,
+};
+
+/// 400 `InvalidExportTimeException`
+pub fn invalid_export_time_exception(message: impl Into<String>) -> AwsError {
+    AwsError::modelled(&INVALID_EXPORT_TIME_EXCEPTION, message)
+}
+
+pub static INVALID_RESTORE_TIME_EXCEPTION: ErrorShape = ErrorShape {
+    code: "InvalidRestoreTimeException",
+    query_code: None,
+    status: 400,
+    fault: Fault::Client,
+    shape: &schema::INVALID_RESTORE_TIME_EXCEPTION,
+};
+
+/// 400 `InvalidRestoreTimeException`
+pub fn invalid_restore_time_exception(message: impl Into<String>) -> AwsError {
+    AwsError::modelled(&INVALID_RESTORE_TIME_EXCEPTION, message)
 }
 
 pub static ITEM_COLLECTION_SIZE_LIMIT_EXCEEDED_EXCEPTION: ErrorShape = ErrorShape {
@@ -81,6 +198,19 @@ pub static LIMIT_EXCEEDED_EXCEPTION: ErrorShape = ErrorShape {
 /// 400 `LimitExceededException`
 pub fn limit_exceeded_exception(message: impl Into<String>) -> AwsError {
     AwsError::modelled(&LIMIT_EXCEEDED_EXCEPTION, message)
+}
+
+pub static POINT_IN_TIME_RECOVERY_UNAVAILABLE_EXCEPTION: ErrorShape = ErrorShape {
+    code: "PointInTimeRecoveryUnavailableException",
+    query_code: None,
+    status: 400,
+    fault: Fault::Client,
+    shape: &schema::POINT_IN_TIME_RECOVERY_UNAVAILABLE_EXCEPTION,
+};
+
+/// 400 `PointInTimeRecoveryUnavailableException`
+pub fn point_in_time_recovery_unavailable_exception(message: impl Into<String>) -> AwsError {
+    AwsError::modelled(&POINT_IN_TIME_RECOVERY_UNAVAILABLE_EXCEPTION, message)
 }
 
 pub static PROVISIONED_THROUGHPUT_EXCEEDED_EXCEPTION: ErrorShape = ErrorShape {
@@ -146,6 +276,32 @@ pub static RESOURCE_NOT_FOUND_EXCEPTION: ErrorShape = ErrorShape {
 /// 400 `ResourceNotFoundException`
 pub fn resource_not_found_exception(message: impl Into<String>) -> AwsError {
     AwsError::modelled(&RESOURCE_NOT_FOUND_EXCEPTION, message)
+}
+
+pub static TABLE_ALREADY_EXISTS_EXCEPTION: ErrorShape = ErrorShape {
+    code: "TableAlreadyExistsException",
+    query_code: None,
+    status: 400,
+    fault: Fault::Client,
+    shape: &schema::TABLE_ALREADY_EXISTS_EXCEPTION,
+};
+
+/// 400 `TableAlreadyExistsException`
+pub fn table_already_exists_exception(message: impl Into<String>) -> AwsError {
+    AwsError::modelled(&TABLE_ALREADY_EXISTS_EXCEPTION, message)
+}
+
+pub static TABLE_IN_USE_EXCEPTION: ErrorShape = ErrorShape {
+    code: "TableInUseException",
+    query_code: None,
+    status: 400,
+    fault: Fault::Client,
+    shape: &schema::TABLE_IN_USE_EXCEPTION,
+};
+
+/// 400 `TableInUseException`
+pub fn table_in_use_exception(message: impl Into<String>) -> AwsError {
+    AwsError::modelled(&TABLE_IN_USE_EXCEPTION, message)
 }
 
 pub static TABLE_NOT_FOUND_EXCEPTION: ErrorShape = ErrorShape {

@@ -135,8 +135,25 @@ pub static BATCH_WRITE_ITEM: Operation = Operation {
 };
 pub static CANCEL_BULK_OPERATION: Operation =
     Operation { name: "CancelBulkOperation", method: "POST", uri: "/", status: 200, io: None };
-pub static CREATE_BACKUP: Operation =
-    Operation { name: "CreateBackup", method: "POST", uri: "/", status: 200, io: None };
+pub static CREATE_BACKUP: Operation = Operation {
+    name: "CreateBackup",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::CREATE_BACKUP_INPUT,
+        output: &schema::CREATE_BACKUP_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            &errors::TABLE_NOT_FOUND_EXCEPTION,
+            &errors::TABLE_IN_USE_EXCEPTION,
+            &errors::CONTINUOUS_BACKUPS_UNAVAILABLE_EXCEPTION,
+            &errors::BACKUP_IN_USE_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::INTERNAL_SERVER_ERROR,
+        ],
+    }),
+};
 pub static CREATE_GLOBAL_TABLE: Operation =
     Operation { name: "CreateGlobalTable", method: "POST", uri: "/", status: 200, io: None };
 pub static CREATE_TABLE: Operation = Operation {
@@ -155,8 +172,23 @@ pub static CREATE_TABLE: Operation = Operation {
         ],
     }),
 };
-pub static DELETE_BACKUP: Operation =
-    Operation { name: "DeleteBackup", method: "POST", uri: "/", status: 200, io: None };
+pub static DELETE_BACKUP: Operation = Operation {
+    name: "DeleteBackup",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::DELETE_BACKUP_INPUT,
+        output: &schema::DELETE_BACKUP_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            &errors::BACKUP_NOT_FOUND_EXCEPTION,
+            &errors::BACKUP_IN_USE_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::INTERNAL_SERVER_ERROR,
+        ],
+    }),
+};
 pub static DELETE_ITEM: Operation = Operation {
     name: "DeleteItem",
     method: "POST",
@@ -198,8 +230,18 @@ pub static DELETE_TABLE: Operation = Operation {
         ],
     }),
 };
-pub static DESCRIBE_BACKUP: Operation =
-    Operation { name: "DescribeBackup", method: "POST", uri: "/", status: 200, io: None };
+pub static DESCRIBE_BACKUP: Operation = Operation {
+    name: "DescribeBackup",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::DESCRIBE_BACKUP_INPUT,
+        output: &schema::DESCRIBE_BACKUP_OUTPUT,
+        result_wrapper: None,
+        errors: &[&errors::BACKUP_NOT_FOUND_EXCEPTION, &errors::INTERNAL_SERVER_ERROR],
+    }),
+};
 pub static DESCRIBE_BULK_OPERATION: Operation =
     Operation { name: "DescribeBulkOperation", method: "POST", uri: "/", status: 200, io: None };
 pub static DESCRIBE_CONTINUOUS_BACKUPS: Operation = Operation {
@@ -218,14 +260,38 @@ pub static DESCRIBE_CONTRIBUTOR_INSIGHTS: Operation =
     Operation { name: "DescribeContributorInsights", method: "POST", uri: "/", status: 200, io: None };
 pub static DESCRIBE_ENDPOINTS: Operation =
     Operation { name: "DescribeEndpoints", method: "POST", uri: "/", status: 200, io: None };
-pub static DESCRIBE_EXPORT: Operation =
-    Operation { name: "DescribeExport", method: "POST", uri: "/", status: 200, io: None };
+pub static DESCRIBE_EXPORT: Operation = Operation {
+    name: "DescribeExport",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::DESCRIBE_EXPORT_INPUT,
+        output: &schema::DESCRIBE_EXPORT_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            &errors::EXPORT_NOT_FOUND_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::INTERNAL_SERVER_ERROR,
+        ],
+    }),
+};
 pub static DESCRIBE_GLOBAL_TABLE: Operation =
     Operation { name: "DescribeGlobalTable", method: "POST", uri: "/", status: 200, io: None };
 pub static DESCRIBE_GLOBAL_TABLE_SETTINGS: Operation =
     Operation { name: "DescribeGlobalTableSettings", method: "POST", uri: "/", status: 200, io: None };
-pub static DESCRIBE_IMPORT: Operation =
-    Operation { name: "DescribeImport", method: "POST", uri: "/", status: 200, io: None };
+pub static DESCRIBE_IMPORT: Operation = Operation {
+    name: "DescribeImport",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::DESCRIBE_IMPORT_INPUT,
+        output: &schema::DESCRIBE_IMPORT_OUTPUT,
+        result_wrapper: None,
+        errors: &[&errors::IMPORT_NOT_FOUND_EXCEPTION],
+    }),
+};
 pub static DESCRIBE_KINESIS_STREAMING_DESTINATION: Operation = Operation {
     name: "DescribeKinesisStreamingDestination",
     method: "POST",
@@ -353,8 +419,25 @@ pub static EXECUTE_TRANSACTION: Operation = Operation {
         ],
     }),
 };
-pub static EXPORT_TABLE_TO_POINT_IN_TIME: Operation =
-    Operation { name: "ExportTableToPointInTime", method: "POST", uri: "/", status: 200, io: None };
+pub static EXPORT_TABLE_TO_POINT_IN_TIME: Operation = Operation {
+    name: "ExportTableToPointInTime",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::EXPORT_TABLE_TO_POINT_IN_TIME_INPUT,
+        output: &schema::EXPORT_TABLE_TO_POINT_IN_TIME_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            &errors::TABLE_NOT_FOUND_EXCEPTION,
+            &errors::POINT_IN_TIME_RECOVERY_UNAVAILABLE_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::INVALID_EXPORT_TIME_EXCEPTION,
+            &errors::EXPORT_CONFLICT_EXCEPTION,
+            &errors::INTERNAL_SERVER_ERROR,
+        ],
+    }),
+};
 pub static GET_ITEM: Operation = Operation {
     name: "GetItem",
     method: "POST",
@@ -375,20 +458,64 @@ pub static GET_ITEM: Operation = Operation {
 };
 pub static GET_RESOURCE_POLICY: Operation =
     Operation { name: "GetResourcePolicy", method: "POST", uri: "/", status: 200, io: None };
-pub static IMPORT_TABLE: Operation =
-    Operation { name: "ImportTable", method: "POST", uri: "/", status: 200, io: None };
-pub static LIST_BACKUPS: Operation =
-    Operation { name: "ListBackups", method: "POST", uri: "/", status: 200, io: None };
+pub static IMPORT_TABLE: Operation = Operation {
+    name: "ImportTable",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::IMPORT_TABLE_INPUT,
+        output: &schema::IMPORT_TABLE_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            &errors::RESOURCE_IN_USE_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::IMPORT_CONFLICT_EXCEPTION,
+        ],
+    }),
+};
+pub static LIST_BACKUPS: Operation = Operation {
+    name: "ListBackups",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::LIST_BACKUPS_INPUT,
+        output: &schema::LIST_BACKUPS_OUTPUT,
+        result_wrapper: None,
+        errors: &[&errors::INTERNAL_SERVER_ERROR],
+    }),
+};
 pub static LIST_BULK_OPERATIONS: Operation =
     Operation { name: "ListBulkOperations", method: "POST", uri: "/", status: 200, io: None };
 pub static LIST_CONTRIBUTOR_INSIGHTS: Operation =
     Operation { name: "ListContributorInsights", method: "POST", uri: "/", status: 200, io: None };
-pub static LIST_EXPORTS: Operation =
-    Operation { name: "ListExports", method: "POST", uri: "/", status: 200, io: None };
+pub static LIST_EXPORTS: Operation = Operation {
+    name: "ListExports",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::LIST_EXPORTS_INPUT,
+        output: &schema::LIST_EXPORTS_OUTPUT,
+        result_wrapper: None,
+        errors: &[&errors::LIMIT_EXCEEDED_EXCEPTION, &errors::INTERNAL_SERVER_ERROR],
+    }),
+};
 pub static LIST_GLOBAL_TABLES: Operation =
     Operation { name: "ListGlobalTables", method: "POST", uri: "/", status: 200, io: None };
-pub static LIST_IMPORTS: Operation =
-    Operation { name: "ListImports", method: "POST", uri: "/", status: 200, io: None };
+pub static LIST_IMPORTS: Operation = Operation {
+    name: "ListImports",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::LIST_IMPORTS_INPUT,
+        output: &schema::LIST_IMPORTS_OUTPUT,
+        result_wrapper: None,
+        errors: &[&errors::LIMIT_EXCEEDED_EXCEPTION],
+    }),
+};
 pub static LIST_TABLES: Operation = Operation {
     name: "ListTables",
     method: "POST",
@@ -455,10 +582,45 @@ pub static QUERY: Operation = Operation {
         ],
     }),
 };
-pub static RESTORE_TABLE_FROM_BACKUP: Operation =
-    Operation { name: "RestoreTableFromBackup", method: "POST", uri: "/", status: 200, io: None };
-pub static RESTORE_TABLE_TO_POINT_IN_TIME: Operation =
-    Operation { name: "RestoreTableToPointInTime", method: "POST", uri: "/", status: 200, io: None };
+pub static RESTORE_TABLE_FROM_BACKUP: Operation = Operation {
+    name: "RestoreTableFromBackup",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::RESTORE_TABLE_FROM_BACKUP_INPUT,
+        output: &schema::RESTORE_TABLE_FROM_BACKUP_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            &errors::TABLE_ALREADY_EXISTS_EXCEPTION,
+            &errors::TABLE_IN_USE_EXCEPTION,
+            &errors::BACKUP_NOT_FOUND_EXCEPTION,
+            &errors::BACKUP_IN_USE_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::INTERNAL_SERVER_ERROR,
+        ],
+    }),
+};
+pub static RESTORE_TABLE_TO_POINT_IN_TIME: Operation = Operation {
+    name: "RestoreTableToPointInTime",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::RESTORE_TABLE_TO_POINT_IN_TIME_INPUT,
+        output: &schema::RESTORE_TABLE_TO_POINT_IN_TIME_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            &errors::TABLE_ALREADY_EXISTS_EXCEPTION,
+            &errors::TABLE_NOT_FOUND_EXCEPTION,
+            &errors::TABLE_IN_USE_EXCEPTION,
+            &errors::LIMIT_EXCEEDED_EXCEPTION,
+            &errors::INVALID_RESTORE_TIME_EXCEPTION,
+            &errors::POINT_IN_TIME_RECOVERY_UNAVAILABLE_EXCEPTION,
+            &errors::INTERNAL_SERVER_ERROR,
+        ],
+    }),
+};
 pub static SCAN: Operation = Operation {
     name: "Scan",
     method: "POST",
@@ -555,8 +717,22 @@ pub static UNTAG_RESOURCE: Operation = Operation {
         ],
     }),
 };
-pub static UPDATE_CONTINUOUS_BACKUPS: Operation =
-    Operation { name: "UpdateContinuousBackups", method: "POST", uri: "/", status: 200, io: None };
+pub static UPDATE_CONTINUOUS_BACKUPS: Operation = Operation {
+    name: "UpdateContinuousBackups",
+    method: "POST",
+    uri: "/",
+    status: 200,
+    io: Some(Io {
+        input: &schema::UPDATE_CONTINUOUS_BACKUPS_INPUT,
+        output: &schema::UPDATE_CONTINUOUS_BACKUPS_OUTPUT,
+        result_wrapper: None,
+        errors: &[
+            &errors::TABLE_NOT_FOUND_EXCEPTION,
+            &errors::CONTINUOUS_BACKUPS_UNAVAILABLE_EXCEPTION,
+            &errors::INTERNAL_SERVER_ERROR,
+        ],
+    }),
+};
 pub static UPDATE_CONTRIBUTOR_INSIGHTS: Operation =
     Operation { name: "UpdateContributorInsights", method: "POST", uri: "/", status: 200, io: None };
 pub static UPDATE_GLOBAL_TABLE: Operation =
@@ -643,10 +819,15 @@ aws_wire::operations! { SERVICE;
     BATCH_EXECUTE_STATEMENT: types::BatchExecuteStatementInput => types::BatchExecuteStatementOutput,
     BATCH_GET_ITEM: types::BatchGetItemInput => types::BatchGetItemOutput,
     BATCH_WRITE_ITEM: types::BatchWriteItemInput => types::BatchWriteItemOutput,
+    CREATE_BACKUP: types::CreateBackupInput => types::CreateBackupOutput,
     CREATE_TABLE: types::CreateTableInput => types::CreateTableOutput,
+    DELETE_BACKUP: types::DeleteBackupInput => types::DeleteBackupOutput,
     DELETE_ITEM: types::DeleteItemInput => types::DeleteItemOutput,
     DELETE_TABLE: types::DeleteTableInput => types::DeleteTableOutput,
+    DESCRIBE_BACKUP: types::DescribeBackupInput => types::DescribeBackupOutput,
     DESCRIBE_CONTINUOUS_BACKUPS: types::DescribeContinuousBackupsInput => types::DescribeContinuousBackupsOutput,
+    DESCRIBE_EXPORT: types::DescribeExportInput => types::DescribeExportOutput,
+    DESCRIBE_IMPORT: types::DescribeImportInput => types::DescribeImportOutput,
     DESCRIBE_KINESIS_STREAMING_DESTINATION: types::DescribeKinesisStreamingDestinationInput => types::DescribeKinesisStreamingDestinationOutput,
     DESCRIBE_LIMITS: types::DescribeLimitsInput => types::DescribeLimitsOutput,
     DESCRIBE_TABLE: types::DescribeTableInput => types::DescribeTableOutput,
@@ -655,16 +836,24 @@ aws_wire::operations! { SERVICE;
     ENABLE_KINESIS_STREAMING_DESTINATION: types::EnableKinesisStreamingDestinationInput => types::KinesisStreamingDestinationOutput,
     EXECUTE_STATEMENT: types::ExecuteStatementInput => types::ExecuteStatementOutput,
     EXECUTE_TRANSACTION: types::ExecuteTransactionInput => types::ExecuteTransactionOutput,
+    EXPORT_TABLE_TO_POINT_IN_TIME: types::ExportTableToPointInTimeInput => types::ExportTableToPointInTimeOutput,
     GET_ITEM: types::GetItemInput => types::GetItemOutput,
+    IMPORT_TABLE: types::ImportTableInput => types::ImportTableOutput,
+    LIST_BACKUPS: types::ListBackupsInput => types::ListBackupsOutput,
+    LIST_EXPORTS: types::ListExportsInput => types::ListExportsOutput,
+    LIST_IMPORTS: types::ListImportsInput => types::ListImportsOutput,
     LIST_TABLES: types::ListTablesInput => types::ListTablesOutput,
     LIST_TAGS_OF_RESOURCE: types::ListTagsOfResourceInput => types::ListTagsOfResourceOutput,
     PUT_ITEM: types::PutItemInput => types::PutItemOutput,
     QUERY: types::QueryInput => types::QueryOutput,
+    RESTORE_TABLE_FROM_BACKUP: types::RestoreTableFromBackupInput => types::RestoreTableFromBackupOutput,
+    RESTORE_TABLE_TO_POINT_IN_TIME: types::RestoreTableToPointInTimeInput => types::RestoreTableToPointInTimeOutput,
     SCAN: types::ScanInput => types::ScanOutput,
     TAG_RESOURCE: types::TagResourceInput => (),
     TRANSACT_GET_ITEMS: types::TransactGetItemsInput => types::TransactGetItemsOutput,
     TRANSACT_WRITE_ITEMS: types::TransactWriteItemsInput => types::TransactWriteItemsOutput,
     UNTAG_RESOURCE: types::UntagResourceInput => (),
+    UPDATE_CONTINUOUS_BACKUPS: types::UpdateContinuousBackupsInput => types::UpdateContinuousBackupsOutput,
     UPDATE_ITEM: types::UpdateItemInput => types::UpdateItemOutput,
     UPDATE_KINESIS_STREAMING_DESTINATION: types::UpdateKinesisStreamingDestinationInput => types::UpdateKinesisStreamingDestinationOutput,
     UPDATE_TABLE: types::UpdateTableInput => types::UpdateTableOutput,

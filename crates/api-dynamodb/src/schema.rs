@@ -113,6 +113,78 @@ pub(crate) static AVAILABILITY_ERROR_MESSAGE: Shape = Shape::plain("Availability
 pub(crate) static BACKFILLING: Shape = Shape::plain("Backfilling", Kind::Boolean);
 pub(crate) static BACKUP_ARN: Shape =
     Shape { min: Some(37), max: Some(1024), ..Shape::plain("BackupArn", Kind::String) };
+pub(crate) static BACKUP_CREATION_DATE_TIME: Shape =
+    Shape::plain("BackupCreationDateTime", Kind::Timestamp(None));
+pub(crate) static BACKUP_DESCRIPTION: Shape = Shape::plain(
+    "BackupDescription",
+    Kind::Structure(&Structure::of(&[
+        Member::body("BackupDetails", &BACKUP_DETAILS),
+        Member::body("SourceTableDetails", &SOURCE_TABLE_DETAILS),
+        Member::body("SourceTableFeatureDetails", &SOURCE_TABLE_FEATURE_DETAILS),
+    ])),
+);
+pub(crate) static BACKUP_DETAILS: Shape = Shape::plain(
+    "BackupDetails",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("BackupArn", &BACKUP_ARN) },
+        Member { required: true, ..Member::body("BackupName", &BACKUP_NAME) },
+        Member::body("BackupSizeBytes", &BACKUP_SIZE_BYTES),
+        Member { required: true, ..Member::body("BackupStatus", &BACKUP_STATUS) },
+        Member { required: true, ..Member::body("BackupType", &BACKUP_TYPE) },
+        Member { required: true, ..Member::body("BackupCreationDateTime", &BACKUP_CREATION_DATE_TIME) },
+        Member::body("BackupExpiryDateTime", &DATE),
+    ])),
+);
+pub(crate) static BACKUP_IN_USE_EXCEPTION: Shape = Shape::plain(
+    "BackupInUseException",
+    Kind::Structure(&Structure::of(&[Member::body("message", &ERROR_MESSAGE)])),
+);
+static REGEX_OF_BACKUP_NAME: Pattern = Pattern::new("[a-zA-Z0-9_.-]+");
+pub(crate) static BACKUP_NAME: Shape = Shape {
+    min: Some(3),
+    max: Some(255),
+    pattern: Some(&REGEX_OF_BACKUP_NAME),
+    ..Shape::plain("BackupName", Kind::String)
+};
+pub(crate) static BACKUP_NOT_FOUND_EXCEPTION: Shape = Shape::plain(
+    "BackupNotFoundException",
+    Kind::Structure(&Structure::of(&[Member::body("message", &ERROR_MESSAGE)])),
+);
+pub(crate) static BACKUP_SIZE_BYTES: Shape =
+    Shape { min: Some(0), ..Shape::plain("BackupSizeBytes", Kind::Long) };
+pub(crate) static BACKUP_STATUS: Shape =
+    Shape::plain("BackupStatus", Kind::Enum(&["CREATING", "DELETED", "AVAILABLE"]));
+pub(crate) static BACKUP_SUMMARIES: Shape = Shape::plain(
+    "BackupSummaries",
+    Kind::List(&List {
+        member: &BACKUP_SUMMARY,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+pub(crate) static BACKUP_SUMMARY: Shape = Shape::plain(
+    "BackupSummary",
+    Kind::Structure(&Structure::of(&[
+        Member::body("TableName", &TABLE_NAME),
+        Member::body("TableId", &TABLE_ID),
+        Member::body("TableArn", &TABLE_ARN),
+        Member::body("BackupArn", &BACKUP_ARN),
+        Member::body("BackupName", &BACKUP_NAME),
+        Member::body("BackupCreationDateTime", &BACKUP_CREATION_DATE_TIME),
+        Member::body("BackupExpiryDateTime", &DATE),
+        Member::body("BackupStatus", &BACKUP_STATUS),
+        Member::body("BackupType", &BACKUP_TYPE),
+        Member::body("BackupSizeBytes", &BACKUP_SIZE_BYTES),
+    ])),
+);
+pub(crate) static BACKUP_TYPE: Shape =
+    Shape::plain("BackupType", Kind::Enum(&["USER", "SYSTEM", "AWS_BACKUP"]));
+pub(crate) static BACKUP_TYPE_FILTER: Shape =
+    Shape::plain("BackupTypeFilter", Kind::Enum(&["USER", "SYSTEM", "AWS_BACKUP", "ALL"]));
+pub(crate) static BACKUPS_INPUT_LIMIT: Shape =
+    Shape { min: Some(1), max: Some(100), ..Shape::plain("BackupsInputLimit", Kind::Integer) };
 pub(crate) static BATCH_EXECUTE_STATEMENT_INPUT: Shape = Shape::plain(
     "BatchExecuteStatementInput",
     Kind::Structure(&Structure::of(&[
@@ -246,6 +318,8 @@ pub(crate) static BATCH_WRITE_ITEM_REQUEST_MAP: Shape = Shape {
         }),
     )
 };
+pub(crate) static BILLED_SIZE_BYTES: Shape =
+    Shape { min: Some(0), ..Shape::plain("BilledSizeBytes", Kind::Long) };
 pub(crate) static BILLING_MODE: Shape =
     Shape::plain("BillingMode", Kind::Enum(&["PROVISIONED", "PAY_PER_REQUEST"]));
 pub(crate) static BILLING_MODE_SUMMARY: Shape = Shape::plain(
@@ -300,6 +374,11 @@ pub(crate) static CAPACITY: Shape = Shape::plain(
 );
 pub(crate) static CLIENT_REQUEST_TOKEN: Shape =
     Shape { min: Some(1), max: Some(36), ..Shape::plain("ClientRequestToken", Kind::String) };
+static REGEX_OF_CLIENT_TOKEN: Pattern = Pattern::new("^[^\\$]+$");
+pub(crate) static CLIENT_TOKEN: Shape =
+    Shape { pattern: Some(&REGEX_OF_CLIENT_TOKEN), ..Shape::plain("ClientToken", Kind::String) };
+pub(crate) static CLOUD_WATCH_LOG_GROUP_ARN: Shape =
+    Shape { min: Some(1), max: Some(1024), ..Shape::plain("CloudWatchLogGroupArn", Kind::String) };
 pub(crate) static CODE: Shape = Shape::plain("Code", Kind::String);
 pub(crate) static COMPARISON_OPERATOR: Shape = Shape::plain(
     "ComparisonOperator",
@@ -381,6 +460,21 @@ pub(crate) static CONTINUOUS_BACKUPS_DESCRIPTION: Shape = Shape::plain(
 );
 pub(crate) static CONTINUOUS_BACKUPS_STATUS: Shape =
     Shape::plain("ContinuousBackupsStatus", Kind::Enum(&["ENABLED", "DISABLED"]));
+pub(crate) static CONTINUOUS_BACKUPS_UNAVAILABLE_EXCEPTION: Shape = Shape::plain(
+    "ContinuousBackupsUnavailableException",
+    Kind::Structure(&Structure::of(&[Member::body("message", &ERROR_MESSAGE)])),
+);
+pub(crate) static CREATE_BACKUP_INPUT: Shape = Shape::plain(
+    "CreateBackupInput",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("TableName", &TABLE_ARN) },
+        Member { required: true, ..Member::body("BackupName", &BACKUP_NAME) },
+    ])),
+);
+pub(crate) static CREATE_BACKUP_OUTPUT: Shape = Shape::plain(
+    "CreateBackupOutput",
+    Kind::Structure(&Structure::of(&[Member::body("BackupDetails", &BACKUP_DETAILS)])),
+);
 pub(crate) static CREATE_GLOBAL_SECONDARY_INDEX_ACTION: Shape = Shape::plain(
     "CreateGlobalSecondaryIndexAction",
     Kind::Structure(&Structure::of(&[
@@ -445,6 +539,41 @@ pub(crate) static CREATE_VECTOR_INDEX_ACTION: Shape = Shape::plain(
         Member { required: true, ..Member::body("DistanceFunction", &VECTOR_DISTANCE_FUNCTION) },
     ])),
 );
+static REGEX_OF_CSV_DELIMITER: Pattern = Pattern::new("[,;:|\\t ]");
+pub(crate) static CSV_DELIMITER: Shape = Shape {
+    min: Some(1),
+    max: Some(1),
+    pattern: Some(&REGEX_OF_CSV_DELIMITER),
+    ..Shape::plain("CsvDelimiter", Kind::String)
+};
+static REGEX_OF_CSV_HEADER: Pattern = Pattern::new("[\\x20-\\x21\\x23-\\x2B\\x2D-\\x7E]*");
+pub(crate) static CSV_HEADER: Shape = Shape {
+    min: Some(1),
+    max: Some(65536),
+    pattern: Some(&REGEX_OF_CSV_HEADER),
+    ..Shape::plain("CsvHeader", Kind::String)
+};
+pub(crate) static CSV_HEADER_LIST: Shape = Shape {
+    min: Some(1),
+    max: Some(255),
+    ..Shape::plain(
+        "CsvHeaderList",
+        Kind::List(&List {
+            member: &CSV_HEADER,
+            element: "member",
+            element_namespace: None,
+            timestamp_format: None,
+            flattened: false,
+        }),
+    )
+};
+pub(crate) static CSV_OPTIONS: Shape = Shape::plain(
+    "CsvOptions",
+    Kind::Structure(&Structure::of(&[
+        Member::body("Delimiter", &CSV_DELIMITER),
+        Member::body("HeaderList", &CSV_HEADER_LIST),
+    ])),
+);
 pub(crate) static DATE: Shape = Shape::plain("Date", Kind::Timestamp(None));
 pub(crate) static DELETE: Shape = Shape::plain(
     "Delete",
@@ -456,6 +585,14 @@ pub(crate) static DELETE: Shape = Shape::plain(
         Member::body("ExpressionAttributeValues", &EXPRESSION_ATTRIBUTE_VALUE_MAP),
         Member::body("ReturnValuesOnConditionCheckFailure", &RETURN_VALUES_ON_CONDITION_CHECK_FAILURE),
     ])),
+);
+pub(crate) static DELETE_BACKUP_INPUT: Shape = Shape::plain(
+    "DeleteBackupInput",
+    Kind::Structure(&Structure::of(&[Member { required: true, ..Member::body("BackupArn", &BACKUP_ARN) }])),
+);
+pub(crate) static DELETE_BACKUP_OUTPUT: Shape = Shape::plain(
+    "DeleteBackupOutput",
+    Kind::Structure(&Structure::of(&[Member::body("BackupDescription", &BACKUP_DESCRIPTION)])),
 );
 pub(crate) static DELETE_GLOBAL_SECONDARY_INDEX_ACTION: Shape = Shape::plain(
     "DeleteGlobalSecondaryIndexAction",
@@ -511,6 +648,14 @@ pub(crate) static DELETE_VECTOR_INDEX_ACTION: Shape = Shape::plain(
 );
 pub(crate) static DELETION_PROTECTION_ENABLED: Shape =
     Shape::plain("DeletionProtectionEnabled", Kind::Boolean);
+pub(crate) static DESCRIBE_BACKUP_INPUT: Shape = Shape::plain(
+    "DescribeBackupInput",
+    Kind::Structure(&Structure::of(&[Member { required: true, ..Member::body("BackupArn", &BACKUP_ARN) }])),
+);
+pub(crate) static DESCRIBE_BACKUP_OUTPUT: Shape = Shape::plain(
+    "DescribeBackupOutput",
+    Kind::Structure(&Structure::of(&[Member::body("BackupDescription", &BACKUP_DESCRIPTION)])),
+);
 pub(crate) static DESCRIBE_CONTINUOUS_BACKUPS_INPUT: Shape = Shape::plain(
     "DescribeContinuousBackupsInput",
     Kind::Structure(&Structure::of(&[Member { required: true, ..Member::body("TableName", &TABLE_ARN) }])),
@@ -521,6 +666,25 @@ pub(crate) static DESCRIBE_CONTINUOUS_BACKUPS_OUTPUT: Shape = Shape::plain(
         "ContinuousBackupsDescription",
         &CONTINUOUS_BACKUPS_DESCRIPTION,
     )])),
+);
+pub(crate) static DESCRIBE_EXPORT_INPUT: Shape = Shape::plain(
+    "DescribeExportInput",
+    Kind::Structure(&Structure::of(&[Member { required: true, ..Member::body("ExportArn", &EXPORT_ARN) }])),
+);
+pub(crate) static DESCRIBE_EXPORT_OUTPUT: Shape = Shape::plain(
+    "DescribeExportOutput",
+    Kind::Structure(&Structure::of(&[Member::body("ExportDescription", &EXPORT_DESCRIPTION)])),
+);
+pub(crate) static DESCRIBE_IMPORT_INPUT: Shape = Shape::plain(
+    "DescribeImportInput",
+    Kind::Structure(&Structure::of(&[Member { required: true, ..Member::body("ImportArn", &IMPORT_ARN) }])),
+);
+pub(crate) static DESCRIBE_IMPORT_OUTPUT: Shape = Shape::plain(
+    "DescribeImportOutput",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        ..Member::body("ImportTableDescription", &IMPORT_TABLE_DESCRIPTION)
+    }])),
 );
 pub(crate) static DESCRIBE_KINESIS_STREAMING_DESTINATION_INPUT: Shape = Shape::plain(
     "DescribeKinesisStreamingDestinationInput",
@@ -586,6 +750,7 @@ pub(crate) static ENABLE_KINESIS_STREAMING_CONFIGURATION: Shape = Shape::plain(
         &APPROXIMATE_CREATION_DATE_TIME_PRECISION,
     )])),
 );
+pub(crate) static ERROR_COUNT: Shape = Shape { min: Some(0), ..Shape::plain("ErrorCount", Kind::Long) };
 pub(crate) static ERROR_MESSAGE: Shape = Shape::plain("ErrorMessage", Kind::String);
 pub(crate) static EXECUTE_STATEMENT_INPUT: Shape = Shape::plain(
     "ExecuteStatementInput",
@@ -645,6 +810,96 @@ pub(crate) static EXPECTED_ATTRIBUTE_VALUE: Shape = Shape::plain(
         Member::body("AttributeValueList", &ATTRIBUTE_VALUE_LIST),
     ])),
 );
+pub(crate) static EXPORT_ARN: Shape =
+    Shape { min: Some(37), max: Some(1024), ..Shape::plain("ExportArn", Kind::String) };
+pub(crate) static EXPORT_CONFLICT_EXCEPTION: Shape = Shape::plain(
+    "ExportConflictException",
+    Kind::Structure(&Structure::of(&[Member::body("message", &ERROR_MESSAGE)])),
+);
+pub(crate) static EXPORT_DESCRIPTION: Shape = Shape::plain(
+    "ExportDescription",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ExportArn", &EXPORT_ARN),
+        Member::body("ExportStatus", &EXPORT_STATUS),
+        Member::body("StartTime", &EXPORT_START_TIME),
+        Member::body("EndTime", &EXPORT_END_TIME),
+        Member::body("ExportManifest", &EXPORT_MANIFEST),
+        Member::body("TableArn", &TABLE_ARN),
+        Member::body("TableId", &TABLE_ID),
+        Member::body("ExportTime", &EXPORT_TIME),
+        Member::body("ClientToken", &CLIENT_TOKEN),
+        Member::body("S3Bucket", &S3_BUCKET),
+        Member::body("S3BucketOwner", &S3_BUCKET_OWNER),
+        Member::body("S3Prefix", &S3_PREFIX),
+        Member::body("S3SseAlgorithm", &S3_SSE_ALGORITHM),
+        Member::body("S3SseKmsKeyId", &S3_SSE_KMS_KEY_ID),
+        Member::body("FailureCode", &FAILURE_CODE),
+        Member::body("FailureMessage", &FAILURE_MESSAGE),
+        Member::body("ExportFormat", &EXPORT_FORMAT),
+        Member::body("BilledSizeBytes", &BILLED_SIZE_BYTES),
+        Member::body("ItemCount", &ITEM_COUNT),
+        Member::body("ExportType", &EXPORT_TYPE),
+        Member::body("IncrementalExportSpecification", &INCREMENTAL_EXPORT_SPECIFICATION),
+        Member::body("FilterSpecification", &FILTER_SPECIFICATION),
+    ])),
+);
+pub(crate) static EXPORT_END_TIME: Shape = Shape::plain("ExportEndTime", Kind::Timestamp(None));
+pub(crate) static EXPORT_FORMAT: Shape = Shape::plain("ExportFormat", Kind::Enum(&["DYNAMODB_JSON", "ION"]));
+pub(crate) static EXPORT_FROM_TIME: Shape = Shape::plain("ExportFromTime", Kind::Timestamp(None));
+pub(crate) static EXPORT_MANIFEST: Shape = Shape::plain("ExportManifest", Kind::String);
+pub(crate) static EXPORT_NEXT_TOKEN: Shape = Shape::plain("ExportNextToken", Kind::String);
+pub(crate) static EXPORT_NOT_FOUND_EXCEPTION: Shape = Shape::plain(
+    "ExportNotFoundException",
+    Kind::Structure(&Structure::of(&[Member::body("message", &ERROR_MESSAGE)])),
+);
+pub(crate) static EXPORT_START_TIME: Shape = Shape::plain("ExportStartTime", Kind::Timestamp(None));
+pub(crate) static EXPORT_STATUS: Shape =
+    Shape::plain("ExportStatus", Kind::Enum(&["IN_PROGRESS", "COMPLETED", "FAILED"]));
+pub(crate) static EXPORT_SUMMARIES: Shape = Shape::plain(
+    "ExportSummaries",
+    Kind::List(&List {
+        member: &EXPORT_SUMMARY,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+pub(crate) static EXPORT_SUMMARY: Shape = Shape::plain(
+    "ExportSummary",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ExportArn", &EXPORT_ARN),
+        Member::body("ExportStatus", &EXPORT_STATUS),
+        Member::body("ExportType", &EXPORT_TYPE),
+    ])),
+);
+pub(crate) static EXPORT_TABLE_TO_POINT_IN_TIME_INPUT: Shape = Shape::plain(
+    "ExportTableToPointInTimeInput",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("TableArn", &TABLE_ARN) },
+        Member::body("ExportTime", &EXPORT_TIME),
+        Member::body("ClientToken", &CLIENT_TOKEN),
+        Member { required: true, ..Member::body("S3Bucket", &S3_BUCKET) },
+        Member::body("S3BucketOwner", &S3_BUCKET_OWNER),
+        Member::body("S3Prefix", &S3_PREFIX),
+        Member::body("S3SseAlgorithm", &S3_SSE_ALGORITHM),
+        Member::body("S3SseKmsKeyId", &S3_SSE_KMS_KEY_ID),
+        Member::body("ExportFormat", &EXPORT_FORMAT),
+        Member::body("ExportType", &EXPORT_TYPE),
+        Member::body("IncrementalExportSpecification", &INCREMENTAL_EXPORT_SPECIFICATION),
+        Member::body("FilterSpecification", &FILTER_SPECIFICATION),
+    ])),
+);
+pub(crate) static EXPORT_TABLE_TO_POINT_IN_TIME_OUTPUT: Shape = Shape::plain(
+    "ExportTableToPointInTimeOutput",
+    Kind::Structure(&Structure::of(&[Member::body("ExportDescription", &EXPORT_DESCRIPTION)])),
+);
+pub(crate) static EXPORT_TIME: Shape = Shape::plain("ExportTime", Kind::Timestamp(None));
+pub(crate) static EXPORT_TO_TIME: Shape = Shape::plain("ExportToTime", Kind::Timestamp(None));
+pub(crate) static EXPORT_TYPE: Shape =
+    Shape::plain("ExportType", Kind::Enum(&["FULL_EXPORT", "INCREMENTAL_EXPORT"]));
+pub(crate) static EXPORT_VIEW_TYPE: Shape =
+    Shape::plain("ExportViewType", Kind::Enum(&["NEW_IMAGE", "NEW_AND_OLD_IMAGES"]));
 pub(crate) static EXPRESSION_ATTRIBUTE_NAME_MAP: Shape = Shape::plain(
     "ExpressionAttributeNameMap",
     Kind::Map(&Map {
@@ -675,6 +930,8 @@ pub(crate) static EXPRESSION_ATTRIBUTE_VALUE_MAP: Shape = Shape::plain(
 );
 pub(crate) static EXPRESSION_ATTRIBUTE_VALUE_VARIABLE: Shape =
     Shape::plain("ExpressionAttributeValueVariable", Kind::String);
+pub(crate) static FAILURE_CODE: Shape = Shape::plain("FailureCode", Kind::String);
+pub(crate) static FAILURE_MESSAGE: Shape = Shape::plain("FailureMessage", Kind::String);
 pub(crate) static FILTER_CONDITION_MAP: Shape = Shape::plain(
     "FilterConditionMap",
     Kind::Map(&Map {
@@ -687,6 +944,16 @@ pub(crate) static FILTER_CONDITION_MAP: Shape = Shape::plain(
         entry_name: None,
         flattened: false,
     }),
+);
+pub(crate) static FILTER_SPECIFICATION: Shape = Shape::plain(
+    "FilterSpecification",
+    Kind::Structure(&Structure::of(&[
+        Member::body("FilterExpression", &CONDITION_EXPRESSION),
+        Member::body("ProjectionExpression", &PROJECTION_EXPRESSION),
+        Member::body("KeyConditionExpression", &KEY_EXPRESSION),
+        Member::body("ExpressionAttributeNames", &EXPRESSION_ATTRIBUTE_NAME_MAP),
+        Member::body("ExpressionAttributeValues", &EXPRESSION_ATTRIBUTE_VALUE_MAP),
+    ])),
 );
 pub(crate) static GET: Shape = Shape::plain(
     "Get",
@@ -753,6 +1020,16 @@ pub(crate) static GLOBAL_SECONDARY_INDEX_DESCRIPTION_LIST: Shape = Shape::plain(
         flattened: false,
     }),
 );
+pub(crate) static GLOBAL_SECONDARY_INDEX_INFO: Shape = Shape::plain(
+    "GlobalSecondaryIndexInfo",
+    Kind::Structure(&Structure::of(&[
+        Member::body("IndexName", &INDEX_NAME),
+        Member::body("KeySchema", &KEY_SCHEMA),
+        Member::body("Projection", &PROJECTION),
+        Member::body("ProvisionedThroughput", &PROVISIONED_THROUGHPUT),
+        Member::body("OnDemandThroughput", &ON_DEMAND_THROUGHPUT),
+    ])),
+);
 pub(crate) static GLOBAL_SECONDARY_INDEX_LIST: Shape = Shape::plain(
     "GlobalSecondaryIndexList",
     Kind::List(&List {
@@ -788,6 +1065,16 @@ pub(crate) static GLOBAL_SECONDARY_INDEX_WARM_THROUGHPUT_DESCRIPTION: Shape = Sh
         Member::body("WriteUnitsPerSecond", &POSITIVE_LONG_OBJECT),
         Member::body("Status", &INDEX_STATUS),
     ])),
+);
+pub(crate) static GLOBAL_SECONDARY_INDEXES: Shape = Shape::plain(
+    "GlobalSecondaryIndexes",
+    Kind::List(&List {
+        member: &GLOBAL_SECONDARY_INDEX_INFO,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
 );
 pub(crate) static GLOBAL_TABLE_SETTINGS_REPLICATION_MODE: Shape = Shape::plain(
     "GlobalTableSettingsReplicationMode",
@@ -835,6 +1122,104 @@ pub(crate) static IDEMPOTENT_PARAMETER_MISMATCH_EXCEPTION: Shape = Shape::plain(
     "IdempotentParameterMismatchException",
     Kind::Structure(&Structure::of(&[Member::body("Message", &ERROR_MESSAGE)])),
 );
+pub(crate) static IMPORT_ARN: Shape =
+    Shape { min: Some(37), max: Some(1024), ..Shape::plain("ImportArn", Kind::String) };
+pub(crate) static IMPORT_CONFLICT_EXCEPTION: Shape = Shape::plain(
+    "ImportConflictException",
+    Kind::Structure(&Structure::of(&[Member::body("message", &ERROR_MESSAGE)])),
+);
+pub(crate) static IMPORT_END_TIME: Shape = Shape::plain("ImportEndTime", Kind::Timestamp(None));
+static REGEX_OF_IMPORT_NEXT_TOKEN: Pattern = Pattern::new("([0-9a-f]{16})+");
+pub(crate) static IMPORT_NEXT_TOKEN: Shape = Shape {
+    min: Some(112),
+    max: Some(1024),
+    pattern: Some(&REGEX_OF_IMPORT_NEXT_TOKEN),
+    ..Shape::plain("ImportNextToken", Kind::String)
+};
+pub(crate) static IMPORT_NOT_FOUND_EXCEPTION: Shape = Shape::plain(
+    "ImportNotFoundException",
+    Kind::Structure(&Structure::of(&[Member::body("message", &ERROR_MESSAGE)])),
+);
+pub(crate) static IMPORT_START_TIME: Shape = Shape::plain("ImportStartTime", Kind::Timestamp(None));
+pub(crate) static IMPORT_STATUS: Shape = Shape::plain(
+    "ImportStatus",
+    Kind::Enum(&["IN_PROGRESS", "COMPLETED", "CANCELLING", "CANCELLED", "FAILED"]),
+);
+pub(crate) static IMPORT_SUMMARY: Shape = Shape::plain(
+    "ImportSummary",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ImportArn", &IMPORT_ARN),
+        Member::body("ImportStatus", &IMPORT_STATUS),
+        Member::body("TableArn", &TABLE_ARN),
+        Member::body("S3BucketSource", &S3_BUCKET_SOURCE),
+        Member::body("CloudWatchLogGroupArn", &CLOUD_WATCH_LOG_GROUP_ARN),
+        Member::body("InputFormat", &INPUT_FORMAT),
+        Member::body("StartTime", &IMPORT_START_TIME),
+        Member::body("EndTime", &IMPORT_END_TIME),
+    ])),
+);
+pub(crate) static IMPORT_SUMMARY_LIST: Shape = Shape::plain(
+    "ImportSummaryList",
+    Kind::List(&List {
+        member: &IMPORT_SUMMARY,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+pub(crate) static IMPORT_TABLE_DESCRIPTION: Shape = Shape::plain(
+    "ImportTableDescription",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ImportArn", &IMPORT_ARN),
+        Member::body("ImportStatus", &IMPORT_STATUS),
+        Member::body("TableArn", &TABLE_ARN),
+        Member::body("TableId", &TABLE_ID),
+        Member::body("ClientToken", &CLIENT_TOKEN),
+        Member::body("S3BucketSource", &S3_BUCKET_SOURCE),
+        Member::body("ErrorCount", &ERROR_COUNT),
+        Member::body("CloudWatchLogGroupArn", &CLOUD_WATCH_LOG_GROUP_ARN),
+        Member::body("InputFormat", &INPUT_FORMAT),
+        Member::body("InputFormatOptions", &INPUT_FORMAT_OPTIONS),
+        Member::body("InputCompressionType", &INPUT_COMPRESSION_TYPE),
+        Member::body("TableCreationParameters", &TABLE_CREATION_PARAMETERS),
+        Member::body("StartTime", &IMPORT_START_TIME),
+        Member::body("EndTime", &IMPORT_END_TIME),
+        Member::body("ProcessedSizeBytes", &LONG_OBJECT),
+        Member::body("ProcessedItemCount", &PROCESSED_ITEM_COUNT),
+        Member::body("ImportedItemCount", &IMPORTED_ITEM_COUNT),
+        Member::body("FailureCode", &FAILURE_CODE),
+        Member::body("FailureMessage", &FAILURE_MESSAGE),
+    ])),
+);
+pub(crate) static IMPORT_TABLE_INPUT: Shape = Shape::plain(
+    "ImportTableInput",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ClientToken", &CLIENT_TOKEN),
+        Member { required: true, ..Member::body("S3BucketSource", &S3_BUCKET_SOURCE) },
+        Member { required: true, ..Member::body("InputFormat", &INPUT_FORMAT) },
+        Member::body("InputFormatOptions", &INPUT_FORMAT_OPTIONS),
+        Member::body("InputCompressionType", &INPUT_COMPRESSION_TYPE),
+        Member { required: true, ..Member::body("TableCreationParameters", &TABLE_CREATION_PARAMETERS) },
+    ])),
+);
+pub(crate) static IMPORT_TABLE_OUTPUT: Shape = Shape::plain(
+    "ImportTableOutput",
+    Kind::Structure(&Structure::of(&[Member {
+        required: true,
+        ..Member::body("ImportTableDescription", &IMPORT_TABLE_DESCRIPTION)
+    }])),
+);
+pub(crate) static IMPORTED_ITEM_COUNT: Shape =
+    Shape { min: Some(0), ..Shape::plain("ImportedItemCount", Kind::Long) };
+pub(crate) static INCREMENTAL_EXPORT_SPECIFICATION: Shape = Shape::plain(
+    "IncrementalExportSpecification",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ExportFromTime", &EXPORT_FROM_TIME),
+        Member::body("ExportToTime", &EXPORT_TO_TIME),
+        Member::body("ExportViewType", &EXPORT_VIEW_TYPE),
+    ])),
+);
 static REGEX_OF_INDEX_NAME: Pattern = Pattern::new("[a-zA-Z0-9_.-]+");
 pub(crate) static INDEX_NAME: Shape = Shape {
     min: Some(3),
@@ -844,9 +1229,23 @@ pub(crate) static INDEX_NAME: Shape = Shape {
 };
 pub(crate) static INDEX_STATUS: Shape =
     Shape::plain("IndexStatus", Kind::Enum(&["CREATING", "UPDATING", "DELETING", "ACTIVE"]));
+pub(crate) static INPUT_COMPRESSION_TYPE: Shape =
+    Shape::plain("InputCompressionType", Kind::Enum(&["GZIP", "ZSTD", "NONE"]));
+pub(crate) static INPUT_FORMAT: Shape =
+    Shape::plain("InputFormat", Kind::Enum(&["DYNAMODB_JSON", "ION", "CSV"]));
+pub(crate) static INPUT_FORMAT_OPTIONS: Shape =
+    Shape::plain("InputFormatOptions", Kind::Structure(&Structure::of(&[Member::body("Csv", &CSV_OPTIONS)])));
 pub(crate) static INTEGER: Shape = Shape::plain("Integer", Kind::Integer);
 pub(crate) static INTERNAL_SERVER_ERROR: Shape = Shape::plain(
     "InternalServerError",
+    Kind::Structure(&Structure::of(&[Member::body("message", &ERROR_MESSAGE)])),
+);
+pub(crate) static INVALID_EXPORT_TIME_EXCEPTION: Shape = Shape::plain(
+    "InvalidExportTimeException",
+    Kind::Structure(&Structure::of(&[Member::body("message", &ERROR_MESSAGE)])),
+);
+pub(crate) static INVALID_RESTORE_TIME_EXCEPTION: Shape = Shape::plain(
+    "InvalidRestoreTimeException",
     Kind::Structure(&Structure::of(&[Member::body("message", &ERROR_MESSAGE)])),
 );
 pub(crate) static ITEM_COLLECTION_KEY_ATTRIBUTE_MAP: Shape = Shape::plain(
@@ -908,6 +1307,7 @@ pub(crate) static ITEM_COLLECTION_SIZE_LIMIT_EXCEEDED_EXCEPTION: Shape = Shape::
     "ItemCollectionSizeLimitExceededException",
     Kind::Structure(&Structure::of(&[Member::body("message", &ERROR_MESSAGE)])),
 );
+pub(crate) static ITEM_COUNT: Shape = Shape { min: Some(0), ..Shape::plain("ItemCount", Kind::Long) };
 pub(crate) static ITEM_LIST: Shape = Shape::plain(
     "ItemList",
     Kind::List(&List {
@@ -1060,6 +1460,58 @@ pub(crate) static LIST_ATTRIBUTE_VALUE: Shape = Shape::plain(
         flattened: false,
     }),
 );
+pub(crate) static LIST_BACKUPS_INPUT: Shape = Shape::plain(
+    "ListBackupsInput",
+    Kind::Structure(&Structure::of(&[
+        Member::body("TableName", &TABLE_ARN),
+        Member::body("Limit", &BACKUPS_INPUT_LIMIT),
+        Member::body("TimeRangeLowerBound", &TIME_RANGE_LOWER_BOUND),
+        Member::body("TimeRangeUpperBound", &TIME_RANGE_UPPER_BOUND),
+        Member::body("ExclusiveStartBackupArn", &BACKUP_ARN),
+        Member::body("BackupType", &BACKUP_TYPE_FILTER),
+    ])),
+);
+pub(crate) static LIST_BACKUPS_OUTPUT: Shape = Shape::plain(
+    "ListBackupsOutput",
+    Kind::Structure(&Structure::of(&[
+        Member::body("BackupSummaries", &BACKUP_SUMMARIES),
+        Member::body("LastEvaluatedBackupArn", &BACKUP_ARN),
+    ])),
+);
+pub(crate) static LIST_EXPORTS_INPUT: Shape = Shape::plain(
+    "ListExportsInput",
+    Kind::Structure(&Structure::of(&[
+        Member::body("TableArn", &TABLE_ARN),
+        Member::body("MaxResults", &LIST_EXPORTS_MAX_LIMIT),
+        Member::body("NextToken", &EXPORT_NEXT_TOKEN),
+    ])),
+);
+pub(crate) static LIST_EXPORTS_MAX_LIMIT: Shape =
+    Shape { min: Some(1), max: Some(25), ..Shape::plain("ListExportsMaxLimit", Kind::Integer) };
+pub(crate) static LIST_EXPORTS_OUTPUT: Shape = Shape::plain(
+    "ListExportsOutput",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ExportSummaries", &EXPORT_SUMMARIES),
+        Member::body("NextToken", &EXPORT_NEXT_TOKEN),
+    ])),
+);
+pub(crate) static LIST_IMPORTS_INPUT: Shape = Shape::plain(
+    "ListImportsInput",
+    Kind::Structure(&Structure::of(&[
+        Member::body("TableArn", &TABLE_ARN),
+        Member::body("PageSize", &LIST_IMPORTS_MAX_LIMIT),
+        Member::body("NextToken", &IMPORT_NEXT_TOKEN),
+    ])),
+);
+pub(crate) static LIST_IMPORTS_MAX_LIMIT: Shape =
+    Shape { min: Some(1), max: Some(25), ..Shape::plain("ListImportsMaxLimit", Kind::Integer) };
+pub(crate) static LIST_IMPORTS_OUTPUT: Shape = Shape::plain(
+    "ListImportsOutput",
+    Kind::Structure(&Structure::of(&[
+        Member::body("ImportSummaryList", &IMPORT_SUMMARY_LIST),
+        Member::body("NextToken", &IMPORT_NEXT_TOKEN),
+    ])),
+);
 pub(crate) static LIST_TABLES_INPUT: Shape = Shape::plain(
     "ListTablesInput",
     Kind::Structure(&Structure::of(&[
@@ -1119,10 +1571,28 @@ pub(crate) static LOCAL_SECONDARY_INDEX_DESCRIPTION_LIST: Shape = Shape::plain(
         flattened: false,
     }),
 );
+pub(crate) static LOCAL_SECONDARY_INDEX_INFO: Shape = Shape::plain(
+    "LocalSecondaryIndexInfo",
+    Kind::Structure(&Structure::of(&[
+        Member::body("IndexName", &INDEX_NAME),
+        Member::body("KeySchema", &KEY_SCHEMA),
+        Member::body("Projection", &PROJECTION),
+    ])),
+);
 pub(crate) static LOCAL_SECONDARY_INDEX_LIST: Shape = Shape::plain(
     "LocalSecondaryIndexList",
     Kind::List(&List {
         member: &LOCAL_SECONDARY_INDEX,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+pub(crate) static LOCAL_SECONDARY_INDEXES: Shape = Shape::plain(
+    "LocalSecondaryIndexes",
+    Kind::List(&List {
+        member: &LOCAL_SECONDARY_INDEX_INFO,
         element: "member",
         element_namespace: None,
         timestamp_format: None,
@@ -1246,8 +1716,19 @@ pub(crate) static POINT_IN_TIME_RECOVERY_DESCRIPTION: Shape = Shape::plain(
         Member::body("LatestRestorableDateTime", &DATE),
     ])),
 );
+pub(crate) static POINT_IN_TIME_RECOVERY_SPECIFICATION: Shape = Shape::plain(
+    "PointInTimeRecoverySpecification",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("PointInTimeRecoveryEnabled", &BOOLEAN_OBJECT) },
+        Member::body("RecoveryPeriodInDays", &RECOVERY_PERIOD_IN_DAYS),
+    ])),
+);
 pub(crate) static POINT_IN_TIME_RECOVERY_STATUS: Shape =
     Shape::plain("PointInTimeRecoveryStatus", Kind::Enum(&["ENABLED", "DISABLED"]));
+pub(crate) static POINT_IN_TIME_RECOVERY_UNAVAILABLE_EXCEPTION: Shape = Shape::plain(
+    "PointInTimeRecoveryUnavailableException",
+    Kind::Structure(&Structure::of(&[Member::body("message", &ERROR_MESSAGE)])),
+);
 pub(crate) static POSITIVE_INTEGER_OBJECT: Shape =
     Shape { min: Some(1), ..Shape::plain("PositiveIntegerObject", Kind::Integer) };
 pub(crate) static POSITIVE_LONG_OBJECT: Shape =
@@ -1265,6 +1746,8 @@ pub(crate) static PREPARED_STATEMENT_PARAMETERS: Shape = Shape {
         }),
     )
 };
+pub(crate) static PROCESSED_ITEM_COUNT: Shape =
+    Shape { min: Some(0), ..Shape::plain("ProcessedItemCount", Kind::Long) };
 pub(crate) static PROJECTION: Shape = Shape::plain(
     "Projection",
     Kind::Structure(&Structure::of(&[
@@ -1535,6 +2018,45 @@ pub(crate) static RESTORE_SUMMARY: Shape = Shape::plain(
         Member { required: true, ..Member::body("RestoreInProgress", &RESTORE_IN_PROGRESS) },
     ])),
 );
+pub(crate) static RESTORE_TABLE_FROM_BACKUP_INPUT: Shape = Shape::plain(
+    "RestoreTableFromBackupInput",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("TargetTableName", &TABLE_NAME) },
+        Member { required: true, ..Member::body("BackupArn", &BACKUP_ARN) },
+        Member::body("BillingModeOverride", &BILLING_MODE),
+        Member::body("GlobalSecondaryIndexOverride", &GLOBAL_SECONDARY_INDEX_LIST),
+        Member::body("LocalSecondaryIndexOverride", &LOCAL_SECONDARY_INDEX_LIST),
+        Member::body("ProvisionedThroughputOverride", &PROVISIONED_THROUGHPUT),
+        Member::body("OnDemandThroughputOverride", &ON_DEMAND_THROUGHPUT),
+        Member::body("SSESpecificationOverride", &SSE_SPECIFICATION),
+        Member::body("VectorIndexOverride", &VECTOR_INDEX_LIST),
+    ])),
+);
+pub(crate) static RESTORE_TABLE_FROM_BACKUP_OUTPUT: Shape = Shape::plain(
+    "RestoreTableFromBackupOutput",
+    Kind::Structure(&Structure::of(&[Member::body("TableDescription", &TABLE_DESCRIPTION)])),
+);
+pub(crate) static RESTORE_TABLE_TO_POINT_IN_TIME_INPUT: Shape = Shape::plain(
+    "RestoreTableToPointInTimeInput",
+    Kind::Structure(&Structure::of(&[
+        Member::body("SourceTableArn", &TABLE_ARN),
+        Member::body("SourceTableName", &TABLE_NAME),
+        Member { required: true, ..Member::body("TargetTableName", &TABLE_NAME) },
+        Member::body("UseLatestRestorableTime", &BOOLEAN_OBJECT),
+        Member::body("RestoreDateTime", &DATE),
+        Member::body("BillingModeOverride", &BILLING_MODE),
+        Member::body("GlobalSecondaryIndexOverride", &GLOBAL_SECONDARY_INDEX_LIST),
+        Member::body("LocalSecondaryIndexOverride", &LOCAL_SECONDARY_INDEX_LIST),
+        Member::body("ProvisionedThroughputOverride", &PROVISIONED_THROUGHPUT),
+        Member::body("OnDemandThroughputOverride", &ON_DEMAND_THROUGHPUT),
+        Member::body("SSESpecificationOverride", &SSE_SPECIFICATION),
+        Member::body("VectorIndexOverride", &VECTOR_INDEX_LIST),
+    ])),
+);
+pub(crate) static RESTORE_TABLE_TO_POINT_IN_TIME_OUTPUT: Shape = Shape::plain(
+    "RestoreTableToPointInTimeOutput",
+    Kind::Structure(&Structure::of(&[Member::body("TableDescription", &TABLE_DESCRIPTION)])),
+);
 pub(crate) static RETURN_CONSUMED_CAPACITY: Shape =
     Shape::plain("ReturnConsumedCapacity", Kind::Enum(&["INDEXES", "TOTAL", "NONE"]));
 pub(crate) static RETURN_ITEM_COLLECTION_METRICS: Shape =
@@ -1543,6 +2065,24 @@ pub(crate) static RETURN_VALUE: Shape =
     Shape::plain("ReturnValue", Kind::Enum(&["NONE", "ALL_OLD", "UPDATED_OLD", "ALL_NEW", "UPDATED_NEW"]));
 pub(crate) static RETURN_VALUES_ON_CONDITION_CHECK_FAILURE: Shape =
     Shape::plain("ReturnValuesOnConditionCheckFailure", Kind::Enum(&["ALL_OLD", "NONE"]));
+static REGEX_OF_S3_BUCKET: Pattern = Pattern::new("^[a-z0-9A-Z]+[\\.\\-\\w]*[a-z0-9A-Z]+$");
+pub(crate) static S3_BUCKET: Shape =
+    Shape { max: Some(255), pattern: Some(&REGEX_OF_S3_BUCKET), ..Shape::plain("S3Bucket", Kind::String) };
+static REGEX_OF_S3_BUCKET_OWNER: Pattern = Pattern::new("[0-9]{12}");
+pub(crate) static S3_BUCKET_OWNER: Shape =
+    Shape { pattern: Some(&REGEX_OF_S3_BUCKET_OWNER), ..Shape::plain("S3BucketOwner", Kind::String) };
+pub(crate) static S3_BUCKET_SOURCE: Shape = Shape::plain(
+    "S3BucketSource",
+    Kind::Structure(&Structure::of(&[
+        Member::body("S3BucketOwner", &S3_BUCKET_OWNER),
+        Member { required: true, ..Member::body("S3Bucket", &S3_BUCKET) },
+        Member::body("S3KeyPrefix", &S3_PREFIX),
+    ])),
+);
+pub(crate) static S3_PREFIX: Shape = Shape { max: Some(1024), ..Shape::plain("S3Prefix", Kind::String) };
+pub(crate) static S3_SSE_ALGORITHM: Shape = Shape::plain("S3SseAlgorithm", Kind::Enum(&["AES256", "KMS"]));
+pub(crate) static S3_SSE_KMS_KEY_ID: Shape =
+    Shape { min: Some(1), max: Some(2048), ..Shape::plain("S3SseKmsKeyId", Kind::String) };
 pub(crate) static SSE_DESCRIPTION: Shape = Shape::plain(
     "SSEDescription",
     Kind::Structure(&Structure::of(&[
@@ -1640,6 +2180,32 @@ pub(crate) static SELECT: Shape = Shape::plain(
     "Select",
     Kind::Enum(&["ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES", "SPECIFIC_ATTRIBUTES", "COUNT"]),
 );
+pub(crate) static SOURCE_TABLE_DETAILS: Shape = Shape::plain(
+    "SourceTableDetails",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("TableName", &TABLE_NAME) },
+        Member { required: true, ..Member::body("TableId", &TABLE_ID) },
+        Member::body("TableArn", &TABLE_ARN),
+        Member::body("TableSizeBytes", &LONG_OBJECT),
+        Member { required: true, ..Member::body("KeySchema", &KEY_SCHEMA) },
+        Member { required: true, ..Member::body("TableCreationDateTime", &TABLE_CREATION_DATE_TIME) },
+        Member { required: true, ..Member::body("ProvisionedThroughput", &PROVISIONED_THROUGHPUT) },
+        Member::body("OnDemandThroughput", &ON_DEMAND_THROUGHPUT),
+        Member::body("ItemCount", &ITEM_COUNT),
+        Member::body("BillingMode", &BILLING_MODE),
+    ])),
+);
+pub(crate) static SOURCE_TABLE_FEATURE_DETAILS: Shape = Shape::plain(
+    "SourceTableFeatureDetails",
+    Kind::Structure(&Structure::of(&[
+        Member::body("LocalSecondaryIndexes", &LOCAL_SECONDARY_INDEXES),
+        Member::body("GlobalSecondaryIndexes", &GLOBAL_SECONDARY_INDEXES),
+        Member::body("StreamDescription", &STREAM_SPECIFICATION),
+        Member::body("TimeToLiveDescription", &TIME_TO_LIVE_DESCRIPTION),
+        Member::body("SSEDescription", &SSE_DESCRIPTION),
+        Member::body("VectorIndexes", &VECTOR_INDEXES),
+    ])),
+);
 pub(crate) static STREAM_ARN: Shape =
     Shape { min: Some(37), max: Some(1024), ..Shape::plain("StreamArn", Kind::String) };
 pub(crate) static STREAM_ENABLED: Shape = Shape::plain("StreamEnabled", Kind::Boolean);
@@ -1666,6 +2232,10 @@ pub(crate) static STRING_SET_ATTRIBUTE_VALUE: Shape = Shape::plain(
         flattened: false,
     }),
 );
+pub(crate) static TABLE_ALREADY_EXISTS_EXCEPTION: Shape = Shape::plain(
+    "TableAlreadyExistsException",
+    Kind::Structure(&Structure::of(&[Member::body("message", &ERROR_MESSAGE)])),
+);
 pub(crate) static TABLE_ARN: Shape =
     Shape { min: Some(1), max: Some(1024), ..Shape::plain("TableArn", Kind::String) };
 pub(crate) static TABLE_CLASS: Shape =
@@ -1675,6 +2245,22 @@ pub(crate) static TABLE_CLASS_SUMMARY: Shape = Shape::plain(
     Kind::Structure(&Structure::of(&[
         Member::body("TableClass", &TABLE_CLASS),
         Member::body("LastUpdateDateTime", &DATE),
+    ])),
+);
+pub(crate) static TABLE_CREATION_DATE_TIME: Shape =
+    Shape::plain("TableCreationDateTime", Kind::Timestamp(None));
+pub(crate) static TABLE_CREATION_PARAMETERS: Shape = Shape::plain(
+    "TableCreationParameters",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("TableName", &TABLE_NAME) },
+        Member { required: true, ..Member::body("AttributeDefinitions", &ATTRIBUTE_DEFINITIONS) },
+        Member { required: true, ..Member::body("KeySchema", &KEY_SCHEMA) },
+        Member::body("BillingMode", &BILLING_MODE),
+        Member::body("ProvisionedThroughput", &PROVISIONED_THROUGHPUT),
+        Member::body("OnDemandThroughput", &ON_DEMAND_THROUGHPUT),
+        Member::body("SSESpecification", &SSE_SPECIFICATION),
+        Member::body("GlobalSecondaryIndexes", &GLOBAL_SECONDARY_INDEX_LIST),
+        Member::body("VectorIndexes", &VECTOR_INDEX_LIST),
     ])),
 );
 pub(crate) static TABLE_DESCRIPTION: Shape = Shape::plain(
@@ -1716,6 +2302,10 @@ static REGEX_OF_TABLE_ID: Pattern =
     Pattern::new("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}");
 pub(crate) static TABLE_ID: Shape =
     Shape { pattern: Some(&REGEX_OF_TABLE_ID), ..Shape::plain("TableId", Kind::String) };
+pub(crate) static TABLE_IN_USE_EXCEPTION: Shape = Shape::plain(
+    "TableInUseException",
+    Kind::Structure(&Structure::of(&[Member::body("message", &ERROR_MESSAGE)])),
+);
 static REGEX_OF_TABLE_NAME: Pattern = Pattern::new("[a-zA-Z0-9_.-]+");
 pub(crate) static TABLE_NAME: Shape = Shape {
     min: Some(3),
@@ -1817,6 +2407,8 @@ pub(crate) static THROTTLING_REASON_LIST: Shape = Shape::plain(
         flattened: false,
     }),
 );
+pub(crate) static TIME_RANGE_LOWER_BOUND: Shape = Shape::plain("TimeRangeLowerBound", Kind::Timestamp(None));
+pub(crate) static TIME_RANGE_UPPER_BOUND: Shape = Shape::plain("TimeRangeUpperBound", Kind::Timestamp(None));
 pub(crate) static TIME_TO_LIVE_ATTRIBUTE_NAME: Shape =
     Shape { min: Some(1), max: Some(255), ..Shape::plain("TimeToLiveAttributeName", Kind::String) };
 pub(crate) static TIME_TO_LIVE_DESCRIPTION: Shape = Shape::plain(
@@ -1940,6 +2532,23 @@ pub(crate) static UPDATE: Shape = Shape::plain(
         Member::body("ExpressionAttributeValues", &EXPRESSION_ATTRIBUTE_VALUE_MAP),
         Member::body("ReturnValuesOnConditionCheckFailure", &RETURN_VALUES_ON_CONDITION_CHECK_FAILURE),
     ])),
+);
+pub(crate) static UPDATE_CONTINUOUS_BACKUPS_INPUT: Shape = Shape::plain(
+    "UpdateContinuousBackupsInput",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("TableName", &TABLE_ARN) },
+        Member {
+            required: true,
+            ..Member::body("PointInTimeRecoverySpecification", &POINT_IN_TIME_RECOVERY_SPECIFICATION)
+        },
+    ])),
+);
+pub(crate) static UPDATE_CONTINUOUS_BACKUPS_OUTPUT: Shape = Shape::plain(
+    "UpdateContinuousBackupsOutput",
+    Kind::Structure(&Structure::of(&[Member::body(
+        "ContinuousBackupsDescription",
+        &CONTINUOUS_BACKUPS_DESCRIPTION,
+    )])),
 );
 pub(crate) static UPDATE_EXPRESSION: Shape = Shape::plain("UpdateExpression", Kind::String);
 pub(crate) static UPDATE_GLOBAL_SECONDARY_INDEX_ACTION: Shape = Shape::plain(
@@ -2104,6 +2713,17 @@ pub(crate) static VECTOR_INDEX_DESCRIPTION_LIST: Shape = Shape::plain(
         flattened: false,
     }),
 );
+pub(crate) static VECTOR_INDEX_INFO: Shape = Shape::plain(
+    "VectorIndexInfo",
+    Kind::Structure(&Structure::of(&[
+        Member::body("IndexName", &INDEX_NAME),
+        Member::body("VectorAttribute", &VECTOR_ATTRIBUTE_DEFINITION),
+        Member::body("SearchSchema", &SEARCH_SCHEMA),
+        Member::body("Projection", &PROJECTION),
+        Member::body("Dimensions", &POSITIVE_LONG_OBJECT),
+        Member::body("DistanceFunction", &VECTOR_DISTANCE_FUNCTION),
+    ])),
+);
 pub(crate) static VECTOR_INDEX_LIST: Shape = Shape::plain(
     "VectorIndexList",
     Kind::List(&List {
@@ -2125,6 +2745,16 @@ pub(crate) static VECTOR_INDEX_UPDATE_LIST: Shape = Shape::plain(
     "VectorIndexUpdateList",
     Kind::List(&List {
         member: &VECTOR_INDEX_UPDATE,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+pub(crate) static VECTOR_INDEXES: Shape = Shape::plain(
+    "VectorIndexes",
+    Kind::List(&List {
+        member: &VECTOR_INDEX_INFO,
         element: "member",
         element_namespace: None,
         timestamp_format: None,

@@ -30,6 +30,35 @@ aws_wire::structure! {
         value: Option<AttributeValue>,
         action: Option<AttributeAction>,
     }
+    /// Shape `BackupDescription`.
+    BackupDescription {
+        backup_details: Option<BackupDetails>,
+        source_table_details: Option<SourceTableDetails>,
+        source_table_feature_details: Option<SourceTableFeatureDetails>,
+    }
+    /// Shape `BackupDetails`.
+    BackupDetails {
+        backup_arn: String,
+        backup_name: String,
+        backup_size_bytes: Option<i64>,
+        backup_status: BackupStatus,
+        backup_type: BackupType,
+        backup_creation_date_time: env::Timestamp,
+        backup_expiry_date_time: Option<env::Timestamp>,
+    }
+    /// Shape `BackupSummary`.
+    BackupSummary {
+        table_name: Option<String>,
+        table_id: Option<String>,
+        table_arn: Option<String>,
+        backup_arn: Option<String>,
+        backup_name: Option<String>,
+        backup_creation_date_time: Option<env::Timestamp>,
+        backup_expiry_date_time: Option<env::Timestamp>,
+        backup_status: Option<BackupStatus>,
+        backup_type: Option<BackupType>,
+        backup_size_bytes: Option<i64>,
+    }
     /// Shape `BatchExecuteStatementInput`.
     BatchExecuteStatementInput {
         statements: Vec<BatchStatementRequest>,
@@ -129,6 +158,15 @@ aws_wire::structure! {
         continuous_backups_status: ContinuousBackupsStatus,
         point_in_time_recovery_description: Option<PointInTimeRecoveryDescription>,
     }
+    /// Shape `CreateBackupInput`.
+    CreateBackupInput {
+        table_name: String,
+        backup_name: String,
+    }
+    /// Shape `CreateBackupOutput`.
+    CreateBackupOutput {
+        backup_details: Option<BackupDetails>,
+    }
     /// Shape `CreateGlobalSecondaryIndexAction`.
     CreateGlobalSecondaryIndexAction {
         index_name: String,
@@ -185,6 +223,11 @@ aws_wire::structure! {
         dimensions: i64,
         distance_function: VectorDistanceFunction,
     }
+    /// Shape `CsvOptions`.
+    CsvOptions {
+        delimiter: Option<String>,
+        header_list: Option<Vec<String>>,
+    }
     /// Shape `Delete`.
     Delete {
         key: std::collections::BTreeMap<String, AttributeValue>,
@@ -193,6 +236,14 @@ aws_wire::structure! {
         expression_attribute_names: Option<std::collections::BTreeMap<String, String>>,
         expression_attribute_values: Option<std::collections::BTreeMap<String, AttributeValue>>,
         return_values_on_condition_check_failure: Option<ReturnValuesOnConditionCheckFailure>,
+    }
+    /// Shape `DeleteBackupInput`.
+    DeleteBackupInput {
+        backup_arn: String,
+    }
+    /// Shape `DeleteBackupOutput`.
+    DeleteBackupOutput {
+        backup_description: Option<BackupDescription>,
     }
     /// Shape `DeleteGlobalSecondaryIndexAction`.
     DeleteGlobalSecondaryIndexAction {
@@ -242,6 +293,14 @@ aws_wire::structure! {
     DeleteVectorIndexAction {
         index_name: String,
     }
+    /// Shape `DescribeBackupInput`.
+    DescribeBackupInput {
+        backup_arn: String,
+    }
+    /// Shape `DescribeBackupOutput`.
+    DescribeBackupOutput {
+        backup_description: Option<BackupDescription>,
+    }
     /// Shape `DescribeContinuousBackupsInput`.
     DescribeContinuousBackupsInput {
         table_name: String,
@@ -249,6 +308,22 @@ aws_wire::structure! {
     /// Shape `DescribeContinuousBackupsOutput`.
     DescribeContinuousBackupsOutput {
         continuous_backups_description: Option<ContinuousBackupsDescription>,
+    }
+    /// Shape `DescribeExportInput`.
+    DescribeExportInput {
+        export_arn: String,
+    }
+    /// Shape `DescribeExportOutput`.
+    DescribeExportOutput {
+        export_description: Option<ExportDescription>,
+    }
+    /// Shape `DescribeImportInput`.
+    DescribeImportInput {
+        import_arn: String,
+    }
+    /// Shape `DescribeImportOutput`.
+    DescribeImportOutput {
+        import_table_description: ImportTableDescription,
     }
     /// Shape `DescribeKinesisStreamingDestinationInput`.
     DescribeKinesisStreamingDestinationInput {
@@ -329,6 +404,64 @@ aws_wire::structure! {
         comparison_operator: Option<ComparisonOperator>,
         attribute_value_list: Option<Vec<AttributeValue>>,
     }
+    /// Shape `ExportDescription`.
+    ExportDescription {
+        export_arn: Option<String>,
+        export_status: Option<ExportStatus>,
+        start_time: Option<env::Timestamp>,
+        end_time: Option<env::Timestamp>,
+        export_manifest: Option<String>,
+        table_arn: Option<String>,
+        table_id: Option<String>,
+        export_time: Option<env::Timestamp>,
+        client_token: Option<String>,
+        s3_bucket: Option<String>,
+        s3_bucket_owner: Option<String>,
+        s3_prefix: Option<String>,
+        s3_sse_algorithm: Option<S3SseAlgorithm>,
+        s3_sse_kms_key_id: Option<String>,
+        failure_code: Option<String>,
+        failure_message: Option<String>,
+        export_format: Option<ExportFormat>,
+        billed_size_bytes: Option<i64>,
+        item_count: Option<i64>,
+        export_type: Option<ExportType>,
+        incremental_export_specification: Option<IncrementalExportSpecification>,
+        filter_specification: Option<FilterSpecification>,
+    }
+    /// Shape `ExportSummary`.
+    ExportSummary {
+        export_arn: Option<String>,
+        export_status: Option<ExportStatus>,
+        export_type: Option<ExportType>,
+    }
+    /// Shape `ExportTableToPointInTimeInput`.
+    ExportTableToPointInTimeInput {
+        table_arn: String,
+        export_time: Option<env::Timestamp>,
+        client_token: Option<String>,
+        s3_bucket: String,
+        s3_bucket_owner: Option<String>,
+        s3_prefix: Option<String>,
+        s3_sse_algorithm: Option<S3SseAlgorithm>,
+        s3_sse_kms_key_id: Option<String>,
+        export_format: Option<ExportFormat>,
+        export_type: Option<ExportType>,
+        incremental_export_specification: Option<IncrementalExportSpecification>,
+        filter_specification: Option<FilterSpecification>,
+    }
+    /// Shape `ExportTableToPointInTimeOutput`.
+    ExportTableToPointInTimeOutput {
+        export_description: Option<ExportDescription>,
+    }
+    /// Shape `FilterSpecification`.
+    FilterSpecification {
+        filter_expression: Option<String>,
+        projection_expression: Option<String>,
+        key_condition_expression: Option<String>,
+        expression_attribute_names: Option<std::collections::BTreeMap<String, String>>,
+        expression_attribute_values: Option<std::collections::BTreeMap<String, AttributeValue>>,
+    }
     /// Shape `Get`.
     Get {
         key: std::collections::BTreeMap<String, AttributeValue>,
@@ -374,6 +507,14 @@ aws_wire::structure! {
         on_demand_throughput: Option<OnDemandThroughput>,
         warm_throughput: Option<GlobalSecondaryIndexWarmThroughputDescription>,
     }
+    /// Shape `GlobalSecondaryIndexInfo`.
+    GlobalSecondaryIndexInfo {
+        index_name: Option<String>,
+        key_schema: Option<Vec<KeySchemaElement>>,
+        projection: Option<Projection>,
+        provisioned_throughput: Option<ProvisionedThroughput>,
+        on_demand_throughput: Option<OnDemandThroughput>,
+    }
     /// Shape `GlobalSecondaryIndexUpdate`.
     GlobalSecondaryIndexUpdate {
         update: Option<UpdateGlobalSecondaryIndexAction>,
@@ -395,6 +536,62 @@ aws_wire::structure! {
     GlobalTableWitnessGroupUpdate {
         create: Option<CreateGlobalTableWitnessGroupMemberAction>,
         delete: Option<DeleteGlobalTableWitnessGroupMemberAction>,
+    }
+    /// Shape `ImportSummary`.
+    ImportSummary {
+        import_arn: Option<String>,
+        import_status: Option<ImportStatus>,
+        table_arn: Option<String>,
+        s3_bucket_source: Option<S3BucketSource>,
+        cloud_watch_log_group_arn: Option<String>,
+        input_format: Option<InputFormat>,
+        start_time: Option<env::Timestamp>,
+        end_time: Option<env::Timestamp>,
+    }
+    /// Shape `ImportTableDescription`.
+    ImportTableDescription {
+        import_arn: Option<String>,
+        import_status: Option<ImportStatus>,
+        table_arn: Option<String>,
+        table_id: Option<String>,
+        client_token: Option<String>,
+        s3_bucket_source: Option<S3BucketSource>,
+        error_count: Option<i64>,
+        cloud_watch_log_group_arn: Option<String>,
+        input_format: Option<InputFormat>,
+        input_format_options: Option<InputFormatOptions>,
+        input_compression_type: Option<InputCompressionType>,
+        table_creation_parameters: Option<TableCreationParameters>,
+        start_time: Option<env::Timestamp>,
+        end_time: Option<env::Timestamp>,
+        processed_size_bytes: Option<i64>,
+        processed_item_count: Option<i64>,
+        imported_item_count: Option<i64>,
+        failure_code: Option<String>,
+        failure_message: Option<String>,
+    }
+    /// Shape `ImportTableInput`.
+    ImportTableInput {
+        client_token: Option<String>,
+        s3_bucket_source: S3BucketSource,
+        input_format: InputFormat,
+        input_format_options: Option<InputFormatOptions>,
+        input_compression_type: Option<InputCompressionType>,
+        table_creation_parameters: TableCreationParameters,
+    }
+    /// Shape `ImportTableOutput`.
+    ImportTableOutput {
+        import_table_description: ImportTableDescription,
+    }
+    /// Shape `IncrementalExportSpecification`.
+    IncrementalExportSpecification {
+        export_from_time: Option<env::Timestamp>,
+        export_to_time: Option<env::Timestamp>,
+        export_view_type: Option<ExportViewType>,
+    }
+    /// Shape `InputFormatOptions`.
+    InputFormatOptions {
+        csv: Option<CsvOptions>,
     }
     /// Shape `ItemCollectionMetrics`.
     ItemCollectionMetrics {
@@ -444,6 +641,42 @@ aws_wire::structure! {
         destination_status: Option<DestinationStatus>,
         enable_kinesis_streaming_configuration: Option<EnableKinesisStreamingConfiguration>,
     }
+    /// Shape `ListBackupsInput`.
+    ListBackupsInput {
+        table_name: Option<String>,
+        limit: Option<i32>,
+        time_range_lower_bound: Option<env::Timestamp>,
+        time_range_upper_bound: Option<env::Timestamp>,
+        exclusive_start_backup_arn: Option<String>,
+        backup_type: Option<BackupTypeFilter>,
+    }
+    /// Shape `ListBackupsOutput`.
+    ListBackupsOutput {
+        backup_summaries: Option<Vec<BackupSummary>>,
+        last_evaluated_backup_arn: Option<String>,
+    }
+    /// Shape `ListExportsInput`.
+    ListExportsInput {
+        table_arn: Option<String>,
+        max_results: Option<i32>,
+        next_token: Option<String>,
+    }
+    /// Shape `ListExportsOutput`.
+    ListExportsOutput {
+        export_summaries: Option<Vec<ExportSummary>>,
+        next_token: Option<String>,
+    }
+    /// Shape `ListImportsInput`.
+    ListImportsInput {
+        table_arn: Option<String>,
+        page_size: Option<i32>,
+        next_token: Option<String>,
+    }
+    /// Shape `ListImportsOutput`.
+    ListImportsOutput {
+        import_summary_list: Option<Vec<ImportSummary>>,
+        next_token: Option<String>,
+    }
     /// Shape `ListTablesInput`.
     ListTablesInput {
         exclusive_start_table_name: Option<String>,
@@ -479,6 +712,12 @@ aws_wire::structure! {
         item_count: Option<i64>,
         index_arn: Option<String>,
     }
+    /// Shape `LocalSecondaryIndexInfo`.
+    LocalSecondaryIndexInfo {
+        index_name: Option<String>,
+        key_schema: Option<Vec<KeySchemaElement>>,
+        projection: Option<Projection>,
+    }
     /// Shape `OnDemandThroughput`.
     OnDemandThroughput {
         max_read_request_units: Option<i64>,
@@ -500,6 +739,11 @@ aws_wire::structure! {
         recovery_period_in_days: Option<i32>,
         earliest_restorable_date_time: Option<env::Timestamp>,
         latest_restorable_date_time: Option<env::Timestamp>,
+    }
+    /// Shape `PointInTimeRecoverySpecification`.
+    PointInTimeRecoverySpecification {
+        point_in_time_recovery_enabled: bool,
+        recovery_period_in_days: Option<i32>,
     }
     /// Shape `Projection`.
     Projection {
@@ -627,6 +871,47 @@ aws_wire::structure! {
         restore_date_time: env::Timestamp,
         restore_in_progress: bool,
     }
+    /// Shape `RestoreTableFromBackupInput`.
+    RestoreTableFromBackupInput {
+        target_table_name: String,
+        backup_arn: String,
+        billing_mode_override: Option<BillingMode>,
+        global_secondary_index_override: Option<Vec<GlobalSecondaryIndex>>,
+        local_secondary_index_override: Option<Vec<LocalSecondaryIndex>>,
+        provisioned_throughput_override: Option<ProvisionedThroughput>,
+        on_demand_throughput_override: Option<OnDemandThroughput>,
+        sse_specification_override: Option<SSESpecification>,
+        vector_index_override: Option<Vec<VectorIndex>>,
+    }
+    /// Shape `RestoreTableFromBackupOutput`.
+    RestoreTableFromBackupOutput {
+        table_description: Option<TableDescription>,
+    }
+    /// Shape `RestoreTableToPointInTimeInput`.
+    RestoreTableToPointInTimeInput {
+        source_table_arn: Option<String>,
+        source_table_name: Option<String>,
+        target_table_name: String,
+        use_latest_restorable_time: Option<bool>,
+        restore_date_time: Option<env::Timestamp>,
+        billing_mode_override: Option<BillingMode>,
+        global_secondary_index_override: Option<Vec<GlobalSecondaryIndex>>,
+        local_secondary_index_override: Option<Vec<LocalSecondaryIndex>>,
+        provisioned_throughput_override: Option<ProvisionedThroughput>,
+        on_demand_throughput_override: Option<OnDemandThroughput>,
+        sse_specification_override: Option<SSESpecification>,
+        vector_index_override: Option<Vec<VectorIndex>>,
+    }
+    /// Shape `RestoreTableToPointInTimeOutput`.
+    RestoreTableToPointInTimeOutput {
+        table_description: Option<TableDescription>,
+    }
+    /// Shape `S3BucketSource`.
+    S3BucketSource {
+        s3_bucket_owner: Option<String>,
+        s3_bucket: String,
+        s3_key_prefix: Option<String>,
+    }
     /// Shape `SSEDescription`.
     SSEDescription {
         status: Option<SSEStatus>,
@@ -672,6 +957,28 @@ aws_wire::structure! {
         attribute_name: String,
         search_schema_element_type: SearchSchemaElementType,
     }
+    /// Shape `SourceTableDetails`.
+    SourceTableDetails {
+        table_name: String,
+        table_id: String,
+        table_arn: Option<String>,
+        table_size_bytes: Option<i64>,
+        key_schema: Vec<KeySchemaElement>,
+        table_creation_date_time: env::Timestamp,
+        provisioned_throughput: ProvisionedThroughput,
+        on_demand_throughput: Option<OnDemandThroughput>,
+        item_count: Option<i64>,
+        billing_mode: Option<BillingMode>,
+    }
+    /// Shape `SourceTableFeatureDetails`.
+    SourceTableFeatureDetails {
+        local_secondary_indexes: Option<Vec<LocalSecondaryIndexInfo>>,
+        global_secondary_indexes: Option<Vec<GlobalSecondaryIndexInfo>>,
+        stream_description: Option<StreamSpecification>,
+        time_to_live_description: Option<TimeToLiveDescription>,
+        sse_description: Option<SSEDescription>,
+        vector_indexes: Option<Vec<VectorIndexInfo>>,
+    }
     /// Shape `StreamSpecification`.
     StreamSpecification {
         stream_enabled: bool,
@@ -681,6 +988,18 @@ aws_wire::structure! {
     TableClassSummary {
         table_class: Option<TableClass>,
         last_update_date_time: Option<env::Timestamp>,
+    }
+    /// Shape `TableCreationParameters`.
+    TableCreationParameters {
+        table_name: String,
+        attribute_definitions: Vec<AttributeDefinition>,
+        key_schema: Vec<KeySchemaElement>,
+        billing_mode: Option<BillingMode>,
+        provisioned_throughput: Option<ProvisionedThroughput>,
+        on_demand_throughput: Option<OnDemandThroughput>,
+        sse_specification: Option<SSESpecification>,
+        global_secondary_indexes: Option<Vec<GlobalSecondaryIndex>>,
+        vector_indexes: Option<Vec<VectorIndex>>,
     }
     /// Shape `TableDescription`.
     TableDescription {
@@ -793,6 +1112,15 @@ aws_wire::structure! {
         expression_attribute_names: Option<std::collections::BTreeMap<String, String>>,
         expression_attribute_values: Option<std::collections::BTreeMap<String, AttributeValue>>,
         return_values_on_condition_check_failure: Option<ReturnValuesOnConditionCheckFailure>,
+    }
+    /// Shape `UpdateContinuousBackupsInput`.
+    UpdateContinuousBackupsInput {
+        table_name: String,
+        point_in_time_recovery_specification: PointInTimeRecoverySpecification,
+    }
+    /// Shape `UpdateContinuousBackupsOutput`.
+    UpdateContinuousBackupsOutput {
+        continuous_backups_description: Option<ContinuousBackupsDescription>,
     }
     /// Shape `UpdateGlobalSecondaryIndexAction`.
     UpdateGlobalSecondaryIndexAction {
@@ -914,6 +1242,15 @@ aws_wire::structure! {
         item_count: Option<i64>,
         index_arn: Option<String>,
     }
+    /// Shape `VectorIndexInfo`.
+    VectorIndexInfo {
+        index_name: Option<String>,
+        vector_attribute: Option<VectorAttributeDefinition>,
+        search_schema: Option<Vec<SearchSchemaElement>>,
+        projection: Option<Projection>,
+        dimensions: Option<i64>,
+        distance_function: Option<VectorDistanceFunction>,
+    }
     /// Shape `VectorIndexUpdate`.
     VectorIndexUpdate {
         create: Option<CreateVectorIndexAction>,
@@ -942,6 +1279,25 @@ aws_wire::enumeration! {
         Add = "ADD",
         Put = "PUT",
         Delete = "DELETE",
+    }
+    /// Shape `BackupStatus`.
+    BackupStatus {
+        Creating = "CREATING",
+        Deleted = "DELETED",
+        Available = "AVAILABLE",
+    }
+    /// Shape `BackupType`.
+    BackupType {
+        User = "USER",
+        System = "SYSTEM",
+        AwsBackup = "AWS_BACKUP",
+    }
+    /// Shape `BackupTypeFilter`.
+    BackupTypeFilter {
+        User = "USER",
+        System = "SYSTEM",
+        AwsBackup = "AWS_BACKUP",
+        All = "ALL",
     }
     /// Shape `BatchStatementErrorCodeEnum`.
     BatchStatementErrorCodeEnum {
@@ -1001,11 +1357,40 @@ aws_wire::enumeration! {
     DisassociationMode {
         WaitForReplication = "WAIT_FOR_REPLICATION",
     }
+    /// Shape `ExportFormat`.
+    ExportFormat {
+        DynamodbJson = "DYNAMODB_JSON",
+        Ion = "ION",
+    }
+    /// Shape `ExportStatus`.
+    ExportStatus {
+        InProgress = "IN_PROGRESS",
+        Completed = "COMPLETED",
+        Failed = "FAILED",
+    }
+    /// Shape `ExportType`.
+    ExportType {
+        FullExport = "FULL_EXPORT",
+        IncrementalExport = "INCREMENTAL_EXPORT",
+    }
+    /// Shape `ExportViewType`.
+    ExportViewType {
+        NewImage = "NEW_IMAGE",
+        NewAndOldImages = "NEW_AND_OLD_IMAGES",
+    }
     /// Shape `GlobalTableSettingsReplicationMode`.
     GlobalTableSettingsReplicationMode {
         Enabled = "ENABLED",
         Disabled = "DISABLED",
         EnabledWithOverrides = "ENABLED_WITH_OVERRIDES",
+    }
+    /// Shape `ImportStatus`.
+    ImportStatus {
+        InProgress = "IN_PROGRESS",
+        Completed = "COMPLETED",
+        Cancelling = "CANCELLING",
+        Cancelled = "CANCELLED",
+        Failed = "FAILED",
     }
     /// Shape `IndexStatus`.
     IndexStatus {
@@ -1013,6 +1398,18 @@ aws_wire::enumeration! {
         Updating = "UPDATING",
         Deleting = "DELETING",
         Active = "ACTIVE",
+    }
+    /// Shape `InputCompressionType`.
+    InputCompressionType {
+        Gzip = "GZIP",
+        Zstd = "ZSTD",
+        None = "NONE",
+    }
+    /// Shape `InputFormat`.
+    InputFormat {
+        DynamodbJson = "DYNAMODB_JSON",
+        Ion = "ION",
+        Csv = "CSV",
     }
     /// Shape `KeyType`.
     KeyType {
@@ -1071,6 +1468,11 @@ aws_wire::enumeration! {
     ReturnValuesOnConditionCheckFailure {
         AllOld = "ALL_OLD",
         None = "NONE",
+    }
+    /// Shape `S3SseAlgorithm`.
+    S3SseAlgorithm {
+        Aes256 = "AES256",
+        Kms = "KMS",
     }
     /// Shape `SSEStatus`.
     SSEStatus {

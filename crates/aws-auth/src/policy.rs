@@ -19,6 +19,8 @@ use pattern::{Pattern, arn_matches};
 /// The language's current version; only in it do policy variables mean anything.
 const VERSION: &str = "2012-10-17";
 const OLD_VERSION: &str = "2008-10-17";
+/// What ARNs of CloudFront's origin access identities have in the place of an account.
+pub const ACCESS_IDENTITIES: &str = "cloudfront";
 
 /// A document that is no policy, in IAM's words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +42,11 @@ pub enum Asker {
     Aws {
         account: String,
         arn: String,
+    },
+    /// An origin access identity of CloudFront, which policies name by either.
+    AccessIdentity {
+        arn: String,
+        canonical_user: String,
     },
     Anonymous,
 }
@@ -111,6 +118,7 @@ struct Principals {
     anybody: bool,
     aws: Vec<String>,
     services: Vec<String>,
+    canonical_users: Vec<String>,
 }
 
 impl Policy {
@@ -266,8 +274,9 @@ impl Principals {
                     "AWS" if is_account(&name) => principals.aws.push(format!("arn:aws:iam::{name}:root")),
                     "AWS" if is_principal_arn(&name) => principals.aws.push(name),
                     "Service" if is_service(&name) => principals.services.push(name),
+                    "CanonicalUser" if !name.is_empty() => principals.canonical_users.push(name),
                     // Nobody is signed in through them here, so they name nobody.
-                    "Federated" | "CanonicalUser" if !name.is_empty() => {}
+                    "Federated" if !name.is_empty() => {}
                     _ => return invalid(),
                 }
             }
@@ -280,6 +289,9 @@ impl Principals {
             || match asker {
                 Asker::Service(name) => self.services.contains(name),
                 Asker::Aws { account, arn } => self.aws.iter().any(|named| is_same(named, account, arn)),
+                Asker::AccessIdentity { arn, canonical_user } => {
+                    self.aws.contains(arn) || self.canonical_users.contains(canonical_user)
+                }
                 Asker::Anonymous => false,
             }
     }
@@ -314,7 +326,7 @@ pub fn is_principal_arn(text: &str) -> bool {
         && partition.starts_with("aws")
         && matches!(*service, "iam" | "sts")
         && region.is_empty()
-        && is_account(account)
+        && (is_account(account) || (*account == ACCESS_IDENTITIES && entity.starts_with("user/")))
         && !entity.is_empty()
         && !entity.contains(['*', '?'])
 }

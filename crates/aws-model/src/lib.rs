@@ -170,7 +170,11 @@ impl Model {
     /// # Errors
     /// When `json` is not a model, or one of its references leads nowhere.
     pub fn parse(json: &str) -> Result<Self, Error> {
-        let model: Self = serde_json::from_str(json)?;
+        let mut model: Self = serde_json::from_str(json)?;
+        // CloudFront's models put their date behind each name; SDKs and documents know operations without it.
+        for (name, operation) in &mut model.operations {
+            operation.name.clone_from(name);
+        }
         let operations = model.operations.values();
         let from_operations = operations.flat_map(|o| o.input.iter().chain(&o.output).chain(&o.errors));
         let from_shapes = model

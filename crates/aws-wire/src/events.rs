@@ -43,6 +43,11 @@ impl<T: Wire + 'static> EventStream<T> {
         let boxed: Boxed = Box::pin(events.map(T::into_value));
         Self(Events(Arc::new(Mutex::new(Some(boxed)))), PhantomData)
     }
+
+    /// The events; none when somebody has taken them before.
+    pub fn take(self) -> impl Stream<Item = T> + Send + 'static {
+        self.0.take().map(T::from_value)
+    }
 }
 
 /// No events.

@@ -13,7 +13,9 @@ use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
 
+use bytes::Bytes;
 use env::Timestamp;
+use futures_util::Stream;
 use tokio::io::AsyncRead;
 
 pub use digest::{Digest, ParseDigestError};
@@ -22,10 +24,13 @@ pub use reader::BlobReader;
 
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// A part of a blob.
-pub type Range = Pin<Box<dyn AsyncRead + Send>>;
+/// A part of a blob, in pieces of up to [`PIECE_BYTES`]: as they were read, nothing is copied for whoever takes them.
+pub type Range = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Bytes read at a time: what is read is still in the processor's cache when it is sent.
+pub const PIECE_BYTES: usize = 256 * 1024;
 
 /// Most blobs that one call of [`Blobs::list`] returns.
 pub const LIST_MAX: usize = 1000;

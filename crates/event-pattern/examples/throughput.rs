@@ -17,7 +17,7 @@ const EVENTS: usize = 1000;
 const FOR: Duration = Duration::from_secs(2);
 
 fn main() {
-    let kinds: [Kind; 5] = [
+    let kinds: [Kind; 11] = [
         ("source and detail-type", |n| json!({ "source": ["shop"], "detail-type": [format!("type {n}")] })),
         (
             "nested values",
@@ -26,6 +26,21 @@ fn main() {
         ("prefixes", |n| json!({ "detail": { "path": [{ "prefix": format!("/d{n}/") }] } })),
         ("numbers", |n| json!({ "source": ["shop"], "detail": { "amount": [n] } })),
         ("anything-but alone", |n| json!({ "detail-type": [{ "anything-but": format!("type {n}") }] })),
+        (
+            "a source, anything-but",
+            |n| json!({ "source": ["shop"], "detail-type": [{ "anything-but": [format!("type {n}"), "x"] }] }),
+        ),
+        (
+            "anything-but a prefix",
+            |n| json!({ "detail": { "path": [{ "anything-but": { "prefix": format!("/d{n}/") } }] } }),
+        ),
+        (
+            "anything-but a wildcard",
+            |n| json!({ "detail": { "path": [{ "anything-but": { "wildcard": format!("/d{n}/*.pdf") } }] } }),
+        ),
+        ("exists false", |n| json!({ "detail": { format!("f{n}"): [{ "exists": false }] } })),
+        ("ranges", |n| json!({ "detail": { "amount": [{ "numeric": [">=", n, "<", n + 10] }] } })),
+        ("wildcards", |n| json!({ "detail": { "path": [{ "wildcard": format!("/d{n}/*.pdf") }] } })),
     ];
     let events = (0..EVENTS)
         .map(|n| {

@@ -2,57 +2,48 @@
 //!
 //! A pattern that wants a value somewhere can only match an event that has it there. Of the fields for which that holds,
 //! each pattern is filed under the one that fewest others share; an event then finds its candidates by its own values,
-//! and only they are asked. A pattern that names no value, such as one of `exists` alone, is asked every time.
+//! and only they are asked. A pattern that names no value, and one whose values many share, goes through the sieve.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use serde_json::{Map, Value as Json};
 
 use crate::rule::Rule;
+use crate::sieve::Sieve;
+use crate::values::{Key, Values};
 use crate::{Field, Fields, Pattern};
+
+/// Patterns that most values of a list may find before the sieve is faster than asking each.
+const FOUND_MAX: usize = 16;
 
 /// Patterns, each with what it stands for.
 #[derive(Debug)]
 pub struct Index<T> {
     entries: Vec<(Pattern, T)>,
     root: Node,
-    /// Those that are asked every time.
-    everywhere: Vec<u32>,
-}
-
-/// What an event must have in one place, for a pattern to match.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Key {
-    Text(String),
-    Number(u64),
-    Null,
-    Bool(bool),
-    IgnoringCase(String),
-    Prefix(String),
-    Suffix(String),
+    sieve: Sieve,
+    /// The patterns in the sieve.
+    sieved: Vec<u32>,
 }
 
 /// A field of events, and the patterns filed under its values.
 #[derive(Debug, Default)]
 struct Node {
     fields: HashMap<String, Node>,
-    texts: HashMap<String, Vec<u32>>,
-    ignoring_case: HashMap<String, Vec<u32>>,
-    prefixes: HashMap<String, Vec<u32>>,
-    suffixes: HashMap<String, Vec<u32>>,
-    /// In bytes, of what is filed by its beginning or its end.
-    prefix_lengths: BTreeSet<usize>,
-    suffix_lengths: BTreeSet<usize>,
-    /// Numbers, null, true and false.
-    others: HashMap<Key, Vec<u32>>,
+    values: Values,
 }
 
 type Path<'a> = Vec<&'a str>;
 
 impl<T> Index<T> {
     pub fn new(entries: impl IntoIterator<Item = (Pattern, T)>) -> Self {
+        Self::finding(entries, FOUND_MAX)
+    }
+
+    /// With at most so many found by most values of a pattern.
+    pub(crate) fn finding(entries: impl IntoIterator<Item = (Pattern, T)>, found_max: usize) -> Self {
         let entries = entries.into_iter().collect::<Vec<_>>();
-        let (mut root, mut everywhere) = (Node::default(), Vec::new());
+        let (mut root, mut sieved) = (Node::default(), Vec::new());
         let places = entries.iter().map(|(pattern, _)| places(pattern)).collect::<Vec<_>>();
         let mut shared = HashMap::<(&Path<'_>, &Key), usize>::new();
         for (path, keys) in places.iter().flatten() {
@@ -64,23 +55,39 @@ impl<T> Index<T> {
             let load = |(path, keys): &&(Path<'_>, Vec<Key>)| {
                 keys.iter().map(|key| shared[&(path, key)]).sum::<usize>() / keys.len()
             };
-            match places.iter().min_by_key(load) {
+            let crowded = |(path, keys): &(Path<'_>, Vec<Key>)| {
+                keys.iter().filter(|key| shared[&(path, *key)] > found_max).count() * 2 > keys.len()
+            };
+            match places.iter().min_by_key(load).filter(|place| !crowded(place)) {
                 Some((path, keys)) => keys.iter().for_each(|key| root.file(path, key, number)),
-                None => everywhere.push(number),
+                None => sieved.push(number),
             }
         }
-        Self { entries, root, everywhere }
+        let sieve = Sieve::new(sieved.iter().map(|number| &entries[*number as usize].0));
+        Self { entries, root, sieve, sieved }
     }
 
     /// What the patterns that match stand for, in the order they were given.
     pub fn matching(&self, event: &Json) -> Vec<&T> {
         let Json::Object(fields) = event else { return Vec::new() };
-        let mut found = self.everywhere.clone();
-        self.root.find_in(fields, &mut found);
-        found.sort_unstable();
-        found.dedup();
-        let entries = found.into_iter().map(|number| &self.entries[number as usize]);
-        entries.filter(|(pattern, _)| pattern.matches(event)).map(|(_, stands_for)| stands_for).collect()
+        let matches = |number: &u32| self.entries[*number as usize].0.matches(event);
+        let mut candidates = Vec::new();
+        self.root.find_in(fields, &mut candidates);
+        candidates.sort_unstable();
+        candidates.dedup();
+        candidates.retain(matches);
+        let mut found = Vec::new();
+        self.sieve.pass(fields, |place, unsure| {
+            let number = self.sieved[place as usize];
+            if !unsure || matches(&number) {
+                found.push(number);
+            }
+        });
+        if !candidates.is_empty() {
+            found.append(&mut candidates);
+            found.sort_unstable();
+        }
+        found.into_iter().map(|number| &self.entries[number as usize].1).collect()
     }
 
     pub fn len(&self) -> usize {
@@ -114,22 +121,12 @@ fn collect<'a>(fields: &'a Fields, path: &mut Path<'a>, places: &mut Vec<(Path<'
     }
 }
 
+/// What a value must be like for a rule to hold.
 fn key(rule: &Rule) -> Option<Key> {
-    Some(match rule {
-        Rule::Is(Json::String(text)) => Key::Text(text.clone()),
-        Rule::Is(Json::Bool(value)) => Key::Bool(*value),
-        Rule::Is(Json::Null) => Key::Null,
-        Rule::Number(number) => Key::Number(bits(*number)),
-        Rule::IgnoringCase(text) => Key::IgnoringCase(text.clone()),
-        Rule::Prefix { text, ignoring_case: false } if !text.is_empty() => Key::Prefix(text.clone()),
-        Rule::Suffix { text, ignoring_case: false } if !text.is_empty() => Key::Suffix(text.clone()),
-        _ => return None,
-    })
-}
-
-/// One for each number: zero has two in floating point.
-fn bits(number: f64) -> u64 {
-    (number + 0.0).to_bits()
+    match rule {
+        Rule::Wildcard(wildcard) => Key::of_end(wildcard),
+        rule => Key::of(rule),
+    }
 }
 
 impl Node {
@@ -138,20 +135,7 @@ impl Node {
         for name in path {
             node = node.fields.entry((*name).to_owned()).or_default();
         }
-        let filed = match key {
-            Key::Text(text) => node.texts.entry(text.clone()).or_default(),
-            Key::IgnoringCase(text) => node.ignoring_case.entry(text.clone()).or_default(),
-            Key::Prefix(text) => {
-                node.prefix_lengths.insert(text.len());
-                node.prefixes.entry(text.clone()).or_default()
-            }
-            Key::Suffix(text) => {
-                node.suffix_lengths.insert(text.len());
-                node.suffixes.entry(text.clone()).or_default()
-            }
-            Key::Number(_) | Key::Null | Key::Bool(_) => node.others.entry(key.clone()).or_default(),
-        };
-        filed.push(number);
+        node.values.file(key, number);
     }
 
     /// Walks whichever has fewer fields, the event or what patterns want.
@@ -168,35 +152,18 @@ impl Node {
     }
 
     fn find(&self, value: &Json, found: &mut Vec<u32>) {
-        let other = match value {
-            Json::Object(event) => return self.find_in(event, found),
-            Json::Array(items) => return items.iter().for_each(|item| self.find(item, found)),
-            Json::String(text) => return self.find_text(text, found),
-            Json::Number(number) => number.as_f64().map(|number| Key::Number(bits(number))),
-            Json::Null => Some(Key::Null),
-            Json::Bool(value) => Some(Key::Bool(*value)),
-        };
-        found.extend(other.and_then(|key| self.others.get(&key)).into_iter().flatten());
-    }
-
-    fn find_text(&self, text: &str, found: &mut Vec<u32>) {
-        found.extend(self.texts.get(text).into_iter().flatten());
-        if !self.ignoring_case.is_empty() {
-            found.extend(self.ignoring_case.get(&text.to_lowercase()).into_iter().flatten());
-        }
-        for length in self.prefix_lengths.range(..=text.len()) {
-            let filed = text.get(..*length).and_then(|prefix| self.prefixes.get(prefix));
-            found.extend(filed.into_iter().flatten());
-        }
-        for length in self.suffix_lengths.range(..=text.len()) {
-            let filed = text.get(text.len() - length..).and_then(|suffix| self.suffixes.get(suffix));
-            found.extend(filed.into_iter().flatten());
+        match value {
+            Json::Object(event) => self.find_in(event, found),
+            Json::Array(items) => items.iter().for_each(|item| self.find(item, found)),
+            value => self.values.find(value, &mut |number| found.push(number)),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use serde_json::{from_str, json};
 
     use super::*;
@@ -238,7 +205,7 @@ mod tests {
             json!({}),
         ];
         let index = Index::new(patterns.iter().map(|text| (pattern(text), *text)));
-        assert_eq!((index.len(), index.everywhere.len()), (14, 5));
+        assert_eq!((index.len(), index.sieved.len()), (14, 5));
         let mut matched = BTreeSet::new();
         let count = values.len();
         for number in 0..count.pow(3) {

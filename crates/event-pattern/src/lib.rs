@@ -8,10 +8,13 @@
 //! What is no pattern is refused in the words of AWS's own matcher, event-ruler, recorded from EventBridge; where in the
 //! text it found the fault is not said.
 
+mod bits;
 pub mod cidr;
 mod index;
 mod numeric;
 mod rule;
+mod sieve;
+mod values;
 mod wildcard;
 
 use serde_json::{Map, Value as Json};

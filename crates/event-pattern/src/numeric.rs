@@ -41,6 +41,34 @@ impl Comparison {
     }
 }
 
+/// Numbers from one to another, both included.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Range {
+    least: f64,
+    most: f64,
+}
+
+impl Range {
+    /// The numbers for which all of some comparisons hold.
+    pub(crate) fn of(bounds: &[(Comparison, f64)]) -> Self {
+        let mut range = Self { least: f64::NEG_INFINITY, most: f64::INFINITY };
+        for (how, bound) in bounds {
+            match how {
+                Comparison::Equal => range = Self { least: *bound, most: *bound },
+                Comparison::Less => range.most = bound.next_down(),
+                Comparison::LessOrEqual => range.most = *bound,
+                Comparison::Greater => range.least = bound.next_up(),
+                Comparison::GreaterOrEqual => range.least = *bound,
+            }
+        }
+        range
+    }
+
+    pub(crate) fn has(&self, number: f64) -> bool {
+        self.least <= number && number <= self.most
+    }
+}
+
 /// # Errors
 /// In AWS's words.
 pub(crate) fn parse(operand: &Json) -> Result<Vec<(Comparison, f64)>, String> {

@@ -25,22 +25,31 @@ pub(crate) fn parse(text: &str) -> Result<Wildcard, String> {
     Ok(parsed)
 }
 
+/// The letters before the first star, and those behind the last.
+pub(crate) fn ends(pattern: &[Option<char>]) -> (String, String) {
+    let head = pattern.iter().map_while(|letter| *letter).collect();
+    let tail = pattern.iter().rev().map_while(|letter| *letter).collect::<Vec<_>>();
+    (head, tail.into_iter().rev().collect())
+}
+
 /// In time of the two lengths' product at most: only the last star is ever tried again.
 pub(crate) fn matches(pattern: &[Option<char>], text: &str) -> bool {
-    let text = text.chars().collect::<Vec<_>>();
-    let (mut at, mut in_text) = (0, 0);
+    let (mut at, mut left) = (0, text.chars());
+    // Where the pattern goes on behind the last star, and the text behind what that star stands for.
     let mut star = None;
-    while in_text < text.len() {
+    loop {
+        let mut behind = left.clone();
+        let Some(letter) = behind.next() else { break };
         match pattern.get(at) {
-            Some(Some(letter)) if *letter == text[in_text] => (at, in_text) = (at + 1, in_text + 1),
+            Some(Some(wanted)) if *wanted == letter => (at, left) = (at + 1, behind),
             Some(None) => {
-                star = Some((at, in_text));
                 at += 1;
+                star = Some((at, left.clone()));
             }
             _ => {
-                let Some((star_at, taken)) = star else { return false };
-                star = Some((star_at, taken + 1));
-                (at, in_text) = (star_at + 1, taken + 1);
+                let Some((behind_star, taken)) = &mut star else { return false };
+                taken.next();
+                (at, left) = (*behind_star, taken.clone());
             }
         }
     }

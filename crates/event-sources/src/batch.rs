@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::failure::{self, Cause, GivenUp};
-use crate::invoke::{Invoked, Outcome, invoke};
+use crate::handler::{Batch, Invoked, Outcome};
 use crate::lane::{Entry, Shared};
 use crate::pause::Pause;
 use crate::report::{self, Report};
@@ -27,7 +27,7 @@ enum Verdict {
 /// Handles a batch in order. `false` when the end was asked for before all of it was.
 pub(crate) async fn handle(shared: &Shared, entries: Vec<Entry>, frame: &mut Frame) -> bool {
     let env = &shared.polled.cx.env;
-    let settings = &shared.polled.mapping.settings;
+    let settings = &shared.polled.settings;
     // From the last to the first.
     let mut todo = vec![Piece { entries, tries: 0 }];
     let mut pause = Pause::default();
@@ -43,7 +43,8 @@ pub(crate) async fn handle(shared: &Shared, entries: Vec<Entry>, frame: &mut Fra
             continue;
         }
         let records = piece.entries.iter().map(|entry| entry.record.event.as_str()).collect::<Vec<_>>();
-        let invoked = invoke(&shared.polled, frame.event(shared, &records.join(",")).into(), None).await;
+        let batch = Batch { records, window: frame.beside(shared), trace: None };
+        let invoked = shared.polled.handler.handle(&batch).await;
         let handled = match judge(shared, &piece, &invoked, frame) {
             Verdict::NotRun => {
                 todo.push(piece);
@@ -54,11 +55,12 @@ pub(crate) async fn handle(shared: &Shared, entries: Vec<Entry>, frame: &mut Fra
             Verdict::UpTo(place) => place,
         };
         let rest = piece.entries.split_off(handled);
-        if handled > 0 || closes && matches!(invoked.outcome, Outcome::Answered { .. }) {
+        let answered = matches!(invoked.outcome, Outcome::Answered { .. } | Outcome::Partly(_));
+        if handled > 0 || closes && answered {
             done(shared, &piece.entries, frame).await;
         }
         let failed = Piece { entries: rest, tries: piece.tries + 1 };
-        if failed.entries.is_empty() && (handled > 0 || matches!(invoked.outcome, Outcome::Answered { .. })) {
+        if failed.entries.is_empty() && (handled > 0 || answered) {
             pause = Pause::default();
             continue;
         }
@@ -91,10 +93,11 @@ fn halves(piece: Piece) -> [Piece; 2] {
 fn judge(shared: &Shared, piece: &Piece, invoked: &Invoked, frame: &mut Frame) -> Verdict {
     let payload = match &invoked.outcome {
         Outcome::Answered { payload, .. } => payload,
+        Outcome::Partly(failed) => return failed.first().map_or(Verdict::All, |first| Verdict::UpTo(*first)),
         Outcome::Failed { .. } | Outcome::Recursive => return Verdict::UpTo(0),
         Outcome::NotRun => return Verdict::NotRun,
     };
-    let reports = shared.polled.mapping.settings.reports_item_failures == Some(true);
+    let reports = shared.polled.settings.reports_item_failures == Some(true);
     let ids = piece.entries.iter().map(|entry| entry.record.sequence.as_str()).collect::<Vec<_>>();
     let report = if reports { report::read(payload, &ids) } else { Report::Success };
     match report {
@@ -116,7 +119,7 @@ async fn done(shared: &Shared, entries: &[Entry], frame: &Frame) {
 
 /// Gives up what is older than records may be. `false` when the end was asked for meanwhile.
 async fn leave_old(shared: &Shared, piece: &mut Piece, frame: &Frame) -> bool {
-    let settings = &shared.polled.mapping.settings;
+    let settings = &shared.polled.settings;
     let own = settings.record_age_max_s.and_then(|age| u64::try_from(age).ok()).map(Duration::from_secs);
     let Some(age_max) = own.or_else(|| shared.stream.retention()) else { return true };
     let now = shared.polled.cx.env.now();

@@ -63,7 +63,7 @@ impl Keeper {
         let stored = self.cx.kv.transact(|tx| CHECKPOINTS.put(tx, &self.key, checkpoint)).await;
         if let Err(error) = stored {
             // After a restart these records are handled once more.
-            tracing::error!(%error, mapping = self.key.2, shard = self.key.3, "keep a checkpoint");
+            tracing::error!(%error, poller = self.key.2, shard = self.key.3, "keep a checkpoint");
         }
     }
 }

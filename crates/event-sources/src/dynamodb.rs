@@ -69,10 +69,10 @@ pub(crate) async fn records(polled: &Polled, arn: &str, iterator: &str) -> Resul
         return Err(AwsError::internal("records are no object"));
     };
     let Some(Json::Array(records)) = shown.remove("Records") else {
-        return Ok(Page { records: Vec::new(), next });
+        return Ok(Page::read(Vec::new(), next));
     };
     let records = records.into_iter().map(|record| self::record(record, arn, &polled.filter)).collect();
-    Ok(Page { records, next })
+    Ok(Page::read(records, next))
 }
 
 /// A record of the API as a function sees it: the same, with the stream's ARN, and whoever did it in small letters.

@@ -1,35 +1,45 @@
-//! What a mapping's destination is sent of records that were given up.
+//! What a destination is sent of records that were given up.
 
 use std::collections::BTreeMap;
 
 use env::Timestamp;
 use serde_json::{Value as Json, json};
-use service::{Delivery, Sender, TargetArn};
+use service::{Delivery, TargetArn};
 
-use crate::invoke::{Invoked, Outcome};
+use crate::handler::Invoked;
 use crate::lane::{Entry, Shared};
 use crate::pause::Pause;
 
 /// Why records were given up, and what came of them before.
-pub(crate) struct GivenUp<'a> {
+pub struct GivenUp<'a> {
     pub cause: Cause,
-    /// How often the function failed.
+    /// How often they were handled in vain.
     pub tries: u32,
     pub last: Option<&'a Invoked>,
 }
 
 #[derive(Clone, Copy)]
-pub(crate) enum Cause {
+pub enum Cause {
     Retries,
     Age,
 }
 
-/// Sends the record of a failure, where the mapping has a destination. `false` when the end was asked for before.
+impl Cause {
+    /// As failures' records call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Retries => "RetryAttemptsExhausted",
+            Self::Age => "RecordAgeExceeded",
+        }
+    }
+}
+
+/// Sends the record of a failure, where there is a destination. `false` when the end was asked for before.
 pub(crate) async fn tell(shared: &Shared, entries: &[Entry], given_up: &GivenUp<'_>) -> bool {
     let polled = &shared.polled;
-    let uuid = &polled.mapping.uuid;
-    let Some(target) = polled.mapping.settings.on_failure.as_deref().and_then(TargetArn::parse) else {
-        tracing::warn!(mapping = uuid, records = entries.len(), "records were given up");
+    let id = &polled.id;
+    let Some(target) = polled.settings.on_failure.as_deref().and_then(TargetArn::parse) else {
+        tracing::warn!(poller = id, records = entries.len(), "records were given up");
         return true;
     };
     if entries.is_empty() {
@@ -38,27 +48,18 @@ pub(crate) async fn tell(shared: &Shared, entries: &[Entry], given_up: &GivenUp<
     let env = &polled.cx.env;
     let now = env.now();
     let mut record = record(shared, entries, given_up, now);
-    let object_key = (target.service() == "s3").then(|| {
-        let moment = aws_wire::timestamp::iso8601(Timestamp::from_secs(now.as_secs()));
-        let (day, time) = (moment[..10].replace('-', "/"), moment[..19].replace(':', "."));
-        format!("aws/lambda/{uuid}/{}/{day}/{time}-{}", shared.shard, env.uuid())
-    });
+    let within = format!("{id}/{}", shared.shard);
+    let object_key = svc_lambda::failure_object_key(&target, &within, &env.uuid().to_string(), now);
     if object_key.is_some() {
         // A bucket has room for the records themselves.
         let records = entries.iter().map(|entry| serde_json::from_str::<Json>(&entry.record.event));
         record["payload"] =
             json!({ "Records": records.filter_map(Result::ok).collect::<Json>() }).to_string().into();
     }
-    let arn = &polled.mapping.function_arn;
     let delivery = Delivery {
         target,
         payload: record.to_string().into(),
-        sender: Sender {
-            service: "lambda.amazonaws.com".to_owned(),
-            source_arn: arn.clone(),
-            source_account: polled.cx.caller.account.to_string(),
-            role: Some(polled.role.clone()),
-        },
+        sender: polled.handler.sender(),
         attributes: BTreeMap::new(),
         in_order: None,
         bus: None,
@@ -71,7 +72,7 @@ pub(crate) async fn tell(shared: &Shared, entries: &[Entry], given_up: &GivenUp<
             Ok(()) => return true,
             Err(error) if error.is_worth_another_try() => pause.wait(env, &shared.stop).await,
             Err(error) => {
-                tracing::error!(%error, mapping = uuid, "the record of a failure could not be delivered");
+                tracing::error!(%error, poller = id, "the record of a failure could not be delivered");
                 return true;
             }
         }
@@ -82,34 +83,7 @@ pub(crate) async fn tell(shared: &Shared, entries: &[Entry], given_up: &GivenUp<
 fn record(shared: &Shared, entries: &[Entry], given_up: &GivenUp<'_>, now: Timestamp) -> Json {
     let time = aws_wire::timestamp::iso8601;
     let (first, last) = (&entries[0].record, &entries[entries.len() - 1].record);
-    let request_id = given_up.last.map(|invoked| invoked.request_id.clone());
-    let executed = given_up.last.map(|invoked| match &invoked.outcome {
-        Outcome::Answered { executed_version, .. } => (executed_version, None),
-        Outcome::Failed { executed_version } => (executed_version, Some("Unhandled")),
-        Outcome::NotRun | Outcome::Recursive => (&None, None),
-    });
-    let response = executed.map(|(version, error)| {
-        let mut response =
-            json!({ "statusCode": 200, "executedVersion": version.as_deref().unwrap_or("$LATEST") });
-        if let Some(error) = error {
-            response["functionError"] = error.into();
-        }
-        response
-    });
-    let mut record = json!({
-        "requestContext": {
-            "requestId": request_id.unwrap_or_else(|| shared.polled.cx.env.uuid().to_string()),
-            "functionArn": shared.polled.mapping.function_arn,
-            "condition": match given_up.cause {
-                Cause::Retries => "RetryAttemptsExhausted",
-                Cause::Age => "RecordAgeExceeded",
-            },
-            "approximateInvokeCount": given_up.tries,
-        },
-    });
-    if let Some(response) = response {
-        record["responseContext"] = response;
-    }
+    let mut record = Json::Object(shared.polled.handler.context(given_up));
     record["version"] = "1.0".into();
     record["timestamp"] = time(now).into();
     record[shared.stream.batch_info()] = json!({

@@ -28,9 +28,14 @@ impl Filter {
     }
 }
 
+/// Whether a text is a pattern.
+pub fn is_pattern(text: &str) -> bool {
+    serde_json::from_str::<Json>(text).is_ok_and(|document| Pattern::parse(&document).is_ok())
+}
+
 /// What patterns see of a payload: its fields where it is JSON, else its text. A pattern of fields never matches text,
 /// nor one of texts an object.
-pub(crate) fn payload(text: &str) -> Json {
+pub fn payload(text: &str) -> Json {
     match serde_json::from_str::<Json>(text) {
         Ok(json) if json.is_object() || json.is_array() => json,
         _ => Json::String(text.to_owned()),

@@ -3,10 +3,10 @@
 use kv::Table;
 use serde::{Deserialize, Serialize};
 
-/// Account, region, the mapping's UUID, shard.
+/// Account, region, the UUID of a mapping or pipe, shard.
 pub(crate) type ShardKey = (String, String, String, String);
 
-/// How far each mapping has come in each shard; goes with the mapping.
+/// How far each mapping and pipe has come in each shard; goes with it.
 pub(crate) const CHECKPOINTS: Table<ShardKey, Checkpoint> = Table::new(170, "checkpoints of shards");
 
 /// This layout's number.

@@ -1,18 +1,23 @@
 //! A Kinesis data stream.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::pin::Pin;
 
-use api_kinesis::{GetRecordsInput, GetShardIteratorInput, ListShardsInput, ShardIteratorType};
+use api_kinesis::{
+    DescribeStreamConsumerInput, GetRecordsInput, GetShardIteratorInput, ListShardsInput, ShardIteratorType,
+    StartingPosition, SubscribeToShardEventStream, SubscribeToShardInput, errors,
+};
 use aws_wire::{AwsError, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use env::Timestamp;
+use futures_util::{Stream, StreamExt as _};
 use serde_json::{Value as Json, json};
 use service::Ctx;
 
 use crate::Polled;
 use crate::filter;
-use crate::source::{Page, Position, Record, Shard};
+use crate::source::{Cursor, Page, Position, Record, Shard};
 
 /// Of one read. Ten megabytes are the other bound, which is the stream's.
 const RECORDS_MAX: i32 = 1000;
@@ -43,12 +48,7 @@ pub(crate) async fn shards(cx: &Ctx, stream: &str) -> Result<Vec<Shard>> {
 }
 
 pub(crate) async fn iterator(cx: &Ctx, stream: &str, shard: &str, from: &Position) -> Result<String> {
-    let (kind, starting_sequence_number, timestamp) = match from {
-        Position::TrimHorizon => (ShardIteratorType::TrimHorizon, None, None),
-        Position::Latest => (ShardIteratorType::Latest, None, None),
-        Position::After(sequence) => (ShardIteratorType::AfterSequenceNumber, Some(sequence.clone()), None),
-        Position::Since(at) => (ShardIteratorType::AtTimestamp, None, Some(*at)),
-    };
+    let (kind, starting_sequence_number, timestamp) = place(from);
     let input = GetShardIteratorInput {
         stream_arn: Some(stream.to_owned()),
         shard_id: shard.to_owned(),
@@ -61,6 +61,15 @@ pub(crate) async fn iterator(cx: &Ctx, stream: &str, shard: &str, from: &Positio
     iterator.ok_or_else(|| AwsError::internal("a shard has no iterator"))
 }
 
+fn place(from: &Position) -> (ShardIteratorType, Option<String>, Option<Timestamp>) {
+    match from {
+        Position::TrimHorizon => (ShardIteratorType::TrimHorizon, None, None),
+        Position::Latest => (ShardIteratorType::Latest, None, None),
+        Position::After(sequence) => (ShardIteratorType::AfterSequenceNumber, Some(sequence.clone()), None),
+        Position::Since(at) => (ShardIteratorType::AtTimestamp, None, Some(*at)),
+    }
+}
+
 pub(crate) async fn records(polled: &Polled, shard: &str, iterator: &str) -> Result<Page> {
     let input = GetRecordsInput {
         shard_iterator: iterator.to_owned(),
@@ -69,7 +78,68 @@ pub(crate) async fn records(polled: &Polled, shard: &str, iterator: &str) -> Res
     };
     let output = polled.cx.call(input).await?;
     let records = output.records.into_iter().map(|found| record(polled, shard, found)).collect();
-    Ok(Page { records, next: output.next_shard_iterator })
+    Ok(Page::read(records, output.next_shard_iterator))
+}
+
+/// What a shard pushes to a consumer, for five minutes.
+pub(crate) type Subscription = Pin<Box<dyn Stream<Item = SubscribeToShardEventStream> + Send>>;
+
+/// # Errors
+/// Those of the service, among them that there is no such consumer.
+pub(crate) async fn find_consumer(cx: &Ctx, consumer: &str) -> Result<()> {
+    let input = DescribeStreamConsumerInput {
+        consumer_arn: Some(consumer.to_owned()),
+        ..DescribeStreamConsumerInput::default()
+    };
+    cx.call(input).await.map(drop)
+}
+
+/// # Errors
+/// Those of the service.
+pub(crate) async fn subscribe(
+    cx: &Ctx,
+    consumer: &str,
+    shard: &str,
+    from: &Position,
+) -> Result<Subscription> {
+    let (r#type, sequence_number, timestamp) = place(from);
+    let input = SubscribeToShardInput {
+        consumer_arn: consumer.to_owned(),
+        shard_id: shard.to_owned(),
+        starting_position: StartingPosition { r#type, sequence_number, timestamp },
+        ..SubscribeToShardInput::default()
+    };
+    Ok(Box::pin(cx.clone().patient().call(input).await?.event_stream.take()))
+}
+
+/// Waits for the next event.
+///
+/// # Errors
+/// The exception that ends the subscription.
+pub(crate) async fn pushed(polled: &Polled, shard: &str, mut events: Subscription) -> Result<Page> {
+    let Some(event) = events.next().await else {
+        return Ok(Page { records: Vec::new(), next: None, seen: None, over: false });
+    };
+    let Some(event) = event.subscribe_to_shard_event else { return Err(ended(event)) };
+    let records = event.records.into_iter().map(|found| record(polled, shard, found)).collect();
+    Ok(Page {
+        records,
+        next: Some(Cursor::Subscription(events)),
+        seen: Some(event.continuation_sequence_number),
+        over: event.child_shards.is_some(),
+    })
+}
+
+/// Why a subscription ended before its time.
+fn ended(event: SubscribeToShardEventStream) -> AwsError {
+    let gone =
+        event.resource_not_found_exception.map(|e| errors::resource_not_found_exception(text(e.message)));
+    let taken = event.resource_in_use_exception.map(|e| errors::resource_in_use_exception(text(e.message)));
+    gone.or(taken).unwrap_or_else(|| AwsError::internal("a subscription failed"))
+}
+
+fn text(message: Option<String>) -> String {
+    message.unwrap_or_default()
 }
 
 fn record(polled: &Polled, shard: &str, found: api_kinesis::Record) -> Record {
@@ -94,7 +164,7 @@ fn record(polled: &Polled, shard: &str, found: api_kinesis::Record) -> Record {
         "eventName": "aws:kinesis:record",
         "invokeIdentityArn": polled.role,
         "awsRegion": &*polled.cx.caller.region,
-        "eventSourceARN": polled.source_arn(),
+        "eventSourceARN": polled.source_arn,
     });
     Record { sequence: found.sequence_number, key: key.finish(), arrived, event: event.to_string(), wanted }
 }

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use crate::Polled;
 use crate::batch;
 use crate::checkpoint::Keeper;
-use crate::invoke::PAYLOAD_BYTES_MAX;
+use crate::handler::PAYLOAD_BYTES_MAX;
 use crate::pause::sleep;
 use crate::source::{Record, Stream};
 use crate::stop::Stop;
@@ -56,7 +56,7 @@ impl Lane {
 
     /// Whether everything was handled.
     pub(crate) async fn run(mut self) -> bool {
-        let settings = &self.shared.polled.mapping.settings;
+        let settings = &self.shared.polled.settings;
         if let Some(length_s) = settings.tumbling_window_s.filter(|length| *length > 0) {
             return window::run(self, length_s.into()).await;
         }
@@ -105,7 +105,7 @@ impl Lane {
     /// Waits for a batch to fill as long as its window is open; of records for which `fits` holds, with room for
     /// `reserved` bytes of something else.
     pub(crate) async fn gather(&mut self, reserved: usize, fits: impl Fn(&Record) -> bool) -> Vec<Entry> {
-        let settings = &self.shared.polled.mapping.settings;
+        let settings = &self.shared.polled.settings;
         let most = settings.batch_size.and_then(|size| usize::try_from(size).ok()).unwrap_or(BATCH_DEFAULT);
         let window = Duration::from_secs(settings.batching_window_s.unwrap_or(0).unsigned_abs().into());
         let deadline = self.shared.polled.cx.env.monotonic() + window;

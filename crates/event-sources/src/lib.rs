@@ -1,14 +1,17 @@
-//! Event source mappings at work: reads queues and streams, and invokes functions with what is there.
+//! Event sources polled: reads queues and streams, and hands on what is there, to the functions of event source mappings
+//! and to whoever else begins a poller.
 //!
 //! Start with `queue.rs`, one queue's poller, and with `shards.rs`, `shard.rs` and `lane.rs`, a stream's. Sources are
-//! read as any client reads them, by the calls of their APIs; nobody asks twice where waiting would do.
+//! read as any client reads them, by the calls of their APIs; nobody asks twice where waiting would do. `handler.rs` is
+//! what they hand batches to.
 
 mod batch;
 mod checkpoint;
 mod dynamodb;
 mod failure;
 mod filter;
-mod invoke;
+mod function;
+mod handler;
 mod keys;
 mod kinesis;
 mod lane;
@@ -29,21 +32,27 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use api_lambda::GetFunctionConfigurationInput;
 use aws_wire::Result;
 use kv::Span;
 use service::Ctx;
-use svc_lambda::{Described, EventSourceMapping, EventSources, SourceKind};
+use svc_lambda::{EventSourceMapping, EventSources};
 use tokio::task::JoinHandle;
 
+pub use failure::{Cause, GivenUp};
+pub use filter::{is_pattern, payload};
+pub use handler::{Batch, Handler, Invoked, Outcome};
+pub use svc_lambda::{Described, MappingSettings, SourceKind};
+
 use crate::filter::Filter;
+use crate::function::Function;
 use crate::keys::CHECKPOINTS;
 use crate::source::Stream;
 use crate::stop::{Stop, stop};
 
-type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+/// What is still at work.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Every mapping that is polled by this process.
+/// Every source that is polled by this process, as often as it is.
 #[derive(Default)]
 pub struct Pollers {
     running: Mutex<HashMap<String, Running>>,
@@ -75,40 +84,35 @@ impl Results {
     }
 }
 
-/// A mapping, as its poller has it at hand.
-pub(crate) struct Polled {
-    /// Of the mapping's account and region.
+/// What is to be polled, how, and for whom.
+pub struct Task {
+    /// Of the account and region for which it is polled.
     pub cx: Ctx,
-    pub mapping: EventSourceMapping,
-    pub filter: Filter,
-    /// The function's execution role; empty where the function is gone.
+    /// A UUID: no two tasks have one.
+    pub id: String,
+    pub kind: SourceKind,
+    pub source_arn: String,
+    /// Those of a mapping of that kind.
+    pub settings: MappingSettings,
+    /// On whose rights it is read.
     pub role: String,
-    pub results: Results,
+    pub handler: Arc<dyn Handler>,
 }
 
-impl Polled {
-    /// The ARN of the source; what is polled here has one.
-    pub(crate) fn source_arn(&self) -> &str {
-        self.mapping.source.arn.as_deref().unwrap_or_default()
-    }
+/// A task, as its poller has it at hand.
+pub(crate) struct Polled {
+    pub cx: Ctx,
+    pub id: String,
+    pub source_arn: String,
+    pub settings: MappingSettings,
+    pub filter: Filter,
+    pub role: String,
+    pub handler: Arc<dyn Handler>,
 }
 
 impl Pollers {
-    fn take(&self, uuid: &str) -> Option<Running> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(uuid)
-    }
-
-    async fn end(&self, uuid: &str) {
-        if let Some(mut running) = self.take(uuid) {
-            running.stop.request();
-            // A poller that panicked has ended too.
-            let _ = (&mut running.task).await;
-        }
-    }
-}
-
-impl EventSources for Pollers {
-    fn polls(&self, kind: SourceKind) -> bool {
+    /// Whether sources of this kind are polled.
+    pub fn polls(kind: SourceKind) -> bool {
         match kind {
             SourceKind::Sqs | SourceKind::DynamoDb | SourceKind::Kinesis => true,
             SourceKind::ManagedKafka
@@ -118,29 +122,87 @@ impl EventSources for Pollers {
         }
     }
 
+    /// Looks whether a source is there.
+    ///
+    /// # Errors
+    /// Those of the source's service, but for its absence.
+    pub async fn look_at(cx: &Ctx, kind: SourceKind, arn: &str) -> Result<Described> {
+        match Stream::of(kind, arn) {
+            Some(stream) => stream.describe(cx).await,
+            None => queue::describe(cx, arn).await,
+        }
+    }
+
+    /// Begins to poll, or goes on with other settings.
+    ///
+    /// # Errors
+    /// For filters that are no patterns.
+    pub async fn begin(&self, task: Task) -> Result<()> {
+        self.end(&task.id).await;
+        let filter = Filter::parse(task.settings.filters.as_deref().unwrap_or_default())?;
+        let stream = Stream::of(task.kind, &task.source_arn);
+        let Task { cx, id, source_arn, settings, role, handler, .. } = task;
+        let polled = Polled { cx, id: id.clone(), source_arn, settings, filter, role, handler };
+        let (handle, stop) = stop();
+        let task = tokio::spawn(poll(Arc::new(polled), stream, stop));
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.insert(id, Running { stop: handle, task });
+        Ok(())
+    }
+
+    /// Ends polling; resolves when the batches under way are done.
+    pub async fn end(&self, id: &str) {
+        if let Some(mut running) = self.take(id) {
+            running.stop.request();
+            // A poller that panicked has ended too.
+            let _ = (&mut running.task).await;
+        }
+    }
+
+    /// Forgets how far a task has come that is polled no more.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn forget_progress(cx: &Ctx, id: &str) -> Result<()> {
+        let task = (&*cx.caller.account, &*cx.caller.region, id);
+        Ok(cx.kv.transact(|tx| CHECKPOINTS.delete_all(tx, &Span::prefix(&task))).await?)
+    }
+
+    fn take(&self, id: &str) -> Option<Running> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(id)
+    }
+}
+
+impl EventSources for Pollers {
+    fn polls(&self, kind: SourceKind) -> bool {
+        Self::polls(kind)
+    }
+
     fn describe<'a>(&'a self, cx: Ctx, mapping: &'a EventSourceMapping) -> BoxFuture<'a, Result<Described>> {
-        Box::pin(async move {
-            let arn = mapping.source.arn.as_deref().unwrap_or_default();
-            match Stream::of(mapping.source.kind, arn) {
-                Some(stream) => stream.describe(&cx).await,
-                None => queue::describe(&cx, arn).await,
-            }
-        })
+        let arn = mapping.source.arn.as_deref().unwrap_or_default();
+        Box::pin(async move { Self::look_at(&cx, mapping.source.kind, arn).await })
     }
 
     fn start<'a>(&'a self, cx: Ctx, mapping: &'a EventSourceMapping) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            let uuid = mapping.uuid.clone();
-            self.end(&uuid).await;
-            let filter = Filter::parse(mapping.settings.filters.as_deref().unwrap_or_default())?;
-            let stream = Stream::of(mapping.source.kind, mapping.source.arn.as_deref().unwrap_or_default());
-            let role = role(&cx, &mapping.function_arn).await;
-            let polled = Polled { cx, mapping: mapping.clone(), filter, role, results: self.results.clone() };
-            let (handle, stop) = stop();
-            let task = tokio::spawn(poll(Arc::new(polled), stream, stop));
-            let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-            running.insert(uuid, Running { stop: handle, task });
-            Ok(())
+            let role = Function::role(&cx, &mapping.function_arn).await;
+            let function = Function {
+                cx: cx.clone(),
+                arn: mapping.function_arn.clone(),
+                role: role.clone(),
+                mapping: mapping.uuid.clone(),
+                results: self.results.clone(),
+            };
+            let task = Task {
+                cx,
+                id: mapping.uuid.clone(),
+                kind: mapping.source.kind,
+                source_arn: mapping.source.arn.clone().unwrap_or_default(),
+                settings: mapping.settings.clone(),
+                role,
+                handler: Arc::new(function),
+            };
+            self.begin(task).await
         })
     }
 
@@ -151,20 +213,13 @@ impl EventSources for Pollers {
     fn forget<'a>(&'a self, cx: Ctx, uuid: &'a str) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
             self.results.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uuid);
-            let mapping = (&*cx.caller.account, &*cx.caller.region, uuid);
-            cx.kv.transact(|tx| CHECKPOINTS.delete_all(tx, &Span::prefix(&mapping))).await?;
-            Ok(())
+            Self::forget_progress(&cx, uuid).await
         })
     }
 
     fn last_result(&self, uuid: &str) -> Option<&'static str> {
         self.results.0.lock().unwrap_or_else(PoisonError::into_inner).get(uuid).copied()
     }
-}
-
-async fn role(cx: &Ctx, function: &str) -> String {
-    let input = GetFunctionConfigurationInput { function_name: function.to_owned(), qualifier: None };
-    cx.call(input).await.ok().and_then(|configuration| configuration.role).unwrap_or_default()
 }
 
 async fn poll(polled: Arc<Polled>, stream: Option<Stream>, stop: Stop) {

@@ -11,14 +11,13 @@ use api_sqs::{
     Message, ReceiveMessageInput,
 };
 use aws_wire::Result;
-use bytes::Bytes;
 use env::Timestamp;
 use service::{Ctx, TargetArn};
 use svc_lambda::Described;
 use tokio::task::JoinSet;
 
 use crate::Polled;
-use crate::invoke::{Outcome, PAYLOAD_BYTES_MAX, invoke};
+use crate::handler::{Batch, Outcome, PAYLOAD_BYTES_MAX};
 use crate::pause::{Pause, sleep};
 use crate::queue_event::{record, seen};
 use crate::report::{self, Report};
@@ -30,8 +29,8 @@ const PER_CALL: usize = 10;
 const WAIT_S_MAX: i32 = 20;
 const BATCH_DEFAULT: usize = 10;
 const VISIBILITY_S_DEFAULT: u32 = 30;
-/// What stands around the records of an event, and between them.
-const EVENT: (&str, &str, &str) = ("{\"Records\":[", ",", "]}");
+/// What an event has around its records, at most.
+const EVENT_BYTES: usize = 64;
 
 /// # Errors
 /// Those of SQS.
@@ -82,7 +81,7 @@ struct Queue {
 pub(crate) async fn run(polled: Arc<Polled>, stop: Stop) {
     let Some(queue) = open(polled, stop).await.map(Arc::new) else { return };
     let env = &queue.polled.cx.env;
-    let mut scale = Scale::of(&queue.polled.mapping.settings);
+    let mut scale = Scale::of(&queue.polled.settings);
     let mut under_way = JoinSet::new();
     // Received, but too large to go with the batch before.
     let mut rest = Vec::new();
@@ -113,7 +112,7 @@ pub(crate) async fn run(polled: Arc<Polled>, stop: Stop) {
 async fn open(polled: Arc<Polled>, stop: Stop) -> Option<Queue> {
     let mut pause = Pause::default();
     while !stop.is_requested() {
-        let arn = polled.source_arn();
+        let arn = polled.source_arn.as_str();
         let found = async {
             let url = queue_url(&polled.cx, arn).await?;
             let visibility_s = visibility_s(&polled.cx, &url).await?.unwrap_or(VISIBILITY_S_DEFAULT);
@@ -122,7 +121,7 @@ async fn open(polled: Arc<Polled>, stop: Stop) -> Option<Queue> {
         match found.await {
             Ok((url, visibility)) => return Some(Queue { polled, url, visibility, stop }),
             Err(error) => {
-                tracing::warn!(%error, mapping = polled.mapping.uuid, "a queue can't be polled");
+                tracing::warn!(%error, poller = polled.id, "a queue can't be polled");
                 pause.wait(&polled.cx.env, &stop).await;
             }
         }
@@ -132,9 +131,9 @@ async fn open(polled: Arc<Polled>, stop: Stop) -> Option<Queue> {
 
 /// How many of these one event has room for; one at least.
 fn fitting(batch: &[Taken]) -> usize {
-    let mut bytes = EVENT.0.len() + EVENT.2.len();
+    let mut bytes = EVENT_BYTES;
     let fits = batch.iter().take_while(|taken| {
-        bytes += taken.record.len() + EVENT.1.len();
+        bytes += taken.record.len() + 1;
         bytes <= PAYLOAD_BYTES_MAX
     });
     fits.count().max(1).min(batch.len())
@@ -144,15 +143,16 @@ impl Queue {
     /// Waits for messages, and for more of them as long as the batch has room and its window is open.
     async fn gather(&self, mut batch: Vec<Taken>) -> Vec<Taken> {
         let env = &self.polled.cx.env;
-        let settings = &self.polled.mapping.settings;
+        let settings = &self.polled.settings;
         let most = settings.batch_size.and_then(|size| usize::try_from(size).ok()).unwrap_or(BATCH_DEFAULT);
         let window = Duration::from_secs(settings.batching_window_s.unwrap_or(0).unsigned_abs().into());
         let mut pause = Pause::default();
         while batch.is_empty() && !self.stop.is_requested() {
-            match self.receive(most.min(PER_CALL), WAIT_S_MAX).await {
+            let cx = self.polled.cx.clone().patient();
+            match self.receive(cx, most.min(PER_CALL), WAIT_S_MAX).await {
                 Ok(received) => batch.extend(received),
                 Err(error) => {
-                    tracing::warn!(%error, mapping = self.polled.mapping.uuid, "a queue can't be polled");
+                    tracing::warn!(%error, poller = self.polled.id, "a queue can't be polled");
                     pause.wait(env, &self.stop).await;
                 }
             }
@@ -165,7 +165,7 @@ impl Queue {
             }
             // Whole seconds are all that SQS waits for; AWS's windows are as long or a little longer too.
             let wait_s = i32::try_from(left.as_millis().div_ceil(1000)).unwrap_or(WAIT_S_MAX).min(WAIT_S_MAX);
-            match self.receive((most - batch.len()).min(PER_CALL), wait_s).await {
+            match self.receive(self.polled.cx.clone(), (most - batch.len()).min(PER_CALL), wait_s).await {
                 Ok(received) => batch.extend(received),
                 Err(_) => break,
             }
@@ -174,8 +174,7 @@ impl Queue {
     }
 
     /// Receives without waiting longer than until the end is asked for.
-    async fn receive(&self, count: usize, wait_s: i32) -> Result<Vec<Taken>> {
-        let cx = &self.polled.cx;
+    async fn receive(&self, cx: Ctx, count: usize, wait_s: i32) -> Result<Vec<Taken>> {
         let all = || Some(vec!["All".to_owned()]);
         let received = cx.call(ReceiveMessageInput {
             queue_url: self.url.clone(),
@@ -190,12 +189,12 @@ impl Queue {
             received = received => received?.messages.unwrap_or_default(),
             () = self.stop.requested() => Vec::new(),
         };
-        let (arn, region, taken) = (self.polled.source_arn(), &*cx.caller.region, cx.env.now());
+        let (arn, region, taken) = (self.polled.source_arn.as_str(), &*cx.caller.region, cx.env.now());
         let with_record = |message: Message| Taken { record: record(&message, arn, region), message, taken };
         Ok(received.into_iter().map(with_record).collect())
     }
 
-    /// Invokes the function with a batch, and deletes what it handled and what its filter does not let through.
+    /// Has a batch handled, and deletes what was, and what the filter does not let through.
     async fn handle(&self, batch: Vec<Taken>) {
         let filter = &self.polled.filter;
         let (batch, unwanted) =
@@ -205,31 +204,33 @@ impl Queue {
             return;
         }
         let Some(outcome) = self.invoke(&batch).await else { return };
-        let Outcome::Answered { payload, .. } = outcome else { return };
-        let failed = if self.polled.mapping.settings.reports_item_failures == Some(true) {
-            let ids = batch.iter().map(|taken| taken.message.message_id.as_deref().unwrap_or_default());
-            match report::read(&payload, &ids.collect::<Vec<_>>()) {
-                Report::Success => Vec::new(),
-                Report::Failures(places) => places,
-                Report::Unreadable => return,
+        let failed = match outcome {
+            Outcome::Answered { payload, .. } if self.polled.settings.reports_item_failures == Some(true) => {
+                let ids = batch.iter().map(|taken| taken.message.message_id.as_deref().unwrap_or_default());
+                match report::read(&payload, &ids.collect::<Vec<_>>()) {
+                    Report::Success => Vec::new(),
+                    Report::Failures(places) => places,
+                    Report::Unreadable => return,
+                }
             }
-        } else {
-            Vec::new()
+            Outcome::Answered { .. } => Vec::new(),
+            Outcome::Partly(failed) => failed,
+            Outcome::Failed { .. } | Outcome::NotRun | Outcome::Recursive => return,
         };
         let handled = batch.iter().enumerate().filter(|(place, _)| !failed.contains(place));
         self.delete(handled.map(|(_, taken)| &taken.message)).await;
     }
 
-    /// Tries again while the function is not run, as long as nobody else sees the messages.
+    /// Tries again while it is not handled, as long as nobody else sees the messages.
     async fn invoke(&self, batch: &[Taken]) -> Option<Outcome> {
         let env = &self.polled.cx.env;
-        let records = batch.iter().map(|taken| taken.record.as_str()).collect::<Vec<_>>();
-        let event = Bytes::from([EVENT.0, &records.join(EVENT.1), EVENT.2].concat());
+        let records = batch.iter().map(|taken| taken.record.as_str()).collect();
         let trace = batch.iter().find_map(|taken| taken.message.attributes.as_ref()?.get("AWSTraceHeader"));
+        let all = Batch { records, window: None, trace: trace.map(String::as_str) };
         let until = batch.iter().map(|taken| taken.taken).min()?.after(self.visibility);
         let mut pause = Pause::default();
         while env.now() < until && !self.stop.is_requested() {
-            match invoke(&self.polled, event.clone(), trace.map(String::as_str)).await.outcome {
+            match self.polled.handler.handle(&all).await.outcome {
                 Outcome::NotRun => pause.wait(env, &self.stop).await,
                 outcome => return Some(outcome),
             }
@@ -246,7 +247,7 @@ impl Queue {
             let input = DeleteMessageBatchInput { queue_url: self.url.clone(), entries: entries.collect() };
             if let Err(error) = self.polled.cx.call(input).await {
                 // They come back, and are handled once more.
-                tracing::warn!(%error, mapping = self.polled.mapping.uuid, "handled messages can't be deleted");
+                tracing::warn!(%error, poller = self.polled.id, "handled messages can't be deleted");
             }
         }
     }

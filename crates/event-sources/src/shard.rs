@@ -12,13 +12,14 @@ use crate::checkpoint::Keeper;
 use crate::keys::{Checkpoint, ShardKey};
 use crate::lane::{Entry, Lane, Shared};
 use crate::pause::Pause;
-use crate::source::{Page, Position, Record, Stream};
+use crate::source::{Cursor, Page, Position, Record, Stream};
 use crate::stop::Stop;
 
 /// Pages that wait for a lane.
 const PAGES_WAITING_MAX: usize = 2;
-/// News come when something arrives; this is for what nobody told of, such as the end of a shard.
-const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// News come when something arrives; this is for what nobody told of, such as the end of a table's stream, and so that an
+/// iterator is used before it expires, which Kinesis's do after five minutes.
+const LOOK_AGAIN: Duration = Duration::from_secs(240);
 
 /// What is read, and from where.
 pub(crate) struct Reading {
@@ -33,7 +34,7 @@ pub(crate) struct Reading {
 
 /// Reads until the shard's end, or until the end is asked for; returns when the lanes are done.
 pub(crate) async fn run(reading: Reading, key: ShardKey, checkpoint: Checkpoint) {
-    let settings = &reading.polled.mapping.settings;
+    let settings = &reading.polled.settings;
     let lanes = settings.parallelization_factor.and_then(|factor| usize::try_from(factor).ok()).unwrap_or(1);
     let keeper = Keeper::new(reading.polled.cx.clone(), key, checkpoint);
     let shared = Arc::new(Shared {
@@ -65,9 +66,13 @@ async fn read(mut reading: Reading, keeper: &Keeper, lanes: &[mpsc::Sender<Vec<E
     let env = reading.polled.cx.env.clone();
     let stop = reading.stop.clone();
     let mut news = reading.polled.cx.arrivals(reading.stream.arn());
-    let (mut iterator, mut pause) = (None, Pause::default());
+    let (mut cursor, mut pause) = (None, Pause::default());
     while !stop.is_requested() {
-        let page = match reading.page(iterator.take()).await {
+        let page = tokio::select! {
+            page = reading.page(cursor.take()) => page,
+            () = stop.requested() => return false,
+        };
+        let page = match page {
             Ok(page) => page,
             // It waited for the function for too long.
             Err(error) if error.code == "ExpiredIteratorException" => continue,
@@ -78,17 +83,20 @@ async fn read(mut reading: Reading, keeper: &Keeper, lanes: &[mpsc::Sender<Vec<E
             }
         };
         pause = Pause::default();
-        let nothing = page.records.is_empty();
-        let next = page.next;
+        // A subscription has waited itself.
+        let waits = page.records.is_empty() && matches!(page.next, Some(Cursor::Iterator(_)));
         tokio::select! {
             () = reading.distribute(page.records, keeper, lanes) => {}
             () = stop.requested() => return false,
         }
-        if next.is_none() {
+        if page.over {
             return true;
         }
-        iterator = next;
-        if nothing {
+        if let Some(seen) = page.seen {
+            reading.from = Position::After(seen);
+        }
+        cursor = page.next;
+        if waits {
             tokio::select! {
                 () = news.next() => {}
                 () = env.sleep(LOOK_AGAIN) => {}
@@ -100,13 +108,12 @@ async fn read(mut reading: Reading, keeper: &Keeper, lanes: &[mpsc::Sender<Vec<E
 }
 
 impl Reading {
-    async fn page(&self, iterator: Option<String>) -> Result<Page> {
-        let cx = &self.polled.cx;
-        let iterator = match iterator {
-            Some(iterator) => iterator,
-            None => self.stream.iterator(cx, &self.shard, &self.from).await?,
+    async fn page(&self, cursor: Option<Cursor>) -> Result<Page> {
+        let cursor = match cursor {
+            Some(cursor) => cursor,
+            None => self.stream.cursor(&self.polled.cx, &self.shard, &self.from).await?,
         };
-        self.stream.records(&self.polled, &self.shard, &iterator).await
+        self.stream.records(&self.polled, &self.shard, cursor).await
     }
 
     /// Gives each lane its records; those of one key are always the same lane's.

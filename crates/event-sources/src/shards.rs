@@ -17,7 +17,7 @@ use crate::source::{Position, Shard, Stream};
 use crate::stop::Stop;
 
 /// Shards begin when others end, which their readers see; this is for those that nobody read.
-const LOOK_AGAIN: Duration = Duration::from_secs(60);
+const LOOK_AGAIN: Duration = Duration::from_secs(300);
 
 struct Shards {
     polled: Arc<Polled>,
@@ -36,7 +36,7 @@ pub(crate) async fn run(polled: Arc<Polled>, stream: Stream, stop: Stop) {
     let mut pause = Pause::default();
     while !stop.is_requested() {
         if let Err(error) = shards.look().await {
-            tracing::warn!(%error, mapping = shards.polled.mapping.uuid, "a stream can't be polled");
+            tracing::warn!(%error, poller = shards.polled.id, "a stream can't be polled");
             pause.wait(&env, &stop).await;
             continue;
         }
@@ -56,8 +56,8 @@ pub(crate) async fn run(polled: Arc<Polled>, stream: Stream, stop: Stop) {
 impl Shards {
     fn key(&self, shard: &str) -> ShardKey {
         let caller = &self.polled.cx.caller;
-        let uuid = self.polled.mapping.uuid.clone();
-        (caller.account.to_string(), caller.region.to_string(), uuid, shard.to_owned())
+        let id = self.polled.id.clone();
+        (caller.account.to_string(), caller.region.to_string(), id, shard.to_owned())
     }
 
     /// Begins to read what can be read.
@@ -93,13 +93,13 @@ impl Shards {
 
     /// What is known of each shard, and whether that was nothing before: then the starting position counts.
     async fn checkpoints(&self, shards: &[Shard]) -> Result<(HashMap<String, Checkpoint>, bool)> {
-        let (account, region, uuid, _) = self.key("");
-        let span = Span::prefix(&(account, region, uuid));
+        let (account, region, id, _) = self.key("");
+        let span = Span::prefix(&(account, region, id));
         let rows = CHECKPOINTS.all(&self.polled.cx.kv.snapshot().await?, &span)?;
         if !rows.is_empty() {
             return Ok((rows.into_iter().map(|(key, row)| (key.3, row)).collect(), false));
         }
-        let settings = &self.polled.mapping.settings;
+        let settings = &self.polled.settings;
         let latest = settings.starting_position.as_deref() == Some("LATEST");
         let since_ms = match settings.starting_at_us {
             Some(at_us) => Some(at_us / 1000),

@@ -8,13 +8,24 @@ use service::Ctx;
 use svc_lambda::{Described, SourceKind};
 
 use crate::Polled;
+use crate::kinesis::Subscription;
 use crate::{dynamodb, kinesis};
 
 /// A stream by its ARN.
 #[derive(Clone, Debug)]
 pub(crate) enum Stream {
     DynamoDb(String),
-    Kinesis(String),
+    Kinesis {
+        stream: String,
+        /// Whom records are pushed to; without one they are asked for.
+        consumer: Option<String>,
+    },
+}
+
+/// How a reader goes on.
+pub(crate) enum Cursor {
+    Iterator(String),
+    Subscription(Subscription),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,8 +62,19 @@ pub(crate) struct Record {
 
 pub(crate) struct Page {
     pub records: Vec<Record>,
-    /// Where to go on; nowhere at the end of a closed shard.
-    pub next: Option<String>,
+    /// How to go on; without it with a new cursor.
+    pub next: Option<Cursor>,
+    /// The number up to which the shard was looked at, where that is told.
+    pub seen: Option<String>,
+    /// The shard is closed, and this is its end.
+    pub over: bool,
+}
+
+impl Page {
+    /// What a call with an iterator found; at the end of a closed shard there is no other iterator.
+    pub(crate) fn read(records: Vec<Record>, next: Option<String>) -> Self {
+        Self { records, over: next.is_none(), next: next.map(Cursor::Iterator), seen: None }
+    }
 }
 
 impl Stream {
@@ -60,7 +82,11 @@ impl Stream {
     pub(crate) fn of(kind: SourceKind, arn: &str) -> Option<Self> {
         match kind {
             SourceKind::DynamoDb => Some(Self::DynamoDb(arn.to_owned())),
-            SourceKind::Kinesis => Some(Self::Kinesis(kinesis::stream_of(arn).to_owned())),
+            SourceKind::Kinesis => {
+                let stream = kinesis::stream_of(arn).to_owned();
+                let consumer = (stream != arn).then(|| arn.to_owned());
+                Some(Self::Kinesis { stream, consumer })
+            }
             SourceKind::Sqs
             | SourceKind::ManagedKafka
             | SourceKind::SelfManagedKafka
@@ -71,7 +97,7 @@ impl Stream {
 
     pub(crate) fn arn(&self) -> &str {
         match self {
-            Self::DynamoDb(arn) | Self::Kinesis(arn) => arn,
+            Self::DynamoDb(arn) | Self::Kinesis { stream: arn, .. } => arn,
         }
     }
 
@@ -79,7 +105,7 @@ impl Stream {
     pub(crate) fn batch_info(&self) -> &'static str {
         match self {
             Self::DynamoDb(_) => "DDBStreamBatchInfo",
-            Self::Kinesis(_) => "KinesisBatchInfo",
+            Self::Kinesis { .. } => "KinesisBatchInfo",
         }
     }
 
@@ -87,20 +113,24 @@ impl Stream {
     pub(crate) fn retention(&self) -> Option<Duration> {
         match self {
             Self::DynamoDb(_) => Some(Duration::from_secs(24 * 60 * 60)),
-            Self::Kinesis(_) => None,
+            Self::Kinesis { .. } => None,
         }
     }
 
     /// Whether a reader may begin at a time.
     pub(crate) fn knows_times(&self) -> bool {
-        matches!(self, Self::Kinesis(_))
+        matches!(self, Self::Kinesis { .. })
     }
 
     /// # Errors
-    /// Those of the service; a stream that is missing is no error.
+    /// Those of the service; a stream or consumer that is missing is no error.
     pub(crate) async fn describe(&self, cx: &Ctx) -> Result<Described> {
-        match self.shards(cx).await {
-            Ok(_) => Ok(Described::Present { visibility_timeout_s: None }),
+        let found = match self {
+            Self::Kinesis { consumer: Some(consumer), .. } => kinesis::find_consumer(cx, consumer).await,
+            _ => self.shards(cx).await.map(drop),
+        };
+        match found {
+            Ok(()) => Ok(Described::Present { visibility_timeout_s: None }),
             Err(error) if error.code == "ResourceNotFoundException" => Ok(Described::Absent),
             Err(error) => Err(error),
         }
@@ -111,25 +141,33 @@ impl Stream {
     pub(crate) async fn shards(&self, cx: &Ctx) -> Result<Vec<Shard>> {
         match self {
             Self::DynamoDb(arn) => dynamodb::shards(cx, arn).await,
-            Self::Kinesis(arn) => kinesis::shards(cx, arn).await,
+            Self::Kinesis { stream, .. } => kinesis::shards(cx, stream).await,
         }
     }
 
     /// # Errors
     /// Those of the service.
-    pub(crate) async fn iterator(&self, cx: &Ctx, shard: &str, from: &Position) -> Result<String> {
-        match self {
-            Self::DynamoDb(arn) => dynamodb::iterator(cx, arn, shard, from).await,
-            Self::Kinesis(arn) => kinesis::iterator(cx, arn, shard, from).await,
-        }
+    pub(crate) async fn cursor(&self, cx: &Ctx, shard: &str, from: &Position) -> Result<Cursor> {
+        Ok(match self {
+            Self::DynamoDb(arn) => Cursor::Iterator(dynamodb::iterator(cx, arn, shard, from).await?),
+            Self::Kinesis { stream, consumer: None } => {
+                Cursor::Iterator(kinesis::iterator(cx, stream, shard, from).await?)
+            }
+            Self::Kinesis { consumer: Some(consumer), .. } => {
+                Cursor::Subscription(kinesis::subscribe(cx, consumer, shard, from).await?)
+            }
+        })
     }
 
+    /// Reads on. A subscription waits for records, or until it is over.
+    ///
     /// # Errors
     /// Those of the service, `ExpiredIteratorException` among them.
-    pub(crate) async fn records(&self, polled: &Polled, shard: &str, iterator: &str) -> Result<Page> {
-        match self {
-            Self::DynamoDb(arn) => dynamodb::records(polled, arn, iterator).await,
-            Self::Kinesis(_) => kinesis::records(polled, shard, iterator).await,
+    pub(crate) async fn records(&self, polled: &Polled, shard: &str, cursor: Cursor) -> Result<Page> {
+        match (self, cursor) {
+            (_, Cursor::Subscription(events)) => kinesis::pushed(polled, shard, events).await,
+            (Self::DynamoDb(arn), Cursor::Iterator(at)) => dynamodb::records(polled, arn, &at).await,
+            (Self::Kinesis { .. }, Cursor::Iterator(at)) => kinesis::records(polled, shard, &at).await,
         }
     }
 }

@@ -26,11 +26,9 @@ pub(crate) enum Frame {
 }
 
 impl Frame {
-    /// The event of these records.
-    pub(crate) fn event(&self, shared: &Shared, records: &str) -> String {
-        let Self::Window { window, length_s, last, early } = self else {
-            return format!("{{\"Records\":[{records}]}}");
-        };
+    /// What the event has beside its records, a comma before each member.
+    pub(crate) fn beside(&self, shared: &Shared) -> Option<String> {
+        let Self::Window { window, length_s, last, early } = self else { return None };
         let time = |at_s| aws_wire::timestamp::iso8601(Timestamp::from_secs(at_s));
         let beside = json!({
             "window": { "start": time(window.start_s), "end": time(window.start_s + length_s) },
@@ -40,7 +38,7 @@ impl Frame {
             "isWindowTerminatedEarly": early,
         });
         let beside = beside.to_string();
-        format!("{{\"Records\":[{records}],\"state\":{},{}", window.state, &beside[1..])
+        Some(format!(",\"state\":{},{}", window.state, &beside[1..beside.len() - 1]))
     }
 
     /// Takes the state from an answer. Without one the answer counts as a failure, as on AWS.

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use aws_wire::Request;
 use env::Env;
 
+use crate::domain::Domains;
+
 /// Where APIs are for clients that do not resolve names below `localhost`.
 const PATH: &str = "/_aws/execute-api/";
 /// A path of REST APIs that many tools write: `/restapis/{id}/{stage}/_user_request_/{path}`.
@@ -23,10 +25,10 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Whose an id would be; HTTP APIs answer for those that are nobody's.
+    /// Whose an id would be; HTTP APIs answer for those that are nobody's, REST APIs where there is none.
     pub fn of(id: &str) -> Self {
         match id.bytes().next() {
-            Some(b'a'..=b'm') => Self::Rest,
+            Some(b'a'..=b'm') | None => Self::Rest,
             _ => Self::Http,
         }
     }
@@ -55,16 +57,27 @@ pub fn id(env: &Env, length: usize) -> String {
 /// What a request is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
-    /// In small letters: a host's name has no case.
+    /// In small letters: a host's name has no case. Nothing where a custom domain has no API for the path.
     pub id: String,
     /// Percent-encoded, with the first slash, and with the stage where it names one.
     pub path: String,
     /// The host that the API has, without a port.
     pub domain_name: String,
+    /// How a request came that did not use the API's own host.
+    pub mapped: Option<Mapped>,
+}
+
+/// What a custom domain says of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mapped {
+    /// The stage, where the mapping names one; then no path does.
+    pub stage: Option<String>,
+    /// As the client wrote it, with the mapping's.
+    pub path: String,
 }
 
 impl Address {
-    pub fn of(request: &Request) -> Option<Self> {
+    pub fn of(request: &Request, domains: &Domains) -> Option<Self> {
         if let Some(rest) = request.path.strip_prefix(PATH) {
             let (id, path) = split(rest);
             return Some(Self::of_path(id, path.to_owned()));
@@ -77,22 +90,35 @@ impl Address {
                 return Some(Self::of_path(id, format!("/{stage}{below}")));
             }
         }
-        let host = request.header("host")?;
-        let host = without_port(host);
+        // Who is asked is the host that the client named: what a proxy says beside it anybody could say.
+        let host = without_port(request.header("host")?);
         let (id, domain) = host.split_once('.')?;
         let label = domain.split('.').next().unwrap_or_default();
-        let found = label.eq_ignore_ascii_case(LABEL) && !id.is_empty();
-        found.then(|| Self {
+        if !label.eq_ignore_ascii_case(LABEL) || id.is_empty() {
+            return Self::by_domain(host, &request.path, domains);
+        }
+        Some(Self {
             id: id.to_ascii_lowercase(),
             path: request.path.clone(),
             domain_name: host.to_ascii_lowercase(),
+            mapped: None,
         })
+    }
+
+    fn by_domain(host: &str, path: &str, domains: &Domains) -> Option<Self> {
+        let destination = domains.lead(host, path)?;
+        let (id, rest, stage) = match destination {
+            Some(destination) => (destination.api_id, destination.path, destination.stage),
+            None => (String::new(), path.to_owned(), None),
+        };
+        let mapped = Some(Mapped { stage, path: path.to_owned() });
+        Some(Self { id, path: rest, domain_name: host.to_ascii_lowercase(), mapped })
     }
 
     fn of_path(id: &str, path: String) -> Self {
         let id = id.to_ascii_lowercase();
         let path = if path.is_empty() { "/".to_owned() } else { path };
-        Self { domain_name: format!("{id}.{LABEL}.localhost"), id, path }
+        Self { domain_name: format!("{id}.{LABEL}.localhost"), id, path, mapped: None }
     }
 }
 
@@ -141,7 +167,7 @@ mod tests {
             headers,
             body: Bytes::new(),
         };
-        let found = Address::of(&request);
+        let found = Address::of(&request, &Domains::default());
         let found = found.as_ref().map(|at| (at.id.as_str(), at.path.as_str(), at.domain_name.as_str()));
         assert_eq!(found, expected, "{host} {path}");
     }

@@ -1,11 +1,13 @@
 //! Functions behind an API or a load balancer: how integrations name them, and how they are invoked.
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use api_lambda::{InvocationType, InvokeInput};
 use aws_wire::AwsError;
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use service::{Ctx, Sender};
 
 /// API Gateway, for the policies of functions.
@@ -99,13 +101,17 @@ pub async fn invoke<S>(cx: &Ctx<S>, call: Call) -> Result<Returned, Failure> {
         qualifier: None,
         tenant_id: None,
     };
-    let invoked = tokio::spawn(async move { own.call(input).await });
+    // In this task: another would cost two switches on each request, to be there for the few that take too long.
+    let mut invoked = Box::pin(AssertUnwindSafe(async move { own.call(input).await }).catch_unwind());
     let output = tokio::select! {
-        output = invoked => output,
-        () = cx.env.sleep(call.timeout) => return Err(Failure::TimedOut),
+        output = &mut invoked => output,
+        () = cx.env.sleep(call.timeout) => {
+            tokio::spawn(invoked);
+            return Err(Failure::TimedOut);
+        }
     };
     // A handler that panics is a failure of ours.
-    let output = output.unwrap_or_else(|error| Err(AwsError::internal(error)));
+    let output = output.unwrap_or_else(|_| Err(AwsError::internal("invoking a function panicked")));
     let output = output.map_err(Failure::Refused)?;
     Ok(Returned { payload: output.payload.unwrap_or_default(), failed: output.function_error.is_some() })
 }

@@ -1,11 +1,14 @@
 //! Tokens that say who calls: JSON Web Tokens, checked with the keys of who issued them.
 //!
-//! Where an issuer has its keys is found by OpenID Connect's discovery. Only RSA signatures count, as on AWS.
+//! Where an issuer has its keys is found by OpenID Connect's discovery; user pools of Cognito have them at a place that
+//! is known, which may be a server on this machine. Only RSA signatures count, as on AWS.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use bytes::Bytes;
 use env::Env;
 use http::Request;
@@ -37,9 +40,16 @@ const ISSUERS_MAX: usize = 1_000;
 #[error("{0}")]
 pub struct Invalid(pub &'static str);
 
+/// A token that was good until a while ago; REST APIs say so.
+pub const EXPIRED: Invalid = Invalid("the token has expired");
+
 /// The keys of issuers, as far as they were asked for.
 #[derive(Default)]
-pub struct Issuers(Mutex<HashMap<String, Known>>);
+pub struct Issuers {
+    known: Mutex<HashMap<String, Known>>,
+    /// Where user pools are instead of at AWS, such as `http://localhost:9229`.
+    pools_at: Option<String>,
+}
 
 #[derive(Clone)]
 struct Known {
@@ -51,12 +61,42 @@ struct Known {
 
 /// Whom an authorizer believes.
 pub struct Trust<'a> {
-    pub issuer: &'a str,
-    pub audience: &'a [String],
+    pub issuers: &'a [String],
+    /// None where every audience's tokens count.
+    pub audience: Option<&'a [String]>,
+}
+
+/// The issuer that a user pool's ARN names; `None` where it is no ARN of one.
+pub fn pool_issuer(arn: &str) -> Option<String> {
+    let mut parts = arn.splitn(6, ':');
+    let (scheme, service, region) = (parts.next()?, parts.nth(1)?, parts.next()?);
+    let pool = parts.nth(1)?.strip_prefix("userpool/")?;
+    let plain = |text: &str| {
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    };
+    let is_pool = scheme == "arn" && service == "cognito-idp" && plain(region) && plain(pool);
+    is_pool.then(|| format!("https://cognito-idp.{region}.amazonaws.com/{pool}"))
+}
+
+/// The pool of an issuer that is one of Cognito.
+fn pool_of(issuer: &str) -> Option<&str> {
+    let (host, pool) = issuer.strip_prefix("https://cognito-idp.")?.split_once('/')?;
+    (host.ends_with(".amazonaws.com") && !pool.is_empty() && !pool.contains('/')).then_some(pool)
 }
 
 impl Issuers {
-    /// The claims of a token that is the issuer's, for this audience, and of now.
+    /// With user pools elsewhere than at AWS, where `pools_at` says so: a URL below which each has a path of its id.
+    pub fn new(pools_at: Option<&str>) -> Self {
+        let pools_at = pools_at.map(|url| url.trim_end_matches('/').to_owned());
+        Self { pools_at, ..Self::default() }
+    }
+
+    /// A user pool's issuer as a server elsewhere calls it.
+    fn elsewhere(&self, issuer: &str) -> Option<String> {
+        Some(format!("{}/{}", self.pools_at.as_ref()?, pool_of(issuer)?))
+    }
+
+    /// The claims of a token that is an issuer's, for this audience, and of now.
     ///
     /// # Errors
     /// When it does not count.
@@ -73,7 +113,10 @@ impl Issuers {
             return Err(Invalid("signing method is invalid"));
         }
         let kid = header.kid.ok_or(Invalid("unable to find kid in the token header"))?;
-        let keys = self.keys(client, env, trust.issuer, &kid).await?;
+        let said = said_issuer(token).ok_or(Invalid("iss claim is invalid"))?;
+        let is_it = |issuer: &&String| **issuer == said || self.elsewhere(issuer).as_ref() == Some(&said);
+        let issuer = trust.issuers.iter().find(is_it).ok_or(Invalid("iss claim is invalid"))?;
+        let keys = self.keys(client, env, issuer, &kid).await?;
         let key = keys.find(&kid).ok_or(Invalid("signing key not found for the kid"))?;
         let key = DecodingKey::from_jwk(key).map_err(|_| Invalid("the signing key is no RSA key"))?;
         let mut validation = Validation::new(header.alg);
@@ -83,7 +126,7 @@ impl Issuers {
         validation.required_spec_claims.clear();
         let decoded = jsonwebtoken::decode::<Map<String, Json>>(token, &key, &validation);
         let claims = decoded.map_err(|_| Invalid("signature is invalid"))?.claims;
-        check(&claims, trust, env.now().as_secs())?;
+        check(&claims, &said, trust.audience, env.now().as_secs())?;
         Ok(claims)
     }
 
@@ -103,7 +146,7 @@ impl Issuers {
                 return Ok(Arc::clone(&known.keys));
             }
         }
-        let fetched = fetch(client, env, issuer).await;
+        let fetched = self.fetch(client, env, issuer).await;
         let failed = fetched.is_none();
         if failed {
             tracing::debug!(issuer, "an issuer's keys could not be had");
@@ -126,14 +169,27 @@ impl Issuers {
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, HashMap<String, Known>> {
-        self.0.lock().expect("nothing panics while it is held")
+        self.known.lock().expect("nothing panics while it is held")
+    }
+
+    async fn fetch(&self, client: &Client, env: &Env, issuer: &str) -> Option<JwkSet> {
+        let place = if pool_of(issuer).is_some() {
+            let pool = self.elsewhere(issuer).unwrap_or_else(|| issuer.to_owned());
+            format!("{pool}/.well-known/jwks.json")
+        } else {
+            let discovery = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
+            let document: Json = serde_json::from_slice(&get(client, env, &discovery).await?).ok()?;
+            document["jwks_uri"].as_str()?.to_owned()
+        };
+        serde_json::from_slice(&get(client, env, &place).await?).ok()
     }
 }
 
-async fn fetch(client: &Client, env: &Env, issuer: &str) -> Option<JwkSet> {
-    let discovery = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
-    let document: Json = serde_json::from_slice(&get(client, env, &discovery).await?).ok()?;
-    serde_json::from_slice(&get(client, env, document["jwks_uri"].as_str()?).await?).ok()
+/// Whose a token says that it is, before anybody has looked at its signature.
+fn said_issuer(token: &str) -> Option<String> {
+    let claims = BASE64.decode(token.split('.').nth(1)?).ok()?;
+    let Json::Object(claims) = serde_json::from_slice(&claims).ok()? else { return None };
+    claims.get("iss")?.as_str().map(str::to_owned)
 }
 
 async fn get(client: &Client, env: &Env, url: &str) -> Option<Bytes> {
@@ -143,26 +199,31 @@ async fn get(client: &Client, env: &Env, url: &str) -> Option<Bytes> {
 }
 
 /// Checks what a token says of itself; `now_s` is in seconds since the epoch.
-fn check(claims: &Map<String, Json>, trust: &Trust<'_>, now_s: i64) -> Result<(), Invalid> {
-    if claims.get("iss").and_then(Json::as_str) != Some(trust.issuer) {
+fn check(
+    claims: &Map<String, Json>,
+    issuer: &str,
+    audience: Option<&[String]>,
+    now_s: i64,
+) -> Result<(), Invalid> {
+    if claims.get("iss").and_then(Json::as_str) != Some(issuer) {
         return Err(Invalid("iss claim is invalid"));
     }
-    let is_ours =
-        |value: &Json| value.as_str().is_some_and(|one| trust.audience.iter().any(|own| own == one));
-    // Some issuers have the client's id where others have the audience.
-    let audience = claims.get("aud").or_else(|| claims.get("client_id"));
-    let fits = match audience {
-        Some(Json::Array(many)) => many.iter().any(is_ours),
-        Some(one) => is_ours(one),
-        None => false,
-    };
-    if !fits {
-        return Err(Invalid("aud claim is invalid"));
+    if let Some(wanted) = audience {
+        let is_ours = |value: &Json| value.as_str().is_some_and(|one| wanted.iter().any(|own| own == one));
+        // Some issuers have the client's id where others have the audience.
+        let fits = match claims.get("aud").or_else(|| claims.get("client_id")) {
+            Some(Json::Array(many)) => many.iter().any(is_ours),
+            Some(one) => is_ours(one),
+            None => false,
+        };
+        if !fits {
+            return Err(Invalid("aud claim is invalid"));
+        }
     }
     let seconds = |name: &str| claims.get(name).map(|value| value.as_f64().unwrap_or(f64::NAN));
     let now = now_s as f64;
     if !seconds("exp").is_some_and(|end| end > now) {
-        return Err(Invalid("the token has expired"));
+        return Err(EXPIRED);
     }
     if seconds("nbf").is_some_and(|start| start.is_nan() || start > now) {
         return Err(Invalid("the token is not valid yet"));
@@ -171,6 +232,14 @@ fn check(claims: &Map<String, Json>, trust: &Trust<'_>, now_s: i64) -> Result<()
         return Err(Invalid("the token was issued in the future"));
     }
     Ok(())
+}
+
+/// A token without the word before it.
+pub fn bare(shown: &str) -> &str {
+    match shown.split_once(' ') {
+        Some((kind, token)) if kind.eq_ignore_ascii_case("bearer") => token.trim(),
+        _ => shown,
+    }
 }
 
 /// The scopes that a token grants: `scope`, by spaces, or `scp`, which may be a list.
@@ -240,12 +309,12 @@ mod tests {
     #[test]
     fn claims_are_held_to_issuer_audience_and_time() {
         let audience = ["a".to_owned(), "b".to_owned()];
-        let trust = Trust { issuer: "http://i", audience: &audience };
         let check = |more: Json, expected: Option<&'static str>| {
             let mut claims = json!({ "iss": "http://i", "aud": "a", "exp": 101 });
             claims.as_object_mut().expect("made above").extend(more.as_object().expect("an object").clone());
             claims.as_object_mut().expect("made above").retain(|_, value| !value.is_null());
-            let found = check(claims.as_object().expect("made above"), &trust, 100).err();
+            let found =
+                check(claims.as_object().expect("made above"), "http://i", Some(&audience), 100).err();
             assert_eq!(found.map(|invalid| invalid.0), expected, "{claims}");
         };
         check(json!({}), None);
@@ -261,6 +330,26 @@ mod tests {
         check(json!({ "nbf": 101 }), Some("the token is not valid yet"));
         check(json!({ "nbf": 100, "iat": 100 }), None);
         check(json!({ "iat": 101 }), Some("the token was issued in the future"));
+    }
+
+    #[test]
+    fn pools_are_issuers() {
+        let arn = "arn:aws:cognito-idp:eu-west-1:000000000000:userpool/eu-west-1_Ab1";
+        let issuer = pool_issuer(arn).expect("a pool");
+        assert_eq!(issuer, "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab1");
+        for other in [
+            "arn:aws:cognito-idp:eu-west-1:000000000000:userpool/",
+            "arn:aws:cognito-idp:eu-west-1:000000000000:userpool/a/b",
+            "arn:aws:cognito-idp::000000000000:userpool/a",
+            "arn:aws:lambda:eu-west-1:000000000000:function:f",
+            "",
+        ] {
+            assert_eq!(pool_issuer(other), None, "{other}");
+        }
+        let issuers = Issuers::new(Some("http://localhost:9229/"));
+        assert_eq!(issuers.elsewhere(&issuer).as_deref(), Some("http://localhost:9229/eu-west-1_Ab1"));
+        assert_eq!(issuers.elsewhere("https://example.com/eu-west-1_Ab1"), None);
+        assert_eq!(Issuers::default().elsewhere(&issuer), None);
     }
 
     #[test]

@@ -1,18 +1,32 @@
 //! What both of API Gateway's services have in common where clients call an API: its address, the functions and HTTP
-//! servers behind it, what Lambda authorizers say, how much a client may ask. Load balancers invoke functions and name
+//! servers behind it, what Lambda authorizers say, how much a client may ask; and custom domain names, which lead
+//! to APIs of both. Load balancers invoke functions and name
 //! themselves with it too.
 //!
 //! None of these services knows another, and none is known here.
 
 pub mod address;
 pub mod answer;
+pub mod deployed;
+pub mod domain;
 pub mod function;
 pub mod jwt;
+pub mod keys;
 pub mod openapi;
+pub mod owner;
 pub mod throttle;
 pub mod verdict;
 
+use domain::Domains;
 use env::Env;
+use jwt::Issuers;
+
+/// What both services know of clients and their requests, in memory.
+#[derive(Default)]
+pub struct Front {
+    pub domains: Domains,
+    pub issuers: Issuers,
+}
 
 /// The signing name of requests to APIs themselves.
 pub const SIGNING_NAME: &str = "execute-api";

@@ -8,6 +8,18 @@ pub type Object = Map<String, Json>;
 
 /// How the fields of documents begin that say more than OpenAPI has words for.
 pub const EXTENSION: &str = "x-amazon-apigateway-";
+/// What is behind an operation.
+pub const INTEGRATION: &str = "x-amazon-apigateway-integration";
+/// Who says who may, of a security scheme.
+pub const AUTHORIZER: &str = "x-amazon-apigateway-authorizer";
+/// How a security scheme finds out; [`SIGNED`] is by signatures.
+pub const AUTHORIZATION: &str = "x-amazon-apigateway-authtype";
+pub const SIGNED: &str = "awsSigv4";
+/// The operation for whatever method has none of its own.
+pub const ANY_METHOD: &str = "x-amazon-apigateway-any-method";
+pub const FORMAT_VERSION: &str = "x-amazon-apigateway-importexport-version";
+/// The methods that OpenAPI has.
+pub const METHODS: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "patch"];
 
 /// A document; `None` where it is neither JSON nor YAML, or no object.
 pub fn document(body: &str) -> Option<Object> {
@@ -19,10 +31,20 @@ pub fn document(body: &str) -> Option<Object> {
     }
 }
 
+/// A document as text.
+///
 /// # Errors
 /// When a value can't be written, which JSON's all can.
-pub fn yaml(document: &Json) -> Result<String, impl std::error::Error + Send + Sync + 'static> {
-    serde_saphyr::to_string(document)
+pub fn written(document: &Json, yaml: bool) -> Result<String, aws_wire::AwsError> {
+    if yaml {
+        return serde_saphyr::to_string(document).map_err(aws_wire::AwsError::internal);
+    }
+    serde_json::to_string_pretty(document).map_err(aws_wire::AwsError::internal)
+}
+
+/// The security scheme of signatures, which has no authorizer.
+pub fn signature_scheme() -> Json {
+    serde_json::json!({ "type": "apiKey", "name": "Authorization", "in": "header", AUTHORIZATION: SIGNED })
 }
 
 pub fn is_extension(name: &str) -> bool {

@@ -119,7 +119,7 @@ pub(crate) fn booting(version: &Version, spec: &Spec) -> Option<Spec> {
         // It begins when it is claimed, and with all its variables.
         return Some(spec.booting(Vec::new()));
     }
-    let reads = version.interpreter.reads_at_start()?;
+    let reads = version.interpreter.reads_at_start(version)?;
     if version.variables.keys().any(|name| reads(name)) {
         return None;
     }

@@ -323,9 +323,10 @@ impl Interpreter {
 
     /// Tells of a variable's name whether its interpreter reads that while it starts; `None` where it can't be started
     /// ahead.
-    pub(crate) fn reads_at_start(&self) -> Option<impl Fn(&str) -> bool> {
+    pub(crate) fn reads_at_start(&self, version: &Version) -> Option<impl Fn(&str) -> bool + use<>> {
         let Self::Hosted(hosted) = self else { return None };
-        let own = hosted.language.facts().read_at_start?;
+        let facts = hosted.language.facts();
+        let own = facts.read_at_start.filter(|_| (facts.waits)(hosted, version))?;
         Some(move |name: &str| own(name) || READ_BY_ALL.iter().any(|prefix| name.starts_with(prefix)))
     }
 

@@ -57,7 +57,7 @@ impl Stage {
         let blobs = DiskBlobs::open(folder.path(), Ground::new().env).await.expect("blobs can be opened");
         let blobs: Arc<dyn Blobs> = Arc::new(blobs);
         let mut services = vec![
-            svc_apigateway::service(),
+            svc_apigateway::service(Arc::default()),
             svc_events::service(),
             svc_kinesis::service(svc_kinesis::Config::default()),
             svc_s3::service(svc_s3::Config { blobs }),
@@ -67,7 +67,7 @@ impl Stage {
             svc_sts::service(),
             svc_xray::service(None),
         ];
-        services.extend(svc_apigatewayv2::services());
+        services.extend(svc_apigatewayv2::services(Arc::default()));
         services.extend(svc_dynamodb::services(svc_dynamodb::Config::default()));
         services.extend(svc_ses::services(svc_ses::Config::default()));
         let stage =

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use env::Env;
-use http::{Request, Response, Uri};
+use http::{HeaderValue, Request, Response, Uri};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
@@ -53,7 +53,7 @@ impl Client {
         bytes_max: usize,
     ) -> Result<Response<Bytes>, Error> {
         let answer = async {
-            let (parts, body) = self.exchange(request).await?.into_parts();
+            let (parts, body) = self.exchange(request, None).await?.into_parts();
             let body = Limited::new(body, bytes_max).collect().await.map_err(|error| {
                 if error.is::<LengthLimitError>() { Error::TooLarge(bytes_max) } else { unreachable(error) }
             })?;
@@ -76,12 +76,35 @@ impl Client {
         timeout: Duration,
     ) -> Result<Response<()>, Error> {
         tokio::select! {
-            answer = self.exchange(request) => answer.map(|answer| answer.map(drop)),
+            answer = self.exchange(request, None) => answer.map(|answer| answer.map(drop)),
             () = env.sleep(timeout) => Err(Error::TimedOut),
         }
     }
 
-    async fn exchange(&self, mut request: Request<Bytes>) -> Result<Response<Incoming>, Error> {
+    /// As [`Client::send`], with a body that comes piece by piece; the wait is for the head alone. A request that names
+    /// a host in its headers asks for that one.
+    ///
+    /// # Errors
+    /// When there is no answer in time.
+    pub async fn open(
+        &self,
+        env: &Env,
+        mut request: Request<Bytes>,
+        timeout: Duration,
+    ) -> Result<Response<Incoming>, Error> {
+        let host = request.headers_mut().remove("host");
+        tokio::select! {
+            answer = self.exchange(request, host) => answer,
+            () = env.sleep(timeout) => Err(Error::TimedOut),
+        }
+    }
+
+    /// `named` is the host that the server is asked for, where it is not the URL's.
+    async fn exchange(
+        &self,
+        mut request: Request<Bytes>,
+        named: Option<HeaderValue>,
+    ) -> Result<Response<Incoming>, Error> {
         let uri = request.uri().clone();
         let invalid = || Error::Invalid(uri.to_string());
         let host = uri.host().ok_or_else(invalid)?;
@@ -93,8 +116,8 @@ impl Client {
         let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
         let authority = uri.authority().ok_or_else(invalid)?.as_str();
         let authority = authority.rsplit('@').next().unwrap_or(authority);
-        let value = http::HeaderValue::from_str(authority).map_err(|_| invalid())?;
-        request.headers_mut().insert("host", value);
+        let own = HeaderValue::from_str(authority).map_err(|_| invalid())?;
+        request.headers_mut().insert("host", named.unwrap_or(own));
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         *request.uri_mut() = path.parse::<Uri>().map_err(|_| invalid())?;
 

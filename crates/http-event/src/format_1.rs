@@ -65,19 +65,16 @@ pub fn authorizer_event(request: &Request, route: &Route<'_>, arrival: &Arrival<
 
 fn head(request: &Request, route: &Route<'_>, arrival: &Arrival<'_>) -> Map<String, Json> {
     let headers = spelled(request, arrival);
-    let parameters = parts::parameters(&request.query);
+    let parameters = in_order(parts::parameters(&request.query));
     let mut head = Map::new();
     let mut put = |name: &str, value: Json| head.insert(name.to_owned(), value);
     put("resource", route.resource.into());
     put("path", route.path.into());
     put("httpMethod", request.method.as_str().into());
     put("headers", last(&headers));
-    put("multiValueHeaders", some(json!(headers.iter().cloned().collect::<BTreeMap<_, _>>())));
+    put("multiValueHeaders", all(headers));
     put("queryStringParameters", last(&parameters));
-    put(
-        "multiValueQueryStringParameters",
-        some(json!(parameters.iter().cloned().collect::<BTreeMap<_, _>>())),
-    );
+    put("multiValueQueryStringParameters", all(parameters));
     put("pathParameters", some(json!(route.path_parameters)));
     put("stageVariables", some(json!(route.stage_variables)));
     put("requestContext", context(request, route, arrival));
@@ -136,13 +133,25 @@ fn identity(request: &Request, route: &Route<'_>, arrival: &Arrival<'_>) -> Json
 /// The headers, spelled as clients of HTTP/1.1 spell them: the wire does not tell how they did.
 pub(crate) fn spelled(request: &Request, arrival: &Arrival<'_>) -> Vec<(String, Vec<String>)> {
     let headers = parts::headers(request, arrival).into_iter();
-    headers.map(|(name, values)| (parts::title_case(&name), values)).collect()
+    in_order(headers.map(|(name, values)| (parts::title_case(&name), values)).collect())
+}
+
+/// By name, as events have them.
+pub(crate) fn in_order(mut values: Vec<(String, Vec<String>)>) -> Vec<(String, Vec<String>)> {
+    values.sort_by(|(one, _), (other, _)| one.cmp(other));
+    values
 }
 
 /// Of each the value that came last.
 pub(crate) fn last(values: &[(String, Vec<String>)]) -> Json {
-    let last = values.iter().filter_map(|(name, values)| Some((name, values.last()?)));
-    some(json!(last.collect::<BTreeMap<_, _>>()))
+    let last =
+        values.iter().filter_map(|(name, values)| Some((name.clone(), values.last()?.as_str().into())));
+    some(Json::Object(last.collect()))
+}
+
+/// Of each all its values.
+pub(crate) fn all(values: Vec<(String, Vec<String>)>) -> Json {
+    some(Json::Object(values.into_iter().map(|(name, values)| (name, values.into())).collect()))
 }
 
 /// An object; none where it is empty.

@@ -15,6 +15,14 @@ use std::net::IpAddr;
 
 use env::Timestamp;
 
+/// An event as a function is sent it.
+///
+/// # Panics
+/// Never: JSON's values can be written.
+pub fn payload(event: &serde_json::Value) -> Vec<u8> {
+    serde_json::to_vec(event).expect("JSON's values can be written")
+}
+
 /// Who came, how and when: what the gateway knows of a request beside the request.
 #[derive(Clone, Copy)]
 pub struct Arrival<'a> {

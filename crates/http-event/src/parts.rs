@@ -42,7 +42,8 @@ pub fn title_case(name: &str) -> String {
         at_start = letter == '-';
         spelled
     };
-    name.chars().map(spell).collect::<String>().replace("Websocket", "WebSocket")
+    let spelled = name.chars().map(spell).collect::<String>();
+    if spelled.starts_with("Sec-Websocket") { spelled.replacen("Websocket", "WebSocket", 1) } else { spelled }
 }
 
 pub fn cookies(request: &Request) -> Vec<String> {
@@ -118,6 +119,16 @@ pub fn clf_time(at: Timestamp) -> String {
     at.format(format).expect("every component exists")
 }
 
+/// A moment as Java writes it, which claims of REST APIs show: `Mon Nov 23 10:11:12 UTC 2026`.
+pub fn java_time(at: Timestamp) -> String {
+    let at =
+        time::OffsetDateTime::from_unix_timestamp(at.as_secs()).unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
+    let format = time::macros::format_description!(
+        "[weekday repr:short] [month repr:short] [day] [hour]:[minute]:[second] UTC [year]"
+    );
+    at.format(format).expect("every component exists")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,6 +160,7 @@ mod tests {
     #[test]
     fn times_are_as_in_logs() {
         assert_eq!(clf_time(Timestamp::from_secs(1_795_428_672)), "23/Nov/2026:10:11:12 +0000");
+        assert_eq!(java_time(Timestamp::from_secs(1_795_428_672)), "Mon Nov 23 10:11:12 UTC 2026");
     }
 
     #[test]

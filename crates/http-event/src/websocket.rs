@@ -82,10 +82,11 @@ pub fn authorizer_event(
 fn handshake(request: &Request, arrival: &Arrival<'_>) -> Map<String, Json> {
     let mut headers = format_1::spelled(request, arrival);
     headers.retain(|(name, _)| !["Connection", "Upgrade"].contains(&name.as_str()));
-    let mut handshake = both("headers", "multiValueHeaders", &headers);
+    let mut handshake = both("headers", "multiValueHeaders", headers);
     let parameters = parts::parameters(&request.query);
     if !parameters.is_empty() {
-        handshake.extend(both("queryStringParameters", "multiValueQueryStringParameters", &parameters));
+        let parameters = format_1::in_order(parameters);
+        handshake.extend(both("queryStringParameters", "multiValueQueryStringParameters", parameters));
     }
     handshake
 }
@@ -100,12 +101,12 @@ fn farewell(arrival: &Arrival<'_>) -> Map<String, Json> {
         ("x-restapi", ""),
     ];
     let headers = headers.map(|(name, value)| (name.to_owned(), vec![value.to_owned()]));
-    both("headers", "multiValueHeaders", &headers)
+    both("headers", "multiValueHeaders", format_1::in_order(headers.to_vec()))
 }
 
-fn both(single: &str, multiple: &str, values: &[(String, Vec<String>)]) -> Map<String, Json> {
-    let all = values.iter().cloned().collect::<BTreeMap<_, _>>();
-    Map::from_iter([(single.to_owned(), format_1::last(values)), (multiple.to_owned(), json!(all))])
+fn both(single: &str, multiple: &str, values: Vec<(String, Vec<String>)>) -> Map<String, Json> {
+    let last = format_1::last(&values);
+    Map::from_iter([(single.to_owned(), last), (multiple.to_owned(), format_1::all(values))])
 }
 
 fn context(

@@ -99,13 +99,13 @@ impl<K: Key, V: Serialize + DeserializeOwned> Table<K, V> {
         bytes.into()
     }
 
-    fn key_bytes(&self, key: &impl AsKey<K>) -> Vec<u8> {
+    pub(crate) fn key_bytes(&self, key: &impl AsKey<K>) -> Vec<u8> {
         let mut bytes = self.number.to_be_bytes().to_vec();
         key.encode_as_key(&mut bytes);
         bytes
     }
 
-    fn decode_value(&self, bytes: &[u8]) -> Result<V> {
+    pub(crate) fn decode_value(&self, bytes: &[u8]) -> Result<V> {
         serde_json::from_slice(bytes)
             .map_err(|source| Error::Decode { table: self.name, source: Arc::new(source) })
     }

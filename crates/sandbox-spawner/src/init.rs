@@ -10,14 +10,14 @@ use std::fs;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 use sandbox::BOOT_VARIABLE;
 use serde::{Deserialize, Serialize};
 
 use crate::channel::{self, Receiver};
 use crate::enter::{self, Entry, Walls};
 use crate::failure::{Failure, Step};
-use crate::shown::ROOM_BYTES;
+use crate::shown::{ROOM_BYTES, SLOTS};
 use crate::sys::{self, Forked};
 use crate::wire::{Ended, Task};
 
@@ -167,19 +167,21 @@ fn await_claim(socket: &OwnedFd) -> Result<Option<Vec<String>>, Failure> {
     Ok(Some(texts.collect()))
 }
 
-/// Starts a program; returns once it executes or has failed to. `before` is run in it first.
+/// Starts a program; returns once it executes or has failed to. `before` is run in it first. `shared` are flags of
+/// `clone`: what it has in common with this process.
 fn start(
     status: &OwnedFd,
     path: &str,
     arguments: &[String],
     environment: &[String],
+    shared: i32,
     before: impl FnOnce() -> std::io::Result<()>,
 ) -> Result<i32, Failure> {
     let program = text(path)?;
     let arguments = arguments.iter().map(|one| text(one)).collect::<Result<Vec<_>, _>>()?;
     let environment = environment.iter().map(|one| text(one)).collect::<Result<Vec<_>, _>>()?;
     let (arguments, environment) = (pointers(&arguments), pointers(&environment));
-    match sys::fork(libc::CLONE_VFORK).step("fork the program")? {
+    match sys::fork(libc::CLONE_VFORK | shared).step("fork the program")? {
         Forked::Parent { pid, .. } => Ok(pid),
         Forked::Child => {
             // Its own session: signals to its process group stay below it.
@@ -231,7 +233,7 @@ impl Watch<'_> {
                 Ok(rustix::process::chdir(&entry.companion_cwd)?)
             };
             let arguments = std::slice::from_ref(path);
-            let pid = start(self.status, path, arguments, &entry.companion_environment, before)?;
+            let pid = start(self.status, path, arguments, &entry.companion_environment, 0, before)?;
             self.companions.push(pid);
         }
         // The output ends when the last writer is gone, and that must not wait for us; the program's is still needed.
@@ -244,12 +246,16 @@ impl Watch<'_> {
         let entry = self.entry;
         // Padded with blanks: the environment that it is claimed with is written there too.
         let told = booting.map(|socket| format!("{BOOT_VARIABLE}={:<ROOM_BYTES$}", socket.as_raw_fd()));
-        let environment = entry.environment.iter().cloned().chain(told).collect::<Vec<_>>();
+        // And room in the list of variables, for a program that has it set.
+        let slots = std::iter::repeat_n(String::new(), if booting.is_some() { SLOTS } else { 0 });
+        let environment = entry.environment.iter().cloned().chain(told).chain(slots).collect::<Vec<_>>();
         let before = || match booting {
             Some(socket) => Ok(rustix::io::fcntl_setfd(socket, rustix::io::FdFlags::empty())?),
             None => Ok(()),
         };
-        let pid = start(self.status, &entry.program, &entry.arguments, &environment, before)?;
+        // With this process's working directory as its own, so that this process can change it for both.
+        let shared = if booting.is_some() { libc::CLONE_FS } else { 0 };
+        let pid = start(self.status, &entry.program, &entry.arguments, &environment, shared, before)?;
         self.program = Some(pid);
         sys::close_all_but(0, &[self.status.as_raw_fd()]);
         Ok(())
@@ -310,7 +316,7 @@ impl Watch<'_> {
     }
 
     fn hear(&mut self) {
-        while let Ok(Some((task, _))) = self.receiver.receive::<Task>(self.status, RecvFlags::DONTWAIT) {
+        while let Ok(Some((task, fds))) = self.receiver.receive::<Task>(self.status, RecvFlags::DONTWAIT) {
             match task {
                 Task::Begin if self.program.is_none() => {
                     if self.start_program(None).is_err() {
@@ -322,8 +328,18 @@ impl Watch<'_> {
                 Task::Begin => {}
                 Task::Kill => self.signal(libc::SIGKILL),
                 Task::Socket { datagrams } => send_socket(self.status, datagrams),
+                Task::Place { directory } => place(&directory, &fds),
             }
         }
+    }
+}
+
+/// Leads the program that was started ahead, and waits at the other end of a socket, into its working directory.
+fn place(directory: &Path, fds: &[OwnedFd]) {
+    let Some(socket) = fds.first() else { return };
+    if rustix::process::chdir(directory).is_ok() {
+        // Fails only when the program has ended.
+        let _ = rustix::net::send(socket, b".", SendFlags::NOSIGNAL);
     }
 }
 

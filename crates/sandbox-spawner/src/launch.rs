@@ -19,7 +19,9 @@ use crate::keeper;
 use crate::mounts::{self, NO_DEVICES, READ_ONLY};
 use crate::netns::{Doors, PLATFORM_PORT, RUNTIME_API_PORT};
 use crate::root::{Root, enter_namespace};
-use crate::shown::Shown;
+use crate::shown::{self, Shown};
+use crate::sys;
+use crate::wire::Task;
 
 /// Where the doors are in a network of a sandbox's own.
 const PORTS: [u16; 2] = [RUNTIME_API_PORT, PLATFORM_PORT];
@@ -84,6 +86,14 @@ pub(crate) struct Booting {
     pub in_place: bool,
     /// Once it is ready, of one that has begun.
     pub shown: Option<Shown>,
+    /// It does not set its working directory and environment itself.
+    pub is_placed: bool,
+}
+
+impl Booting {
+    fn shown(&self) -> Result<&Shown> {
+        self.shown.as_ref().ok_or_else(|| Failure::new("claim a program that is not ready", libc::EBUSY))
+    }
 }
 
 /// Has a prepared child start `spec`'s program ahead; gives the end of the socket at which it waits too.
@@ -102,7 +112,8 @@ pub(crate) fn ahead(spec: &Spec, kit: Kit, site: Site<'_>) -> Result<(Launched, 
     let flags = SocketFlags::CLOEXEC;
     let (ours, theirs) = rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)
         .step("make a socket for a program started ahead")?;
-    let booting = Booting { socket: ours, in_place: init::is_functions_own(&spec.program), shown: None };
+    let in_place = init::is_functions_own(&spec.program);
+    let booting = Booting { socket: ours, in_place, shown: None, is_placed: false };
     Ok((tell(kit, &entry, Some(&theirs), &mounts)?, booting))
 }
 
@@ -111,7 +122,7 @@ pub(crate) fn ahead(spec: &Spec, kit: Kit, site: Site<'_>) -> Result<(Launched, 
 /// `home` is the caller's own mount namespace, to which it has returned unless the error is the outer one.
 pub(crate) fn claim(
     spec: &Spec,
-    (pid, group): (i32, Option<&String>),
+    (pid, status, group): (i32, &OwnedFd, Option<&String>),
     booting: &Booting,
     site: Site<'_>,
     home: &OwnedFd,
@@ -140,7 +151,9 @@ pub(crate) fn claim(
         .and_then(|()| added.iter().try_for_each(|(path, mount)| mounts::attach(mount.as_fd(), path)));
     enter_namespace(home, LinkNameSpaceType::Mount).map_err(|failure| failure.source())?;
     let mounted = monotonic();
-    Ok(attached.and_then(|()| hand_over(spec, booting)).map(|()| Claimed {
+    let told =
+        || if booting.is_placed { place(spec, booting, (pid, status)) } else { hand_over(spec, booting) };
+    Ok(attached.and_then(|()| told()).map(|()| Claimed {
         bounds: bounded.saturating_sub(began),
         mounts: mounted.saturating_sub(bounded),
         environment: monotonic().saturating_sub(mounted),
@@ -152,17 +165,26 @@ fn monotonic() -> Duration {
     Duration::try_from(now).unwrap_or_default()
 }
 
-/// Tells a program that was started ahead all that it has waited for.
-fn hand_over(spec: &Spec, Booting { socket, in_place, shown }: &Booting) -> Result<()> {
+/// Has the first process lead a program that was started ahead into its working directory, and tell it; its
+/// environment is its own already.
+fn place(spec: &Spec, booting: &Booting, (pid, status): (i32, &OwnedFd)) -> Result<()> {
     let entry = entry(spec, PORTS);
-    let ended = |text: String| text.into_bytes().into_iter().chain([0]);
-    let environment: Vec<u8> = entry.environment.into_iter().flat_map(ended).collect();
-    match shown {
-        Some(shown) => shown.write(&environment)?,
-        // Executing the program shows what it is executed with.
-        None if *in_place => {}
-        None => return Err(Failure::new("claim a program that is not ready", libc::EBUSY)),
+    booting.shown()?.set(&entry.environment)?;
+    let task = Task::Place { directory: entry.cwd };
+    channel::send(status, &task, &[booting.socket.as_fd()]).step("place a program started ahead")?;
+    sys::kill(pid, init::TOLD);
+    Ok(())
+}
+
+/// Tells a program that was started ahead all that it has waited for.
+fn hand_over(spec: &Spec, booting: &Booting) -> Result<()> {
+    let entry = entry(spec, PORTS);
+    let environment = shown::block(&entry.environment);
+    // Executing the program shows what it is executed with.
+    if !booting.in_place {
+        booting.shown()?.write(&environment)?;
     }
+    let socket = &booting.socket;
     let mut text = entry.cwd.into_os_string().into_encoded_bytes();
     text.push(0);
     text.extend(environment);

@@ -11,13 +11,24 @@ use crate::init;
 
 /// Room for what environments have at most, of which AWS lets a function itself have 4 KB.
 pub(crate) const ROOM_BYTES: usize = 12 * 1024;
+/// Variables that a program can have set for it: the list of where they are lies on its stack, and can't grow.
+pub(crate) const SLOTS: usize = 256;
 /// Where `/proc/PID/stat` has the first address and the one after the last, counted after the program's name.
 const FIELDS: (usize, usize) = (47, 48);
+/// Where it has the stack's, as the program found it.
+const STACK_FIELD: usize = 25;
+const WORD: u64 = size_of::<u64>() as u64;
 
 pub(crate) struct Shown {
     memory: File,
     start: u64,
     length: usize,
+    stack: u64,
+}
+
+/// An environment as a program finds it: each variable ended by a zero byte.
+pub(crate) fn block(environment: &[String]) -> Vec<u8> {
+    environment.iter().flat_map(|variable| variable.bytes().chain([0])).collect()
 }
 
 impl Shown {
@@ -35,9 +46,37 @@ impl Shown {
             .zip(field(FIELDS.1))
             .filter(|(start, end)| start < end)
             .ok_or_else(|| Failure::new("find the program's environment", libc::EINVAL))?;
-        let memory = OpenOptions::new().write(true).open(format!("/proc/{program}/mem"));
+        let stack = field(STACK_FIELD).unwrap_or_default();
+        let memory = OpenOptions::new().read(true).write(true).open(format!("/proc/{program}/mem"));
         let memory = memory.step("open the program's memory")?;
-        Ok(Self { memory, start, length: usize::try_from(end - start).unwrap_or(0) })
+        Ok(Self { memory, start, length: usize::try_from(end - start).unwrap_or(0), stack })
+    }
+
+    /// Gives the program `environment` as its own: what its C library finds in `environ`, which points to the list that
+    /// it was started with.
+    pub(crate) fn set(&self, environment: &[String]) -> Result<()> {
+        if environment.len() > SLOTS {
+            return Err(Failure::new("set so many variables", libc::E2BIG));
+        }
+        self.write(&block(environment))?;
+        // From the top of the stack: the number of arguments, each, a zero; each variable, a zero.
+        let list = self.stack + WORD * (self.word(self.stack)? + 2);
+        if self.word(list)? != self.start {
+            return Err(Failure::new("find the program's variables", libc::EINVAL));
+        }
+        let ends = environment.iter().scan(self.start, |at, variable| {
+            let here = *at;
+            *at += variable.len() as u64 + 1;
+            Some(here)
+        });
+        let words: Vec<u8> = ends.chain([0]).flat_map(u64::to_ne_bytes).collect();
+        self.memory.write_all_at(&words, list).step("set the program's variables")
+    }
+
+    fn word(&self, at: u64) -> Result<u64> {
+        let mut bytes = [0; size_of::<u64>()];
+        self.memory.read_exact_at(&mut bytes, at).step("read the program's memory")?;
+        Ok(u64::from_ne_bytes(bytes))
     }
 
     /// Shows `environment`, in which each variable is ended by a zero byte, and zero bytes behind it.

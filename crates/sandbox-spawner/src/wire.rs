@@ -121,7 +121,7 @@ pub(crate) enum Request {
 }
 
 /// What a first process can be told once its programs run.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Task {
     /// Start the program that waits.
     Begin,
@@ -129,6 +129,8 @@ pub(crate) enum Task {
     Kill,
     /// Open a socket and send it: one for streams, or one that receives datagrams at this port.
     Socket { datagrams: Option<u16> },
+    /// Lead the program that was started ahead into this directory, and tell it over the socket that comes along.
+    Place { directory: PathBuf },
 }
 
 /// Spawner to daemon.

@@ -8,9 +8,15 @@ use crate::{Pending, Result, Spec, Started};
 /// as `NAME=value`, each ended by a zero byte. By then everything that was missing is mounted. It closes the
 /// descriptor, and is from there on the program of the spec that claimed it.
 ///
+/// A program that can set neither itself (a JVM) writes [`READY_TO_BE_PLACED`], and has touched neither its working
+/// directory nor its C library's `environ`: both are set for it before it reads one byte.
+///
 /// A program in `/var/task` or `/opt` comes with the function and can't begin before it is claimed. The sandbox is made
 /// ahead all the same, and the claim executes the program in it; this variable is then nobody's.
 pub const BOOT_VARIABLE: &str = "_LAMBENT_BOOT_FD";
+
+/// What a program says, instead of any other byte, that has its working directory and environment set for it.
+pub const READY_TO_BE_PLACED: u8 = b':';
 
 /// A program that waits in a sandbox without code, `/tmp`, layers, bounds of memory, and anything of any function.
 /// Nobody can reach it. Dropping it ends it.

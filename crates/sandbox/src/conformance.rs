@@ -229,7 +229,7 @@ macro_rules! sandbox_conformance {
             a_program_started_ahead_is_claimed, a_program_started_ahead_sees_nothing,
             a_claimed_program_is_like_any_other, a_claimed_program_reaches_the_doors,
             a_functions_own_program_is_executed_by_the_claim, a_claimed_program_has_its_own_bounds,
-            a_program_started_ahead_may_end, only_the_same_can_be_claimed,
+            a_program_started_ahead_is_placed, a_program_started_ahead_may_end, only_the_same_can_be_claimed,
             companions_run_beside, a_companions_end_is_told, the_program_waits_for_its_companions,
             companions_outlive_the_program, a_killed_program_leaves_its_companions, missing_companion_is_an_error,
             a_program_that_waited_and_is_missing_ends, sockets_lead_inside, the_sandbox_has_a_name,

@@ -54,7 +54,7 @@ impl Spec {
             args: self.args.clone(),
             env,
             doors: Vec::new(),
-            cwd: "/".into(),
+            cwd: self.cwd.clone(),
             companions: Companions::default(),
             memory_bytes: u64::MAX,
             cpu_millis: u32::MAX,

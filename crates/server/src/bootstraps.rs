@@ -33,6 +33,7 @@ const FILES: &[(&str, &[u8])] = embedded![
     "python/lambent_snapshot.py",
     "python/precompile.py",
     "ruby/bootstrap.rb",
+    "ruby/lambent_ahead.rb",
     "ruby/lambent_api.rb",
     "ruby/lambent_context.rb",
     "ruby/lambent_errors.rb",

@@ -1,17 +1,25 @@
-//! Java's classes of AWS's client in an archive that a JVM maps instead of loading them: half of a cold start.
+//! What makes Java's cold starts short, laid out beside AWS's client: our launcher, which can wait for the function that
+//! it is to run; the client's native part, unpacked; and its classes in an archive that a JVM maps instead of loading
+//! them.
 //!
-//! A JVM writes one of the classes it has loaded when it exits. So the client runs here once, against a Runtime API of
-//! one connection that hands it two events, and then no more.
+//! A JVM writes an archive of the classes it has loaded when it exits. So the client runs here once, against a Runtime
+//! API of one connection that hands it two events, and then no more.
 
+use std::borrow::Cow;
 use std::fs;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Cursor, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
 use execution::Hosted;
+use sandbox::BOOT_VARIABLE;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
 /// Any function that takes an object: its class comes with the JVM.
 const HANDLER: &str = "java.util.Collections::unmodifiableMap";
@@ -20,12 +28,20 @@ const EVENTS: usize = 2;
 /// How long a JVM may take for all of it, on a machine under load.
 const TIME_MAX: Duration = Duration::from_secs(60);
 
-/// Writes the archive of `hosted` where it has none yet and one is of use.
+/// The launcher, compiled from `Launcher.java` beside it.
+const LAUNCHER: (&str, &[u8]) =
+    ("lambent/Launcher.class", include_bytes!("../../../runtimes/java/lambent/Launcher.class"));
+
+/// Lays the launcher out, and writes the archive of `hosted` where it has none yet and one is of use.
 ///
 /// # Errors
-/// When the JVM does not do as expected; environments start without an archive then.
+/// When the folder can't be written, or the JVM does not do as expected; environments start without them then.
 pub fn write(hosted: &Hosted) -> io::Result<()> {
-    let Some(target) = hosted.archive().filter(|_| hosted.has_client()) else { return Ok(()) };
+    if !hosted.has_client() {
+        return Ok(());
+    }
+    lay_out(hosted)?;
+    let Some(target) = hosted.archive() else { return Ok(()) };
     if target.is_file() {
         return Ok(());
     }
@@ -38,17 +54,69 @@ pub fn write(hosted: &Hosted) -> io::Result<()> {
     written
 }
 
+/// Puts the launcher and the client's native libraries into a folder of their own; archives of another launcher's
+/// classes go.
+fn lay_out(hosted: &Hosted) -> io::Result<()> {
+    let jar = launcher()?;
+    let launcher = hosted.launcher();
+    if fs::read(&launcher).is_ok_and(|there| there == jar) {
+        return Ok(());
+    }
+    let folder = launcher.parent().expect("a file lies in a folder");
+    let staging = folder.with_extension(format!("staging-{}", std::process::id()));
+    fs::create_dir_all(&staging)?;
+    let laid_out = fs::write(staging.join("launcher.jar"), jar)
+        .and_then(|()| unpack_libraries(&hosted.bootstrap.join("lib"), &staging))
+        .and_then(|()| {
+            let _ = fs::remove_dir_all(folder);
+            fs::rename(&staging, folder)
+        });
+    let _ = fs::remove_dir_all(&staging);
+    laid_out
+}
+
+/// The same bytes every time: a JVM uses an archive only beside the jar that was there when it was written.
+fn launcher() -> io::Result<Vec<u8>> {
+    let mut jar = ZipWriter::new(Cursor::new(Vec::new()));
+    let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    jar.start_file(LAUNCHER.0, stored.last_modified_time(DateTime::default())).map_err(io::Error::other)?;
+    jar.write_all(LAUNCHER.1)?;
+    Ok(jar.finish().map_err(io::Error::other)?.into_inner())
+}
+
+/// Unpacks the client's libraries for this machine.
+fn unpack_libraries(jars: &Path, folder: &Path) -> io::Result<()> {
+    let machine = format!("-{}.so", std::env::consts::ARCH.replace("aarch64", "aarch_64"));
+    for jar in fs::read_dir(jars)? {
+        let mut jar = ZipArchive::new(fs::File::open(jar?.path())?).map_err(io::Error::other)?;
+        let names = jar.file_names().collect::<Result<Vec<_>, _>>().map_err(io::Error::other)?;
+        let is_wanted = |name: &str| name.starts_with("jni/") && name.ends_with(&machine);
+        let wanted =
+            names.into_iter().filter(|name| is_wanted(name)).map(Cow::into_owned).collect::<Vec<_>>();
+        for name in wanted {
+            let mut library = jar.by_name(&name).map_err(io::Error::other)?;
+            let target = folder.join(Path::new(&name).file_name().expect("a library has a name"));
+            io::copy(&mut library, &mut fs::File::create(target)?)?;
+        }
+    }
+    Ok(())
+}
+
 fn run(hosted: &Hosted, staging: &Path) -> io::Result<()> {
+    // The launcher rehearses, as it does when it is started ahead, and is claimed at once.
+    let (mut claim, waits) = UnixStream::pair()?;
+    claim.write_all(b".")?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let address = listener.local_addr()?;
     let jvm = Command::new(&hosted.program)
-        .args(hosted.archive_arguments("../archive.jsa", HANDLER))
+        .args(hosted.archive_arguments("../archive.jsa"))
         .current_dir(staging.join("task"))
         .env_clear()
         .envs(VARIABLES)
         .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
         .env("AWS_EXECUTION_ENV", format!("AWS_Lambda_java{}", hosted.release.0))
-        .stdin(Stdio::null())
+        .env(BOOT_VARIABLE, "0")
+        .stdin(OwnedFd::from(waits))
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()?;
@@ -66,7 +134,8 @@ fn run(hosted: &Hosted, staging: &Path) -> io::Result<()> {
 }
 
 /// What the client reads at its start.
-const VARIABLES: [(&str, &str); 8] = [
+const VARIABLES: [(&str, &str); 9] = [
+    ("_HANDLER", HANDLER),
     ("AWS_LAMBDA_FUNCTION_NAME", "archive"),
     ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
     ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),

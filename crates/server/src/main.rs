@@ -31,7 +31,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Start the platform and serve until Ctrl-C
-    Up(settings::Flags),
+    Up(Box<settings::Flags>),
     /// Tell what this machine can do, line by line, with the fix
     Doctor(doctor::Flags),
     /// List the languages found here, or fetch what one needs
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     // Before anything else: this process may be the spawner, which must stay small and single-threaded.
     sandbox_namespace::run_spawner_if_asked();
     let done = match Arguments::parse().command {
-        Command::Up(flags) => settings::Settings::read(flags).and_then(up::run),
+        Command::Up(flags) => settings::Settings::read(*flags).and_then(up::run),
         Command::Doctor(flags) => doctor::run(&flags),
         Command::Runtimes(flags) => runtimes::run(flags),
         Command::Client(command) => return cli::run(command),

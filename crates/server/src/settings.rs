@@ -58,6 +58,9 @@ pub struct Flags {
     /// Where functions with a way out may not go, such as 10.0.0.0/8, besides this machine; may be given again
     #[arg(long = "refuse", env = "LAMBENT_REFUSE", value_name = "SUBNET", value_delimiter = ',')]
     refuse: Vec<String>,
+    /// Where user pools of Cognito are, such as http://127.0.0.1:9229 of cognito-local [default: AWS]
+    #[arg(long, env = "LAMBENT_COGNITO", value_name = "URL")]
+    cognito: Option<String>,
     /// Also sends traces to this OpenTelemetry collector, such as http://127.0.0.1:4318
     #[arg(long, env = "LAMBENT_OTLP", value_name = "URL")]
     otlp: Option<String>,
@@ -150,6 +153,8 @@ pub struct Settings {
     pub network: Network,
     pub outbound: Outbound,
     pub collector: Option<Collector>,
+    /// Where user pools are, if not at AWS.
+    pub cognito: Option<String>,
     pub relay: Option<Relay>,
     pub smtp_listen: Option<SocketAddr>,
     pub listener_ports: Listening,
@@ -211,6 +216,7 @@ impl Settings {
             registries: if registries.is_empty() { vec!["localhost:5000".to_owned()] } else { registries },
             network: flags.network.or(file.network).unwrap_or(Network::Isolated),
             outbound,
+            cognito: flags.cognito.or(file.cognito).map(check_url).transpose()?,
             collector: otlp
                 .map(|url| Collector::parse(&url))
                 .transpose()
@@ -276,6 +282,14 @@ fn subnet(text: &str) -> Result<Subnet, Error> {
     let (network, bits) =
         parsed.ok_or_else(|| Error::Said(format!("--refuse {text} is no subnet, such as 10.0.0.0/8")))?;
     Ok(Subnet { network, bits })
+}
+
+/// A server's URL, in plain HTTP or not.
+fn check_url(url: String) -> Result<String, Error> {
+    if url.starts_with("http://") || url.starts_with("https://") {
+        return Ok(url);
+    }
+    Err(Error::Said(format!("--cognito {url:?} is no URL, such as http://127.0.0.1:9229")))
 }
 
 fn is_own(address: IpAddr) -> bool {

@@ -9,6 +9,8 @@ use aws_auth::{Authenticator, DEFAULT_ACCOUNT, DEFAULT_REGION, Mode, Presigner, 
 use aws_hosts::{Authority, SUBJECT_HASH};
 use blob::DiskBlobs;
 use env::Env;
+use execute_api::Front;
+use execute_api::jwt::Issuers;
 use execution::{Credentials, Hosted, Options, PlatformDoor, Pools, Runtimes, Version};
 use gateway::Gateway;
 use kv::Kv;
@@ -25,8 +27,9 @@ use tokio_util::task::TaskTracker;
 use crate::bucket_objects::BucketObjects;
 use crate::listener_ports::ListenerPorts;
 use crate::secrets::{self, RootKey, Secrets};
+use crate::services::{self, Configs};
 use crate::settings::{Auth, Kind, Listening, Network, Settings};
-use crate::{Error, bootstraps, doors, runtimes, services};
+use crate::{Error, bootstraps, doors, runtimes};
 
 /// How long requests under way may take after Ctrl-C.
 pub const DRAIN_MAX: Duration = Duration::from_secs(20);
@@ -92,6 +95,7 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
     let pools = Pools::new(options(&settings, &env, sandboxes, (&shipper, told), platform_door, credentials));
     let blobs = Arc::new(blobs);
     let bucket_objects = Arc::new(BucketObjects::default());
+    let pollers = Arc::new(event_sources::Pollers::default());
     let lambda = svc_lambda::Config {
         pools: pools.clone(),
         runtimes: Arc::clone(&runtimes),
@@ -100,30 +104,40 @@ async fn serve(settings: Settings, runtimes: Arc<Runtimes>) -> Result<(), Error>
         env: env.clone(),
         shipment,
         segments,
-        event_sources: Arc::new(event_sources::Pollers::default()),
+        event_sources: Arc::clone(&pollers) as Arc<dyn svc_lambda::EventSources>,
         port: address.port(),
         presigner: Presigner::new(SessionKeys::new(master)),
         objects: Some(Arc::clone(&bucket_objects) as Arc<dyn svc_lambda::Objects>),
         images: settings.images.clone(),
         registries: settings.registries.clone(),
     };
-    let dynamodb = svc_dynamodb::Config { throttle: settings.throttle };
-    let kinesis = svc_kinesis::Config { throttle: settings.throttle };
-    let s3 = svc_s3::Config { blobs: Arc::new(objects) };
     let inbound = listen_for_mail(&settings).await?;
     let ses = svc_ses::Config { relay: settings.relay.clone(), inbound };
     let ports = Arc::new(listener_ports(&settings, &door, &env));
     let balancers = svc_elbv2::Config {
         ports: (settings.listener_ports == Listening::Bind).then(|| Arc::clone(&ports) as Arc<dyn Ports>),
     };
-    let services = services::all(lambda, dynamodb, kinesis, s3, ses, balancers, settings.collector.clone());
-    let platform = Platform::new(kv, env.clone(), services);
+    let front = Front { issuers: Issuers::new(settings.cognito.as_deref()), ..Front::default() };
+    let configs = Configs {
+        lambda,
+        dynamodb: svc_dynamodb::Config { throttle: settings.throttle },
+        kinesis: svc_kinesis::Config { throttle: settings.throttle },
+        s3: svc_s3::Config { blobs: Arc::new(objects) },
+        ses,
+        balancers,
+        collector: settings.collector.clone(),
+        pollers,
+        front: Arc::new(front),
+    };
+    let platform = Platform::new(kv, env.clone(), services::all(configs));
     bucket_objects.connect(platform.clone());
     let mode = if settings.auth == Auth::Open { Mode::Open } else { Mode::Signed };
     let authenticator = Authenticator::new(mode, Arc::new(RootKey(secrets)), sessions);
     let gateway = Gateway::with_packages(platform.clone(), authenticator, blobs);
+    let root = Caller::root(DEFAULT_ACCOUNT, DEFAULT_REGION);
+    platform.prepare(&root).await.map_err(|error| Error::failed("read what is kept in memory", error))?;
     let _ = door.set(gateway.clone());
-    let mut jobs = platform.start_jobs(&Caller::root(DEFAULT_ACCOUNT, DEFAULT_REGION));
+    let mut jobs = platform.start_jobs(&root);
     let hosted = runtimes.list().cloned().collect::<Vec<_>>();
     // Before anybody learns that it is ready: who stops it at once gets a clean stop too.
     let stop = stop_signal()?;

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+/// What stands in the place of an account: no account is called so.
+const ANONYMOUS: &str = "anonymous";
+
 /// The one who makes a request, after its signature was checked. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
@@ -27,6 +30,16 @@ impl Caller {
         let principal =
             Principal { arn: format!("arn:aws:iam::{account}:root"), user_id: account.to_owned() };
         Self { account: account.into(), region: region.into(), principal: principal.into() }
+    }
+
+    /// Somebody who says nothing of who they are.
+    pub fn anonymous(region: &str) -> Self {
+        let principal = Principal { arn: String::new(), user_id: String::new() };
+        Self { account: ANONYMOUS.into(), region: region.into(), principal: principal.into() }
+    }
+
+    pub fn is_anonymous(&self) -> bool {
+        *self.account == *ANONYMOUS
     }
 
     /// An ARN in the caller's account and region.

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use aws_wire::{Input, Result, Wire as _};
+use aws_wire::{Input, Request, Response, Result, Wire as _, protocol, schema};
 use env::Env;
 use kv::Kv;
 
-use crate::{Arrivals, Caller, Delivery, Platform, Sender, TargetArn, Undelivered};
+use crate::{Arrivals, Caller, Delivery, Head, Platform, Sender, Site, TargetArn, Undelivered};
 
 /// The surroundings of one request: its caller, the store, time and randomness, the service's own state `S`.
 pub struct Ctx<S = ()> {
@@ -23,6 +23,8 @@ pub struct Ctx<S = ()> {
     pub kv: Kv,
     pub env: Env,
     pub state: Arc<S>,
+    /// The caller waits for as long as it takes, so a call that waits does so longer than its API lets others.
+    pub is_patient: bool,
     pub(crate) platform: Platform,
 }
 
@@ -37,6 +39,7 @@ impl<S> Clone for Ctx<S> {
             kv: self.kv.clone(),
             env: self.env.clone(),
             state: Arc::clone(&self.state),
+            is_patient: self.is_patient,
             platform: self.platform.clone(),
         }
     }
@@ -51,6 +54,32 @@ impl<S> Ctx<S> {
         let cx = self.with_state(Arc::new(()));
         let output = self.platform.dispatch(I::SERVICE, I::OPERATION, cx, input.into_value()).await?;
         Ok(I::Output::from_value(output))
+    }
+
+    /// Answers a request to `api` as the wire would, for this request's caller: who that is was found out elsewhere,
+    /// and what they may is for the service to say.
+    pub async fn answer(&self, api: &'static schema::Service, request: Request) -> Response {
+        let cx = self.with_state(Arc::new(()));
+        let (edge, head) = (self.platform.edge(api), Head::of(&request));
+        let answered = self.platform.answer(api, cx.clone(), &request).await;
+        let response = answered.unwrap_or_else(|error| {
+            let error = match edge {
+                Some(edge) => edge.refusal(&head, error),
+                None => error,
+            };
+            protocol::encode_error(protocol::detect(api, &request), api, &error, &self.request_id)
+        });
+        match edge {
+            Some(edge) => edge.finish(cx, head, response).await,
+            None => response,
+        }
+    }
+
+    /// The site that a request is for, and the name that requests to it are signed for.
+    pub fn site(&self, request: &Request) -> Option<(Arc<dyn Site>, &'static str)> {
+        let (api, site) = self.platform.site(request)?;
+        let name = site.signed_for().unwrap_or(api.name);
+        Some((site, name))
     }
 
     /// The same surroundings of a client that came by this authority.
@@ -87,6 +116,12 @@ impl<S> Ctx<S> {
     #[must_use]
     pub fn with_request_id(self, request_id: Arc<str>) -> Self {
         Self { request_id, ..self }
+    }
+
+    /// The same surroundings for one who waits for as long as it takes, and then drops the call.
+    #[must_use]
+    pub fn patient(self) -> Self {
+        Self { is_patient: true, ..self }
     }
 
     /// Whether `target` can be sent to: its service is served, and it is there.
@@ -135,6 +170,7 @@ impl<S> Ctx<S> {
             kv: self.kv.clone(),
             env: self.env.clone(),
             state,
+            is_patient: self.is_patient,
             platform: self.platform.clone(),
         }
     }

@@ -4,17 +4,20 @@
 
 mod agenda;
 mod arrivals;
+mod asking;
 mod caller;
 mod ctx;
 mod delivery;
 mod due;
 mod edge;
+pub mod page;
 mod platform;
 mod register;
 mod site;
 
 pub use agenda::{Agenda, Outbox, RowKey};
 pub use arrivals::Arrivals;
+pub use asking::Asking;
 pub use caller::{Caller, Principal};
 pub use ctx::Ctx;
 pub use delivery::{Attribute, BusEvent, Delivery, InOrder, Sender, TargetArn, Undelivered};

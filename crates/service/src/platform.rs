@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aws_wire::schema::{Operation, Service as Api};
-use aws_wire::{AwsError, Request, Result, Value};
+use aws_wire::{AwsError, Request, Response, Result, Value, protocol};
 use env::Env;
 use kv::Kv;
 use tokio::task::JoinSet;
@@ -81,6 +81,7 @@ impl Platform {
             kv: kv.clone(),
             env: env.clone(),
             state: Arc::new(()),
+            is_patient: false,
             platform: self.clone(),
         }
     }
@@ -95,6 +96,20 @@ impl Platform {
             Some(handler) => handler(cx, input).await,
             None => Err(AwsError::not_implemented(api.name, operation.name)),
         }
+    }
+
+    /// Answers a request whose caller is known, from its bytes to an answer's.
+    pub(crate) async fn answer(&self, api: &'static Api, cx: Ctx, request: &Request) -> Result<Response> {
+        let routed = protocol::route(api, request)?;
+        let operation = routed.operation;
+        let io = operation.io.ok_or_else(|| AwsError::not_implemented(api.name, operation.name))?;
+        let mut input = routed.decode(io, request)?;
+        if let (Value::Structure(slots), Some(at)) = (&mut input, routed.streamed()) {
+            slots[at] = Some(Value::Stream(request.body.clone().into()));
+        }
+        let request_id = Arc::clone(&cx.request_id);
+        let output = self.dispatch(api, operation, cx, input).await?;
+        Ok(routed.encode(api, io, output, &request_id))
     }
 
     pub(crate) fn arrivals(&self) -> &Arc<Board> {
@@ -130,6 +145,17 @@ impl Platform {
         let kind = target.service();
         let receiver = self.0.services.values().find_map(|service| service.targets.get(kind));
         receiver.ok_or_else(|| Undelivered::NotServed { service: kind.to_owned() })
+    }
+
+    /// Lets every service read what it keeps in memory; nobody may call before.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn prepare(&self, caller: &Caller) -> kv::Result<()> {
+        for preparation in self.0.services.values().flat_map(|service| &service.preparations) {
+            preparation(self.ctx(caller.clone(), "prepare".into())).await?;
+        }
+        Ok(())
     }
 
     /// Starts every service's background jobs; they end when the set is dropped.

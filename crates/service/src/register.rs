@@ -13,6 +13,7 @@ use crate::{Ctx, Delivery, Edge, Sender, Site, TargetArn, Undelivered};
 pub type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 type Handler = Box<dyn Fn(Ctx, Value) -> Pending<Result<Value>> + Send + Sync>;
 pub(crate) type Receiver<T> = Box<dyn Fn(Ctx, T) -> Pending<Result<(), Undelivered>> + Send + Sync>;
+type Preparation = Box<dyn Fn(Ctx) -> Pending<kv::Result<()>> + Send + Sync>;
 type Job = Box<dyn Fn(Ctx) -> Pending<()> + Send + Sync>;
 
 /// How a service receives what others send to its ARNs.
@@ -29,6 +30,7 @@ pub struct Service {
     pub(crate) targets: HashMap<&'static str, Target>,
     /// Who is let in, by the service part of ARNs.
     pub(crate) doors: HashMap<&'static str, Receiver<(TargetArn, Sender)>>,
+    pub(crate) preparations: Vec<Preparation>,
     pub(crate) jobs: Vec<(&'static str, Job)>,
     pub(crate) sites: Vec<Arc<dyn Site>>,
     pub(crate) edge: Option<Arc<dyn Edge>>,
@@ -49,6 +51,7 @@ impl Service {
             handlers: HashMap::new(),
             targets: HashMap::new(),
             doors: HashMap::new(),
+            preparations: Vec::new(),
             jobs: Vec::new(),
             sites: Vec::new(),
             edge: None,
@@ -120,6 +123,21 @@ impl<S: Send + Sync + 'static> Builder<S> {
         };
         let before = self.service.doors.insert(kind, Box::new(door));
         assert!(before.is_none(), "two open doors for {kind}");
+        self
+    }
+
+    /// Reads something that is kept in memory, before anybody can call.
+    #[must_use]
+    pub fn prepare<P, F>(mut self, preparation: P) -> Self
+    where
+        P: Fn(Ctx<S>) -> F + Send + Sync + 'static,
+        F: Future<Output = kv::Result<()>> + Send + 'static,
+    {
+        let state = Arc::clone(&self.state);
+        let preparation = move |cx: Ctx| -> Pending<kv::Result<()>> {
+            Box::pin(preparation(cx.with_state(Arc::clone(&state))))
+        };
+        self.service.preparations.push(Box::new(preparation));
         self
     }
 

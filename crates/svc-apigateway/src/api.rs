@@ -37,26 +37,6 @@ pub(crate) struct RestApi {
     pub created_us: i64,
 }
 
-/// Whose an API is, as it is stored.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Owner {
-    pub format: u32,
-    pub account: String,
-    pub region: String,
-}
-
-impl Owner {
-    /// Of what this caller makes.
-    pub(crate) fn of(cx: &Ctx) -> Self {
-        let (account, region) = (cx.caller.account.to_string(), cx.caller.region.to_string());
-        Self { format: FORMAT, account, region }
-    }
-
-    pub(crate) fn key(&self, id: &str) -> RootKey {
-        (self.account.clone(), self.region.clone(), id.to_owned())
-    }
-}
-
 impl RestApi {
     pub(crate) fn shown(&self, id: &str) -> model::RestApi {
         let source =

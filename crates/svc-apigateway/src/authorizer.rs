@@ -1,9 +1,9 @@
-//! An authorizer: a function that is asked who may call.
+//! An authorizer: a function that is asked who may call, or user pools whose tokens say so.
 
 use api_apigateway as model;
 use api_apigateway::AuthorizerType;
 use aws_wire::{AwsError, Result};
-use execute_api::function;
+use execute_api::{function, jwt};
 use serde::{Deserialize, Serialize};
 
 use crate::patch::Patch;
@@ -28,6 +28,9 @@ pub(crate) struct Authorizer {
     pub validation: Option<String>,
     /// How long an answer counts; none is not at all.
     pub ttl_s: i32,
+    /// The ARNs of user pools whose tokens count; then no function is asked.
+    #[serde(default)]
+    pub pools: Vec<String>,
 }
 
 impl Authorizer {
@@ -37,12 +40,19 @@ impl Authorizer {
         not_honoured(
             "CreateAuthorizer",
             &[
-                ("type COGNITO_USER_POOLS", input.r#type == AuthorizerType::CognitoUserPools),
                 ("type JWT", input.r#type == AuthorizerType::Jwt),
                 ("jwtConfiguration", input.jwt_configuration.is_some()),
-                ("providerARNs", input.provider_ar_ns.is_some()),
             ],
         )?;
+        let pools = input.provider_ar_ns.unwrap_or_default();
+        let wants_pools = input.r#type == AuthorizerType::CognitoUserPools;
+        if wants_pools == pools.is_empty() {
+            return Err(bad_request(if wants_pools {
+                "COGNITO_USER_POOLS authorizers must have at least one provider ARN"
+            } else {
+                "Provider ARNs are only supported for COGNITO_USER_POOLS authorizers"
+            }));
+        }
         let authorizer = Self {
             format,
             name: input.name,
@@ -53,12 +63,22 @@ impl Authorizer {
             identity_source: input.identity_source.filter(|source| !source.is_empty()),
             validation: input.identity_validation_expression.filter(|expression| !expression.is_empty()),
             ttl_s: input.authorizer_result_ttl_in_seconds.unwrap_or(TTL_S),
+            pools,
         };
         authorizer.checked()
     }
 
+    /// Whether it is shown one token, of a header.
+    fn takes_token(&self) -> bool {
+        self.is_token || !self.pools.is_empty()
+    }
+
     fn checked(self) -> Result<Self> {
-        if function::arn_of_uri(&self.uri).is_none() || !self.uri.contains(":apigateway:") {
+        if let Some(arn) = self.pools.iter().find(|arn| jwt::pool_issuer(arn).is_none()) {
+            return Err(bad_request(format!("Invalid Cognito user pool ARN specified: {arn}")));
+        }
+        let names_function = function::arn_of_uri(&self.uri).is_some() && self.uri.contains(":apigateway:");
+        if self.pools.is_empty() && !names_function {
             return Err(bad_request(
                 "Invalid Authorizer URI: Authorizer URI should be a valid API Gateway ARN that represents a Lambda \
                  function invocation.",
@@ -69,15 +89,18 @@ impl Authorizer {
                 "Authorizer result TTL must be between 0 and {TTL_S_MAX} seconds"
             )));
         }
-        if self.is_token && self.sources().len() != 1 {
-            return Err(bad_request("Identity source is required for TOKEN authorizers"));
+        if self.takes_token() && self.sources().len() != 1 {
+            return Err(bad_request(format!(
+                "Identity source is required for {} authorizers",
+                self.kind().as_str()
+            )));
         }
-        if !self.is_token && self.ttl_s > 0 && self.sources().is_empty() {
+        if !self.takes_token() && self.ttl_s > 0 && self.sources().is_empty() {
             return Err(bad_request(
                 "Identity source is required for REQUEST authorizers when caching is enabled",
             ));
         }
-        let prefixes = if self.is_token {
+        let prefixes = if self.takes_token() {
             &["method.request.header."][..]
         } else {
             &["method.request.header.", "method.request.querystring.", "stageVariables.", "context."][..]
@@ -93,24 +116,33 @@ impl Authorizer {
         Ok(self)
     }
 
+    pub(crate) fn kind(&self) -> AuthorizerType {
+        match (self.pools.is_empty(), self.is_token) {
+            (false, _) => AuthorizerType::CognitoUserPools,
+            (true, true) => AuthorizerType::Token,
+            (true, false) => AuthorizerType::Request,
+        }
+    }
+
     pub(crate) fn sources(&self) -> Vec<&str> {
         let text = self.identity_source.as_deref().unwrap_or_default();
         text.split(',').map(str::trim).filter(|source| !source.is_empty()).collect()
     }
 
     pub(crate) fn shown(&self, id: &str) -> model::Authorizer {
-        let kind = if self.is_token { AuthorizerType::Token } else { AuthorizerType::Request };
+        let auth_type = if self.pools.is_empty() { "custom" } else { "cognito_user_pools" };
         model::Authorizer {
             id: Some(id.to_owned()),
             name: Some(self.name.clone()),
-            r#type: Some(kind),
-            provider_ar_ns: None,
-            auth_type: Some(self.auth_type.clone().unwrap_or_else(|| "custom".to_owned())),
-            authorizer_uri: Some(self.uri.clone()),
+            r#type: Some(self.kind()),
+            provider_ar_ns: Some(self.pools.clone()).filter(|pools| !pools.is_empty()),
+            auth_type: Some(self.auth_type.clone().unwrap_or_else(|| auth_type.to_owned())),
+            authorizer_uri: Some(self.uri.clone()).filter(|uri| !uri.is_empty()),
             authorizer_credentials: self.credentials.clone(),
             identity_source: self.identity_source.clone(),
             identity_validation_expression: self.validation.clone(),
-            authorizer_result_ttl_in_seconds: Some(self.ttl_s),
+            // A token is looked at each time.
+            authorizer_result_ttl_in_seconds: self.pools.is_empty().then_some(self.ttl_s),
             jwt_configuration: None,
         }
     }
@@ -128,6 +160,20 @@ impl Authorizer {
                 self.validation = patch.optional().filter(|expression| !expression.is_empty());
             }
             ["authorizerResultTtlInSeconds"] => self.ttl_s = patch.number()?,
+            ["providerARNs"] if !self.pools.is_empty() => {
+                // One value, which is added, taken away, or all that there is.
+                let arn = patch.value().unwrap_or_default().to_owned();
+                if patch.is_remove() {
+                    self.pools.retain(|known| *known != arn);
+                } else if patch.is_add() {
+                    self.pools.push(arn);
+                } else {
+                    self.pools = vec![arn];
+                }
+                if self.pools.is_empty() {
+                    return Err(patch.invalid());
+                }
+            }
             ["type" | "providerARNs" | "jwtConfiguration", ..] => {
                 return Err(AwsError::parameter_not_implemented("UpdateAuthorizer", patch.segments()[0]));
             }

@@ -1,8 +1,9 @@
 //! Everything that REST APIs store, one line each. Numbers and layouts are on disk for ever.
 
+use execute_api::owner::Owner;
 use kv::Table;
 
-use crate::api::{Owner, RestApi};
+use crate::api::RestApi;
 use crate::authorizer::Authorizer;
 use crate::deployment::Deployment;
 use crate::gateway_response::GatewayResponse;

@@ -6,6 +6,7 @@
 mod api;
 mod authorizer;
 mod deployment;
+mod domain;
 mod gateway_response;
 mod integration;
 mod key;
@@ -25,24 +26,32 @@ mod validator;
 
 use std::sync::Arc;
 
+use execute_api::Front;
+use execute_api::deployed::Deployed;
 use execute_api::throttle::Throttle;
 use execute_api::verdict::Verdicts;
 use http_client::Client;
 use service::Service;
 
+use deployment::Deployment;
+
 /// What REST APIs hold in memory; all of it can be made anew.
 #[derive(Default)]
 pub(crate) struct RestApis {
     client: Client,
+    deployed: Deployed<Deployment>,
+    front: Arc<Front>,
     throttle: Throttle,
     verdicts: Verdicts,
 }
 
 pub(crate) type Ctx = service::Ctx<RestApis>;
 
-/// The service and its operations.
-pub fn service() -> Service {
-    let service = Service::new(&api_apigateway::SERVICE, Arc::new(RestApis::default()))
+/// The service and its operations. `front` is HTTP APIs' too.
+pub fn service(front: Arc<Front>) -> Service {
+    let state = RestApis { front, ..RestApis::default() };
+    let service = Service::new(&api_apigateway::SERVICE, Arc::new(state))
+        .op(ops::openapi::get_export)
         .op(ops::openapi::import_rest_api)
         .op(ops::openapi::put_rest_api)
         .op(ops::apis::create_rest_api)
@@ -61,6 +70,11 @@ pub fn service() -> Service {
         .op(ops::deployments::get_deployment)
         .op(ops::deployments::get_deployments)
         .op(ops::deployments::update_deployment)
+        .op(ops::domains::create_domain_name)
+        .op(ops::domains::delete_domain_name)
+        .op(ops::domains::get_domain_name)
+        .op(ops::domains::get_domain_names)
+        .op(ops::domains::update_domain_name)
         .op(ops::gateway_responses::delete_gateway_response)
         .op(ops::gateway_responses::get_gateway_response)
         .op(ops::gateway_responses::get_gateway_responses)
@@ -80,6 +94,11 @@ pub fn service() -> Service {
         .op(ops::keys::get_api_keys)
         .op(ops::keys::update_api_key);
     service
+        .op(ops::mappings::create_base_path_mapping)
+        .op(ops::mappings::delete_base_path_mapping)
+        .op(ops::mappings::get_base_path_mapping)
+        .op(ops::mappings::get_base_path_mappings)
+        .op(ops::mappings::update_base_path_mapping)
         .op(ops::methods::delete_method)
         .op(ops::methods::delete_method_response)
         .op(ops::methods::get_method)
@@ -121,6 +140,7 @@ pub fn service() -> Service {
         .op(ops::tags::tag_resource)
         .op(ops::tags::untag_resource)
         .op(ops::test_invoke_method::test_invoke_method)
+        .prepare(|cx| async move { cx.state.front.domains.load(&cx.kv).await })
         .site(site::RestApiSite)
         .done()
 }

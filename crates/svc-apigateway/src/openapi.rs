@@ -1,7 +1,8 @@
-//! A REST API read from an OpenAPI document, of version 3.0 or of its forerunner Swagger 2.0. AWS's extensions say what
-//! is behind each operation. What can't be an API is refused; what says nothing to one is told.
+//! A REST API read from an OpenAPI document, of version 3.0 or of its forerunner Swagger 2.0, or written as one. AWS's
+//! extensions say what is behind each operation. What can't be an API is refused; what says nothing to one is told.
 
 mod method;
+mod write;
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,10 @@ use api_apigateway::{CreateAuthorizerInput, GatewayResponseType};
 use aws_wire::{AwsError, Result};
 use env::Env;
 use execute_api::address;
-use execute_api::openapi::{self, Object, at, base_path, is_extension, list, object, text, texts};
+use execute_api::openapi::{
+    self, AUTHORIZATION, AUTHORIZER, FORMAT_VERSION, Object, SIGNED, at, base_path, is_extension, list,
+    object, text, texts,
+};
 use serde_json::Value as Json;
 
 use crate::api::{FORMAT, check_endpoint};
@@ -21,8 +25,8 @@ use crate::refusal::{bad_request, not_honoured};
 use crate::resource::{self, Resource};
 use crate::validator::Validator;
 
-const AUTHORIZER: &str = "x-amazon-apigateway-authorizer";
-const AUTHORIZATION: &str = "x-amazon-apigateway-authtype";
+pub(crate) use write::{Exported, Extensions, write};
+
 const BINARY_TYPES: &str = "x-amazon-apigateway-binary-media-types";
 const KEY_SOURCE: &str = "x-amazon-apigateway-api-key-source";
 const VALIDATORS: &str = "x-amazon-apigateway-request-validators";
@@ -31,7 +35,6 @@ const RESPONSES: &str = "x-amazon-apigateway-gateway-responses";
 const ENDPOINT: &str = "x-amazon-apigateway-endpoint-configuration";
 const POLICY: &str = "x-amazon-apigateway-policy";
 const COMPRESSION: &str = "x-amazon-apigateway-minimum-compression-size";
-const FORMAT_VERSION: &str = "x-amazon-apigateway-importexport-version";
 
 /// What a request to import asks for beside the document.
 #[derive(Debug, Default)]
@@ -208,7 +211,7 @@ impl Reader<'_> {
                 let id = self.new_id();
                 self.imported.authorizers.insert(id.clone(), Authorizer::check(input, FORMAT)?);
                 Scheme::Authorizer(id)
-            } else if text(scheme, AUTHORIZATION).as_deref() == Some("awsSigv4") {
+            } else if text(scheme, AUTHORIZATION).as_deref() == Some(SIGNED) {
                 Scheme::Signature
             } else if is_key {
                 Scheme::ApiKey
@@ -338,8 +341,8 @@ impl Reader<'_> {
 fn given_authorizer(name: &str, scheme: &Object, given: &Object) -> Result<CreateAuthorizerInput> {
     let kind = text(given, "type").unwrap_or_default().to_ascii_uppercase();
     let unknown = |()| invalid(&format!("authorizer {name} of an unknown type"));
-    // One that is shown a token is shown the header that the scheme names.
-    let header = text(scheme, "name").filter(|_| kind == "TOKEN");
+    // One that takes a token takes the header that the scheme names.
+    let header = text(scheme, "name").filter(|_| kind != "REQUEST");
     let source = header.map(|header| format!("method.request.header.{header}"));
     Ok(CreateAuthorizerInput {
         auth_type: text(scheme, AUTHORIZATION),

@@ -3,9 +3,11 @@
 pub(crate) mod apis;
 pub(crate) mod authorizers;
 pub(crate) mod deployments;
+pub(crate) mod domains;
 pub(crate) mod gateway_responses;
 pub(crate) mod integrations;
 pub(crate) mod keys;
+pub(crate) mod mappings;
 pub(crate) mod methods;
 pub(crate) mod models;
 pub(crate) mod openapi;

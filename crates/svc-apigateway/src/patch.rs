@@ -23,6 +23,29 @@ pub(crate) fn read(operations: Option<Vec<PatchOperation>>) -> Result<Vec<Patch>
     operations.unwrap_or_default().into_iter().map(Patch::check).collect()
 }
 
+/// A change of something that parts can be copied within.
+pub(crate) enum Change {
+    Patch(Patch),
+    /// From one path to another, as segments of names.
+    Copy {
+        from: String,
+        to: String,
+    },
+}
+
+/// # Errors
+/// 400 for what is no patch, and for operations that are not supported.
+pub(crate) fn read_with_copies(operations: Option<Vec<PatchOperation>>) -> Result<Vec<Change>> {
+    let read = |operation: PatchOperation| {
+        if operation.op != Some(Op::Copy) {
+            return Patch::check(operation).map(Change::Patch);
+        }
+        let path = |path: Option<String>| path.unwrap_or_default();
+        Ok(Change::Copy { from: path(operation.from), to: path(operation.path) })
+    };
+    operations.unwrap_or_default().into_iter().map(read).collect()
+}
+
 impl Patch {
     fn check(operation: PatchOperation) -> Result<Self> {
         let op = operation.op.ok_or_else(|| bad_request("Invalid null or empty patch operation"))?;
@@ -43,6 +66,10 @@ impl Patch {
 
     pub(crate) fn segments(&self) -> Vec<&str> {
         self.segments.iter().map(String::as_str).collect()
+    }
+
+    pub(crate) fn is_add(&self) -> bool {
+        self.op == Op::Add
     }
 
     pub(crate) fn is_remove(&self) -> bool {

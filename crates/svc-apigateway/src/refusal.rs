@@ -2,6 +2,7 @@
 
 use api_apigateway::errors;
 use aws_wire::{AwsError, Result};
+use execute_api::domain::Refused;
 
 use crate::Ctx;
 
@@ -22,6 +23,17 @@ pub(crate) fn too_many(what: &str) -> AwsError {
     errors::limit_exceeded_exception(format!(
         "Maximum number of {what} for this API has been reached. Please contact AWS if you need additional {what}."
     ))
+}
+
+/// A refusal to do something with a custom domain.
+pub(crate) fn of_domain(refused: Refused) -> AwsError {
+    match refused {
+        Refused::NotFound(message) => errors::not_found_exception(message),
+        Refused::Conflict(message) => errors::conflict_exception(message),
+        Refused::Invalid(message) => bad_request(message),
+        Refused::TooMany(message) => errors::limit_exceeded_exception(message),
+        Refused::Failed(error) => error,
+    }
 }
 
 /// 501 for the first parameter that was given.

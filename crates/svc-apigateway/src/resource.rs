@@ -24,9 +24,12 @@ pub(crate) struct Resource {
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Method {
-    /// `NONE`, `AWS_IAM` or `CUSTOM`.
+    /// `NONE`, `AWS_IAM`, `CUSTOM` or `COGNITO_USER_POOLS`.
     pub authorization: String,
     pub authorizer_id: Option<String>,
+    /// Of which an access token must have one; without any, tokens say who somebody is.
+    #[serde(default)]
+    pub scopes: Vec<String>,
     pub api_key_required: bool,
     pub operation_name: Option<String>,
     /// Such as `method.request.querystring.page`, and whether a request must have it.
@@ -110,7 +113,7 @@ impl Method {
             request_models: some(self.request_models.clone()),
             method_responses: some(responses.collect()),
             method_integration: self.integration.as_ref().map(Integration::shown),
-            authorization_scopes: None,
+            authorization_scopes: Some(self.scopes.clone()).filter(|scopes| !scopes.is_empty()),
         }
     }
 
@@ -120,6 +123,13 @@ impl Method {
         match patch.segments()[..] {
             ["authorizationType"] => self.authorization = patch.text()?,
             ["authorizerId"] => self.authorizer_id = patch.optional(),
+            ["authorizationScopes"] => {
+                let scope = patch.value().unwrap_or_default().to_owned();
+                self.scopes.retain(|known| *known != scope);
+                if !patch.is_remove() {
+                    self.scopes.push(scope);
+                }
+            }
             ["apiKeyRequired"] => self.api_key_required = patch.flag()?,
             ["operationName"] => self.operation_name = patch.optional(),
             ["requestValidatorId"] => self.validator_id = patch.optional().filter(|id| !id.is_empty()),

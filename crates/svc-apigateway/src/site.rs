@@ -39,7 +39,8 @@ pub(crate) struct RestApiSite(pub Arc<RestApis>);
 
 impl Site for RestApiSite {
     fn claims(&self, request: &Request) -> bool {
-        Address::of(request).is_some_and(|address| address::Kind::of(&address.id) == address::Kind::Rest)
+        Address::of(request, &self.0.front.domains)
+            .is_some_and(|address| address::Kind::of(&address.id) == address::Kind::Rest)
     }
 
     fn body_bytes_max(&self) -> usize {
@@ -68,8 +69,11 @@ impl Site for RestApiSite {
 struct Found {
     key: RootKey,
     stage_name: String,
+    /// As the canary has it, where that serves the request.
     stage: Stage,
-    deployment: Deployment,
+    /// Whether it does, where there is one.
+    canary: Option<bool>,
+    deployment: Arc<Deployment>,
     /// Percent-encoded, without the stage.
     path: String,
 }
@@ -82,6 +86,8 @@ pub(crate) struct Passage<'a> {
     pub api: &'a RootKey,
     pub stage_name: &'a str,
     pub variables: &'a BTreeMap<String, String>,
+    /// Whether the stage's canary serves it, where there is one.
+    pub canary: Option<bool>,
     pub deployment_id: &'a str,
     pub deployment: &'a Deployment,
     pub resource_id: &'a str,
@@ -93,9 +99,28 @@ pub(crate) struct Passage<'a> {
     pub path_parameters: BTreeMap<String, String>,
     /// Without the stage.
     pub path: &'a str,
-    pub stage_path: String,
+    /// As functions see it, without the stage and with it.
+    pub seen: Seen,
     pub arrival: Arrival<'a>,
     pub access: Access,
+}
+
+/// A request's path as its function sees it.
+pub(crate) struct Seen {
+    pub path: String,
+    pub stage_path: String,
+}
+
+impl Seen {
+    /// By a custom domain both are what the client wrote, with the mapping's path and, where that has no stage, the
+    /// stage: as several libraries for functions work around (serverless-express 216, aws-lambda-go-api-proxy 82), and
+    /// as LocalStack measured it (issue 12295).
+    fn of(address: &Address, stage_name: &str, path: &str) -> Self {
+        match &address.mapped {
+            Some(mapped) => Self { path: mapped.path.clone(), stage_path: mapped.path.clone() },
+            None => Self { path: path.to_owned(), stage_path: format!("/{stage_name}{path}") },
+        }
+    }
 }
 
 impl Passage<'_> {
@@ -123,8 +148,8 @@ impl Passage<'_> {
             resource: &self.resource.path,
             resource_id: self.resource_id,
             stage: self.stage_name,
-            path: self.path,
-            stage_path: &self.stage_path,
+            path: &self.seen.path,
+            stage_path: &self.seen.stage_path,
             path_parameters: &self.path_parameters,
             stage_variables: self.variables,
             authorizer: self.access.authorizer.clone().map(Json::Object),
@@ -135,7 +160,11 @@ impl Passage<'_> {
 
     /// `$context` of templates.
     pub(crate) fn context(&self) -> Json {
-        format_1::context(self.request, &self.route(), &self.arrival)
+        let mut context = format_1::context(self.request, &self.route(), &self.arrival);
+        if let Some(canary) = self.canary {
+            context["isCanaryRequest"] = canary.into();
+        }
+        context
     }
 }
 
@@ -145,7 +174,7 @@ async fn serve(cx: &Ctx, visit: &Visit) -> Result<Response> {
         insert_header(&mut response.headers, "x-amzn-errortype", "ForbiddenException");
         response
     };
-    let Some(address) = Address::of(&visit.request) else { return Ok(forbidden()) };
+    let Some(address) = Address::of(&visit.request, &cx.state.front.domains) else { return Ok(forbidden()) };
     let Some(found) = find(cx, &address).await? else { return Ok(forbidden()) };
     let cx = &cx.as_caller(Caller::root(&found.key.0, &found.key.1));
     let trace_id = execute_api::trace_id(visit.request.header("x-amzn-trace-id"), &cx.env);
@@ -171,6 +200,7 @@ async fn serve(cx: &Ctx, visit: &Visit) -> Result<Response> {
         api: &found.key,
         stage_name: &found.stage_name,
         variables: &found.stage.variables,
+        canary: found.canary,
         deployment_id: &found.stage.deployment,
         deployment: &found.deployment,
         resource_id,
@@ -179,7 +209,7 @@ async fn serve(cx: &Ctx, visit: &Visit) -> Result<Response> {
         method,
         path_parameters,
         path: &found.path,
-        stage_path: format!("/{}{}", found.stage_name, found.path),
+        seen: Seen::of(&address, &found.stage_name, &found.path),
         arrival,
         access: Access::default(),
     };
@@ -250,16 +280,21 @@ async fn find(cx: &Ctx, address: &Address) -> Result<Option<Found>> {
     let snapshot = cx.kv.snapshot().await?;
     let Some(owner) = OWNERS.get(&snapshot, &address.id)? else { return Ok(None) };
     let key = owner.key(&address.id);
-    let is_open = |api: &RestApi| !api.disable_execute_api_endpoint;
+    let is_open = |api: &RestApi| address.mapped.is_some() || !api.disable_execute_api_endpoint;
     if !APIS.get(&snapshot, &key)?.is_some_and(|api| is_open(&api)) {
         return Ok(None);
     }
-    let (stage_name, path) = address::split(address.path.strip_prefix('/').unwrap_or_default());
-    let Some(stage) = STAGES.get(&snapshot, &part(&key, stage_name))? else { return Ok(None) };
-    let deployment = DEPLOYMENTS.get(&snapshot, &part(&key, &stage.deployment))?;
+    let mapped = address.mapped.as_ref().and_then(|mapped| mapped.stage.as_deref());
+    let (stage_name, path) = match mapped {
+        Some(stage_name) => (stage_name, address.path.as_str()),
+        None => address::split(address.path.strip_prefix('/').unwrap_or_default()),
+    };
+    let Some(mut stage) = STAGES.get(&snapshot, &part(&key, stage_name))? else { return Ok(None) };
+    let canary = stage.choose(&cx.env);
+    let deployment = cx.state.deployed.get(&snapshot, &DEPLOYMENTS, part(&key, &stage.deployment))?;
     let path = if path.is_empty() { "/" } else { path }.to_owned();
     let stage_name = stage_name.to_owned();
-    Ok(deployment.map(|deployment| Found { key, stage_name, stage, deployment, path }))
+    Ok(deployment.map(|deployment| Found { key, stage_name, stage, canary, deployment, path }))
 }
 
 /// The address of whoever tests a method, which nobody came from.

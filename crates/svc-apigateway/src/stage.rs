@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use api_apigateway as model;
 use aws_wire::{AwsError, Result};
-use env::Timestamp;
+use env::{Env, Timestamp};
 use execute_api::throttle::Limit;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,40 @@ pub(crate) struct Stage {
     pub tags: BTreeMap<String, String>,
     pub created_us: i64,
     pub updated_us: i64,
+    /// What some of the requests are served instead.
+    #[serde(default)]
+    pub canary: Option<Canary>,
+}
+
+/// A deployment that a share of a stage's requests is served.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Canary {
+    pub deployment: String,
+    /// Of requests, 0 to 100.
+    pub percent: f64,
+    /// What it has instead of the stage's variables of these names.
+    pub variables: BTreeMap<String, String>,
+}
+
+impl Canary {
+    /// # Errors
+    /// 400 for what can't be.
+    pub(crate) fn check(self) -> Result<Self> {
+        if !(0.0..=100.0).contains(&self.percent) {
+            return Err(bad_request("Canary percentTraffic must be between 0.0 and 100.0"));
+        }
+        check_variables(&self.variables)?;
+        Ok(self)
+    }
+
+    fn shown(&self) -> model::CanarySettings {
+        model::CanarySettings {
+            percent_traffic: Some(self.percent),
+            deployment_id: Some(self.deployment.clone()),
+            stage_variable_overrides: some(self.variables.clone()),
+            use_stage_cache: Some(false),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -47,6 +81,11 @@ impl Limits {
 }
 
 impl Stage {
+    /// The ids of what it serves.
+    pub(crate) fn deployments(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.deployment).chain(self.canary.as_ref().map(|canary| &canary.deployment))
+    }
+
     /// What a method may be asked.
     pub(crate) fn limit(&self, path: &str, method: &str) -> Option<Limit> {
         let own = self.limits.get(&format!("{path}/{method}"));
@@ -81,7 +120,7 @@ impl Stage {
             variables: some(self.variables.clone()),
             documentation_version: None,
             access_log_settings: None,
-            canary_settings: None,
+            canary_settings: self.canary.as_ref().map(Canary::shown),
             tracing_enabled: Some(false),
             web_acl_arn: None,
             tags: some(self.tags.clone()),
@@ -99,6 +138,22 @@ impl Stage {
             ["variables", name] => {
                 patch.entry(&mut self.variables, name)?;
                 check_variables(&self.variables)?;
+            }
+            ["canarySettings"] if patch.is_remove() => {
+                self.canary.take().ok_or_else(|| patch.nothing())?;
+            }
+            ["canarySettings", "useStageCache"] if !patch.flag()? => {}
+            ["canarySettings", "useStageCache"] => {
+                return Err(AwsError::parameter_not_implemented(
+                    "UpdateStage",
+                    "canarySettings/useStageCache",
+                ));
+            }
+            ["canarySettings", what] => self.patch_canary(patch, what)?,
+            ["canarySettings", "stageVariableOverrides", name] => {
+                let canary = self.canary.as_mut().ok_or_else(|| patch.invalid())?;
+                patch.entry(&mut canary.variables, name)?;
+                check_variables(&canary.variables)?;
             }
             [path, method, "throttling", what] => {
                 let limits = self.limits.entry(format!("{path}/{method}")).or_default();
@@ -120,7 +175,6 @@ impl Stage {
                 | "cacheClusterEnabled"
                 | "cacheClusterSize"
                 | "accessLogSettings"
-                | "canarySettings"
                 | "clientCertificateId"
                 | "documentationVersion",
                 ..,
@@ -131,6 +185,58 @@ impl Stage {
             _ => return Err(patch.invalid()),
         }
         Ok(())
+    }
+}
+
+impl Stage {
+    /// A canary begins with its deployment, or with a share of the requests for the stage's own.
+    fn patch_canary(&mut self, patch: &Patch, what: &str) -> Result<()> {
+        let new = Canary { deployment: self.deployment.clone(), percent: 0.0, variables: BTreeMap::new() };
+        let mut canary = self.canary.clone().unwrap_or(new);
+        match what {
+            "deploymentId" => canary.deployment = patch.text()?,
+            "percentTraffic" => canary.percent = patch.number()?,
+            _ => return Err(patch.invalid()),
+        }
+        self.canary = Some(canary.check()?);
+        Ok(())
+    }
+
+    /// Makes a part of the canary the stage's own, as a promotion does.
+    ///
+    /// # Errors
+    /// 400 for other paths, and without a canary.
+    pub(crate) fn copy(&mut self, from: &str, to: &str) -> Result<()> {
+        let invalid = || {
+            bad_request(format!(
+                "Invalid patch path  '{to}' specified for op 'copy'. Please choose supported operations"
+            ))
+        };
+        let canary = self.canary.as_ref().ok_or_else(invalid)?;
+        match (from, to) {
+            ("/canarySettings/deploymentId", "/deploymentId") => {
+                self.deployment.clone_from(&canary.deployment)
+            }
+            ("/canarySettings/stageVariableOverrides", "/variables") => {
+                self.variables.extend(canary.variables.clone());
+            }
+            _ => return Err(invalid()),
+        }
+        Ok(())
+    }
+
+    /// Decides whether the canary serves a request; `None` without one. The stage is then as the canary has it.
+    pub(crate) fn choose(&mut self, env: &Env) -> Option<bool> {
+        let canary = self.canary.as_ref()?;
+        let mut random = [0; 4];
+        env.fill(&mut random);
+        let share = f64::from(u32::from_le_bytes(random)) / (f64::from(u32::MAX) + 1.0) * 100.0;
+        if share >= canary.percent {
+            return Some(false);
+        }
+        self.deployment.clone_from(&canary.deployment);
+        self.variables.extend(canary.variables.clone());
+        Some(true)
     }
 }
 

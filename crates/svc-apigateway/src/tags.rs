@@ -1,4 +1,4 @@
-//! Tags, and the ARNs of what has some: APIs, stages, keys and plans.
+//! Tags, and the ARNs of what has some: APIs, stages, keys, plans and domains.
 
 use std::collections::BTreeMap;
 
@@ -16,6 +16,7 @@ pub(crate) enum Tagged {
     Stage(RootKey, String),
     Key(RootKey),
     Plan(RootKey),
+    Domain(RootKey),
 }
 
 impl Tagged {
@@ -31,6 +32,7 @@ impl Tagged {
             ["restapis", id, "stages", stage] => Ok(Self::Stage(key(id), stage.to_owned())),
             ["apikeys", id] => Ok(Self::Key(key(id))),
             ["usageplans", id] => Ok(Self::Plan(key(id))),
+            ["domainnames", name] => Ok(Self::Domain(key(name))),
             _ => Err(invalid()),
         }
     }

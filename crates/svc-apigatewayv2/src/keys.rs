@@ -1,8 +1,9 @@
 //! Everything that HTTP APIs store, one line each. Numbers and layouts are on disk for ever.
 
+use execute_api::owner::Owner;
 use kv::Table;
 
-use crate::api::{Api, Owner};
+use crate::api::Api;
 use crate::authorizer::Authorizer;
 use crate::deployment::Deployment;
 use crate::integration::Integration;

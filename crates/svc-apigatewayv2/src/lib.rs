@@ -9,6 +9,7 @@ mod api;
 mod authorizer;
 mod cors;
 mod deployment;
+mod domain;
 mod integration;
 mod keys;
 mod management;
@@ -25,19 +26,22 @@ mod websocket;
 
 use std::sync::Arc;
 
-use execute_api::jwt::Issuers;
+use execute_api::Front;
+use execute_api::deployed::Deployed;
 use execute_api::throttle::Throttle;
 use execute_api::verdict::Verdicts;
 use http_client::Client;
 use service::Service;
 
+use deployment::Deployment;
 use websocket::Connections;
 
 /// What is held in memory; all of it can be made anew, but for connections, which are gone with their sockets.
 #[derive(Default)]
 pub(crate) struct HttpApis {
     client: Client,
-    issuers: Issuers,
+    deployed: Deployed<Deployment>,
+    front: Arc<Front>,
     throttle: Throttle,
     verdicts: Verdicts,
     connections: Connections,
@@ -45,14 +49,16 @@ pub(crate) struct HttpApis {
 
 pub(crate) type Ctx = service::Ctx<HttpApis>;
 
-/// Both APIs and their operations.
-pub fn services() -> [Service; 2] {
-    let state = Arc::new(HttpApis::default());
+/// Both APIs and their operations. `front` is REST APIs' too, whose service reads custom domains
+/// at the start.
+pub fn services(front: Arc<Front>) -> [Service; 2] {
+    let edge = management::ConnectionsEdge(Arc::clone(&front));
+    let state = Arc::new(HttpApis { front, ..HttpApis::default() });
     let management = Service::new(&api_apigatewaymanagementapi::SERVICE, Arc::clone(&state))
         .op(ops::connections::delete_connection)
         .op(ops::connections::get_connection)
         .op(ops::connections::post_to_connection)
-        .edge(management::ConnectionsEdge)
+        .edge(edge)
         .done();
     let service = Service::new(&api_apigatewayv2::SERVICE, state)
         .op(ops::apis::create_api)
@@ -72,11 +78,21 @@ pub fn services() -> [Service; 2] {
         .op(ops::deployments::get_deployment)
         .op(ops::deployments::get_deployments)
         .op(ops::deployments::update_deployment)
+        .op(ops::domains::create_domain_name)
+        .op(ops::domains::delete_domain_name)
+        .op(ops::domains::get_domain_name)
+        .op(ops::domains::get_domain_names)
+        .op(ops::domains::update_domain_name)
         .op(ops::integrations::create_integration)
         .op(ops::integrations::delete_integration)
         .op(ops::integrations::get_integration)
         .op(ops::integrations::get_integrations)
         .op(ops::integrations::update_integration)
+        .op(ops::mappings::create_api_mapping)
+        .op(ops::mappings::delete_api_mapping)
+        .op(ops::mappings::get_api_mapping)
+        .op(ops::mappings::get_api_mappings)
+        .op(ops::mappings::update_api_mapping)
         .op(ops::openapi::export_api)
         .op(ops::openapi::import_api)
         .op(ops::openapi::reimport_api)

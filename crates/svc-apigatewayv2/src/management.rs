@@ -1,7 +1,10 @@
 //! Where `@connections` is: on the hosts of APIs, below their stages. The API that has it knows neither; so an address
 //! stands for a connection whose name has them in it.
 
+use std::sync::Arc;
+
 use aws_wire::{AwsError, Request, Response};
+use execute_api::Front;
 use execute_api::address::{self, Address, Kind};
 use service::{Ctx, Edge, Head, Pending};
 
@@ -32,18 +35,22 @@ pub(crate) fn is_connections(address: &Address) -> bool {
 
 /// The stage and what follows the mark, percent-encoded.
 fn parts(address: &Address) -> Option<(&str, &str)> {
-    let (stage, rest) = address::split(address.path.strip_prefix('/')?);
+    let (stage, rest) = match address.mapped.as_ref().and_then(|mapped| mapped.stage.as_deref()) {
+        Some(stage) => (stage, address.path.as_str()),
+        None => address::split(address.path.strip_prefix('/')?),
+    };
     let (mark, connection) = address::split(rest.strip_prefix('/')?);
     // Clients encode what need not be.
     let is_mark = mark == MARK || mark.eq_ignore_ascii_case("%40connections");
     (is_mark && !stage.is_empty()).then(|| (stage, connection.strip_prefix('/').unwrap_or_default()))
 }
 
-pub(crate) struct ConnectionsEdge;
+pub(crate) struct ConnectionsEdge(pub Arc<Front>);
 
 impl Edge for ConnectionsEdge {
     fn path(&self, request: &Request) -> Option<String> {
-        let address = Address::of(request).filter(|address| Kind::of(&address.id) == Kind::Http)?;
+        let address =
+            Address::of(request, &self.0.domains).filter(|address| Kind::of(&address.id) == Kind::Http)?;
         let (stage, connection) = parts(&address)?;
         let connection = connection.replace('/', "%2F");
         Some(format!("{OWN}{}%2F{stage}%2F{connection}", address.id))
@@ -71,7 +78,7 @@ mod tests {
         let path = path.to_owned();
         let request =
             Request { method: Method::POST, path, query: String::new(), headers, body: Bytes::new() };
-        let found = ConnectionsEdge.path(&request);
+        let found = ConnectionsEdge(Arc::default()).path(&request);
         assert_eq!(found.as_deref(), expected, "{host} {}", request.path);
     }
 

@@ -13,18 +13,11 @@ use crate::route::Route;
 pub(crate) use read::{Basepath, read};
 pub(crate) use write::{Exported, write};
 
-const INTEGRATION: &str = "x-amazon-apigateway-integration";
 const INTEGRATIONS: &str = "x-amazon-apigateway-integrations";
-const AUTHORIZER: &str = "x-amazon-apigateway-authorizer";
-const AUTHORIZATION: &str = "x-amazon-apigateway-authtype";
-const SIGNED: &str = "awsSigv4";
-const ANY_METHOD: &str = "x-amazon-apigateway-any-method";
 const CORS: &str = "x-amazon-apigateway-cors";
-const FORMAT_VERSION: &str = "x-amazon-apigateway-importexport-version";
 const TAG_VALUE: &str = "x-amazon-apigateway-tag-value";
 /// Where documents have the route of requests that no other takes.
 const DEFAULT_PATH: &str = "/$default";
-const METHODS: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "patch"];
 
 /// What a document says of an API; parts by their ids.
 #[derive(Debug)]

@@ -4,7 +4,9 @@ pub(crate) mod apis;
 pub(crate) mod authorizers;
 pub(crate) mod connections;
 pub(crate) mod deployments;
+pub(crate) mod domains;
 pub(crate) mod integrations;
+pub(crate) mod mappings;
 pub(crate) mod openapi;
 pub(crate) mod route_responses;
 pub(crate) mod routes;
@@ -41,6 +43,10 @@ mod tests {
         assert_eq!(members::<api::CreateStageInput>(), members::<api::UpdateStageInput>());
         assert_eq!(members::<api::CreateDeploymentInput>(), members::<api::GetDeploymentInput>());
         assert_eq!(members::<api::CreateDeploymentInput>(), members::<api::UpdateDeploymentInput>());
+        assert_eq!(members::<api::CreateDomainNameInput>(), members::<api::GetDomainNameInput>());
+        assert_eq!(members::<api::CreateDomainNameInput>(), members::<api::UpdateDomainNameInput>());
+        assert_eq!(members::<api::CreateApiMappingInput>(), members::<api::GetApiMappingInput>());
+        assert_eq!(members::<api::CreateApiMappingInput>(), members::<api::UpdateApiMappingInput>());
         assert_eq!(members::<api::CreateAuthorizerInput>(), members::<api::GetAuthorizerInput>());
         assert_eq!(members::<api::CreateAuthorizerInput>(), members::<api::UpdateAuthorizerInput>());
     }

@@ -2,6 +2,7 @@
 
 use api_apigatewayv2::errors;
 use aws_wire::AwsError;
+use execute_api::domain::Refused;
 
 use crate::Ctx;
 
@@ -22,6 +23,17 @@ pub(crate) fn too_many(what: &str) -> AwsError {
     errors::too_many_requests_exception(format!(
         "Maximum number of {what} for this API has been reached. Please contact AWS if you need additional {what}."
     ))
+}
+
+/// A refusal to do something with a custom domain.
+pub(crate) fn of_domain(refused: Refused) -> AwsError {
+    match refused {
+        Refused::NotFound(message) => errors::not_found_exception(message),
+        Refused::Conflict(message) => errors::conflict_exception(message),
+        Refused::Invalid(message) => bad_request(message),
+        Refused::TooMany(message) => errors::too_many_requests_exception(message),
+        Refused::Failed(error) => error,
+    }
 }
 
 /// 501 for the first parameter that was given.

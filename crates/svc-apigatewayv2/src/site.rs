@@ -35,7 +35,7 @@ impl Site for HttpApiSite {
     fn claims(&self, request: &aws_wire::Request) -> bool {
         let ours =
             |address: &Address| Kind::of(&address.id) == Kind::Http && !management::is_connections(address);
-        Address::of(request).as_ref().is_some_and(ours)
+        Address::of(request, &self.0.front.domains).as_ref().is_some_and(ours)
     }
 
     fn body_bytes_max(&self) -> usize {
@@ -66,7 +66,7 @@ pub(crate) struct Found {
     pub api: Api,
     pub stage_name: String,
     pub stage: Stage,
-    pub deployment: Deployment,
+    pub deployment: Arc<Deployment>,
     /// Percent-encoded, without the stage.
     pub path: String,
 }
@@ -79,11 +79,13 @@ struct Passage<'a> {
     path_parameters: BTreeMap<String, String>,
     /// As the function sees it: decoded, and with the stage unless that is `$default`.
     path: String,
+    /// The same in format 1.0, which has the mapping's path of a custom domain and not the stage.
+    path_1: String,
     arrival: Arrival<'a>,
 }
 
 async fn serve(cx: &Ctx, visit: &Visit) -> Result<Response> {
-    let Some(address) = Address::of(&visit.request) else { return Ok(not_found()) };
+    let Some(address) = Address::of(&visit.request, &cx.state.front.domains) else { return Ok(not_found()) };
     let Some(found) = find(cx, &address).await? else {
         // AWS tells those who would speak WebSocket no more than that.
         let forbidden = || answer::message(403, "Forbidden");
@@ -109,20 +111,26 @@ async fn find(cx: &Ctx, address: &Address) -> Result<Option<Found>> {
     let snapshot = cx.kv.snapshot().await?;
     let Some(owner) = OWNERS.get(&snapshot, &address.id)? else { return Ok(None) };
     let key = owner.key(&address.id);
-    let Some(api) = APIS.get(&snapshot, &key)?.filter(|api| !api.disable_execute_api_endpoint) else {
-        return Ok(None);
+    let is_open = |api: &Api| address.mapped.is_some() || !api.disable_execute_api_endpoint;
+    let Some(api) = APIS.get(&snapshot, &key)?.filter(is_open) else { return Ok(None) };
+    let path = address.path.as_str();
+    let mapped = address.mapped.as_ref().and_then(|mapped| mapped.stage.as_deref());
+    let (first, rest) = address::split(path.strip_prefix('/').unwrap_or_default());
+    // A mapping says which stage it is; else the path may, if there is one of that name.
+    let candidates = match mapped {
+        Some(name) => vec![(name, path)],
+        None if first == DEFAULT || first.is_empty() => vec![(DEFAULT, path)],
+        None => vec![(first, if rest.is_empty() { "/" } else { rest }), (DEFAULT, path)],
     };
-    let (first, rest) = address::split(address.path.strip_prefix('/').unwrap_or_default());
-    let named = STAGES.get(&snapshot, &part(&key, first))?.filter(|_| first != DEFAULT);
-    let (stage_name, stage, path) = match named {
-        Some(stage) => (first.to_owned(), stage, if rest.is_empty() { "/" } else { rest }),
-        None => match STAGES.get(&snapshot, &part(&key, DEFAULT))? {
-            Some(stage) => (DEFAULT.to_owned(), stage, address.path.as_str()),
-            None => return Ok(None),
-        },
-    };
+    let mut found = None;
+    for (name, path) in candidates {
+        if found.is_none() {
+            found = STAGES.get(&snapshot, &part(&key, name))?.map(|stage| (name.to_owned(), stage, path));
+        }
+    }
+    let Some((stage_name, stage, path)) = found else { return Ok(None) };
     let Some(id) = &stage.deployment else { return Ok(None) };
-    let deployment = DEPLOYMENTS.get(&snapshot, &part(&key, id))?;
+    let deployment = cx.state.deployed.get(&snapshot, &DEPLOYMENTS, part(&key, id))?;
     let path = path.to_owned();
     Ok(deployment.map(|deployment| Found { key, api, stage_name, stage, deployment, path }))
 }
@@ -137,6 +145,9 @@ async fn route(cx: &Ctx, visit: &Visit, address: &Address, found: &Found) -> Res
         return Ok(answer::message(429, "Too Many Requests"));
     }
     let path = parts::decoded(&found.path);
+    let path = if found.stage_name == DEFAULT { path } else { format!("/{}{path}", found.stage_name) };
+    // AWS's page on payload formats tells users of 2.0, whose path has the stage and no mapping, to take 1.0 for that.
+    let path_1 = address.mapped.as_ref().map_or_else(|| path.clone(), |mapped| parts::decoded(&mapped.path));
     let request_id = parts::short_id(&cx.request_id);
     let trace_id = execute_api::trace_id(visit.request.header("x-amzn-trace-id"), &cx.env);
     let passage = Passage {
@@ -144,7 +155,8 @@ async fn route(cx: &Ctx, visit: &Visit, address: &Address, found: &Found) -> Res
         found,
         route,
         path_parameters,
-        path: if found.stage_name == DEFAULT { path } else { format!("/{}{path}", found.stage_name) },
+        path,
+        path_1,
         arrival: Arrival {
             domain_name: &address.domain_name,
             request_id: &request_id,
@@ -219,8 +231,8 @@ impl Passage<'_> {
             resource,
             resource_id: &self.route.key,
             stage: &self.found.stage_name,
-            path: &self.path,
-            stage_path: &self.path,
+            path: &self.path_1,
+            stage_path: &self.path_1,
             path_parameters: &self.path_parameters,
             stage_variables: &self.found.stage.variables,
             authorizer,
@@ -279,7 +291,7 @@ async fn invoke(cx: &Ctx, passage: &Passage<'_>, integration: &Integration, acce
         arn: arn.to_owned(),
         source_arn: passage.arn(),
         role: integration.credentials.clone(),
-        payload: event.to_string().into(),
+        payload: http_event::payload(&event).into(),
         timeout,
         is_event: false,
     };

@@ -1,4 +1,4 @@
-//! Tags, and the ARNs of what has some: APIs and stages.
+//! Tags, and the ARNs of what has some: APIs, stages and domains.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +11,10 @@ use crate::refusal::bad_request;
 const TAGS_MAX: usize = 50;
 
 /// What a tag's ARN names.
-pub(crate) struct Tagged {
-    pub api: ApiKey,
-    pub stage: Option<String>,
+pub(crate) enum Tagged {
+    Api(ApiKey),
+    Stage(ApiKey, String),
+    Domain(ApiKey),
 }
 
 impl Tagged {
@@ -22,15 +23,14 @@ impl Tagged {
     pub(crate) fn parse(cx: &Ctx, arn: &str) -> Result<Self> {
         let invalid = || bad_request(format!("Invalid ARN specified: {arn}"));
         let rest = arn.strip_prefix("arn:aws:apigateway:").ok_or_else(invalid)?;
-        let (region, path) = rest.split_once("::/apis/").ok_or_else(invalid)?;
-        let (id, stage) = match path.split_once("/stages/") {
-            Some((id, stage)) => (id, Some(stage.to_owned())),
-            None => (path, None),
-        };
-        if id.contains('/') {
-            return Err(invalid());
+        let (region, path) = rest.split_once("::/").ok_or_else(invalid)?;
+        let key = |id: &str| (cx.caller.account.to_string(), region.to_owned(), id.to_owned());
+        match path.split('/').collect::<Vec<_>>()[..] {
+            ["apis", id] => Ok(Self::Api(key(id))),
+            ["apis", id, "stages", stage] => Ok(Self::Stage(key(id), stage.to_owned())),
+            ["domainnames", name] => Ok(Self::Domain(key(name))),
+            _ => Err(invalid()),
         }
-        Ok(Self { api: (cx.caller.account.to_string(), region.to_owned(), id.to_owned()), stage })
     }
 }
 

@@ -192,7 +192,7 @@ async fn tell(cx: &Ctx, connection: &Connection, ending: &Ending) {
 struct Served {
     route_selection: String,
     stage: Stage,
-    deployment: Deployment,
+    deployment: Arc<Deployment>,
 }
 
 impl Served {
@@ -211,7 +211,7 @@ impl Served {
         let stage = STAGES.get(&snapshot, &part(&connection.api, &connection.stage_name))?;
         let Some(stage) = stage else { return Ok(None) };
         let Some(id) = &stage.deployment else { return Ok(None) };
-        let deployment = DEPLOYMENTS.get(&snapshot, &part(&connection.api, id))?;
+        let deployment = cx.state.deployed.get(&snapshot, &DEPLOYMENTS, part(&connection.api, id))?;
         let route_selection = api.route_selection.unwrap_or_default();
         Ok(deployment.map(|deployment| Self { route_selection, stage, deployment }))
     }
@@ -264,7 +264,7 @@ impl Served {
             arn: function::arn_of_uri(&uri).ok_or(None)?.to_owned(),
             source_arn: route_arn(connection, &route.key),
             role: integration.credentials.clone(),
-            payload: event.to_string().into(),
+            payload: http_event::payload(&event).into(),
             timeout: Duration::from_millis(u64::try_from(integration.timeout_ms).unwrap_or_default()),
             is_event: false,
         };

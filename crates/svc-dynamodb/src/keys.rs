@@ -5,6 +5,10 @@ use kv::{AsKey, AsPrefix, Key, KeyError, Table};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::backup::{BackupKey, BackupRecord};
+use crate::export::{ExportKey, ExportRecord, Exported};
+use crate::history::{Claim, Past};
+use crate::import::{ImportKey, ImportRecord};
 use crate::replication::Replica;
 use crate::table::TableRecord;
 use crate::value::{Attr, Item};
@@ -36,6 +40,28 @@ pub(crate) const FILLED: Table<(Id, u16), Vec<u8>> = Table::new(608, "filled ind
 
 /// Changes on their way to Kinesis streams, by table and number; until they are there.
 pub(crate) const REPLICAS: Table<(Id, u64), Replica> = Table::new(609, "replicated changes");
+
+/// What items were before they were changed: an item's row and the change's number, which tells the time in
+/// microseconds; as long as the table can be recovered, or is read.
+pub(crate) const PAST: Table<RowKey, Past> = Table::new(610, "former items");
+/// The rows of those changes, by table and number.
+pub(crate) const PAST_TIMES: Table<(Id, u64), Vec<u8>> = Table::new(611, "times of former items");
+/// Backups by account, region and the end of their ARN, until they are deleted.
+pub(crate) const BACKUPS: Table<BackupKey, BackupRecord> = Table::new(612, "backups");
+/// The items of backups: a backup's id, then the row as in its table, after that one's id.
+pub(crate) const SAVED: Table<RowKey, Item> = Table::new(613, "items of backups");
+/// Who still reads the rows of a table or a backup: its id, and the copy's.
+pub(crate) const CLAIMS: Table<(Id, Id), Claim> = Table::new(614, "claims of copies");
+
+/// Exports by account, region and the end of their ARN.
+pub(crate) const EXPORTS: Table<ExportKey, ExportRecord> = Table::new(615, "exports");
+/// The files of exports under way, by export and number, until their manifest is written.
+pub(crate) const EXPORTED: Table<(Id, u64), Exported> = Table::new(616, "exported files");
+
+/// Imports by account, region and the end of their ARN.
+pub(crate) const IMPORTS: Table<ImportKey, ImportRecord> = Table::new(617, "imports");
+/// Imports under way.
+pub(crate) const IMPORTING: Table<ImportKey, ()> = Table::new(618, "imports under way");
 
 /// Account, region, table name, label.
 pub(crate) type StreamKey = (String, String, String, String);
@@ -252,6 +278,27 @@ mod tests {
         );
         let table: TableRecord = serde_json::from_str(&table).unwrap();
         assert_eq!((table.next_index, table.indexes[0].number, table.throughput), (2, 1, Some((1, 2))));
+        assert!(!table.keeps_past && table.recovery.is_none() && table.restored.is_none());
+        let table = serde_json::to_string(&table).unwrap();
+        let past: Past = serde_json::from_str(r#"{"old":{"h":{"S":"a"}}}"#).unwrap();
+        assert_eq!(past.old.map(|item| item.len()), Some(1));
+        assert_eq!(serde_json::from_str::<Past>("{}").unwrap().old, None);
+        let claim = r#"{"number":7,"table":["000000000000","us-east-1","tab"],"task":{"Backup":["000000000000","us-east-1","l"]}}"#;
+        assert_eq!(serde_json::from_str::<Claim>(claim).unwrap().number, 7);
+        let backup = format!(r#"{{"id":{id},"name":"b","created_ms":5,"table":{table}}}"#);
+        let backup: BackupRecord = serde_json::from_str(&backup).unwrap();
+        assert_eq!((backup.complete, backup.copied, backup.items), (false, None, 0));
+        let export = format!(
+            r#"{{"id":{id},"table_arn":"arn","table_id":{id},"schema":{{"hash":{{"name":"h","kind":"S"}},"range":null}},
+            "started_ms":5,"token":"t","request":"ab","bucket":"b","what":{{"Full":{{"at_ms":5}}}},"number":7}}"#
+        );
+        assert_eq!(serde_json::from_str::<ExportRecord>(&export).unwrap().files, 0);
+        let file = r#"{"itemCount":1,"md5Checksum":"m","etag":"e","dataFileS3Key":"k"}"#;
+        assert_eq!(serde_json::from_str::<Exported>(file).unwrap().key, "k");
+        let import = format!(
+            r#"{{"table":{table},"started_ms":5,"token":"t","request":"ab","bucket":"b","format":{{"Csv":{{}}}}}}"#
+        );
+        assert_eq!(serde_json::from_str::<ImportRecord>(&import).unwrap().counts.errors, 0);
         let stream = format!(
             r#"{{"id":{id},"view":"KEYS_ONLY","created_ms":5,"closed":[6,7],"keys":["h"],"shard":"shardId-1"}}"#
         );

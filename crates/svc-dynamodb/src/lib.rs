@@ -4,8 +4,12 @@
 //! `keys.rs` has everything stored, `expression/` the expressions, `settle.rs` the work that tables wait for.
 
 mod asked;
+mod backup;
 mod capacity;
+mod export;
 mod expression;
+mod history;
+mod import;
 mod item;
 mod keys;
 mod legacy;
@@ -13,8 +17,10 @@ mod number;
 mod ops;
 mod partiql;
 mod read;
+mod recovery;
 mod replication;
 mod reserved;
+mod restore;
 mod schema;
 mod sequence;
 mod settle;
@@ -33,6 +39,7 @@ use service::Service;
 pub(crate) struct State {
     pub locks: sequence::Locks,
     pub sequences: sequence::Sequences,
+    pub tables: table::Known,
     pub throttle: capacity::Throttle,
     pub replicas: replication::Replicas,
 }
@@ -54,10 +61,15 @@ pub fn services(config: Config) -> [Service; 2] {
         .op(ops::batch_execute_statement)
         .op(ops::batch_get_item)
         .op(ops::batch_write_item)
+        .op(ops::create_backup)
         .op(ops::create_table)
+        .op(ops::delete_backup)
         .op(ops::delete_item)
         .op(ops::delete_table)
+        .op(ops::describe_backup)
         .op(ops::describe_continuous_backups)
+        .op(ops::describe_export)
+        .op(ops::describe_import)
         .op(ops::describe_kinesis_streaming_destination)
         .op(ops::describe_limits)
         .op(ops::describe_table)
@@ -66,22 +78,33 @@ pub fn services(config: Config) -> [Service; 2] {
         .op(ops::enable_kinesis_streaming_destination)
         .op(ops::execute_statement)
         .op(ops::execute_transaction)
+        .op(ops::export_table_to_point_in_time)
         .op(ops::get_item)
+        .op(ops::import_table)
+        .op(ops::list_backups)
+        .op(ops::list_exports)
+        .op(ops::list_imports)
         .op(ops::list_tables)
         .op(ops::list_tags_of_resource)
         .op(ops::put_item)
         .op(ops::query)
+        .op(ops::restore_table_from_backup)
+        .op(ops::restore_table_to_point_in_time)
         .op(ops::scan)
         .op(ops::tag_resource)
         .op(ops::transact_get_items)
         .op(ops::transact_write_items)
         .op(ops::untag_resource)
+        .op(ops::update_continuous_backups)
         .op(ops::update_item)
         .op(ops::update_kinesis_streaming_destination)
         .op(ops::update_table)
         .op(ops::update_time_to_live)
         .job("settle tables", settle::run)
         .job("clear deleted tables", settle::clear)
+        .job("make backups", backup::run)
+        .job("write exports", export::run)
+        .job("import tables", import::run)
         .job("expire items", sweep::expire)
         .job("trim streams", sweep::trim)
         .job("replicate changes", replication::run)

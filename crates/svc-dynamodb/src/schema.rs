@@ -177,7 +177,13 @@ pub(crate) fn check_counts(indexes: &[Index]) -> Result<()> {
     Ok(())
 }
 
-fn local_index(schema: &Schema, attributes: &[KeyPart], local: &LocalSecondaryIndex) -> Result<Index> {
+/// # Errors
+/// `ValidationException` in AWS's words.
+pub(crate) fn local_index(
+    schema: &Schema,
+    attributes: &[KeyPart],
+    local: &LocalSecondaryIndex,
+) -> Result<Index> {
     let own = keys("CreateTable", &local.key_schema, attributes)?;
     if own.range.is_none() {
         return Err(wrong(format!(

@@ -11,7 +11,7 @@ use kv::{Direction, Span};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::Ctx;
-use crate::keys::{CHANGES, Id, REPLICAS, RowKey, digest};
+use crate::keys::{CHANGES, CLAIMS, Id, PAST_TIMES, REPLICAS, RowKey, digest};
 
 /// Locks that items share by their digest.
 const LOCKS: usize = 1024;
@@ -83,6 +83,12 @@ impl Sequences {
         Ok(Reserved { sequences: self.clone(), stream, numbers: given })
     }
 
+    /// A number above all that were handed out, which no write has.
+    pub(crate) async fn next(&self, cx: &Ctx, stream: Id) -> Result<u64> {
+        let reserved = self.reserve(cx, stream, 1).await?;
+        Ok(reserved.numbers.first().copied().unwrap_or(0))
+    }
+
     /// All numbers below this are decided. To be asked before the store is read.
     pub(crate) async fn decided_below(&self, cx: &Ctx, stream: Id) -> Result<u64> {
         self.know(cx, stream).await?;
@@ -108,6 +114,13 @@ impl Sequences {
         let last = rows.first().map_or(0, |((_, number), _)| *number);
         let rows = REPLICAS.scan(&snapshot, &Span::prefix(&(stream,)), 1, Direction::Reverse)?;
         let last = rows.first().map_or(last, |((_, number), _)| last.max(*number));
+        let rows = PAST_TIMES.scan(&snapshot, &Span::prefix(&(stream,)), 1, Direction::Reverse)?;
+        let last = rows.first().map_or(last, |((_, number), _)| last.max(*number));
+        // What is copied as of a number must not meet that number again, whatever the clock says. The claim on a table
+        // that is gone has the last number of all.
+        let claims = CLAIMS.all(&snapshot, &Span::prefix(&(stream,)))?;
+        let claimed = claims.iter().map(|(_, claim)| claim.number).filter(|number| *number < u64::MAX);
+        let last = claimed.fold(last, u64::max);
         // Whoever else looked meanwhile found the same: nobody has been given a number before this.
         let mut streams = self.0.lock().expect("no panic while held");
         streams.entry(stream).or_insert(Numbers { last, open: BTreeSet::new() });

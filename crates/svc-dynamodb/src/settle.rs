@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use aws_wire::Result;
-use kv::{Direction, Span};
+use kv::{Direction, Snapshot, Span, Table};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::Ctx;
 use crate::item::indexed;
-use crate::keys::{DOOMED, FILLED, INDEXED, ITEMS, Id, PENDING, RowKey, TABLES, TableKey};
-use crate::stream;
+use crate::keys::{
+    CLAIMS, DOOMED, FILLED, INDEXED, ITEMS, Id, PAST, PAST_TIMES, PENDING, RowKey, SAVED, TABLES, TableKey,
+};
 use crate::table::{Status, TableRecord};
+use crate::{backup, restore, stream};
 
 /// Rows handled in one transaction.
 const PAGE: usize = 100;
@@ -50,6 +54,9 @@ async fn step(cx: &Ctx, key: &TableKey) -> Result<()> {
     if table.status == Status::Deleting {
         return delete(cx, key, &table).await;
     }
+    if let Some(source) = table.restored.as_ref().and_then(|restored| restored.source) {
+        return restore::fill(cx, &table, source).await;
+    }
     let filling = table.indexes.iter().position(|index| index.status == Status::Creating);
     if let (Some(position), true) = (filling, table.status != Status::Creating) {
         return fill(cx, &table, position).await;
@@ -87,10 +94,14 @@ async fn delete(cx: &Ctx, key: &TableKey, table: &TableRecord) -> Result<()> {
         Some(setting) => cx.state.sequences.last(cx, setting.id).await?,
         None => 0,
     };
+    let backup_id = cx.env.uuid().into_bytes();
     cx.kv
         .transact(|tx| {
             let Some(mut table) = TABLES.get(tx, key)? else { return Ok(PENDING.delete(tx, key)?) };
             stream::end(tx, &mut table, now, last)?;
+            if table.recovery.is_some() {
+                backup::begin_last(tx, &table, backup_id, now)?;
+            }
             DOOMED.put(tx, &(table.id, Vec::new()), &())?;
             FILLED.delete_all(tx, &Span::prefix(&(table.id,)))?;
             TABLES.delete(tx, key)?;
@@ -156,28 +167,54 @@ pub(crate) async fn clear(cx: Ctx) {
     }
 }
 
-/// Takes one step; `false` when there is nothing left to do.
+/// Takes one step; `false` when there is nothing left to do, or somebody still reads what there is.
 async fn clear_some(cx: &Ctx) -> Result<bool> {
     let snapshot = cx.kv.snapshot().await?;
-    let doomed = DOOMED.scan(&snapshot, &Span::all(), 1, Direction::Forward)?;
-    let Some((key, ())) = doomed.into_iter().next() else { return Ok(false) };
-    let (table, index): (Id, Vec<u8>) = key.clone();
-    let span = Span::prefix(&RowKey([&table[..], &index].concat()));
-    let mut rows = INDEXED.scan(&snapshot, &span, CLEARED, Direction::Forward)?;
-    let of_items = rows.is_empty() && index.is_empty();
-    if of_items {
-        rows = ITEMS.scan(&snapshot, &span, CLEARED, Direction::Forward)?;
+    for (key, ()) in DOOMED.all(&snapshot, &Span::all())? {
+        let claimed = !CLAIMS.scan(&snapshot, &Span::prefix(&(key.0,)), 1, Direction::Forward)?.is_empty();
+        if !claimed || !key.1.is_empty() {
+            clear_page(cx, &snapshot, &key).await?;
+            return Ok(true);
+        }
     }
+    Ok(false)
+}
+
+/// Removes some of the rows that are kept under an id: an index's, or all of a table's or a backup's.
+async fn clear_page(cx: &Ctx, snapshot: &Snapshot, key: &(Id, Vec<u8>)) -> Result<()> {
+    let (id, index) = key;
+    let span = Span::prefix(&RowKey([&id[..], index].concat()));
+    let indexed = keys_of(&INDEXED, snapshot, &span)?;
+    let whole = index.is_empty() && indexed.is_empty();
+    let items = if whole { keys_of(&ITEMS, snapshot, &span)? } else { Vec::new() };
+    let saved = if whole { keys_of(&SAVED, snapshot, &span)? } else { Vec::new() };
+    let past = if whole { keys_of(&PAST, snapshot, &span)? } else { Vec::new() };
+    let times = if whole {
+        PAST_TIMES.scan(snapshot, &Span::prefix(&(*id,)), CLEARED, Direction::Forward)?
+    } else {
+        Vec::new()
+    };
+    let rows = indexed.len() + items.len() + saved.len() + past.len() + times.len();
     cx.kv
         .transact(|tx| {
-            for (row, _) in &rows {
-                if of_items { ITEMS.delete(tx, row)? } else { INDEXED.delete(tx, row)? }
-            }
-            if rows.is_empty() {
-                DOOMED.delete(tx, &key)?;
+            indexed.iter().try_for_each(|row| INDEXED.delete(tx, row))?;
+            items.iter().try_for_each(|row| ITEMS.delete(tx, row))?;
+            saved.iter().try_for_each(|row| SAVED.delete(tx, row))?;
+            past.iter().try_for_each(|row| PAST.delete(tx, row))?;
+            times.iter().try_for_each(|(row, _)| PAST_TIMES.delete(tx, row))?;
+            if rows == 0 {
+                DOOMED.delete(tx, key)?;
             }
             Ok::<_, aws_wire::AwsError>(())
         })
-        .await?;
-    Ok(true)
+        .await
+}
+
+fn keys_of<V: Serialize + DeserializeOwned>(
+    table: &Table<RowKey, V>,
+    snapshot: &Snapshot,
+    span: &Span<RowKey>,
+) -> Result<Vec<RowKey>> {
+    let rows = table.scan(snapshot, span, CLEARED, Direction::Forward)?;
+    Ok(rows.into_iter().map(|(key, _)| key).collect())
 }

@@ -1,4 +1,5 @@
-//! What time removes: items that expired, stream records of yesterday, tokens of transactions.
+//! What time removes: items that expired, stream records of yesterday, tokens of transactions, what can't be recovered
+//! any more.
 
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use crate::stream::KEPT_MS;
 use crate::table::{Index, Status, TableRecord};
 use crate::value::Attr;
 use crate::write::{Action, Also, Request, Stop, write};
+use crate::{backup, history};
 
 /// How often expired items are looked for, and old records and tokens.
 const EXPIRE_EVERY: Duration = Duration::from_secs(10);
@@ -85,9 +87,15 @@ async fn expire_table(cx: &Ctx, table: &TableRecord, index: &Index) -> Result<()
 
 pub(crate) async fn trim(cx: Ctx) {
     loop {
-        for trimmed in [trim_streams(&cx).await, trim_tokens(&cx).await] {
+        let trimmed = [
+            trim_streams(&cx).await,
+            trim_tokens(&cx).await,
+            history::trim(&cx).await,
+            backup::expire(&cx).await,
+        ];
+        for trimmed in trimmed {
             if let Err(error) = trimmed {
-                tracing::error!(%error, cause = ?error.cause, "trim streams and tokens");
+                tracing::error!(%error, cause = ?error.cause, "trim streams, tokens and backups");
             }
         }
         cx.env.sleep(TRIM_EVERY).await;

@@ -1,6 +1,7 @@
 //! A table: its keys, its indexes, its settings, and how it is described.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use api_dynamodb::{
     AttributeDefinition, BillingMode, BillingModeSummary, GlobalSecondaryIndexDescription, IndexStatus,
@@ -10,12 +11,14 @@ use api_dynamodb::{
 };
 use aws_wire::{AwsError, Result};
 use env::Timestamp;
-use kv::Read;
+use kv::{Memo, Read};
 use serde::{Deserialize, Serialize};
 use service::Caller;
 
 use crate::Ctx;
 use crate::keys::{Id, TABLES, TableKey};
+use crate::recovery::Recovery;
+use crate::restore::Restored;
 use crate::value::{Attr, Item};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +54,7 @@ impl Kind {
         }
     }
 
-    fn wire(self) -> ScalarAttributeType {
+    pub(crate) fn wire(self) -> ScalarAttributeType {
         match self {
             Self::S => ScalarAttributeType::S,
             Self::N => ScalarAttributeType::N,
@@ -208,6 +211,16 @@ pub(crate) struct TableRecord {
     /// Kinesis streams that changes go to, or went to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub destinations: Vec<Destination>,
+    /// Whether writes note what they change: while it can be recovered, and while something reads its past.
+    #[serde(default)]
+    pub keeps_past: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<Recovery>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored: Option<Restored>,
+    /// The import that fills it, until it is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub import: Option<String>,
 }
 
 /// A Kinesis stream that a table's changes go to.
@@ -283,6 +296,26 @@ pub(crate) fn key(caller: &Caller, name_or_arn: &str) -> Result<TableKey> {
 pub(crate) fn open(reader: &impl Read, key: &TableKey) -> Result<TableRecord> {
     let found = TABLES.get(reader, key)?.filter(TableRecord::is_open);
     found.ok_or_else(|| errors::resource_not_found_exception("Requested resource not found"))
+}
+
+/// The tables that are read and written, decoded once.
+pub(crate) struct Known(Memo<TableKey, TableRecord>);
+
+impl Default for Known {
+    fn default() -> Self {
+        Self(Memo::new(TABLES))
+    }
+}
+
+impl Known {
+    /// As [`open`], for whoever only looks at the record.
+    ///
+    /// # Errors
+    /// As [`open`].
+    pub(crate) fn open(&self, reader: &impl Read, key: &TableKey) -> Result<Arc<TableRecord>> {
+        let found = self.0.get(reader, key)?.filter(|table| table.is_open());
+        found.ok_or_else(|| errors::resource_not_found_exception("Requested resource not found"))
+    }
 }
 
 /// # Errors
@@ -375,11 +408,12 @@ pub(crate) fn describe(table: &TableRecord, sizes: &Sizes) -> TableDescription {
             last_update_date_time: None,
         }),
         deletion_protection_enabled: Some(table.deletion_protection),
+        restore_summary: table.restored.as_ref().map(Restored::summary),
         ..TableDescription::default()
     }
 }
 
-fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
+pub(crate) fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
     (!list.is_empty()).then_some(list)
 }
 
@@ -392,7 +426,7 @@ fn status(status: Status) -> TableStatus {
     }
 }
 
-fn projection(projected: &Projected) -> Projection {
+pub(crate) fn projection(projected: &Projected) -> Projection {
     let (kind, names) = match projected {
         Projected::All => (ProjectionType::All, None),
         Projected::Keys => (ProjectionType::KeysOnly, None),

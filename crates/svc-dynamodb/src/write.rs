@@ -12,11 +12,12 @@ use crate::Ctx;
 use crate::capacity::Units;
 use crate::expression::condition::Condition;
 use crate::expression::update::Update;
+use crate::history;
 use crate::item::{check_index_keys, indexed, row_of_item, row_of_key};
 use crate::keys::{CHANGES, Change, Event, INDEXED, ITEMS, Id, RowKey, TOKENS, TableKey, Token};
 use crate::replication;
 use crate::sequence::Reserved;
-use crate::table::{self, Destination, Status, StreamSetting, TableRecord};
+use crate::table::{Destination, Status, StreamSetting, TableRecord};
 use crate::value::{self, ITEM_BYTES_MAX, Item, wrong};
 
 /// How often a write begins anew because its table was changed meanwhile.
@@ -161,7 +162,7 @@ async fn attempt(cx: &Ctx, requests: &[Request], also: &Also) -> Result<Vec<Done
         .kv
         .transact(|tx| {
             for table in tables.values() {
-                let current = table::open(tx, &table.key())?;
+                let current = cx.state.tables.open(tx, &table.key())?;
                 if current.version != table.version || current.id != table.id {
                     return Err(Stop::Stale);
                 }
@@ -180,12 +181,14 @@ async fn attempt(cx: &Ctx, requests: &[Request], also: &Also) -> Result<Vec<Done
                     *count += 1;
                     (stream, reserved[&stream.id].numbers[*count - 1])
                 });
-                let replica = plan.table.destination().map(|destination| {
+                let own = has_numbers(&plan.table).then(|| {
                     let count = counts.entry(plan.table.id).or_default();
                     *count += 1;
-                    (destination, reserved[&plan.table.id].numbers[*count - 1])
+                    reserved[&plan.table.id].numbers[*count - 1]
                 });
-                let record = Recording { stream, replica, event_id, now, expired: also.expired };
+                let replica = plan.table.destination().zip(own);
+                let past = own.filter(|_| plan.table.keeps_past);
+                let record = Recording { stream, replica, past, event_id, now, expired: also.expired };
                 match one(tx, plan, &record, also.transaction)? {
                     Ok(one) => {
                         done.push(one);
@@ -197,7 +200,8 @@ async fn attempt(cx: &Ctx, requests: &[Request], also: &Also) -> Result<Vec<Done
             if refused.iter().any(Option::is_some) { Err(Stop::Refused(refused)) } else { Ok(done) }
         })
         .await;
-    let replicas = reserved.iter().filter(|(id, _)| plans.iter().any(|plan| plan.table.id == **id));
+    let replicates = |plan: &Plan<'_>, id: &Id| plan.table.id == *id && plan.table.destination().is_some();
+    let replicas = reserved.iter().filter(|(id, _)| plans.iter().any(|plan| replicates(plan, id)));
     for (table, numbers) in replicas.filter_map(|(id, reserved)| Some((*id, *reserved.numbers.first()?))) {
         cx.state.replicas.wait_for(table, numbers);
     }
@@ -223,7 +227,7 @@ async fn tables(cx: &Ctx, requests: &[Request]) -> Result<BTreeMap<TableKey, Arc
     let mut tables = BTreeMap::new();
     for request in requests {
         if !tables.contains_key(&request.table) {
-            tables.insert(request.table.clone(), table::open(&snapshot, &request.table)?.into());
+            tables.insert(request.table.clone(), cx.state.tables.open(&snapshot, &request.table)?);
         }
     }
     Ok(tables)
@@ -282,12 +286,17 @@ fn place(table: &TableRecord, action: &Action) -> Result<RowKey> {
     }
 }
 
+/// Whether a table's changes have numbers besides its stream's.
+fn has_numbers(table: &TableRecord) -> bool {
+    table.keeps_past || table.destination().is_some()
+}
+
 async fn reserve(cx: &Ctx, plans: &[Plan<'_>]) -> Result<BTreeMap<Id, Reserved>> {
     let mut counts = BTreeMap::<Id, usize>::new();
     for plan in plans {
-        // A table's own id stands for what it replicates.
-        let replica = plan.table.destination().map(|_| plan.table.id);
-        for id in plan.table.writes_to().map(|stream| stream.id).into_iter().chain(replica) {
+        // A table's own id stands for what it replicates and what it keeps of its past.
+        let own = has_numbers(&plan.table).then_some(plan.table.id);
+        for id in plan.table.writes_to().map(|stream| stream.id).into_iter().chain(own) {
             *counts.entry(id).or_default() += 1;
         }
     }
@@ -302,6 +311,7 @@ async fn reserve(cx: &Ctx, plans: &[Plan<'_>]) -> Result<BTreeMap<Id, Reserved>>
 struct Recording<'a> {
     stream: Option<(&'a StreamSetting, u64)>,
     replica: Option<(&'a Destination, u64)>,
+    past: Option<u64>,
     event_id: &'a str,
     now: Timestamp,
     expired: bool,
@@ -334,6 +344,9 @@ fn one(
         if let Some((stream, number)) = record.stream {
             let change = change(table, &stream.view, old.as_ref(), new.as_ref(), record);
             CHANGES.put(tx, &(stream.id, number), &change)?;
+        }
+        if let Some(number) = record.past {
+            history::record(tx, table.id, row, number, old.as_ref())?;
         }
         if let Some((destination, number)) = record.replica {
             let change = change(table, "NEW_AND_OLD_IMAGES", old.as_ref(), new.as_ref(), record);

@@ -210,7 +210,7 @@ async fn ask(cx: &Ctx, arn: &str, group: &TargetGroup, target: &str) -> Result<(
         arn: target.to_owned(),
         source_arn: arn.to_owned(),
         role: None,
-        payload: event.to_string().into(),
+        payload: http_event::payload(&event).into(),
         timeout: group.health_check.timeout(),
         is_event: false,
     };

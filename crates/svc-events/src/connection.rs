@@ -8,6 +8,7 @@ use aws_wire::{AwsError, Result};
 use env::Timestamp;
 use kv::{Read, Span};
 use serde::{Deserialize, Serialize};
+use service::TargetArn;
 
 use crate::keys::{CONNECTIONS, ConnectionKey};
 use crate::refusal::not_valid;
@@ -308,14 +309,10 @@ pub(crate) fn find(reader: &impl Read, key: &ConnectionKey) -> Result<Connection
 /// # Errors
 /// Those of the store.
 pub(crate) fn by_arn(reader: &impl Read, arn: &str) -> Result<Option<Connection>> {
-    let mut parts = arn.splitn(6, ':').skip(3);
-    let (Some(region), Some(account), Some(resource)) = (parts.next(), parts.next(), parts.next()) else {
-        return Ok(None);
-    };
-    let Some((name, id)) = resource.strip_prefix("connection/").and_then(|rest| rest.split_once('/')) else {
-        return Ok(None);
-    };
-    let key = (account.to_owned(), region.to_owned(), name.to_owned());
+    let Some(arn) = TargetArn::parse(arn) else { return Ok(None) };
+    let named = arn.resource().strip_prefix("connection/").and_then(|rest| rest.split_once('/'));
+    let Some((name, id)) = named else { return Ok(None) };
+    let key = (arn.account().to_owned(), arn.region().to_owned(), name.to_owned());
     Ok(CONNECTIONS.get(reader, &key)?.filter(|connection| connection.id == id))
 }
 

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use aws_wire::timestamp;
 use env::Timestamp;
+use event_input::Path;
 use serde_json::Value as Json;
 
-use crate::path::Path;
 use crate::target::Target;
 
 /// Names that templates have without saying where from.
@@ -46,77 +46,20 @@ pub(crate) fn of_target(target: &Target, known: &Known<'_>) -> String {
 
 /// The names that a template has in angle brackets.
 pub(crate) fn placeholders(template: &str) -> impl Iterator<Item = &str> {
-    parts(template).filter_map(|part| match part {
-        Part::Placeholder(name) => Some(name),
-        Part::Text(_) => None,
-    })
+    event_input::names(template, is_letter)
 }
 
 pub(crate) fn is_predefined(name: &str) -> bool {
     PREDEFINED.contains(&name)
 }
 
-enum Part<'a> {
-    Text(&'a str),
-    Placeholder(&'a str),
+fn is_letter(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || "_-.".contains(letter)
 }
 
-fn parts(template: &str) -> impl Iterator<Item = Part<'_>> {
-    let mut rest = template;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        if let Some((name, behind)) = rest.strip_prefix('<').and_then(|inner| inner.split_once('>'))
-            && !name.is_empty()
-            && name.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-.".contains(letter))
-        {
-            rest = behind;
-            return Some(Part::Placeholder(name));
-        }
-        let (text, behind) = rest.split_at(next_open(rest));
-        rest = behind;
-        Some(Part::Text(text))
-    })
-}
-
-/// Where the next bracket may open, behind the first letter.
-fn next_open(text: &str) -> usize {
-    let first = text.chars().next().map_or(0, char::len_utf8);
-    text[first..].find('<').map_or(text.len(), |at| at + first)
-}
-
-/// Fills a template in as AWS does: text beside others within quotes goes there bare, an object or array there loses
-/// its quotes, so that what surrounds it stays whole. Outside of quotes a text gets some, where the template is JSON.
 /// What the event has not is an empty text.
 fn fill(template: &str, paths: &BTreeMap<String, String>, known: &Known<'_>) -> String {
-    let is_json = template.trim_start().starts_with(['{', '[', '"']);
-    let (mut filled, mut quoted, mut escaped) = (String::with_capacity(template.len()), false, false);
-    for part in parts(template) {
-        match part {
-            Part::Text(text) => {
-                for letter in text.chars() {
-                    quoted ^= is_json && letter == '"' && !escaped;
-                    escaped = letter == '\\' && !escaped;
-                }
-                filled.push_str(text);
-            }
-            Part::Placeholder(name) => {
-                let value = value(name, paths, known);
-                filled.push_str(&match (&*value, quoted) {
-                    (Json::String(text), true) => {
-                        let shown = Json::from(text.as_str()).to_string();
-                        shown[1..shown.len() - 1].to_owned()
-                    }
-                    (Json::String(text), false) if !is_json => text.clone(),
-                    (value @ (Json::Object(_) | Json::Array(_)), true) => value.to_string().replace('"', ""),
-                    (value, _) => value.to_string(),
-                });
-                escaped = false;
-            }
-        }
-    }
-    filled
+    event_input::fill(template, is_letter, |name| value(name, paths, known))
 }
 
 fn value<'a>(name: &str, paths: &BTreeMap<String, String>, known: &Known<'a>) -> Cow<'a, Json> {
@@ -192,11 +135,5 @@ mod tests {
         check("<aws.events.event.json>", &text);
         check("a < b <é> <<n>", "a < b <é> <1.5");
         check("ü<n>ü", "ü1.5ü");
-    }
-
-    #[test]
-    fn names_in_brackets() {
-        let names = placeholders(r#"<a>{"b":<b-c.d>} < x <> <y z> <a>"#).collect::<Vec<_>>();
-        assert_eq!(names, ["a", "b-c.d", "a"]);
     }
 }

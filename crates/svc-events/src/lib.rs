@@ -16,7 +16,6 @@ mod oauth;
 mod ops;
 mod outbox;
 mod page;
-mod path;
 mod policy;
 mod post;
 mod receive;

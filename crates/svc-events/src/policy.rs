@@ -1,6 +1,6 @@
 //! Buses' policies: whom of other accounts they let put events.
 
-use aws_auth::policy::{Asker, Decision, Keys, Policy, Question};
+use aws_auth::policy::Policy;
 use aws_wire::Result;
 
 use crate::Ctx;
@@ -25,18 +25,8 @@ pub(crate) fn allows(cx: &Ctx, key: &BusKey, bus: &Bus, account: &str, principal
     if key.0 == account {
         return true;
     }
-    let now = cx.env.now().as_secs().to_string();
-    let keys = Keys::default()
-        .with("aws:PrincipalAccount", account)
-        .with("aws:PrincipalArn", principal)
-        .with("aws:PrincipalIsAWSService", "false")
-        .with("aws:RequestedRegion", key.1.clone())
-        .with("aws:CurrentTime", now.clone())
-        .with("aws:EpochTime", now);
-    let asker = Asker::Aws { account: account.to_owned(), arn: principal.to_owned() };
     // What is stored was read before; a document that no longer is a policy allows nothing.
     let policy = bus.policy.as_ref().and_then(|policy| Policy::parse(policy).ok());
-    let resource = bus::arn(key);
-    let question = Question { asker: &asker, action: "events:PutEvents", resource: &resource, keys: &keys };
-    policy.is_some_and(|policy| policy.decide(question) == Decision::Allowed)
+    let asking = cx.asking_of(account, principal);
+    policy.is_some_and(|policy| asking.is_let_in(&policy, "events:PutEvents", &bus::arn(key)))
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use api_logs::{CreateLogStreamInput, InputLogEvent, PutLogEventsInput};
 use aws_wire::{AwsError, Result, timestamp};
 use env::Timestamp;
+use event_input::Path;
 use serde_json::Value as Json;
 use service::{Attribute, Caller, Delivery, InOrder, Sender, TargetArn, Undelivered};
 
@@ -12,7 +13,6 @@ use crate::ingest::{Arrival, ingest};
 use crate::input::{self, Known};
 use crate::keys::{BusKey, RULES, TARGETS};
 use crate::outbox::{Dead, Parcel, Recipient};
-use crate::path::Path;
 use crate::post::post;
 use crate::rule::{self, Rule};
 use crate::target::Target;

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use api_events as api;
 use aws_wire::{AwsError, Result};
+use event_input::Path;
 use serde::{Deserialize, Serialize};
 use service::{TargetArn, Undelivered};
 
-use crate::path::Path;
 use crate::{Ctx, input, rule};
 
 /// AWS's defaults: a day, and as many tries as fit in it.

@@ -23,6 +23,9 @@ const LASTS: Duration = Duration::from_secs(300);
 const TAKE_OVER_AFTER: Duration = Duration::from_secs(5);
 /// How often a subscription without records says how far it is.
 const HEARTBEAT: Duration = Duration::from_secs(5);
+/// The same for a caller of this process who waits for records alone. Once within the time that a subscription lasts, so
+/// that he knows where the next begins.
+const HEARTBEAT_OF_PATIENT: Duration = Duration::from_secs(240);
 /// Records and bytes of one event.
 const RECORDS_MAX: usize = 10_000;
 const BYTES_MAX: usize = 1 << 20;
@@ -135,7 +138,8 @@ pub(crate) async fn subscribe(
 impl Push {
     /// The next event, and whether it is the last; none when the time is over.
     async fn next(&mut self) -> Result<Option<(SubscribeToShardEventStream, bool)>> {
-        let quiet_until = self.cx.env.monotonic() + HEARTBEAT;
+        let heartbeat = if self.cx.is_patient { HEARTBEAT_OF_PATIENT } else { HEARTBEAT };
+        let quiet_until = self.cx.env.monotonic() + heartbeat;
         loop {
             match *self.subscription.ended.borrow_and_update() {
                 Ended::Not => {}

@@ -1,8 +1,9 @@
 //! Resource policies of streams and consumers: whom of other accounts, and which services, they let in.
 
 use api_kinesis::errors;
-use aws_auth::policy::{Asker, Decision, Keys, Policy, Question};
+use aws_auth::policy::Policy;
 use aws_wire::Result;
+use service::Asking;
 
 use crate::Ctx;
 use crate::refusal::invalid;
@@ -18,33 +19,22 @@ pub(crate) fn check(cx: &Ctx, owner: &str, arn: &str, policy: Option<&str>, acti
     if owner == &*cx.caller.account {
         return Ok(());
     }
-    let principal = &cx.caller.principal;
-    let account = cx.caller.account.to_string();
-    let now = cx.env.now().as_secs().to_string();
-    let keys = Keys::default()
-        .with("aws:PrincipalAccount", account.clone())
-        .with("aws:PrincipalArn", principal.arn.clone())
-        .with("aws:PrincipalIsAWSService", "false")
-        .with("aws:CurrentTime", now.clone())
-        .with("aws:EpochTime", now);
-    let asker = Asker::Aws { account, arn: principal.arn.clone() };
-    if allows(policy, arn, &asker, action, &keys) {
+    if allows(policy, arn, &cx.asking(), action) {
         return Ok(());
     }
     Err(errors::access_denied_exception(format!(
         "User: {} is not authorized to perform: kinesis:{action} on resource: {arn} because no resource-based policy \
          allows the kinesis:{action} action",
-        principal.arn
+        cx.caller.principal.arn
     )))
 }
 
-/// Whether a policy lets `asker` do `action` with what `arn` names.
-pub(crate) fn allows(policy: Option<&str>, arn: &str, asker: &Asker, action: &str, keys: &Keys) -> bool {
+/// Whether a policy lets whoever asks do `action` with what `arn` names.
+pub(crate) fn allows(policy: Option<&str>, arn: &str, asking: &Asking, action: &str) -> bool {
     // What is stored was read before; a document that no longer is a policy allows nothing.
     let document = policy.and_then(|text| serde_json::from_str(text).ok());
     let Some(policy) = document.and_then(|document| Policy::parse(&document).ok()) else { return false };
-    let action = format!("kinesis:{action}");
-    policy.decide(Question { asker, action: &action, resource: arn, keys }) == Decision::Allowed
+    asking.is_let_in(&policy, &format!("kinesis:{action}"), arn)
 }
 
 /// # Errors

@@ -1,6 +1,5 @@
 //! What other services send to streams: one record each.
 
-use aws_auth::policy::{Asker, Keys};
 use service::{Caller, Delivery, Sender, TargetArn, Undelivered};
 
 use crate::keys::STREAMS;
@@ -56,22 +55,7 @@ pub(crate) async fn deliver(cx: Ctx, delivery: Delivery) -> Result<(), Undeliver
 
 /// Whoever sends with a role of the stream's own account may; all others the policy must name.
 fn lets_in(cx: &Ctx, named: &Named, sender: &Sender) -> bool {
-    let now = cx.env.now().as_secs().to_string();
-    let keys = Keys::default()
-        .with("aws:SourceArn", sender.source_arn.clone())
-        .with("aws:SourceAccount", sender.source_account.clone())
-        .with("aws:RequestedRegion", named.key.1.clone())
-        .with("aws:CurrentTime", now.clone())
-        .with("aws:EpochTime", now);
-    let (arn, document) = (named.arn(), named.stream.policy.as_deref());
-    let Some(role) = &sender.role else {
-        let keys = keys.with("aws:PrincipalIsAWSService", "true");
-        return policy::allows(document, &arn, &Asker::Service(sender.service.clone()), "PutRecord", &keys);
-    };
-    let account = role.split(':').nth(4).unwrap_or_default().to_owned();
-    if account == named.key.0 {
-        return true;
-    }
-    let keys = keys.with("aws:PrincipalArn", role.clone()).with("aws:PrincipalAccount", account.clone());
-    policy::allows(document, &arn, &Asker::Aws { account, arn: role.clone() }, "PutRecord", &keys)
+    let document = named.stream.policy.as_deref();
+    sender.role_account() == Some(&named.key.0)
+        || policy::allows(document, &named.arn(), &cx.asking_as(sender), "PutRecord")
 }

@@ -11,7 +11,7 @@ pub(crate) mod event;
 mod intake;
 mod lanes;
 mod queue;
-mod record;
+pub(crate) mod record;
 #[cfg(test)]
 mod simulation;
 mod worker;

@@ -39,6 +39,7 @@ mod snap_start;
 mod source;
 mod tagged;
 mod trace;
+mod unpack;
 mod url;
 mod versions;
 
@@ -53,6 +54,7 @@ use image::Images;
 use service::Service;
 use tokio::sync::mpsc;
 
+pub use asynchronous::record::object_key as failure_object_key;
 pub use event_source::{Described, EventSources, NoEventSources, SourceKind};
 pub use event_source_mapping::{EventSourceMapping, MappingState, Source};
 pub use log_shipping::{LogShipper, Shipment};
@@ -228,5 +230,6 @@ pub fn service(config: Config) -> Service {
         .job("settle functions", settle::run)
         .job("ship function logs", log_shipping::run)
         .job("ship segments of traces", segments::run)
+        .job("unpack packages anew", unpack::run)
         .done()
 }

@@ -156,7 +156,8 @@ impl MappingSettings {
     }
 
     /// With what `newer` gives in its place.
-    pub(crate) fn updated(self, newer: Self) -> Self {
+    #[must_use]
+    pub fn updated(self, newer: Self) -> Self {
         Self {
             batch_size: newer.batch_size.or(self.batch_size),
             batching_window_s: newer.batching_window_s.or(self.batching_window_s),

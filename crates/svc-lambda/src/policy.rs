@@ -5,12 +5,11 @@
 //! [`named`], which also asks them for services that call, and for services that deliver events by [`lets_in`].
 
 use api_lambda::errors;
-use aws_auth::policy::{Asker, Decision, Keys, Policy, Question};
+use aws_auth::policy::Policy;
 use aws_wire::{AwsError, Result};
-use kv::Read;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
-use service::Sender;
+use service::{Asking, Sender};
 
 use crate::Ctx;
 use crate::function::FORMAT;
@@ -96,23 +95,17 @@ pub(crate) fn key(name: &FunctionName) -> PolicyKey {
     (account, region, function, qualifier.unwrap_or_default().to_owned())
 }
 
-/// Whether the policy of `name` lets `asker` do `action`, such as `lambda:InvokeFunction`. For a delivery, `keys` has
-/// `aws:SourceArn` and `aws:SourceAccount`.
+/// Whether the policy of `name` lets whoever asks do `action`, such as `lambda:InvokeFunction`.
 ///
 /// # Errors
 /// Those of the store.
-async fn allows(cx: &Ctx, name: &FunctionName, asker: &Asker, action: &str, keys: &Keys) -> Result<bool> {
-    decide(&cx.kv.snapshot().await?, name, asker, action, keys)
-}
-
-fn decide(reader: &impl Read, name: &FunctionName, asker: &Asker, action: &str, keys: &Keys) -> Result<bool> {
-    let Some(stored) = POLICIES.get(reader, &key(name))? else { return Ok(false) };
+async fn allows(cx: &Ctx, name: &FunctionName, asking: &Asking, action: &str) -> Result<bool> {
+    let Some(stored) = POLICIES.get(&cx.kv.snapshot().await?, &key(name))? else { return Ok(false) };
     // What is stored was read before; a document that no longer is a policy allows nothing.
     let Ok(policy) = Policy::parse(&stored.document) else { return Ok(false) };
     let latest = name.qualifier.as_deref() == Some(LATEST);
     let resource = if latest { name.arn() } else { name.qualified_arn() };
-    let decision = policy.decide(Question { asker, action, resource: &resource, keys });
-    Ok(decision == Decision::Allowed)
+    Ok(asking.is_let_in(&policy, action, &resource))
 }
 
 /// A function of the caller's account, or of another whose policy lets the caller do `action`, such as
@@ -144,18 +137,7 @@ pub(crate) async fn named(
 
 /// A function of another account, if its policy lets the caller do `action`.
 async fn of_another(cx: &Ctx, action: &str, name: FunctionName) -> Result<FunctionName> {
-    let (account, arn) = (cx.caller.account.to_string(), cx.caller.principal.arn.clone());
-    let now = cx.env.now().as_secs().to_string();
-    let keys = Keys::default()
-        .with("aws:PrincipalAccount", account.clone())
-        .with("aws:PrincipalArn", arn.clone())
-        .with("aws:userid", cx.caller.principal.user_id.clone())
-        .with("aws:PrincipalIsAWSService", "false")
-        .with("aws:RequestedRegion", cx.caller.region.to_string())
-        .with("aws:CurrentTime", now.clone())
-        .with("aws:EpochTime", now);
-    let asker = Asker::Aws { account, arn };
-    if allows(cx, &name, &asker, &format!("lambda:{action}"), &keys).await? {
+    if allows(cx, &name, &cx.asking(), &format!("lambda:{action}")).await? {
         return Ok(name);
     }
     Err(not_authorized(&cx.caller.principal.arn, &format!("lambda:{action}"), &name))
@@ -166,27 +148,10 @@ async fn of_another(cx: &Ctx, action: &str, name: FunctionName) -> Result<Functi
 /// # Errors
 /// Those of the store.
 pub(crate) async fn lets_in(cx: &Ctx, name: &FunctionName, sender: &Sender, action: &str) -> Result<bool> {
-    let account = sender.role.as_ref().map(|role| role.split(':').nth(4).unwrap_or_default().to_owned());
-    if account.as_deref() == Some(&*name.account) {
+    if sender.role_account() == Some(&name.account) {
         return Ok(true);
     }
-    let keys = Keys::default()
-        .with("aws:SourceArn", sender.source_arn.clone())
-        .with("aws:SourceAccount", sender.source_account.clone());
-    let (asker, keys) = match (sender.role.clone(), account) {
-        (Some(arn), Some(account)) => {
-            let keys = keys
-                .with("aws:PrincipalArn", arn.clone())
-                .with("aws:PrincipalAccount", account.clone())
-                .with("aws:PrincipalIsAWSService", "false");
-            (Asker::Aws { account, arn }, keys)
-        }
-        _ => {
-            let keys = keys.with("aws:PrincipalIsAWSService", "true");
-            (Asker::Service(sender.service.clone()), keys)
-        }
-    };
-    allows(cx, name, &asker, action, &keys).await
+    allows(cx, name, &cx.asking_as(sender), action).await
 }
 
 fn not_authorized(who: &str, action: &str, name: &FunctionName) -> AwsError {

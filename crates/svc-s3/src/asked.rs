@@ -33,7 +33,6 @@ macro_rules! headers_of {
 /// Refuses what is not honoured.
 macro_rules! refuse_unserved {
     ($operation:literal, $input:expr) => {
-        $crate::asked::refuse_keys!($operation, $input);
         let unserved = [
             ("GrantFullControl", $input.grant_full_control.is_some()),
             ("GrantRead", $input.grant_read.is_some()),
@@ -51,15 +50,6 @@ macro_rules! refuse_unserved {
         ];
         if let Some((parameter, _)) = unserved.iter().find(|(_, asked)| *asked) {
             return Err(aws_wire::AwsError::parameter_not_implemented($operation, parameter));
-        }
-    };
-}
-
-/// Refuses a key of the client's own.
-macro_rules! refuse_keys {
-    ($operation:literal, $input:expr) => {
-        if $input.sse_customer_algorithm.is_some() || $input.sse_customer_key.is_some() {
-            return Err(aws_wire::AwsError::parameter_not_implemented($operation, "SSECustomerKey"));
         }
     };
 }
@@ -86,7 +76,7 @@ macro_rules! refuse_grants {
     };
 }
 
-pub(crate) use {headers_of, refuse_grants, refuse_keys, refuse_unserved};
+pub(crate) use {headers_of, refuse_grants, refuse_unserved};
 
 /// The archives hand nothing out before it was restored, and nothing restores.
 pub(crate) fn check_class(operation: &'static str, class: Option<StorageClass>) -> Result<()> {

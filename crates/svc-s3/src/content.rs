@@ -12,15 +12,16 @@ use std::task::{Context, Poll, ready};
 use aws_wire::{AwsError, ByteStream, Pieces, Result, Source};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use blob::{Blobs, Digest};
+use blob::{BlobReader, Blobs, Digest, PIECE_BYTES};
 use bytes::{Buf as _, Bytes};
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use kv::{Read, Tx};
 use md5::{Digest as _, Md5};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 use crate::checksum::{self, Algorithm, Checksum, Hasher, Stated};
+use crate::customer::{Cipher, CustomerKey, Nonce};
 use crate::holds::{Entry, Hold, Holds};
 use crate::keys::{CONTENTS, DOOMED, Id, REFERENCES};
 use crate::object::Object;
@@ -28,8 +29,6 @@ use crate::{Ctx, errors};
 
 /// Up to here bytes lie in the store, where one write to disk serves many of them.
 const SMALL_BYTES_MAX: usize = 16 * 1024;
-/// How much is read from a blob at a time.
-const PIECE_BYTES: usize = 256 * 1024;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Content {
@@ -50,6 +49,19 @@ pub(crate) enum Piece {
     /// Base64: a small part.
     #[serde(rename = "s")]
     Small(String),
+    /// Encrypted with a key of the client's own.
+    #[serde(rename = "e")]
+    Sealed { nonce: Nonce, piece: Box<Self> },
+}
+
+impl Piece {
+    fn digest(&self) -> Option<[u8; 32]> {
+        match self {
+            Self::Blob { sha256, .. } => sha256.parse::<Digest>().ok().map(|digest| *digest.as_bytes()),
+            Self::Small(_) => None,
+            Self::Sealed { piece, .. } => piece.digest(),
+        }
+    }
 }
 
 /// A part of an object, as `GetObject` with a part's number finds it.
@@ -71,10 +83,12 @@ impl Content {
     }
 
     fn digests(&self) -> impl Iterator<Item = [u8; 32]> {
-        self.pieces.iter().filter_map(|piece| match piece {
-            Piece::Blob { sha256, .. } => sha256.parse::<Digest>().ok().map(|digest| *digest.as_bytes()),
-            Piece::Small(_) => None,
-        })
+        self.pieces.iter().filter_map(Piece::digest)
+    }
+
+    fn sealed(self, nonce: Nonce) -> Self {
+        let sealed = |piece| Piece::Sealed { nonce, piece: Box::new(piece) };
+        Self { small: None, pieces: self.all_pieces().into_iter().map(sealed).collect(), ..self }
     }
 }
 
@@ -82,6 +96,7 @@ impl Content {
 pub(crate) struct Received {
     pub content: Content,
     pub size_bytes: u64,
+    /// What the entity tag is: the MD5 of the bytes as they are stored.
     pub md5: [u8; 16],
     /// The one that was asked for, else a CRC-64.
     pub checksum: Checksum,
@@ -89,7 +104,7 @@ pub(crate) struct Received {
     hold: Option<Hold>,
 }
 
-/// Takes a body in, to its end, and checks it against what the client says of it.
+/// Takes a body in, to its end, and checks it against what the client says of it; encrypted, when it comes with a key.
 ///
 /// # Errors
 /// 400 when it is not what the client says, or larger than `size_bytes_max`. Nothing is kept then.
@@ -99,6 +114,7 @@ pub(crate) async fn receive(
     content_md5: Option<&str>,
     stated: &Stated,
     size_bytes_max: u64,
+    key: Option<&CustomerKey>,
 ) -> Result<Received> {
     let expected_md5 = content_md5.map(|text| {
         let bytes = BASE64.decode(text).ok().filter(|bytes| bytes.len() == 16);
@@ -112,11 +128,13 @@ pub(crate) async fn receive(
         return Err(errors::entity_too_large(size_bytes_max));
     }
     let algorithm = stated.algorithm().unwrap_or(Algorithm::Crc64Nvme);
-    let mut intake = Intake::new(pieces, algorithm);
+    let nonce = cx.env.uuid().into_bytes();
+    let mut intake = Intake::new(pieces, algorithm, key.map(|key| key.cipher(&nonce, 0)));
     let (content, hold) = store(&cx.state.blobs, &cx.state.holds, &mut intake, size_bytes_max).await?;
-    let (received_bytes, md5, value) = intake.finish();
+    let content = if key.is_some() { content.sealed(nonce) } else { content };
+    let (received_bytes, md5, stored_md5, value) = intake.finish();
     let shown = Checksum { algorithm, value: checksum::base64(&value), composite: false };
-    let received = Received { content, size_bytes: received_bytes, md5, checksum: shown, hold };
+    let received = Received { content, size_bytes: received_bytes, md5: stored_md5, checksum: shown, hold };
     let header = algorithm.header();
     let in_trailer = trailer.get().and_then(|fields| fields.iter().find(|(name, _)| *name == header));
     let claimed = stated.values.iter().map(|(_, value)| value).chain(in_trailer.map(|(_, value)| value));
@@ -203,17 +221,23 @@ struct Intake {
     size_bytes: u64,
     md5: Md5,
     checksum: Option<Hasher>,
+    /// What encrypts it, and the MD5 of what comes of that.
+    sealing: Option<(Cipher, Md5)>,
 }
 
 impl Intake {
-    fn new(pieces: Pieces, algorithm: Algorithm) -> Self {
+    fn new(pieces: Pieces, algorithm: Algorithm, cipher: Option<Cipher>) -> Self {
         let checksum = Some(Hasher::new(algorithm));
-        Self { pieces, left: Bytes::new(), size_bytes: 0, md5: Md5::new(), checksum }
+        let sealing = cipher.map(|cipher| (cipher, Md5::new()));
+        Self { pieces, left: Bytes::new(), size_bytes: 0, md5: Md5::new(), checksum, sealing }
     }
 
-    fn finish(self) -> (u64, [u8; 16], Vec<u8>) {
+    /// Its size, its MD5 as it came and as it is stored, and its checksum.
+    fn finish(self) -> (u64, [u8; 16], [u8; 16], Vec<u8>) {
         let checksum = self.checksum.map(Hasher::finish).unwrap_or_default();
-        (self.size_bytes, self.md5.finalize().into(), checksum)
+        let md5 = self.md5.finalize().into();
+        let stored = self.sealing.map_or(md5, |(_, md5)| md5.finalize().into());
+        (self.size_bytes, md5, stored, checksum)
     }
 }
 
@@ -237,7 +261,13 @@ impl AsyncRead for Intake {
         if let Some(checksum) = &mut self.checksum {
             checksum.update(&taken);
         }
+        let before = buffer.filled().len();
         buffer.put_slice(&taken);
+        if let Some((cipher, md5)) = &mut self.sealing {
+            let taken = &mut buffer.filled_mut()[before..];
+            cipher.apply(taken);
+            md5.update(taken);
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -274,16 +304,23 @@ pub(crate) fn open(
     cx: &Ctx,
     entry: &Entry<'_>,
     content: &Content,
-    start: u64,
-    size_bytes: u64,
+    (start, size_bytes): (u64, u64),
+    key: Option<CustomerKey>,
 ) -> ByteStream {
-    read(&cx.state.blobs, hold(entry, content), content, (start, size_bytes), None)
+    read(&cx.state.blobs, hold(entry, content), content, (start, size_bytes), (key, None))
 }
 
 /// As [`open`] all of an object's content, checked on the way: against the object's own checksum where that costs less
 /// than the blobs' digests do.
-pub(crate) fn open_all(cx: &Ctx, entry: &Entry<'_>, content: &Content, object: &Object) -> ByteStream {
-    read(&cx.state.blobs, hold(entry, content), content, (0, object.size_bytes), check_of(object))
+pub(crate) fn open_all(
+    cx: &Ctx,
+    entry: &Entry<'_>,
+    content: &Content,
+    object: &Object,
+    key: Option<CustomerKey>,
+) -> ByteStream {
+    let whole = (0, object.size_bytes);
+    read(&cx.state.blobs, hold(entry, content), content, whole, (key, check_of(object)))
 }
 
 fn hold(entry: &Entry<'_>, content: &Content) -> Vec<Hold> {
@@ -300,7 +337,7 @@ fn read(
     holds: Vec<Hold>,
     content: &Content,
     (start, size_bytes): (u64, u64),
-    check: Option<(Hasher, String)>,
+    (key, check): (Option<CustomerKey>, Option<(Hasher, String)>),
 ) -> ByteStream {
     let reading = Reading {
         blobs: Arc::clone(blobs),
@@ -309,6 +346,8 @@ fn read(
         skip: start,
         left: size_bytes,
         open: None,
+        key,
+        cipher: None,
         check,
     };
     let pieces = futures_util::stream::try_unfold(reading, |mut reading| async move {
@@ -324,6 +363,9 @@ struct Reading {
     skip: u64,
     left: u64,
     open: Option<blob::Range>,
+    /// The client's own, and what it makes of the piece that is read.
+    key: Option<CustomerKey>,
+    cipher: Option<Cipher>,
     /// What all that is read comes to, and what it should.
     check: Option<(Hasher, String)>,
 }
@@ -347,11 +389,9 @@ impl Reading {
     async fn next_unchecked(&mut self) -> io::Result<Option<Bytes>> {
         loop {
             if let Some(open) = &mut self.open {
-                let mut buffer = bytes::BytesMut::with_capacity(PIECE_BYTES);
-                open.read_buf(&mut buffer).await?;
-                if !buffer.is_empty() {
-                    self.left = self.left.saturating_sub(buffer.len() as u64);
-                    return Ok(Some(buffer.freeze()));
+                if let Some(piece) = open.try_next().await?.filter(|piece| !piece.is_empty()) {
+                    self.left = self.left.saturating_sub(piece.len() as u64);
+                    return Ok(Some(self.opened(piece)));
                 }
                 self.open = None;
             }
@@ -361,10 +401,30 @@ impl Reading {
             let Some(piece) = self.pieces.next() else {
                 return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "a content ends too early"));
             };
+            let piece = self.unseal(piece)?;
             if let Some(small) = self.enter(piece).await? {
-                return Ok(Some(small));
+                return Ok(Some(self.opened(small)));
             }
         }
+    }
+
+    /// The piece inside a sealed one, which is decrypted from where it is read on.
+    fn unseal(&mut self, piece: Piece) -> io::Result<Piece> {
+        let Piece::Sealed { nonce, piece } = piece else {
+            self.cipher = None;
+            return Ok(piece);
+        };
+        let missing =
+            || io::Error::new(io::ErrorKind::PermissionDenied, "an encrypted content without its key");
+        self.cipher = Some(self.key.as_ref().ok_or_else(missing)?.cipher(&nonce, self.skip));
+        Ok(*piece)
+    }
+
+    fn opened(&mut self, bytes: Bytes) -> Bytes {
+        let Some(cipher) = &mut self.cipher else { return bytes };
+        let mut bytes = bytes::BytesMut::from(bytes);
+        cipher.apply(&mut bytes);
+        bytes.freeze()
     }
 
     /// Begins a piece, unless all of it lies before what is asked for; a small one comes back at once.
@@ -378,6 +438,7 @@ impl Reading {
                 self.left -= count as u64;
                 Ok((count > 0).then(|| bytes.slice(skipped..skipped + count)))
             }
+            Piece::Sealed { .. } => Err(io::Error::other("a piece that is sealed twice")),
             Piece::Blob { size_bytes, .. } if size_bytes <= self.skip => {
                 self.skip -= size_bytes;
                 Ok(None)
@@ -390,7 +451,7 @@ impl Reading {
                 self.open = Some(if is_checked_here {
                     // Read whole, it is checked against its digest on the way.
                     let reader = self.blobs.get(digest).await.map_err(io::Error::other)?;
-                    Box::pin(reader.ok_or_else(gone)?)
+                    checked_pieces(reader.ok_or_else(gone)?)
                 } else {
                     let range = self.blobs.get_range(digest, self.skip, wanted).await;
                     range.map_err(io::Error::other)?.ok_or_else(gone)?
@@ -400,6 +461,15 @@ impl Reading {
             }
         }
     }
+}
+
+/// All of a blob in pieces; the last comes only if they are what the digest is of.
+fn checked_pieces(reader: BlobReader) -> blob::Range {
+    Box::pin(futures_util::stream::try_unfold(reader, |mut reader| async move {
+        let mut piece = bytes::BytesMut::with_capacity(PIECE_BYTES);
+        let read = reader.read_buf(&mut piece).await?;
+        Ok((read > 0).then(|| (piece.freeze(), reader)))
+    }))
 }
 
 #[cfg(test)]

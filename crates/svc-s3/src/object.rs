@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bucket::{Bucket, Versioning};
 use crate::checksum::Checksum;
+use crate::customer::Fingerprint;
 use crate::keys::{CURRENT, Id, OLDER};
 use crate::{Ctx, content, errors, lock};
 
@@ -48,6 +49,9 @@ pub(crate) struct Object {
     /// A canned ACL other than `private`.
     #[serde(default)]
     pub acl: Option<String>,
+    /// Of the client's own key that it is encrypted with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<Fingerprint>,
 }
 
 /// What a client says of an object, and gets back with it.

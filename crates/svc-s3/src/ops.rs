@@ -2,7 +2,7 @@
 
 /// What `GetObject` and `HeadObject` say alike of a version.
 macro_rules! describe_object {
-    ($output:ident, $bucket:expr, $object:expr, $wanted:expr, $span:expr, $input:expr) => {{
+    ($output:ident, $bucket:expr, $object:expr, $wanted:expr, $span:expr, $input:expr, $key:expr) => {{
         let object: &$crate::object::Object = &$object;
         let headers = object.headers.clone();
         let mut shown = $output {
@@ -23,7 +23,6 @@ macro_rules! describe_object {
             website_redirect_location: headers.website_redirect,
             storage_class: headers.storage_class.and_then(|class| class.parse().ok()),
             metadata: (!headers.metadata.is_empty()).then_some(headers.metadata),
-            server_side_encryption: Some(api_s3::ServerSideEncryption::Aes256),
             parts_count: ($input.part_number.is_some() && object.parts > 0)
                 .then(|| i32::try_from(object.parts).unwrap_or(i32::MAX)),
             tag_count: (!object.tags.is_empty())
@@ -33,6 +32,7 @@ macro_rules! describe_object {
             object_lock_legal_hold_status: object.lock.shown_hold(),
             ..$output::default()
         };
+        $crate::customer::show_key!(shown, $key);
         // The checksum is of the whole.
         if $input.checksum_mode == Some(ChecksumMode::Enabled) && $wanted.is_none() {
             show_checksum!(shown, &object.checksum);

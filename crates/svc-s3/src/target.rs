@@ -1,14 +1,13 @@
 //! What other services write into buckets: records of failures, messages received.
 
-use api_s3::{GetBucketPolicyInput, PutObjectInput};
-use aws_auth::policy::{Asker, Decision, Keys, Policy, Question};
+use api_s3::PutObjectInput;
 use aws_wire::{AwsError, ByteStream};
 use bytes::Bytes;
 use service::{Caller, Delivery, Sender, TargetArn, Undelivered};
 
 use crate::bucket::Bucket;
 use crate::keys::BUCKETS;
-use crate::{Ctx, document, ops};
+use crate::{Ctx, ops, right};
 
 fn failed(error: impl std::fmt::Display) -> Undelivered {
     Undelivered::Failed(error.to_string())
@@ -20,22 +19,12 @@ async fn find(cx: &Ctx, arn: &TargetArn, writes: Option<(&Sender, &str)>) -> Res
     let bucket = BUCKETS.get(&snapshot, &arn.resource().to_owned()).map_err(failed)?;
     let bucket = bucket.ok_or_else(|| Undelivered::NotFound(arn.to_string()))?;
     let Some((sender, key)) = writes else { return Ok(bucket) };
-    let own_role = sender.role.as_ref().is_some_and(|role| role.split(':').nth(4) == Some(&bucket.account));
-    if own_role {
+    if sender.role_account() == Some(&bucket.account) {
         return Ok(bucket);
     }
-    let put = document::read::<GetBucketPolicyInput>(&snapshot, &bucket).map_err(failed)?;
-    let document = put.and_then(|put| serde_json::from_str(&put.policy?).ok());
-    let policy = document.and_then(|document| Policy::parse(&document).ok());
-    let keys = Keys::default()
-        .with("aws:SourceArn", sender.source_arn.clone())
-        .with("aws:SourceAccount", sender.source_account.clone());
-    let asker = Asker::Service(sender.service.clone());
-    let resource = format!("{}/{key}", bucket.arn());
-    let question = Question { asker: &asker, action: "s3:PutObject", resource: &resource, keys: &keys };
-    match policy.map(|policy| policy.decide(question)) {
-        Some(Decision::Allowed) => Ok(bucket),
-        _ => Err(Undelivered::Denied(arn.to_string())),
+    match right::may(&cx.asking_as(sender), &snapshot, &bucket, "s3:PutObject", key).map_err(failed)? {
+        true => Ok(bucket),
+        false => Err(Undelivered::Denied(arn.to_string())),
     }
 }
 

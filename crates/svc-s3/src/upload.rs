@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bucket::Bucket;
 use crate::checksum::{Algorithm, Checksum};
+use crate::customer::Fingerprint;
 use crate::keys::{Id, PARTS, UPLOADS};
 use crate::lock::Lock;
 use crate::object::Headers;
@@ -32,6 +33,9 @@ pub(crate) struct Upload {
     pub lock: Lock,
     #[serde(default)]
     pub acl: Option<String>,
+    /// Of the client's own key that its parts are encrypted with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<Fingerprint>,
     pub algorithm: Algorithm,
     pub composite: bool,
     /// Whether the client asked for the algorithm.

@@ -1,20 +1,18 @@
 //! A bucket as a website: index and error documents, redirects. Errors are pages.
 
-use api_s3::{
-    GetBucketPolicyInput, GetBucketWebsiteInput, GetBucketWebsiteOutput, Redirect, WebsiteConfiguration,
-};
-use aws_auth::policy::{Asker, Decision, Keys, Policy, Question};
+use api_s3::{GetBucketWebsiteInput, GetBucketWebsiteOutput, Redirect, WebsiteConfiguration};
 use aws_wire::{AwsError, Body, Response, Result, rest, timestamp};
 use http::Method;
 use kv::Read;
 use percent_encoding::percent_decode_str;
-use service::Visit;
+use service::{Caller, Visit};
 
 use crate::bucket::Bucket;
 use crate::holds::Entry;
 use crate::keys::BUCKETS;
 use crate::object::Object;
-use crate::{Ctx, asked, content, document, errors, object};
+use crate::right::{self, Wanted};
+use crate::{Ctx, asked, content, customer, document, errors, object};
 
 const RULES_MAX: usize = 50;
 
@@ -81,55 +79,40 @@ pub(crate) async fn answer(cx: &Ctx, name: &str, visit: Visit) -> Result<Respons
     let suffix = site.index_document.as_ref().map_or("index.html", |index| index.suffix.as_str());
     let wanted = if key.is_empty() || key.ends_with('/') { format!("{key}{suffix}") } else { key.clone() };
     let insider = visit.caller.is_ok();
-    let error = match readable(&snapshot, &bucket, &wanted, insider) {
+    let error = match readable(cx, &snapshot, &bucket, &wanted, insider) {
         Ok(object) => return show(cx, &entry, &snapshot, &object, 200),
         Err(error) => error,
     };
     let folder = format!("{key}/{suffix}");
-    if error.status == 404 && !key.is_empty() && readable(&snapshot, &bucket, &folder, insider).is_ok() {
+    if error.status == 404 && !key.is_empty() && readable(cx, &snapshot, &bucket, &folder, insider).is_ok() {
         return Ok(redirect_to(302, &format!("/{key}/")));
     }
     if let Some(response) = by_rule(&site, &key, Some(error.status), request.header("host")) {
         return Ok(response);
     }
     let own = site.error_document.as_ref().map(|document| document.key.as_str());
-    match own.map(|own| readable(&snapshot, &bucket, own, insider)) {
+    match own.map(|own| readable(cx, &snapshot, &bucket, own, insider)) {
         Some(Ok(object)) => show(cx, &entry, &snapshot, &object, error.status),
         _ => Ok(page(&error)),
     }
 }
 
 /// An object that the visitor may read: everybody who is known, else whom policy or ACL let in.
-fn readable(reader: &impl Read, bucket: &Bucket, key: &str, insider: bool) -> Result<Object> {
-    let resource = format!("{}/{key}", bucket.arn());
-    let public = insider || {
-        let policy = document::read::<GetBucketPolicyInput>(reader, bucket)?.and_then(|found| found.policy);
-        let policy = policy.and_then(|text| serde_json::from_str(&text).ok());
-        let policy = policy.and_then(|document| Policy::parse(&document).ok());
-        policy.is_some_and(|policy| {
-            let question = Question {
-                asker: &Asker::Anonymous,
-                action: "s3:GetObject",
-                resource: &resource,
-                keys: &Keys::default(),
-            };
-            policy.decide(question) == Decision::Allowed
-        })
-    };
-    let found = object::find(reader, bucket, key, None, "GET");
-    let by_acl = |object: &Object| matches!(object.acl.as_deref(), Some("public-read" | "public-read-write"));
-    if public || found.as_ref().is_ok_and(by_acl) {
-        return found;
+fn readable(cx: &Ctx, reader: &impl Read, bucket: &Bucket, key: &str, insider: bool) -> Result<Object> {
+    if insider {
+        return object::find(reader, bucket, key, None, "GET");
     }
-    Err(errors::access_denied("Access Denied"))
+    let nobody = cx.as_caller(Caller::anonymous(&bucket.region));
+    right::read(&nobody.asking(), reader, bucket, Wanted { key, version: None, method: "GET" })
 }
 
 fn show(cx: &Ctx, entry: &Entry<'_>, reader: &impl Read, object: &Object, status: u16) -> Result<Response> {
     if let Some(to) = object.headers.website_redirect.as_deref().filter(|_| status == 200) {
         return Ok(redirect_to(301, to));
     }
+    customer::check_read(object.customer.as_ref(), None)?;
     let content = content::find(reader, object.content)?;
-    let body = content::open_all(cx, entry, &content, object);
+    let body = content::open_all(cx, entry, &content, object, None);
     let mut response = Response::empty(status);
     let mut set = |name: &str, value: &str| rest::insert_header(&mut response.headers, name, value);
     set("content-type", &asked::content_type(&object.headers));

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use api_sns::MessageAttributeValue;
-use aws_auth::policy::{Asker, Keys};
 use aws_wire::AwsError;
 use service::{Delivery, Sender, TargetArn, Undelivered};
 
@@ -30,13 +29,9 @@ pub(crate) async fn check(cx: Ctx, arn: TargetArn) -> Result<(), Undelivered> {
 }
 
 /// A role of the topic's account may; all others the policy must name.
-fn lets_in(key: &TopicKey, topic: &Topic, sender: &Sender) -> bool {
-    let own_role = sender.role.as_ref().is_some_and(|role| role.split(':').nth(4) == Some(&*key.0));
-    let keys = Keys::default()
-        .with("aws:SourceArn", sender.source_arn.clone())
-        .with("aws:SourceAccount", sender.source_account.clone())
-        .with("aws:SourceOwner", sender.source_account.clone());
-    own_role || policy::allows(key, topic, &Asker::Service(sender.service.clone()), "Publish", &keys)
+fn lets_in(cx: &Ctx, key: &TopicKey, topic: &Topic, sender: &Sender) -> bool {
+    let asking = || cx.asking_as(sender).with("aws:SourceOwner", sender.source_account.clone());
+    sender.role_account() == Some(&key.0) || policy::allows(key, topic, &asking(), "Publish")
 }
 
 /// Whether the topic lets `sender` in.
@@ -45,7 +40,7 @@ fn lets_in(key: &TopicKey, topic: &Topic, sender: &Sender) -> bool {
 /// Why not.
 pub(crate) async fn admit(cx: Ctx, arn: TargetArn, sender: Sender) -> Result<(), Undelivered> {
     let (key, topic) = find(&cx, &arn).await?;
-    if lets_in(&key, &topic, &sender) { Ok(()) } else { Err(Undelivered::Denied(arn.to_string())) }
+    if lets_in(&cx, &key, &topic, &sender) { Ok(()) } else { Err(Undelivered::Denied(arn.to_string())) }
 }
 
 /// Publishes for another service, if it may.
@@ -55,7 +50,7 @@ pub(crate) async fn admit(cx: Ctx, arn: TargetArn, sender: Sender) -> Result<(),
 pub(crate) async fn deliver(cx: Ctx, delivery: Delivery) -> Result<(), Undelivered> {
     let (key, topic) = find(&cx, &delivery.target).await?;
     let cx = as_account(&cx, &key.0, &key.1);
-    if !lets_in(&key, &topic, &delivery.sender) {
+    if !lets_in(&cx, &key, &topic, &delivery.sender) {
         return Err(Undelivered::Denied(delivery.target.to_string()));
     }
     let message = String::from_utf8(delivery.payload.to_vec())

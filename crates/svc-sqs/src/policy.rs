@@ -1,7 +1,8 @@
 //! Queue policies: whom of other accounts, and which services, they let in.
 
-use aws_auth::policy::{Asker, Decision, Keys, Policy, Question};
+use aws_auth::policy::Policy;
 use aws_wire::Result;
+use service::Asking;
 
 use crate::Ctx;
 use crate::keys::QueueKey;
@@ -16,35 +17,23 @@ pub(crate) fn check(cx: &Ctx, key: &QueueKey, queue: &Queue, action: &str) -> Re
     if key.0 == *cx.caller.account {
         return Ok(());
     }
-    let principal = &cx.caller.principal;
-    let (account, arn) = (cx.caller.account.to_string(), principal.arn.clone());
-    let now = cx.env.now().as_secs().to_string();
-    let keys = Keys::default()
-        .with("aws:PrincipalAccount", account.clone())
-        .with("aws:PrincipalArn", arn.clone())
-        .with("aws:userid", principal.user_id.clone())
-        .with("aws:PrincipalIsAWSService", "false")
-        .with("aws:RequestedRegion", cx.caller.region.to_string())
-        .with("aws:CurrentTime", now.clone())
-        .with("aws:EpochTime", now);
-    if allows(key, queue, &Asker::Aws { account, arn }, action, &keys) {
+    if allows(key, queue, &cx.asking(), action) {
         return Ok(());
     }
     Err(denied(format!(
         "User: {} is not authorized to perform: sqs:{} on resource: {} because no resource-based policy allows the \
          sqs:{} action",
-        principal.arn,
+        cx.caller.principal.arn,
         action.to_lowercase(),
         queue::arn(key),
         action.to_lowercase(),
     )))
 }
 
-/// Whether the queue's policy lets `asker` do `action`.
-pub(crate) fn allows(key: &QueueKey, queue: &Queue, asker: &Asker, action: &str, keys: &Keys) -> bool {
+/// Whether the queue's policy lets whoever asks do `action`.
+pub(crate) fn allows(key: &QueueKey, queue: &Queue, asking: &Asking, action: &str) -> bool {
     let document = queue.attribute("Policy").and_then(|text| serde_json::from_str(text).ok());
     // What is stored was read before; a document that no longer is a policy allows nothing.
     let Some(policy) = document.and_then(|document| Policy::parse(&document).ok()) else { return false };
-    let (action, resource) = (format!("sqs:{action}"), queue::arn(key));
-    policy.decide(Question { asker, action: &action, resource: &resource, keys }) == Decision::Allowed
+    asking.is_let_in(&policy, &format!("sqs:{action}"), &queue::arn(key))
 }

@@ -11,6 +11,10 @@ use crate::queue::{self, Named, Queue};
 use crate::receipt::Receipt;
 use crate::{Ctx, fifo, standard};
 
+/// How long somebody waits whose long poll has no end: pollers of this process, which otherwise would all begin theirs
+/// again and again beside queues to which nothing comes.
+const PATIENCE: Duration = Duration::from_secs(3600);
+
 /// How messages are received.
 pub(crate) struct Terms {
     pub visibility_s: i64,
@@ -49,6 +53,7 @@ pub(crate) async fn receive(
     wait: Duration,
     again: impl Fn(&kv::Snapshot) -> Result<Named>,
 ) -> Result<(Named, Vec<Taken>)> {
+    let wait = if cx.is_patient { PATIENCE } else { wait };
     let deadline = cx.env.now().after(wait).as_micros();
     loop {
         let cursor = cx.state.cursors.of(named.queue.store);

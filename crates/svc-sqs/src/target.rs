@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use api_sqs::MessageAttributeValue;
-use aws_auth::policy::{Asker, Keys};
 use aws_wire::AwsError;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -94,23 +93,7 @@ pub(crate) async fn deliver(cx: Ctx, delivery: Delivery) -> Result<(), Undeliver
 
 /// Whoever sends with a role of the queue's own account may; all others the policy must name.
 fn lets_in(cx: &Ctx, key: &QueueKey, queue: &Queue, sender: &Sender) -> bool {
-    let now = cx.env.now().as_secs().to_string();
-    let keys = Keys::default()
-        .with("aws:SourceArn", sender.source_arn.clone())
-        .with("aws:SourceAccount", sender.source_account.clone())
-        .with("aws:RequestedRegion", key.1.clone())
-        .with("aws:CurrentTime", now.clone())
-        .with("aws:EpochTime", now);
-    let Some(role) = &sender.role else {
-        let keys = keys.with("aws:PrincipalIsAWSService", "true");
-        return policy::allows(key, queue, &Asker::Service(sender.service.clone()), "SendMessage", &keys);
-    };
-    let account = role.split(':').nth(4).unwrap_or_default().to_owned();
-    if account == key.0 {
-        return true;
-    }
-    let keys = keys.with("aws:PrincipalArn", role.clone()).with("aws:PrincipalAccount", account.clone());
-    policy::allows(key, queue, &Asker::Aws { account, arn: role.clone() }, "SendMessage", &keys)
+    sender.role_account() == Some(&key.0) || policy::allows(key, queue, &cx.asking_as(sender), "SendMessage")
 }
 
 fn undelivered(error: AwsError) -> Undelivered {

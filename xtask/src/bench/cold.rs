@@ -14,6 +14,8 @@ use crate::Error;
 /// Until the last environment has ended, and the runtime that it began in is replaced: what others do meanwhile is not
 /// to be measured with a start.
 const PAUSE: Duration = Duration::from_millis(300);
+/// A JVM takes longer to be ready again.
+const JVM_PAUSE: Duration = Duration::from_millis(1200);
 /// Starts that are taken apart.
 const TRACED: usize = 15;
 const STEPS: [&str; 5] = ["sandbox", "bounds", "mounts", "environment", "load"];
@@ -46,7 +48,7 @@ fn change(connection: &mut Connection, name: &str, count: usize) -> Result<(), E
     let change = json!({ "Description": format!("cold start {count}") }).to_string();
     connection.expect("PUT", &path, change.as_bytes())?;
     while !is_settled(&connection.expect("GET", &path, b"")?) {}
-    std::thread::park_timeout(PAUSE);
+    std::thread::park_timeout(if name.ends_with("-java") { JVM_PAUSE } else { PAUSE });
     Ok(())
 }
 

@@ -78,10 +78,19 @@ pub(super) fn below(pid: u32) -> Result<Vec<u32>, Error> {
     Ok(found)
 }
 
-fn proportional_kib(pids: &[u32]) -> u64 {
+pub(super) fn proportional_kib(pids: &[u32]) -> u64 {
+    sum_kib(pids, "Pss:")
+}
+
+/// Of pages that no other process has.
+pub(super) fn private_kib(pids: &[u32]) -> u64 {
+    sum_kib(pids, "Private_Clean:") + sum_kib(pids, "Private_Dirty:")
+}
+
+fn sum_kib(pids: &[u32], field: &str) -> u64 {
     let of_one = |pid: &u32| {
         let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
-        let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+        let line = text.lines().find_map(|line| line.strip_prefix(field))?;
         line.trim().trim_end_matches(" kB").parse::<u64>().ok()
     };
     pids.iter().filter_map(of_one).sum()

@@ -3,13 +3,18 @@
 //! The method is told in `docs/benchmarks.md`; the table goes to standard output and `target/bench.md`.
 
 mod alias;
+pub mod bursts;
+pub mod clients;
 mod cold;
 mod events;
+pub mod gateway;
 pub mod growth;
 mod http;
 pub mod idle;
+pub mod languages;
 mod latency;
 mod memory;
+mod plots;
 mod provisioned;
 pub mod services;
 mod snapstart;
@@ -27,6 +32,8 @@ use serde_json::Value as Json;
 use crate::Error;
 use http::Connection;
 
+const HEADING: &str =
+    "| | p50 ms | p99 ms | floor | p50 ÷ floor's p50 | to reach |\n|---|---|---|---|---|---|\n";
 const COLD_SAMPLES: usize = 30;
 /// What cannot be beaten without other means: bare process starts.
 const PROCESS_FLOOR: &[&str] = &["/bin/true"];
@@ -67,9 +74,7 @@ pub fn run(root: &Path, only_cold: bool) -> Result<(), Error> {
     drop(start(&lambent, &data, true, false)?);
     let platform = start(&lambent, &data, false, false)?;
     let idle_kib = resident_kib(platform.child.id())?;
-    let mut table = String::from(
-        "| | p50 ms | p99 ms | floor | p50 ÷ floor's p50 | to reach |\n|---|---|---|---|---|---|\n",
-    );
+    let mut table = HEADING.to_owned();
     let mut steps = cold::steps_heading();
     // Of the same programs where nothing is started ahead.
     let none = start_with(&lambent, &work.join("none-ahead"), true, false, &["--ahead-max", "0"])?;
@@ -124,6 +129,7 @@ pub fn run(root: &Path, only_cold: bool) -> Result<(), Error> {
     let (routed, direct) = alias::calls(&platform, "rust-bootstrap")?;
     let direct = ("warm call of one of its versions".to_owned(), direct);
     row(&mut table, "warm invoke by an alias of two versions, rust-bootstrap", &routed, &direct, 1.05);
+    gateway::measure(&platform, &lambent, &work, &mut table)?;
     deploy(&lambent, &platform, "streaming", &root.join("bench/streaming"), &node_runtime()?)?;
     let (first, end) = stream::measure(&platform, "streaming")?;
     row(&mut table, "first byte of a stream, Node.js", &first, &echo, f64::NAN);
@@ -155,7 +161,7 @@ pub fn run(root: &Path, only_cold: bool) -> Result<(), Error> {
     table.push_str(&intake);
     print!("{table}");
     fs::write(root.join("target/bench.md"), &table)?;
-    Ok(())
+    plots::write(root)
 }
 
 /// The release binary, built anew; or the one that `LAMBENT_BIN` names.
@@ -299,9 +305,10 @@ fn deploy(
             .args(["--name", name, "--runtime", runtime, "--endpoint", &endpoint])
             // One whole core: what is measured is the platform, not the share of the processor that memory buys.
             .args(["--memory", "1769"])
-            .args(match name.ends_with("-python") {
-                true => ["--handler", "lambda_function.lambda_handler"],
-                false => ["--handler", "index.handler"],
+            .args(match name.rsplit('-').next() {
+                Some("python" | "ruby") => ["--handler", "lambda_function.lambda_handler"],
+                Some("java") => ["--handler", "example.Hello"],
+                _ => ["--handler", "index.handler"],
             }),
     )
 }

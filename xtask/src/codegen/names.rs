@@ -24,8 +24,10 @@ pub fn snake(name: &str) -> String {
 /// A field's name: snake case, and a raw identifier where Rust has the word for itself.
 pub fn field(name: &str) -> String {
     let snake = snake(name);
-    const KEYWORDS: [&str; 12] =
-        ["type", "match", "ref", "mod", "move", "use", "where", "enum", "struct", "in", "for", "loop"];
+    const KEYWORDS: [&str; 13] = [
+        "type", "match", "ref", "mod", "move", "use", "where", "enum", "struct", "in", "for", "loop",
+        "override",
+    ];
     if KEYWORDS.contains(&snake.as_str()) { format!("r#{snake}") } else { snake }
 }
 
@@ -56,7 +58,8 @@ pub fn variant(value: &str) -> String {
             });
         }
     }
-    if out.starts_with(|c: char| c.is_ascii_digit()) { format!("V{out}") } else { out }
+    // Neither numbers nor Rust's own word can be names.
+    if out.starts_with(|c: char| c.is_ascii_digit()) || out == "Self" { format!("V{out}") } else { out }
 }
 
 #[cfg(test)]
@@ -78,6 +81,7 @@ mod tests {
         for (value, expected) in [
             ("nodejs20.x", "Nodejs20X"),
             ("DEBUG", "Debug"),
+            ("SELF", "VSelf"),
             ("x86_64", "X86_64"),
             ("PassThrough", "PassThrough"),
         ] {

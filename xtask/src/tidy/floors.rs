@@ -9,6 +9,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("kv", 0),
     ("kv-", 0),
     ("blob", 0),
+    ("event-input", 0),
     ("event-pattern", 0),
     ("vtl", 0),
     ("schedule", 0),
@@ -62,6 +63,8 @@ const BESIDE: &[(&str, &str)] = &[
     ("sandbox-process", "sandbox-spawner"),
     // What polls meets the contract of the mappings it polls for.
     ("event-sources", "svc-lambda"),
+    // Pipes are handed what is polled for them.
+    ("svc-pipes", "event-sources"),
     // The assembly.
     ("server", "gateway"),
     ("server", "cli"),

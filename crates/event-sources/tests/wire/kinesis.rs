@@ -125,3 +125,94 @@ async fn filters_see_the_data() {
     put(&platform, "a", r#"{"kind":"order","n":1}"#).await;
     assert_eq!(data(&platform.events(1).await), [r#"{"kind":"order","n":1}"#]);
 }
+
+async fn consumer(platform: &Platform) -> String {
+    let body = json!({ "StreamARN": STREAM, "ConsumerName": "con" });
+    let registered = kinesis(platform, "RegisterStreamConsumer", body).await;
+    registered["Consumer"]["ConsumerARN"].as_str().expect("an ARN").to_owned()
+}
+
+#[tokio::test]
+async fn a_consumer_is_pushed_to() {
+    let platform = Platform::new().await;
+    stream(&platform, 2).await;
+    put(&platform, "key", "before").await;
+    let consumer = consumer(&platform).await;
+    platform.mapping(&consumer, from_the_first()).await;
+    let event = platform.events(1).await.remove(0);
+    assert_eq!(data(std::slice::from_ref(&event)), ["before"]);
+    assert_eq!(event["Records"][0]["eventSourceARN"], consumer);
+    put(&platform, "key", "after").await;
+    assert_eq!(data(&platform.events(2).await), ["before", "after"]);
+    // Nobody else may subscribe: the mapping's subscription lasts, and the next one goes on where it ended.
+    for number in 0..3 {
+        platform.clock.advance(Duration::from_secs(301));
+        put(&platform, "key", &number.to_string()).await;
+        platform.events(3 + number).await;
+    }
+    assert_eq!(data(&platform.events(5).await), ["before", "after", "0", "1", "2"]);
+}
+
+#[tokio::test]
+async fn a_consumer_that_begins_with_the_latest_misses_nothing_after_a_pause() {
+    let platform = Platform::new().await;
+    stream(&platform, 1).await;
+    put(&platform, "key", "before").await;
+    let consumer = consumer(&platform).await;
+    let uuid = platform.mapping(&consumer, json!({ "StartingPosition": "LATEST" })).await;
+    // What comes before the subscription begins is not the latest.
+    let mut number = 0;
+    while platform.count() == 0 {
+        put(&platform, "key", &format!("after {number}")).await;
+        number += 1;
+        tokio::task::yield_now().await;
+    }
+    let first = data(&platform.events(1).await)[0].clone();
+    assert!(first.starts_with("after"), "{first}");
+    platform.switch(&uuid, false).await;
+    put(&platform, "key", "while it was off").await;
+    platform.clock.advance(Duration::from_secs(10));
+    platform.switch(&uuid, true).await;
+    platform
+        .until("the record", || async {
+            let count = platform.count();
+            data(&platform.events(count).await).contains(&"while it was off".to_owned())
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_consumers_shards_are_read_parents_first() {
+    let platform = Platform::new().await;
+    stream(&platform, 1).await;
+    let consumer = consumer(&platform).await;
+    for number in 0..5 {
+        put(&platform, "key", &number.to_string()).await;
+    }
+    let half = "170141183460469231731687303715884105728";
+    let split =
+        json!({ "StreamName": "str", "ShardToSplit": "shardId-000000000000", "NewStartingHashKey": half });
+    kinesis(&platform, "SplitShard", split).await;
+    for number in 5..10 {
+        put(&platform, "key", &number.to_string()).await;
+    }
+    platform.mapping(&consumer, from_the_first()).await;
+    platform
+        .until("all of them", || async {
+            let count = platform.count();
+            count > 0 && data(&platform.events(count).await).len() == 10
+        })
+        .await;
+    let numbers = (0..10).map(|number| number.to_string()).collect::<Vec<_>>();
+    assert_eq!(data(&platform.events(1).await), numbers);
+}
+
+#[tokio::test]
+async fn a_consumer_that_is_missing_is_no_source() {
+    let platform = Platform::new().await;
+    stream(&platform, 1).await;
+    let missing = format!("{STREAM}/consumer/none:1795428672");
+    let body = json!({ "FunctionName": "f", "EventSourceArn": missing, "StartingPosition": "LATEST" });
+    let answer = platform.call("POST", "/2015-03-31/event-source-mappings/", &body).await;
+    answer.refuses(400, "InvalidParameterValueException", &format!("Stream not found: {missing}"));
+}

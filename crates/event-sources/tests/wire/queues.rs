@@ -159,3 +159,18 @@ async fn a_restarted_platform_goes_on() {
     platform.events(1).await;
     platform.until_left("q", (0, 0)).await;
 }
+
+#[tokio::test]
+async fn whoever_has_waited_for_hours_still_hears() {
+    let platform = Platform::new().await;
+    let queue = platform.queue("q", json!({})).await;
+    platform.mapping(&queue, json!({})).await;
+    for number in 1..=3 {
+        // Less than a wait lasts, and more.
+        platform.clock.advance(Duration::from_secs(1500 * 2_u64.pow(number)));
+        platform.send_to("q", &number.to_string()).await;
+        let events = platform.events(number as usize).await;
+        assert_eq!(values(&events[number as usize - 1]), [number.to_string()]);
+        platform.until_left("q", (0, 0)).await;
+    }
+}

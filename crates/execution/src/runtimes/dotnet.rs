@@ -35,6 +35,7 @@ pub(super) const FACTS: Facts = Facts {
     certificates: &[],
     trusting: |_| None,
     read_at_start: None,
+    waits: |_, _| false,
     binds: |_| Vec::new(),
 };
 

@@ -25,31 +25,40 @@ pub(super) const FACTS: Facts = Facts {
     releases: |program| home(program).and_then(release).into_iter().collect(),
     arguments: |hosted, version| {
         let mut arguments = options(hosted, version);
-        arguments.extend(client(&version.handler));
+        arguments.extend(client(hosted, &version.handler));
         arguments
     },
     variables: |_, _| Vec::new(),
     certificates: &[],
     trusting: |_| None,
-    read_at_start: None,
+    read_at_start: Some(|name| {
+        ["JAVA_", "_JAVA_", "JDK_", "CLASSPATH"].iter().any(|prefix| name.starts_with(prefix))
+    }),
+    waits: |hosted, _| hosted.launcher().is_file(),
     binds: |hosted| configuration(hosted).into_iter().collect(),
 };
 
 /// What is kept for everything that is not heap: the machine itself, classes, code, threads.
 const BESIDE_HEAP_KB_MIN: u64 = 64 * 1024;
+/// The folder beside the client's that holds our launcher, the client's native part and archives of classes.
+const AHEAD: &str = "ahead";
 const METASPACE_KB_MIN: u64 = 40 * 1024;
 /// The first release that warns of native code, which the client brings.
 const NATIVE_ACCESS_WARNS_SINCE: u32 = 24;
 /// The first release that writes an archive of classes at its exit.
 const ARCHIVES_SINCE: u32 = 13;
 
-/// The client's jars and main class, with the handler it is to run.
+/// The client's jars and main class; our launcher before it, where it could be laid out, finds the handler itself.
 ///
 /// The path is relative to `/var/task`: an archive of classes fits only where the jars have the path that they had
 /// when it was written, and that was outside of any sandbox.
-fn client(handler: &str) -> [String; 4] {
-    ["-cp", "../runtime/lib/*", "com.amazonaws.services.lambda.runtime.api.client.AWSLambda", handler]
-        .map(str::to_owned)
+fn client(hosted: &Hosted, handler: &str) -> Vec<String> {
+    let words = if hosted.launcher().is_file() {
+        vec!["-cp", "../runtime/ahead/launcher.jar:../runtime/lib/*", "lambent.Launcher"]
+    } else {
+        vec!["-cp", "../runtime/lib/*", "com.amazonaws.services.lambda.runtime.api.client.AWSLambda", handler]
+    };
+    words.into_iter().map(str::to_owned).collect()
 }
 
 const COLLECTOR: &str = "-XX:+UseSerialGC";
@@ -81,7 +90,7 @@ fn options(hosted: &Hosted, version: &Version) -> Vec<String> {
     if hosted.archive().is_some_and(|archive| archive.is_file())
         && let Some(name) = archive_name(hosted)
     {
-        options.push(format!("-XX:SharedArchiveFile=../runtime/{name}"));
+        options.push(format!("-XX:SharedArchiveFile=../runtime/{AHEAD}/{name}"));
         // One that does not fit is not used.
         options.push("-Xshare:auto".to_owned());
     }
@@ -143,17 +152,19 @@ impl Hosted {
     /// Where the client's classes lie, archived for this very JVM, once somebody did that; `None` where it can't.
     pub fn archive(&self) -> Option<PathBuf> {
         let can = self.language == super::Language::Java && self.release.0 >= ARCHIVES_SINCE;
-        can.then(|| archive_name(self)).flatten().map(|name| self.bootstrap.join(name))
+        can.then(|| archive_name(self)).flatten().map(|name| self.bootstrap.join(AHEAD).join(name))
     }
-}
 
-impl Hosted {
-    /// What this JVM is started with to write `file`: it runs the client with `handler`, and archives what it has
-    /// loaded by its exit.
-    pub fn archive_arguments(&self, file: &str, handler: &str) -> Vec<String> {
+    /// Where the launcher lies, which can wait until it is known for which function it is, once somebody put it there.
+    pub fn launcher(&self) -> PathBuf {
+        self.bootstrap.join(AHEAD).join("launcher.jar")
+    }
+
+    /// What this JVM is started with to write `file`: it runs the launcher, and archives what it has loaded by its exit.
+    pub fn archive_arguments(&self, file: &str) -> Vec<String> {
         let mut arguments = fixed_options(self);
         arguments.extend(["-Xmx128m".to_owned(), format!("-XX:ArchiveClassesAtExit={file}")]);
-        arguments.extend(client(handler));
+        arguments.extend(client(self, ""));
         arguments
     }
 }

@@ -55,6 +55,8 @@ pub(super) struct Facts {
     /// Whether it reads a variable of this name while it starts, besides what every program does; absent where it
     /// can't be started before it is known for which function.
     pub read_at_start: Option<fn(&str) -> bool>,
+    /// Whether what speaks to the Runtime API can wait for such a function: nothing of its is needed before.
+    pub waits: fn(&Hosted, &Version) -> bool,
     /// What the interpreter needs of the host besides its own folder.
     pub binds: fn(&Hosted) -> Vec<Bind>,
 }

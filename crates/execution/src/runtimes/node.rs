@@ -31,5 +31,6 @@ pub(super) const FACTS: Facts = Facts {
         // That one is for packages.
         name != "NODE_ENV" && ["NODE_", "UV_", "V8_", "ICU_"].iter().any(|prefix| name.starts_with(prefix))
     }),
+    waits: |_, _| true,
     binds: |_| Vec::new(),
 };

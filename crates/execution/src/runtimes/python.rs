@@ -33,5 +33,6 @@ pub(super) const FACTS: Facts = Facts {
     certificates: &["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"],
     trusting: |_| None,
     read_at_start: Some(|name| name.starts_with("PYTHON")),
+    waits: |_, _| true,
     binds: |_| Vec::new(),
 };

@@ -28,9 +28,16 @@ pub(super) const FACTS: Facts = Facts {
     },
     certificates: &["SSL_CERT_FILE"],
     trusting: |_| None,
-    read_at_start: None,
+    read_at_start: Some(|name| name.starts_with("RUBY")),
+    waits: |_, version| !brings_gems(version),
     binds: |_| Vec::new(),
 };
+
+/// Gems may stand for parts of the standard library, so RubyGems has to come before those that the bootstrap needs.
+fn brings_gems(version: &Version) -> bool {
+    let layers = version.opt_dirs.iter().map(|layer| layer.join("ruby/gems"));
+    layers.chain([version.code_dir.join("vendor/bundle/ruby")]).any(|folder| folder.is_dir())
+}
 
 /// Gems of the package and of layers, laid out for the release that runs, and for the one asked for: most gems are
 /// plain Ruby and do not mind.

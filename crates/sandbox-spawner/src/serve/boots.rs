@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 
 use rustix::event::epoll;
 use rustix::net::RecvFlags;
-use sandbox::Spec;
+use sandbox::{READY_TO_BE_PLACED, Spec};
 
 use super::{Serving, What};
 use crate::channel;
@@ -32,6 +32,7 @@ impl Serving {
             Ok((1, _)) => match Shown::open(live.pid) {
                 Ok(shown) => {
                     booting.shown = Some(shown);
+                    booting.is_placed = byte == [READY_TO_BE_PLACED];
                     return channel::send(daemon, &Reply::Booted { id, group: live.group.clone() }, &[]);
                 }
                 Err(failure) => failure,
@@ -62,7 +63,8 @@ impl Serving {
             Some(booting) => {
                 let (root, layout) = (&workshop.root, &workshop.layout);
                 let site = Site { root, layout, uid: None, disk: ready.map(|ready| ready.mount) };
-                launch::claim(spec, (live.pid, live.group.as_ref()), &booting, site, &workshop.home)?
+                let live = (live.pid, &live.status, live.group.as_ref());
+                launch::claim(spec, live, &booting, site, &workshop.home)?
             }
             None => Err(Failure::new("claim a program twice", libc::EALREADY)),
         };

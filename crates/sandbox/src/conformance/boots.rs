@@ -26,7 +26,12 @@ fn spec(bench: &Bench, before: &str) -> Spec {
 }
 
 async fn boot(bench: &Bench, spec: &Spec) -> Option<Result<Box<dyn Booted>>> {
-    let env = vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned()), ("AHEAD".to_owned(), "yes".to_owned())];
+    boot_with(bench, spec, &[]).await
+}
+
+async fn boot_with(bench: &Bench, spec: &Spec, more: &[(&str, &str)]) -> Option<Result<Box<dyn Booted>>> {
+    let env = [&[("PATH", "/usr/bin:/bin"), ("AHEAD", "yes")][..], more].concat();
+    let env = env.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     match within(bench.sandboxes.boot(spec.booting(env))).await {
         Err(Error::Unsupported { .. }) => {
             eprintln!("not checked: nothing can be started ahead here");
@@ -74,7 +79,7 @@ pub async fn a_program_started_ahead_sees_nothing(bench: &Bench) {
         except OSError: pass";
     let script = "print(seen, len(fds), sorted(os.environ))";
     let Some((output, _)) = run(bench, before, script, |_| ()).await else { return };
-    let seen = "([[], [], []], ['AHEAD', 'LC_CTYPE', 'PATH', '_LAMBENT_BOOT_FD'], '/')";
+    let seen = "([[], [], []], ['AHEAD', 'LC_CTYPE', 'PATH', '_LAMBENT_BOOT_FD'], '/var/task')";
     // Standard streams, the one that it waits at, and that of the listing.
     assert_eq!(output, format!("{seen} 6 ['PATH', 'SCRIPT']"));
 }
@@ -138,6 +143,37 @@ pub async fn a_functions_own_program_is_executed_by_the_claim(bench: &Bench) {
     write("#!/missing\n");
     let Some(refused) = claimed(&spec).await else { return };
     assert!(matches!(refused, Err(Error::Execute { .. })));
+}
+
+/// A program that can't set its working directory and environment finds both set.
+pub async fn a_program_started_ahead_is_placed(bench: &Bench) {
+    // By the C library's functions, of which the interpreter has copies.
+    let script = "import ctypes\n\
+        libc = ctypes.CDLL(None)\n\
+        libc.getenv.restype = ctypes.c_char_p\n\
+        fd = int(os.environ['_LAMBENT_BOOT_FD'])\n\
+        os.write(fd, b':')\n\
+        told = os.read(fd, 9) + os.read(fd, 9)\n\
+        os.close(fd)\n\
+        values = [libc.getenv(name) for name in (b'PLACED', b'EMPTY', b'AHEAD', b'_LAMBENT_BOOT_FD')]\n\
+        print(told, values, os.getcwd(), os.listdir('.'), os.readlink('/proc/self/cwd'))\n\
+        print(open('/proc/self/environ').read().rstrip('\\0').split('\\0'))";
+    fs::write(bench.folder.path().join("code/of-code"), "").expect("write code");
+    let mut spec = bench.python(&format!("import os\n{script}"));
+    spec.cwd = "/var/task".into();
+    // Without one, Python sets a locale in its environment.
+    let Some(booted) = boot_with(bench, &spec, &[("LC_ALL", "C.UTF-8")]).await else { return };
+    let named = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    spec.env = vec![named("PLACED", "yes"), named("EMPTY", "")];
+    let mut started = within(booted.expect("start ahead").claim(spec)).await.expect("claim");
+    let output = read_all(&mut started).await;
+    let seen = "b'.' [b'yes', b'', None, None] /var/task ['of-code'] /var/task\n['PLACED=yes', 'EMPTY=']\n";
+    assert_eq!(output, seen);
+    let mut many = bench.python(&format!("import os\n{script}"));
+    let Some(booted) = boot_with(bench, &many, &[("LC_ALL", "C.UTF-8")]).await else { return };
+    many.env = (0..300).map(|number| named(&format!("V{number}"), "")).collect();
+    let claimed = within(booted.expect("start ahead").claim(many)).await;
+    assert!(matches!(claimed, Err(Error::Build { .. })), "its list of variables has an end");
 }
 
 /// Bounds are those of who claims, whatever the program used before.

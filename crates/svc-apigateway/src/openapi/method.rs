@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use api_apigateway::{ConnectionType, IntegrationType, PutIntegrationInput};
 use aws_wire::{AwsError, Result};
-use execute_api::openapi::{self, Object, is_extension, list, object, text, texts};
+use execute_api::openapi::{
+    self, ANY_METHOD, INTEGRATION, METHODS, Object, is_extension, list, object, text, texts,
+};
 use serde_json::Value as Json;
 
 use super::{Reader, Scheme, VALIDATOR, invalid};
@@ -12,9 +14,6 @@ use crate::integration::{Integration, IntegrationResponse};
 use crate::refusal::bad_request;
 use crate::resource::{Method, MethodResponse, check_parameters};
 
-const INTEGRATION: &str = "x-amazon-apigateway-integration";
-const ANY_METHOD: &str = "x-amazon-apigateway-any-method";
-const METHODS: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "patch"];
 const JSON: &str = "application/json";
 
 impl<'a> Reader<'a> {
@@ -84,7 +83,7 @@ impl<'a> Reader<'a> {
     fn authorize(&mut self, key: &str, operation: &Object, method: &mut Method) -> Result<()> {
         let document = self.document;
         let wanted = operation.get("security").or_else(|| document.get("security")).and_then(Json::as_array);
-        for (name, _) in wanted.into_iter().flatten().filter_map(Json::as_object).flatten() {
+        for (name, scopes) in wanted.into_iter().flatten().filter_map(Json::as_object).flatten() {
             let Some(scheme) = self.schemes.get(name).cloned() else {
                 self.warn(format!("{key} wants security scheme {name}, which asks for nothing here"));
                 continue;
@@ -97,8 +96,13 @@ impl<'a> Reader<'a> {
                 }
                 Scheme::Signature => method.authorization = "AWS_IAM".to_owned(),
                 Scheme::Authorizer(id) => {
-                    method.authorization = "CUSTOM".to_owned();
+                    let pools = self.imported.authorizers.get(&id).is_some_and(|one| !one.pools.is_empty());
+                    method.authorization = if pools { "COGNITO_USER_POOLS" } else { "CUSTOM" }.to_owned();
                     method.authorizer_id = Some(id);
+                    if pools {
+                        let scopes = scopes.as_array().into_iter().flatten().filter_map(Json::as_str);
+                        method.scopes = scopes.map(str::to_owned).collect();
+                    }
                 }
             }
         }

@@ -8,15 +8,17 @@ use api_apigateway::{
 };
 use aws_wire::{AwsError, Result};
 use execute_api::address::{self, Kind};
-use kv::Span;
+use execute_api::domain;
+use execute_api::owner::Owner;
+use kv::{Read, Span};
 
 use super::ID_LENGTH;
-use crate::api::{self, FORMAT, Owner, RestApi};
+use crate::api::{self, FORMAT, RestApi};
 use crate::keys::{
-    APIS, AUTHORIZERS, DEPLOYMENTS, MODELS, OWNERS, RESOURCES, RESPONSES, STAGES, VALIDATORS, part,
+    APIS, AUTHORIZERS, DEPLOYMENTS, MODELS, OWNERS, RESOURCES, RESPONSES, RootKey, STAGES, VALIDATORS, part,
 };
 use crate::model::Model;
-use crate::refusal::not_honoured;
+use crate::refusal::{bad_request, not_honoured};
 use crate::resource::Resource;
 use crate::{Ctx, page, patch, tags};
 
@@ -81,7 +83,7 @@ pub(crate) async fn create_rest_api(cx: Ctx, input: CreateRestApiInput) -> Resul
         created_us: cx.env.now().as_micros(),
     };
     let key = api::key(&cx, &Kind::Rest.new_id(&cx.env));
-    let owner = Owner::of(&cx);
+    let owner = Owner::of(&cx.caller);
     let root = Resource {
         format: FORMAT,
         parent_id: None,
@@ -136,10 +138,26 @@ pub(crate) async fn update_rest_api(cx: Ctx, input: UpdateRestApiInput) -> Resul
     Ok(api.shown(&key.2))
 }
 
+/// # Errors
+/// 400 where a custom domain leads to an API, or to one stage of it.
+pub(super) fn check_unmapped(reader: &impl Read, key: &RootKey, stage: Option<&str>) -> Result<()> {
+    let names = domain::leading_to(reader, key, stage)?;
+    if names.is_empty() {
+        return Ok(());
+    }
+    let (id, what) = (&key.2, stage.map_or("RestApi", |_| "Stage"));
+    Err(bad_request(format!(
+        "Deleting {what} {} failed. Please remove all base path mappings related to the {what} in your domains: {}",
+        stage.unwrap_or(id),
+        names.join(", ")
+    )))
+}
+
 pub(crate) async fn delete_rest_api(cx: Ctx, input: DeleteRestApiInput) -> Result<()> {
     cx.kv
         .transact(|tx| {
             let (key, _) = api::find(&cx, tx, &input.rest_api_id)?;
+            check_unmapped(tx, &key, None)?;
             let all = || Span::prefix(&key);
             RESOURCES.delete_all(tx, &all())?;
             DEPLOYMENTS.delete_all(tx, &all())?;

@@ -16,7 +16,7 @@ use crate::api::{self, FORMAT};
 use crate::deployment::Deployment;
 use crate::keys::{DEPLOYMENTS, STAGES, part};
 use crate::refusal::{bad_request, not_honoured};
-use crate::stage::{self, Stage};
+use crate::stage::{self, Canary, Stage};
 
 pub(crate) async fn create_deployment(cx: Ctx, input: CreateDeploymentInput) -> Result<Shown> {
     not_honoured(
@@ -24,7 +24,10 @@ pub(crate) async fn create_deployment(cx: Ctx, input: CreateDeploymentInput) -> 
         &[
             ("cacheClusterEnabled", input.cache_cluster_enabled == Some(true)),
             ("cacheClusterSize", input.cache_cluster_size.is_some()),
-            ("canarySettings", input.canary_settings.is_some()),
+            (
+                "canarySettings useStageCache",
+                input.canary_settings.as_ref().is_some_and(|canary| canary.use_stage_cache == Some(true)),
+            ),
             ("tracingEnabled", input.tracing_enabled == Some(true)),
         ],
     )?;
@@ -34,6 +37,18 @@ pub(crate) async fn create_deployment(cx: Ctx, input: CreateDeploymentInput) -> 
     }
     let variables = input.variables.unwrap_or_default();
     stage::check_variables(&variables)?;
+    let canary = input.canary_settings.map(|given| {
+        let canary = Canary {
+            deployment: String::new(),
+            percent: given.percent_traffic.unwrap_or_default(),
+            variables: given.stage_variable_overrides.unwrap_or_default(),
+        };
+        canary.check()
+    });
+    let canary = canary.transpose()?;
+    if canary.is_some() && stage_name.is_none() {
+        return Err(bad_request("Canary deployments must have a stage name"));
+    }
     let (now, id) = (cx.env.now(), address::id(&cx.env, ID_LENGTH));
     let deployment = cx
         .kv
@@ -44,6 +59,9 @@ pub(crate) async fn create_deployment(cx: Ctx, input: CreateDeploymentInput) -> 
             DEPLOYMENTS.put(tx, &part(&key, &id), &deployment)?;
             if let Some(name) = &stage_name {
                 let stage = STAGES.get(tx, &part(&key, name))?;
+                if canary.is_some() && stage.is_none() {
+                    return Err(bad_request("Canary deployments must be to a stage that is there"));
+                }
                 let mut stage = stage.unwrap_or_else(|| Stage {
                     format: FORMAT,
                     deployment: String::new(),
@@ -53,8 +71,12 @@ pub(crate) async fn create_deployment(cx: Ctx, input: CreateDeploymentInput) -> 
                     tags: BTreeMap::new(),
                     created_us: now.as_micros(),
                     updated_us: 0,
+                    canary: None,
                 });
-                stage.deployment.clone_from(&id);
+                match &canary {
+                    Some(canary) => stage.canary = Some(Canary { deployment: id.clone(), ..canary.clone() }),
+                    None => stage.deployment.clone_from(&id),
+                }
                 stage.variables.extend(variables.clone());
                 stage.updated_us = now.as_micros();
                 STAGES.put(tx, &part(&key, name), &stage)?;
@@ -99,7 +121,7 @@ pub(crate) async fn delete_deployment(cx: Ctx, input: DeleteDeploymentInput) -> 
         .transact(|tx| {
             let (api, _) = deployment.find(&cx, tx)?;
             let stages = STAGES.all(tx, &Span::prefix(&api))?;
-            if stages.iter().any(|(_, stage)| stage.deployment == *id) {
+            if stages.iter().any(|(_, stage)| stage.deployments().any(|own| own == id)) {
                 return Err(bad_request(
                     "Active stages pointing to this deployment must be moved or deleted",
                 ));

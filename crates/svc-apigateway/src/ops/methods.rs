@@ -12,7 +12,7 @@ use super::Part;
 use crate::Ctx;
 use crate::keys::{AUTHORIZERS, RESOURCES, RootKey, VALIDATORS, part};
 use crate::patch;
-use crate::refusal::{bad_request, no_part, not_honoured};
+use crate::refusal::{bad_request, no_part};
 use crate::resource::{Method, MethodResponse, Resource, check_parameters};
 
 const METHODS: [&str; 8] = ["ANY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
@@ -39,26 +39,27 @@ pub(super) async fn change<T>(
 fn check(reader: &impl Read, api: &RootKey, method: &Method) -> Result<()> {
     match method.authorization.as_str() {
         "NONE" | "AWS_IAM" => {}
-        "CUSTOM" => {
+        kind @ ("CUSTOM" | "COGNITO_USER_POOLS") => {
             let authorizer = method.authorizer_id.as_ref().map(|id| AUTHORIZERS.get(reader, &part(api, id)));
-            if authorizer.transpose()?.flatten().is_none() {
+            let authorizer = authorizer.transpose()?.flatten();
+            let fits = authorizer.is_some_and(|one| one.pools.is_empty() == (kind == "CUSTOM"));
+            if !fits {
                 return Err(bad_request(
                     "Invalid authorizer ID specified. Setting the authorization type to CUSTOM or COGNITO_USER_POOLS \
                      requires a valid authorizer.",
                 ));
             }
         }
-        "COGNITO_USER_POOLS" => {
-            return Err(AwsError::parameter_not_implemented(
-                "PutMethod",
-                "authorizationType COGNITO_USER_POOLS",
-            ));
-        }
         _ => {
             return Err(bad_request(
                 "Invalid Authorization type specified. Must be one of: [AWS_IAM, NONE, CUSTOM, COGNITO_USER_POOLS]",
             ));
         }
+    }
+    if !method.scopes.is_empty() && method.authorization != "COGNITO_USER_POOLS" {
+        return Err(bad_request(
+            "Authorization Scopes are only supported for methods with authorization type COGNITO_USER_POOLS",
+        ));
     }
     if let Some(id) = &method.validator_id
         && VALIDATORS.get(reader, &part(api, id))?.is_none()
@@ -80,8 +81,6 @@ pub(super) async fn find(cx: &Ctx, api_id: &str, resource_id: &str, name: &str) 
 }
 
 pub(crate) async fn put_method(cx: Ctx, input: PutMethodInput) -> Result<Shown> {
-    let scopes = input.authorization_scopes.as_ref().is_some_and(|scopes| !scopes.is_empty());
-    not_honoured("PutMethod", &[("authorizationScopes", scopes)])?;
     let name = input.http_method;
     if !METHODS.contains(&name.as_str()) {
         return Err(bad_request(
@@ -91,6 +90,7 @@ pub(crate) async fn put_method(cx: Ctx, input: PutMethodInput) -> Result<Shown> 
     let method = Method {
         authorization: input.authorization_type,
         authorizer_id: input.authorizer_id,
+        scopes: input.authorization_scopes.unwrap_or_default(),
         api_key_required: input.api_key_required.unwrap_or(false),
         operation_name: input.operation_name,
         request_parameters: input.request_parameters.unwrap_or_default(),

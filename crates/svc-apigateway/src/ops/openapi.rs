@@ -1,21 +1,29 @@
-//! REST APIs from documents.
+//! REST APIs from documents, and as documents.
 
 use std::collections::BTreeMap;
 
-use api_apigateway::{ImportRestApiInput, PutMode, PutRestApiInput, RestApi as Shown};
-use aws_wire::{AwsError, Result};
+use api_apigateway::{
+    GetExportInput, GetExportOutput, ImportRestApiInput, PutMode, PutRestApiInput, RestApi as Shown,
+};
+use aws_wire::{AwsError, Result, timestamp};
+use env::Timestamp;
 use execute_api::address::{self, Kind};
+use execute_api::owner::Owner;
 use kv::{Span, Tx};
 
 use super::ID_LENGTH;
 use super::apis::models_at_first;
 use crate::Ctx;
-use crate::api::{self, FORMAT, Owner, RestApi};
-use crate::keys::{APIS, AUTHORIZERS, MODELS, OWNERS, RESOURCES, RESPONSES, RootKey, VALIDATORS, part};
-use crate::openapi::{self, Imported, Options};
-use crate::refusal::bad_request;
+use crate::api::{self, FORMAT, RestApi};
+use crate::keys::{
+    APIS, AUTHORIZERS, DEPLOYMENTS, MODELS, OWNERS, RESOURCES, RESPONSES, RootKey, STAGES, VALIDATORS, part,
+};
+use crate::openapi::{self, Exported, Extensions, Imported, Options};
+use crate::refusal::{bad_request, no_part};
 
 const RESOURCES_MAX: usize = 300;
+const JSON: &str = "application/json";
+const YAML: &str = "application/yaml";
 
 /// # Errors
 /// 400 for more than an API may have, and for warnings where its client wants none.
@@ -84,7 +92,7 @@ pub(crate) async fn import_rest_api(cx: Ctx, input: ImportRestApiInput) -> Resul
         tags: BTreeMap::new(),
         created_us: cx.env.now().as_micros(),
     };
-    let (key, owner) = (api::key(&cx, &id), Owner::of(&cx));
+    let (key, owner) = (api::key(&cx, &id), Owner::of(&cx.caller));
     cx.kv
         .transact(|tx| {
             OWNERS.put(tx, &key.2, &owner)?;
@@ -125,4 +133,62 @@ pub(crate) async fn put_rest_api(cx: Ctx, input: PutRestApiInput) -> Result<Show
         })
         .await?;
     Ok(shown(&api, id, imported))
+}
+
+pub(crate) async fn get_export(cx: Ctx, input: GetExportInput) -> Result<GetExportOutput> {
+    let is_swagger = match input.export_type.as_str() {
+        "swagger" => true,
+        "oas30" => false,
+        _ => return Err(bad_request("Invalid export type specified. Must be one of: [oas30, swagger]")),
+    };
+    let content_type = input.accepts.as_deref().filter(|kind| *kind != "*/*").unwrap_or(JSON);
+    let (is_yaml, ending) = match content_type {
+        JSON => (false, "json"),
+        YAML => (true, "yaml"),
+        _ => {
+            return Err(bad_request(format!(
+                "Invalid content type specified. Must be one of: [{JSON}, {YAML}]"
+            )));
+        }
+    };
+    let mut extensions = Extensions::default();
+    for (name, value) in input.parameters.iter().flatten() {
+        for extension in value.split(',').map(str::trim) {
+            match (name.as_str(), extension) {
+                ("extensions", "integrations" | "apigateway") => extensions.integrations = true,
+                ("extensions", "authorizers") => extensions.authorizers = true,
+                ("extensions", "postman") => {
+                    return Err(AwsError::parameter_not_implemented("GetExport", "extensions postman"));
+                }
+                _ => {
+                    return Err(bad_request(format!(
+                        "Invalid export parameter specified: {name}={extension}"
+                    )));
+                }
+            }
+        }
+    }
+    let snapshot = cx.kv.snapshot().await?;
+    let (key, api) = api::find(&cx, &snapshot, &input.rest_api_id)?;
+    let stage = STAGES.get(&snapshot, &part(&key, &input.stage_name))?.ok_or_else(|| no_part("Stage"))?;
+    let parts = DEPLOYMENTS.get(&snapshot, &part(&key, &stage.deployment))?;
+    let parts = parts.ok_or_else(|| no_part("Deployment"))?;
+    let deployed = timestamp::iso8601(Timestamp::from_secs(parts.created_us / 1_000_000));
+    let document = openapi::write(&Exported {
+        api: &api,
+        api_id: &key.2,
+        stage: &input.stage_name,
+        parts: &parts,
+        url: address::endpoint(&key.2, &cx.host),
+        version: api.version.clone().unwrap_or_else(|| deployed.clone()),
+        is_swagger,
+        extensions,
+    });
+    let body = execute_api::openapi::written(&document, is_yaml)?;
+    let file = format!("{}_{deployed}.{ending}", input.export_type);
+    Ok(GetExportOutput {
+        content_type: Some(content_type.to_owned()),
+        content_disposition: Some(format!("attachment; filename=\"{file}\"")),
+        body: Some(body.into()),
+    })
 }

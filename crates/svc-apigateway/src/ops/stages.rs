@@ -7,16 +7,28 @@ use api_apigateway::{
     UpdateStageInput, errors,
 };
 use aws_wire::{AwsError, Result};
-use kv::Span;
+use kv::{Read, Span};
 
 use super::Part;
+use super::apis::check_unmapped;
 use crate::api::{self, FORMAT};
-use crate::keys::{DEPLOYMENTS, STAGES, part};
+use crate::keys::{DEPLOYMENTS, RootKey, STAGES, part};
+use crate::patch::{self, Change};
 use crate::refusal::{bad_request, no_part, not_honoured, too_many};
-use crate::stage::{self, Stage};
-use crate::{Ctx, patch, tags};
+use crate::stage::{self, Canary, Stage};
+use crate::{Ctx, tags};
 
 const STAGES_MAX: usize = 10;
+
+/// Whether all that a stage serves is there.
+fn is_deployed(reader: &impl Read, api: &RootKey, stage: &Stage) -> Result<bool> {
+    for id in stage.deployments() {
+        if DEPLOYMENTS.get(reader, &part(api, id))?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
 
 pub(crate) async fn create_stage(cx: Ctx, input: CreateStageInput) -> Result<Shown> {
     not_honoured(
@@ -24,15 +36,27 @@ pub(crate) async fn create_stage(cx: Ctx, input: CreateStageInput) -> Result<Sho
         &[
             ("cacheClusterEnabled", input.cache_cluster_enabled == Some(true)),
             ("cacheClusterSize", input.cache_cluster_size.is_some()),
-            ("canarySettings", input.canary_settings.is_some()),
+            (
+                "canarySettings useStageCache",
+                input.canary_settings.as_ref().is_some_and(|canary| canary.use_stage_cache == Some(true)),
+            ),
             ("documentationVersion", input.documentation_version.is_some()),
             ("tracingEnabled", input.tracing_enabled == Some(true)),
         ],
     )?;
     stage::check_name(&input.stage_name)?;
     let now_us = cx.env.now().as_micros();
+    let canary = input.canary_settings.map(|given| {
+        let canary = Canary {
+            deployment: given.deployment_id.unwrap_or_else(|| input.deployment_id.clone()),
+            percent: given.percent_traffic.unwrap_or_default(),
+            variables: given.stage_variable_overrides.unwrap_or_default(),
+        };
+        canary.check()
+    });
     let stage = Stage {
         format: FORMAT,
+        canary: canary.transpose()?,
         deployment: input.deployment_id,
         description: input.description,
         variables: input.variables.unwrap_or_default(),
@@ -46,7 +70,7 @@ pub(crate) async fn create_stage(cx: Ctx, input: CreateStageInput) -> Result<Sho
     cx.kv
         .transact(|tx| {
             let (api, _) = api::find(&cx, tx, &input.rest_api_id)?;
-            if DEPLOYMENTS.get(tx, &part(&api, &stage.deployment))?.is_none() {
+            if !is_deployed(tx, &api, &stage)? {
                 return Err(bad_request("Deployment id does not exist"));
             }
             if STAGES.get(tx, &part(&api, &input.stage_name))?.is_some() {
@@ -70,13 +94,15 @@ pub(crate) async fn get_stages(cx: Ctx, input: GetStagesInput) -> Result<GetStag
     let snapshot = cx.kv.snapshot().await?;
     let (api, _) = api::find(&cx, &snapshot, &input.rest_api_id)?;
     let stages = STAGES.all(&snapshot, &Span::prefix(&api))?.into_iter();
-    let wanted = |stage: &Stage| input.deployment_id.as_ref().is_none_or(|id| stage.deployment == *id);
+    let wanted = |stage: &Stage| {
+        input.deployment_id.as_ref().is_none_or(|id| stage.deployments().any(|own| own == id))
+    };
     let stages = stages.filter(|(_, stage)| wanted(stage)).map(|(key, stage)| stage.shown(&key.3));
     Ok(GetStagesOutput { item: Some(stages.collect()) })
 }
 
 pub(crate) async fn update_stage(cx: Ctx, input: UpdateStageInput) -> Result<Shown> {
-    let patches = patch::read(input.patch_operations)?;
+    let changes = patch::read_with_copies(input.patch_operations)?;
     let id = &input.stage_name;
     let part_of = Part { table: &STAGES, api_id: &input.rest_api_id, id, what: "Stage" };
     let now_us = cx.env.now().as_micros();
@@ -84,8 +110,13 @@ pub(crate) async fn update_stage(cx: Ctx, input: UpdateStageInput) -> Result<Sho
         .kv
         .transact(|tx| {
             let (api, mut stage) = part_of.find(&cx, tx)?;
-            patches.iter().try_for_each(|patch| stage.patch(patch))?;
-            if DEPLOYMENTS.get(tx, &part(&api, &stage.deployment))?.is_none() {
+            for change in &changes {
+                match change {
+                    Change::Patch(patch) => stage.patch(patch)?,
+                    Change::Copy { from, to } => stage.copy(from, to)?,
+                }
+            }
+            if !is_deployed(tx, &api, &stage)? {
                 return Err(no_part("Deployment"));
             }
             stage.updated_us = now_us;
@@ -98,7 +129,14 @@ pub(crate) async fn update_stage(cx: Ctx, input: UpdateStageInput) -> Result<Sho
 
 pub(crate) async fn delete_stage(cx: Ctx, input: DeleteStageInput) -> Result<()> {
     let id = &input.stage_name;
-    Part { table: &STAGES, api_id: &input.rest_api_id, id, what: "Stage" }.delete(&cx).await?;
+    let stage = Part { table: &STAGES, api_id: &input.rest_api_id, id, what: "Stage" };
+    cx.kv
+        .transact(|tx| {
+            let (api, _) = stage.find(&cx, tx)?;
+            check_unmapped(tx, &api, Some(id))?;
+            Ok::<_, AwsError>(STAGES.delete(tx, &part(&api, id))?)
+        })
+        .await?;
     cx.state.verdicts.forget(&input.rest_api_id, id);
     Ok(())
 }

@@ -1,9 +1,10 @@
-//! Tags of APIs, stages, keys and plans.
+//! Tags of APIs, stages, keys, plans and domains.
 
 use std::collections::BTreeMap;
 
 use api_apigateway::{GetTagsInput, GetTagsOutput, TagResourceInput, UntagResourceInput, errors};
 use aws_wire::{AwsError, Result};
+use execute_api::keys::DOMAINS;
 use kv::Tx;
 
 use crate::Ctx;
@@ -48,6 +49,12 @@ async fn change(
                 let mut found = PLANS.get(tx, key)?.ok_or_else(missing)?;
                 let tags = changed(&mut found.tags)?;
                 PLANS.put(tx, key, &found)?;
+                tags
+            }
+            Tagged::Domain(key) => {
+                let mut found = DOMAINS.get(tx, key)?.ok_or_else(missing)?;
+                let tags = changed(&mut found.tags)?;
+                DOMAINS.put(tx, key, &found)?;
                 tags
             }
         })

@@ -11,7 +11,7 @@ use http_event::Arrival;
 use crate::deployment::Deployment;
 use crate::refusal::{no_part, not_honoured};
 use crate::resource;
-use crate::site::{self, Passage, TESTER};
+use crate::site::{self, Passage, Seen, TESTER};
 use crate::{Ctx, api};
 
 const STAGE: &str = "test-invoke-stage";
@@ -40,6 +40,7 @@ pub(crate) async fn test_invoke_method(
         api: &key,
         stage_name: STAGE,
         variables: &variables,
+        canary: None,
         deployment_id: "",
         deployment: &deployment,
         resource_id: found.0,
@@ -48,7 +49,7 @@ pub(crate) async fn test_invoke_method(
         method: method.1,
         path_parameters: resource::choose(&only, path).map(|chosen| chosen.2).unwrap_or_default(),
         path,
-        stage_path: path.to_owned(),
+        seen: Seen { path: path.to_owned(), stage_path: path.to_owned() },
         arrival: Arrival {
             domain_name: "testPrefix.testDomainName",
             request_id: &cx.request_id,

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use api_apigateway::GatewayResponseType as Kind;
 use aws_auth::policy::Keys;
+use env::Timestamp;
 use execute_api::function::{self, Call};
+use execute_api::jwt::{self, Trust};
 use execute_api::verdict::{Asked, Ruling, Verdict};
-use http_event::format_1;
+use http_event::{format_1, parts};
 use serde_json::{Map, Value as Json, json};
 
 use super::refuse::Refusal;
@@ -37,9 +39,66 @@ pub(super) async fn check(cx: &Ctx, passage: &Passage<'_>) -> Result<Access, Ref
             let known = id.and_then(|id| Some((id, passage.deployment.authorizers.get(id)?)));
             let (id, authorizer) =
                 known.ok_or_else(|| Refusal::authorizer(Kind::AuthorizerConfigurationError))?;
-            function(cx, passage, id, authorizer).await
+            if authorizer.pools.is_empty() {
+                function(cx, passage, id, authorizer).await
+            } else {
+                token(cx, passage, authorizer).await
+            }
         }
     }
+}
+
+/// What a user pool's token says of who shows it. Who somebody is, an ID token says; a method with scopes wants an
+/// access token, which says what somebody may (AWS's knowledge centre on 401 of REST APIs with Cognito).
+async fn token(cx: &Ctx, passage: &Passage<'_>, authorizer: &Authorizer) -> Result<Access, Refusal> {
+    let unauthorized = || Refusal::of(Kind::Unauthorized);
+    let shown = identity(passage, authorizer)?.pop().ok_or_else(unauthorized)?;
+    let issuers = authorizer.pools.iter().filter_map(|arn| jwt::pool_issuer(arn)).collect::<Vec<_>>();
+    let trust = Trust { issuers: &issuers, audience: None };
+    let claims = cx.state.front.issuers.claims(&cx.state.client, &cx.env, jwt::bare(&shown), &trust).await;
+    let claims = claims.map_err(|invalid| {
+        tracing::debug!(%invalid, "a token does not count");
+        if invalid == jwt::EXPIRED {
+            Refusal::saying(Kind::Unauthorized, "The incoming token has expired")
+        } else {
+            unauthorized()
+        }
+    })?;
+    let scopes = &passage.method.scopes;
+    let kind = claims.get("token_use").and_then(Json::as_str);
+    if kind != Some(if scopes.is_empty() { "id" } else { "access" }) {
+        return Err(unauthorized());
+    }
+    let audience = claims.get("aud").and_then(Json::as_str).unwrap_or_default();
+    if let Some(expression) = authorizer.validation.as_ref().filter(|_| scopes.is_empty())
+        && !fits_whole(expression, audience)
+    {
+        return Err(unauthorized());
+    }
+    let granted = jwt::scopes(&claims);
+    if !scopes.is_empty() && !scopes.iter().any(|scope| granted.contains(scope)) {
+        return Err(Refusal::denied(false));
+    }
+    let said = claims.iter().map(|(name, value)| (name.clone(), claim(name, value).into())).collect();
+    let said = Map::from_iter([("claims".to_owned(), Json::Object(said))]);
+    Ok(Access { authorizer: Some(said), ..Access::default() })
+}
+
+/// A claim as events have it: a text, a list with commas, and a moment of these two as Java writes it.
+fn claim(name: &str, value: &Json) -> String {
+    let moment = value.as_i64().filter(|_| matches!(name, "exp" | "iat"));
+    match (moment, value) {
+        (Some(seconds), _) => parts::java_time(Timestamp::from_secs(seconds)),
+        (None, Json::String(text)) => text.clone(),
+        (None, Json::Array(list)) => list.iter().map(|one| claim("", one)).collect::<Vec<_>>().join(","),
+        (None, other) => other.to_string(),
+    }
+}
+
+/// Whether an expression fits all of a text.
+fn fits_whole(expression: &str, text: &str) -> bool {
+    let whole = fancy_regex::Regex::new(&format!("^(?:{expression})$")).ok();
+    whole.and_then(|whole| whole.is_match(text).ok()) == Some(true)
 }
 
 fn iam(passage: &Passage<'_>) -> Result<Access, Refusal> {
@@ -106,12 +165,10 @@ fn identity(passage: &Passage<'_>, authorizer: &Authorizer) -> Result<Vec<String
     let read = |source: &str| expression::of_request(source, passage).filter(|value| !value.is_empty());
     let identity = authorizer.sources().into_iter().map(read).collect::<Option<Vec<_>>>();
     let identity = identity.ok_or_else(|| Refusal::of(Kind::Unauthorized))?;
-    if let (true, Some(expression)) = (authorizer.is_token, &authorizer.validation) {
-        let whole = fancy_regex::Regex::new(&format!("^(?:{expression})$")).ok();
-        let fits = whole.and_then(|whole| whole.is_match(identity.first()?).ok());
-        if fits != Some(true) {
-            return Err(Refusal::of(Kind::Unauthorized));
-        }
+    if let (true, Some(expression)) = (authorizer.is_token, &authorizer.validation)
+        && !identity.first().is_some_and(|token| fits_whole(expression, token))
+    {
+        return Err(Refusal::of(Kind::Unauthorized));
     }
     Ok(identity)
 }
@@ -138,7 +195,7 @@ async fn ask(
         arn: function::arn_of_uri(&uri).ok_or_else(unconfigured)?.to_owned(),
         source_arn: format!("arn:aws:execute-api:{region}:{account}:{api_id}/authorizers/{id}"),
         role: authorizer.credentials.clone(),
-        payload: event.to_string().into(),
+        payload: http_event::payload(&event).into(),
         timeout: PATIENCE,
         is_event: false,
     };

@@ -22,7 +22,8 @@ pub(super) async fn function(
     let request = passage.request;
     let is_binary = is_binary(passage, request.header("content-type"));
     let event = format_1::event(request, &passage.route(), &passage.arrival, None, is_binary);
-    let returned = behind::function(cx, passage, integration, event.to_string().into(), false).await?;
+    let returned =
+        behind::function(cx, passage, integration, http_event::payload(&event).into(), false).await?;
     if returned.failed {
         return Err(Refusal::bad_gateway());
     }

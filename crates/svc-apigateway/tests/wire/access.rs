@@ -113,7 +113,8 @@ async fn authorizers_are_checked() {
     assert_eq!((&made["authorizerResultTtlInSeconds"], &made["authType"]), (&json!(300), &json!("custom")));
     for (name, value, status) in [
         ("name", json!("a"), 400),
-        ("type", json!("COGNITO_USER_POOLS"), 501),
+        ("type", json!("COGNITO_USER_POOLS"), 400),
+        ("type", json!("JWT"), 501),
         ("authorizerUri", json!("arn:aws:lambda:us-east-1:000000000000:function:f"), 400),
         ("identitySource", json!("method.request.querystring.q"), 400),
         ("identitySource", Json::Null, 400),

@@ -103,7 +103,7 @@ async fn methods_have_responses_and_integrations() {
     assert_eq!(rest.call("PUT", &other, &json!({ "authorizationType": "CUSTOM" })).await.status, 400);
     assert_eq!(
         rest.call("PUT", &other, &json!({ "authorizationType": "COGNITO_USER_POOLS" })).await.status,
-        501
+        400
     );
     assert_eq!(rest.call("PUT", &other, &json!({ "authorizationType": "x" })).await.status, 400);
     rest.get(&other).await.refuses(404, "NotFoundException", "Invalid Method identifier specified");

@@ -2,12 +2,18 @@
 //! would take longer than to run them.
 
 mod access;
+mod canary;
 mod control;
+mod domains;
 mod openapi;
 mod plans;
+mod pools;
 mod proxy;
 mod templates;
 
+use std::sync::Arc;
+
+use execute_api::Front;
 use serde_json::{Value as Json, json};
 use testkit::{Answer, Lambda, Runtime, request};
 
@@ -24,8 +30,13 @@ impl Rest {
     }
 
     async fn create(body: &Json) -> Self {
-        let mut services = vec![svc_apigateway::service()];
-        services.extend(svc_apigatewayv2::services());
+        Self::behind(Front::default(), body).await
+    }
+
+    async fn behind(front: Front, body: &Json) -> Self {
+        let front = Arc::new(front);
+        let mut services = vec![svc_apigateway::service(Arc::clone(&front))];
+        services.extend(svc_apigatewayv2::services(front));
         let lambda = Lambda::beside(|options| options, services).await;
         let created = lambda.wire.rest("POST", "/restapis", "apigateway", body).await;
         assert_eq!(created.status, 201, "{}", created.text());

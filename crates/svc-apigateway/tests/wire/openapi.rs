@@ -238,3 +238,110 @@ async fn what_is_not_understood_is_told_or_refused() {
     assert_eq!(rest.import("&basepath=other", &odd.to_string()).await.status, 400);
     assert_eq!(rest.lambda.rows(765).await, before, "what is refused changes nothing");
 }
+
+impl Rest {
+    async fn export(&self, kind: &str, query: &str, accept: &str) -> Answer {
+        let path = format!("/restapis/{}/stages/dev/exports/{kind}", self.id);
+        let headers = [("accept", accept), ("host", "localhost:4566")];
+        let path = format!("{path}{query}");
+        self.lambda.send(request("GET", &path, "apigateway", &headers, "")).await
+    }
+}
+
+/// What a stage serves, without what differs from one API to another.
+async fn parts(rest: &Rest, id: &str) -> Json {
+    let get = async |path: &str| rest.at("GET", &format!("/restapis/{id}/{path}"), &Json::Null).await.ok();
+    let methods = get("resources?embed=methods&limit=500").await;
+    let mut items = methods["item"].as_array().expect("a list").clone();
+    for item in &mut items {
+        for member in ["id", "parentId"] {
+            item.as_object_mut().expect("an object").remove(member);
+        }
+        for method in item["resourceMethods"].as_object_mut().into_iter().flatten().map(|(_, method)| method)
+        {
+            for member in ["authorizerId", "requestValidatorId"] {
+                if !method[member].is_null() {
+                    method[member] = "some".into();
+                }
+            }
+        }
+    }
+    items.sort_by_key(|item| item["path"].as_str().expect("a path").to_owned());
+    let names = async |path: &str, by: &str| {
+        let all = get(path).await;
+        all["item"].as_array().into_iter().flatten().map(|one| one[by].clone()).collect::<Vec<_>>()
+    };
+    json!({
+        "resources": items,
+        "authorizers": names("authorizers", "authType").await,
+        "models": names("models", "name").await,
+        "validators": names("requestvalidators", "name").await,
+    })
+}
+
+#[tokio::test]
+async fn an_export_read_again_is_the_same_api() {
+    let rest = Rest::new().await;
+    let created = rest.import("", &swagger()).await.ok();
+    let rest = Rest { id: created["id"].as_str().expect("an id").to_owned(), ..rest };
+    rest.deploy().await;
+    let before = parts(&rest, &rest.id).await;
+    for (kind, accept) in [("swagger", "application/json"), ("oas30", "application/yaml")] {
+        let exported = rest.export(kind, "?extensions=integrations,authorizers", accept).await;
+        assert_eq!((exported.status, exported.header("content-type")), (200, accept), "{}", exported.text());
+        assert!(
+            exported.header("content-disposition").starts_with(&format!("attachment; filename=\"{kind}_"))
+        );
+        let again = rest.import("", exported.text()).await.ok();
+        assert_eq!((&again["name"], &again["version"]), (&json!("pets"), &json!("7")), "{kind}");
+        assert_eq!(again["binaryMediaTypes"], json!(["image/png"]));
+        let other = again["id"].as_str().expect("an id");
+        let path = format!("/restapis/{other}/gatewayresponses/BAD_REQUEST_BODY");
+        assert_eq!(rest.at("GET", &path, &Json::Null).await.ok()["statusCode"], "422");
+        assert_eq!(parts(&rest, other).await, before, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn an_export_says_as_much_as_is_asked_for() {
+    let rest = Rest::new().await;
+    let created = rest.import("", &swagger()).await.ok();
+    let rest = Rest { id: created["id"].as_str().expect("an id").to_owned(), ..rest };
+    rest.deploy().await;
+    let plain = rest.export("swagger", "", "application/json").await.ok();
+    assert_eq!((&plain["swagger"], &plain["basePath"]), (&json!("2.0"), &json!("/dev")));
+    assert_eq!(plain["host"], format!("{}.execute-api.localhost:4566", rest.id));
+    let post = &plain["paths"]["/pets"]["post"];
+    assert_eq!(post["operationId"], "addPet");
+    assert_eq!(
+        post["parameters"],
+        json!([
+            { "name": "page", "in": "query", "required": true, "type": "string" },
+            { "in": "body", "name": "Pet", "required": true, "schema": { "$ref": "#/definitions/Pet" } },
+        ])
+    );
+    assert_eq!(post["responses"]["201"]["headers"], json!({ "X-Made": { "type": "string" } }));
+    assert_eq!(plain["definitions"]["Pet"]["properties"]["parent"]["$ref"], "#/definitions/Parent");
+    assert_eq!(plain["securityDefinitions"].as_object().map(|all| all.len()), Some(1), "the key's alone");
+    assert!(!plain.to_string().contains("x-amazon"), "{plain}");
+
+    let full = rest.export("oas30", "?extensions=apigateway", "application/json").await.ok();
+    assert_eq!(full["servers"][0]["variables"]["basePath"]["default"], "dev");
+    let any = &full["paths"]["/pets/{id}"]["x-amazon-apigateway-any-method"];
+    assert_eq!(any["x-amazon-apigateway-integration"]["uri"], uri("f"));
+    assert_eq!(any["parameters"][0]["schema"], json!({ "type": "string" }));
+    assert_eq!(full["components"]["securitySchemes"]["guard"], Json::Null);
+    let schema = &full["paths"]["/pets"]["post"]["requestBody"]["content"]["application/json"]["schema"];
+    assert_eq!(schema["$ref"], "#/components/schemas/Pet");
+
+    for (kind, query, accept, status) in [
+        ("raml", "", "application/json", 400),
+        ("oas30", "", "text/html", 400),
+        ("oas30", "?extensions=more", "application/json", 400),
+        ("oas30", "?extensions=postman", "application/json", 501),
+    ] {
+        assert_eq!(rest.export(kind, query, accept).await.status, status, "{kind} {query} {accept}");
+    }
+    let path = format!("/restapis/{}/stages/no/exports/oas30", rest.id);
+    assert_eq!(rest.at("GET", &path, &Json::Null).await.status, 404);
+}

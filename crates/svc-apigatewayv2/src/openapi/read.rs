@@ -7,13 +7,13 @@ use api_apigatewayv2::{AuthorizerType, IntegrationType, ProtocolType};
 use aws_wire::{AwsError, Result};
 use env::Env;
 use execute_api::address;
-use execute_api::openapi::{self, Object, base_path, is_extension, list, object, text, texts};
+use execute_api::openapi::{
+    self, ANY_METHOD, AUTHORIZATION, AUTHORIZER, FORMAT_VERSION, INTEGRATION, METHODS, Object, SIGNED,
+    base_path, is_extension, list, object, text, texts,
+};
 use serde_json::Value as Json;
 
-use super::{
-    ANY_METHOD, AUTHORIZATION, AUTHORIZER, CORS, DEFAULT_PATH, FORMAT_VERSION, INTEGRATION, INTEGRATIONS,
-    Imported, METHODS, SIGNED, TAG_VALUE,
-};
+use super::{CORS, DEFAULT_PATH, INTEGRATIONS, Imported, TAG_VALUE};
 use crate::api::FORMAT;
 use crate::authorizer::{self, Authorizer, Kind};
 use crate::cors::Cors;

@@ -1,10 +1,9 @@
 //! An API as a document, which read again makes the same API.
 
+use execute_api::openapi::{ANY_METHOD, AUTHORIZER, FORMAT_VERSION, INTEGRATION, signature_scheme};
 use serde_json::{Map, Value as Json, json};
 
-use super::{
-    ANY_METHOD, AUTHORIZATION, AUTHORIZER, CORS, DEFAULT_PATH, FORMAT_VERSION, INTEGRATION, SIGNED, TAG_VALUE,
-};
+use super::{CORS, DEFAULT_PATH, TAG_VALUE};
 use crate::api::Api;
 use crate::authorizer::{Authorizer, Kind};
 use crate::deployment::Deployment;
@@ -159,9 +158,7 @@ fn security_schemes(parts: &Deployment) -> Map<String, Json> {
         schemes.insert(authorizer.name.clone(), security_scheme(authorizer));
     }
     if parts.routes.values().any(|route| route.authorization == Authorization::Iam) {
-        let scheme =
-            json!({ "type": "apiKey", "name": "Authorization", "in": "header", AUTHORIZATION: SIGNED });
-        schemes.insert(SIGNATURE.to_owned(), scheme);
+        schemes.insert(SIGNATURE.to_owned(), signature_scheme());
     }
     schemes
 }

@@ -9,11 +9,12 @@ use api_apigatewayv2::{
 };
 use aws_wire::{AwsError, Result};
 use execute_api::address::{self, Kind};
-use execute_api::function;
-use kv::{Span, Tx};
+use execute_api::owner::Owner;
+use execute_api::{domain, function};
+use kv::{Read, Span, Tx};
 
 use super::recast;
-use crate::api::{self, Api, FORMAT, Owner};
+use crate::api::{self, Api, FORMAT};
 use crate::cors::Cors;
 use crate::deployment::{self, Change};
 use crate::integration::{Given, Integration};
@@ -65,7 +66,7 @@ pub(crate) async fn create_api(cx: Ctx, input: CreateApiInput) -> Result<CreateA
         created_us: change.now.as_micros(),
     };
     let key = api::key(&cx, &Kind::Http.new_id(&cx.env));
-    let owner = Owner::of(&cx);
+    let owner = Owner::of(&cx.caller);
     cx.kv
         .transact(|tx| {
             OWNERS.put(tx, &key.2, &owner)?;
@@ -272,10 +273,26 @@ pub(crate) async fn delete_cors_configuration(cx: Ctx, input: DeleteCorsConfigur
         .await
 }
 
+/// # Errors
+/// 400 where a custom domain leads to an API, or to one stage of it.
+pub(super) fn check_unmapped(reader: &impl Read, key: &ApiKey, stage: Option<&str>) -> Result<()> {
+    let names = domain::leading_to(reader, key, stage)?;
+    if names.is_empty() {
+        return Ok(());
+    }
+    let (id, what) = (&key.2, stage.map_or("API", |_| "Stage"));
+    Err(bad_request(format!(
+        "Deleting {what} {} failed. Please remove all API mappings related to the {what} in your domains: {}",
+        stage.unwrap_or(id),
+        names.join(", ")
+    )))
+}
+
 pub(crate) async fn delete_api(cx: Ctx, input: DeleteApiInput) -> Result<()> {
     cx.kv
         .transact(|tx| {
             let (key, _) = api::find(&cx, tx, &input.api_id)?;
+            check_unmapped(tx, &key, None)?;
             let all = || Span::prefix(&key);
             ROUTES.delete_all(tx, &all())?;
             INTEGRATIONS.delete_all(tx, &all())?;

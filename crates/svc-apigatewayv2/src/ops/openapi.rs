@@ -7,10 +7,11 @@ use api_apigatewayv2::{
 use aws_wire::{AwsError, Result, timestamp};
 use env::Timestamp;
 use execute_api::address::{self, Kind};
+use execute_api::owner::Owner;
 use kv::{Span, Tx};
 
 use super::recast;
-use crate::api::{self, Api, FORMAT, Owner};
+use crate::api::{self, Api, FORMAT};
 use crate::deployment::{Change, Deployment};
 use crate::keys::{APIS, AUTHORIZERS, ApiKey, DEPLOYMENTS, INTEGRATIONS, OWNERS, ROUTES, STAGES, part};
 use crate::openapi::{self, Basepath, Exported, Imported};
@@ -80,7 +81,7 @@ pub(crate) async fn import_api(cx: Ctx, input: ImportApiInput) -> Result<ImportA
         created_us: cx.env.now().as_micros(),
     };
     let key = api::key(&cx, &Kind::Http.new_id(&cx.env));
-    let owner = Owner::of(&cx);
+    let owner = Owner::of(&cx.caller);
     cx.kv
         .transact(|tx| {
             OWNERS.put(tx, &key.2, &owner)?;
@@ -157,10 +158,11 @@ pub(crate) async fn export_api(cx: Ctx, input: ExportApiInput) -> Result<ExportA
         extensions: input.include_extensions.unwrap_or(true),
     };
     let document = openapi::write(&exported);
-    let body = match input.output_type.as_str() {
-        "JSON" => serde_json::to_string_pretty(&document).map_err(AwsError::internal)?,
-        "YAML" => execute_api::openapi::yaml(&document).map_err(AwsError::internal)?,
+    let is_yaml = match input.output_type.as_str() {
+        "JSON" => false,
+        "YAML" => true,
         _ => return Err(bad_request("Invalid outputType: JSON or YAML")),
     };
+    let body = execute_api::openapi::written(&document, is_yaml)?;
     Ok(ExportApiOutput { body: Some(body.into()) })
 }

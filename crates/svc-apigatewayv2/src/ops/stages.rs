@@ -10,6 +10,7 @@ use aws_wire::{AwsError, Result};
 use kv::{Read, Span};
 
 use super::apis::changed;
+use super::apis::check_unmapped;
 use super::recast;
 use crate::api::{self, FORMAT};
 use crate::deployment::{self, Change};
@@ -169,6 +170,7 @@ pub(crate) async fn delete_stage(cx: Ctx, input: DeleteStageInput) -> Result<()>
         .transact(|tx| {
             let (api, _) = api::find(&cx, tx, &input.api_id)?;
             find(tx, &api, &input.stage_name)?;
+            check_unmapped(tx, &api, Some(&input.stage_name))?;
             STAGES.delete(tx, &part(&api, &input.stage_name))?;
             deployment::forget_unserved(tx, &api)
         })

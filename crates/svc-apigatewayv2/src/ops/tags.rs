@@ -1,4 +1,4 @@
-//! Tags of APIs and stages.
+//! Tags of APIs, stages and domains.
 
 use std::collections::BTreeMap;
 
@@ -6,52 +6,56 @@ use api_apigatewayv2::{
     GetTagsInput, GetTagsOutput, TagResourceInput, TagResourceOutput, UntagResourceInput,
 };
 use aws_wire::{AwsError, Result};
-use kv::{Read, Tx};
+use execute_api::domain;
+use execute_api::keys::DOMAINS;
+use kv::Tx;
 
+use crate::Ctx;
 use crate::keys::{APIS, STAGES, part};
-use crate::refusal::{no_api, no_part};
+use crate::refusal::{no_api, no_part, of_domain};
 use crate::tags::{self, Tagged};
-use crate::{Ctx, api, stage};
 
-enum Found {
-    Api(api::Api),
-    Stage(stage::Stage),
-}
-
-fn find(cx: &Ctx, reader: &impl Read, tagged: &Tagged) -> Result<Found> {
-    let api = APIS.get(reader, &tagged.api)?.ok_or_else(|| no_api(cx, &tagged.api.2))?;
-    let Some(name) = &tagged.stage else { return Ok(Found::Api(api)) };
-    let stage = STAGES.get(reader, &part(&tagged.api, name))?;
-    stage.map(Found::Stage).ok_or_else(|| no_part("stage", name))
-}
-
-async fn change(cx: &Ctx, arn: &str, change: impl Fn(&mut BTreeMap<String, String>)) -> Result<()> {
+/// Reads the tags of what an ARN names, and writes them back as `change` leaves them.
+async fn change(
+    cx: &Ctx,
+    arn: &str,
+    change: impl Fn(&mut BTreeMap<String, String>),
+) -> Result<BTreeMap<String, String>> {
     let tagged = Tagged::parse(cx, arn)?;
+    let changed = |tags: &mut BTreeMap<String, String>| {
+        change(tags);
+        tags::check(tags)?;
+        Ok::<_, AwsError>(tags.clone())
+    };
     let store = |tx: &mut Tx| {
-        match find(cx, tx, &tagged)? {
-            Found::Api(mut api) => {
-                change(&mut api.tags);
-                tags::check(&api.tags)?;
-                APIS.put(tx, &tagged.api, &api)?;
+        Ok::<_, AwsError>(match &tagged {
+            Tagged::Api(key) => {
+                let mut found = APIS.get(tx, key)?.ok_or_else(|| no_api(cx, &key.2))?;
+                let tags = changed(&mut found.tags)?;
+                APIS.put(tx, key, &found)?;
+                tags
             }
-            Found::Stage(mut stage) => {
-                change(&mut stage.tags);
-                tags::check(&stage.tags)?;
-                STAGES.put(tx, &part(&tagged.api, tagged.stage.as_deref().unwrap_or_default()), &stage)?;
+            Tagged::Stage(key, name) => {
+                APIS.get(tx, key)?.ok_or_else(|| no_api(cx, &key.2))?;
+                let key = part(key, name);
+                let mut found = STAGES.get(tx, &key)?.ok_or_else(|| no_part("stage", name))?;
+                let tags = changed(&mut found.tags)?;
+                STAGES.put(tx, &key, &found)?;
+                tags
             }
-        }
-        Ok::<_, AwsError>(())
+            Tagged::Domain(key) => {
+                let mut found = domain::find(tx, key).map_err(of_domain)?;
+                let tags = changed(&mut found.tags)?;
+                DOMAINS.put(tx, key, &found)?;
+                tags
+            }
+        })
     };
     cx.kv.transact(store).await
 }
 
 pub(crate) async fn get_tags(cx: Ctx, input: GetTagsInput) -> Result<GetTagsOutput> {
-    let tagged = Tagged::parse(&cx, &input.resource_arn)?;
-    let tags = match find(&cx, &cx.kv.snapshot().await?, &tagged)? {
-        Found::Api(api) => api.tags,
-        Found::Stage(stage) => stage.tags,
-    };
-    Ok(GetTagsOutput { tags: Some(tags) })
+    Ok(GetTagsOutput { tags: Some(change(&cx, &input.resource_arn, |_| {}).await?) })
 }
 
 pub(crate) async fn tag_resource(cx: Ctx, input: TagResourceInput) -> Result<TagResourceOutput> {
@@ -61,5 +65,7 @@ pub(crate) async fn tag_resource(cx: Ctx, input: TagResourceInput) -> Result<Tag
 }
 
 pub(crate) async fn untag_resource(cx: Ctx, input: UntagResourceInput) -> Result<()> {
-    change(&cx, &input.resource_arn, |tags| tags.retain(|key, _| !input.tag_keys.contains(key))).await
+    change(&cx, &input.resource_arn, |tags| tags.retain(|key, _| !input.tag_keys.contains(key)))
+        .await
+        .map(drop)
 }

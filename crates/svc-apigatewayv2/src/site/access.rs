@@ -92,12 +92,8 @@ async fn token(
     let sight = Sight { request: &passage.visit.request, stage_variables: variables, context: &[] };
     let shown = authorizer.identity(&sight).and_then(|mut identity| identity.pop());
     let shown = shown.ok_or_else(|| challenge(unauthorized(), "Bearer"))?;
-    let bare = match shown.split_once(' ') {
-        Some((kind, token)) if kind.eq_ignore_ascii_case("bearer") => token.trim(),
-        _ => shown.as_str(),
-    };
-    let trust = Trust { issuer, audience };
-    let claims = cx.state.issuers.claims(&cx.state.client, &cx.env, bare, &trust).await;
+    let trust = Trust { issuers: std::slice::from_ref(issuer), audience: Some(audience) };
+    let claims = cx.state.front.issuers.claims(&cx.state.client, &cx.env, jwt::bare(&shown), &trust).await;
     let claims = claims.map_err(|invalid| {
         let words = format!("Bearer scope=\"\" error=\"invalid_token\" error_description=\"{invalid}\"");
         challenge(unauthorized(), &words)
@@ -221,7 +217,7 @@ async fn ask(
         arn: function::arn_of_uri(&uri)?.to_owned(),
         source_arn: format!("arn:aws:execute-api:{region}:{account}:{api_id}/authorizers/{id}"),
         role: role.clone(),
-        payload: event.to_string().into(),
+        payload: http_event::payload(&event).into(),
         timeout: PATIENCE,
         is_event: false,
     };

@@ -94,7 +94,7 @@ async fn ask(
         arn: function::arn_of_uri(&uri).ok_or(FAILED)?.to_owned(),
         source_arn: format!("arn:aws:execute-api:{region}:{account}:{api_id}/authorizers/{id}"),
         role: role.clone(),
-        payload: event.to_string().into(),
+        payload: http_event::payload(&event).into(),
         timeout: PATIENCE,
         is_event: false,
     };

@@ -41,6 +41,38 @@ async fn post_to_connection_says_something() {
 }
 
 #[tokio::test]
+async fn a_custom_domain_leads_to_connections() {
+    let sockets = Sockets::new().await;
+    let told = sockets.told_of(&["$connect", "$default"]).await;
+    sockets.deploy().await;
+    let at = async |path: &str, body: Json| {
+        sockets.http.lambda.wire.rest("POST", path, "apigateway", &body).await.ok()
+    };
+    let certificate = "arn:aws:acm:us-east-1:000000000000:certificate/c";
+    let configuration = json!([{ "certificateArn": certificate }]);
+    let domain = json!({ "domainName": "chat.example.com", "domainNameConfigurations": configuration });
+    at("/v2/domainnames", domain).await;
+    let mapping = json!({ "apiId": sockets.http.id, "stage": "dev", "apiMappingKey": "team/one" });
+    at("/v2/domainnames/chat.example.com/apimappings", mapping).await;
+    let refused = sockets
+        .try_connect_to("chat.example.com", "/team/one/more", &[])
+        .await
+        .err()
+        .map(|(status, _)| status);
+    assert_eq!(refused, Some(403));
+    let mut client =
+        sockets.try_connect_to("chat.example.com", "/team/one", &[]).await.expect("a connection");
+    assert_eq!(told.next().await["requestContext"]["eventType"], "CONNECT");
+    client.say("hello").await;
+    let event = told.next().await;
+    let id = event["requestContext"]["connectionId"].as_str().expect("an id");
+    let path = format!("/team/one/@connections/{}", id.replace('=', "%3D"));
+    let headers = [("host", "chat.example.com")];
+    sockets.http.lambda.send(request("POST", &path, "execute-api", &headers, "back")).await.is(200, "");
+    assert_eq!(client.hear().await, "back");
+}
+
+#[tokio::test]
 async fn get_connection_tells_when() {
     let (sockets, mut client, id) = connected().await;
     sockets.http.lambda.clock.advance(Duration::from_secs(5));

@@ -10,6 +10,8 @@ mod sockets;
 mod tokens;
 mod websocket;
 
+use std::sync::Arc;
+
 use aws_wire::Request;
 use serde_json::{Value as Json, json};
 use testkit::{Answer, Lambda, Runtime, request};
@@ -29,7 +31,8 @@ impl Http {
     }
 
     async fn create(body: &Json) -> Self {
-        let lambda = Lambda::beside(|options| options, svc_apigatewayv2::services().into()).await;
+        let lambda =
+            Lambda::beside(|options| options, svc_apigatewayv2::services(Arc::default()).into()).await;
         let created = lambda.wire.rest("POST", "/v2/apis", "apigateway", body).await;
         assert_eq!(created.status, 201, "{}", created.text());
         let id = created.json()["apiId"].as_str().expect("an id").to_owned();

@@ -91,7 +91,17 @@ impl Sockets {
 
     /// A handshake; `path` may have a query.
     pub async fn try_connect(&self, path: &str, headers: &[(&str, &str)]) -> Result<Client, (u16, String)> {
-        let url = format!("ws://{}.execute-api.localhost{path}", self.http.id);
+        self.try_connect_to(&format!("{}.execute-api.localhost", self.http.id), path, headers).await
+    }
+
+    /// The same by another host.
+    pub async fn try_connect_to(
+        &self,
+        host: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Client, (u16, String)> {
+        let url = format!("ws://{host}{path}");
         let mut request = url.into_client_request().expect("a request");
         for (name, value) in headers {
             let name = HeaderName::try_from(*name).expect("a name");

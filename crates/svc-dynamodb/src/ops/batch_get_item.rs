@@ -28,7 +28,7 @@ pub(crate) async fn batch_get_item(cx: Ctx, input: BatchGetItemInput) -> Result<
             wanted.expression_attribute_names.clone(),
         )?;
         let keys = wanted.keys.iter().cloned().map(value::from_wire).collect::<Result<Vec<_>>>()?;
-        let table = table::open(&snapshot, &table::key(&cx.caller, &name)?)?;
+        let table = cx.state.tables.open(&snapshot, &table::key(&cx.caller, &name)?)?;
         let mut rows = BTreeSet::new();
         for key in &keys {
             if !rows.insert(row_of_key(&table, key)?.0) {

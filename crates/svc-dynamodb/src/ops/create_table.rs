@@ -75,7 +75,10 @@ fn refuse_unknown(input: &CreateTableInput) -> Result<()> {
 }
 
 /// The table that is asked for, and its stream's view.
-fn check(cx: &Ctx, input: CreateTableInput) -> Result<(TableRecord, Option<String>)> {
+///
+/// # Errors
+/// `ValidationException` in AWS's words; 501 for what tables can't have here.
+pub(crate) fn check(cx: &Ctx, input: CreateTableInput) -> Result<(TableRecord, Option<String>)> {
     refuse_unknown(&input)?;
     let key = table::key(&cx.caller, &input.table_name)?;
     let throughput = schema::throughput(input.billing_mode, input.provisioned_throughput.as_ref())?;
@@ -124,6 +127,10 @@ fn check(cx: &Ctx, input: CreateTableInput) -> Result<(TableRecord, Option<Strin
         time_to_live: None,
         tags: tags(input.tags.unwrap_or_default())?,
         destinations: Vec::new(),
+        keeps_past: false,
+        recovery: None,
+        restored: None,
+        import: None,
     };
     Ok((table, view))
 }

@@ -1,30 +1,16 @@
-//! `DescribeContinuousBackups`: there are none.
+//! `DescribeContinuousBackups`: how far back a table can be recovered.
 
-use api_dynamodb::{
-    ContinuousBackupsDescription, ContinuousBackupsStatus, DescribeContinuousBackupsInput,
-    DescribeContinuousBackupsOutput, PointInTimeRecoveryDescription, PointInTimeRecoveryStatus, errors,
-};
+use api_dynamodb::{DescribeContinuousBackupsInput, DescribeContinuousBackupsOutput};
 use aws_wire::Result;
 
-use crate::Ctx;
-use crate::keys::TABLES;
-use crate::table;
+use crate::{Ctx, recovery, table};
 
 pub(crate) async fn describe_continuous_backups(
     cx: Ctx,
     input: DescribeContinuousBackupsInput,
 ) -> Result<DescribeContinuousBackupsOutput> {
     let key = table::key(&cx.caller, &input.table_name)?;
-    if TABLES.get(&cx.kv.snapshot().await?, &key)?.is_none() {
-        return Err(errors::table_not_found_exception(format!("Table not found: {}", key.2)));
-    }
-    Ok(DescribeContinuousBackupsOutput {
-        continuous_backups_description: Some(ContinuousBackupsDescription {
-            continuous_backups_status: ContinuousBackupsStatus::Disabled,
-            point_in_time_recovery_description: Some(PointInTimeRecoveryDescription {
-                point_in_time_recovery_status: Some(PointInTimeRecoveryStatus::Disabled),
-                ..PointInTimeRecoveryDescription::default()
-            }),
-        }),
-    })
+    let table = recovery::find(&cx.kv.snapshot().await?, &key)?;
+    let described = recovery::describe(&table, cx.env.now());
+    Ok(DescribeContinuousBackupsOutput { continuous_backups_description: Some(described) })
 }

@@ -16,7 +16,7 @@ pub(crate) async fn get_item(cx: Ctx, input: GetItemInput) -> Result<GetItemOutp
     )?;
 
     let snapshot = cx.kv.snapshot().await?;
-    let table = table::open(&snapshot, &table::key(&cx.caller, &input.table_name)?)?;
+    let table = cx.state.tables.open(&snapshot, &table::key(&cx.caller, &input.table_name)?)?;
     cx.state.throttle.check_read(&cx, &table)?;
     let item = read::get(&snapshot, &table, &key)?;
 

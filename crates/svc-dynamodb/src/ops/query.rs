@@ -20,7 +20,7 @@ pub(crate) async fn query(cx: Ctx, mut input: QueryInput) -> Result<QueryOutput>
     let start = input.exclusive_start_key.take().map(value::from_wire).transpose()?;
 
     let snapshot = cx.kv.snapshot().await?;
-    let table = table::open(&snapshot, &table::key(&cx.caller, &input.table_name)?)?;
+    let table = cx.state.tables.open(&snapshot, &table::key(&cx.caller, &input.table_name)?)?;
     let index = read::index(&table, input.index_name.as_ref(), consistent)?;
     let schema = index.map_or(&table.schema, |index| &index.schema);
     let stretch = key_condition::stretch(schema, keys)?;

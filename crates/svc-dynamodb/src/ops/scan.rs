@@ -24,7 +24,7 @@ pub(crate) async fn scan(cx: Ctx, mut input: ScanInput) -> Result<ScanOutput> {
     let start = input.exclusive_start_key.take().map(value::from_wire).transpose()?;
 
     let snapshot = cx.kv.snapshot().await?;
-    let table = table::open(&snapshot, &table::key(&cx.caller, &input.table_name)?)?;
+    let table = cx.state.tables.open(&snapshot, &table::key(&cx.caller, &input.table_name)?)?;
     let index = read::index(&table, input.index_name.as_ref(), consistent)?;
     cx.state.throttle.check_read(&cx, &table)?;
     let hash = &index.map_or(&table.schema, |index| &index.schema).hash.name;

@@ -26,7 +26,7 @@ pub(crate) async fn transact_get_items(
         let key = value::from_wire(get.key)?;
         let projection =
             asked::projection(get.projection_expression.as_deref(), None, get.expression_attribute_names)?;
-        let table = table::open(&snapshot, &table::key(&cx.caller, &get.table_name)?)?;
+        let table = cx.state.tables.open(&snapshot, &table::key(&cx.caller, &get.table_name)?)?;
         if !rows.insert(row_of_key(&table, &key)?.0) {
             return Err(AwsError::validation(
                 "Transaction request cannot include multiple operations on one item",
@@ -37,7 +37,7 @@ pub(crate) async fn transact_get_items(
         let cost = READS * read_units(item.as_ref().map_or(0, value::size), true);
         let own = Units::of_read(None, cost);
         cx.state.throttle.consume_read(&cx, &table, &own);
-        units.entry(table.name).or_default().add(&own);
+        units.entry(table.name.clone()).or_default().add(&own);
         let item = item.map(|item| projection.map_or_else(|| item.clone(), |paths| paths.apply(&item)));
         responses.push(ItemResponse { item: item.map(value::to_wire) });
     }

@@ -29,7 +29,7 @@ pub(super) async fn forward(cx: &Ctx, passage: &Passage<'_>, groups: &[Weighted]
         arn: target.clone(),
         source_arn: chosen.arn.clone(),
         role: None,
-        payload: event.to_string().into(),
+        payload: http_event::payload(&event).into(),
         timeout: attributes::idle_timeout(&passage.balancer.attributes),
         is_event: false,
     };

@@ -62,6 +62,13 @@ async fn a_service_without_a_role_needs_the_streams_policy() {
     kinesis.call("PutResourcePolicy", body).await.ok();
     cx.deliver(delivery(&arn, None, "x", None)).await.expect("the policy lets it in");
     assert_eq!(kinesis.texts(0).await, ["x"]);
+
+    // Whoever sends with a role asks as the role, not as the service.
+    assert_eq!(cx.deliver(delivery(&arn, foreign, "x", None)).await, denied);
+    let named = policy.to_string().replace("Service", "AWS").replace("events.amazonaws.com", "111111111111");
+    kinesis.call("PutResourcePolicy", json!({ "ResourceARN": arn, "Policy": named })).await.ok();
+    cx.deliver(delivery(&arn, foreign, "y", None)).await.expect("the policy names its account");
+    assert_eq!(cx.deliver(delivery(&arn, None, "x", None)).await, denied);
 }
 
 #[tokio::test]

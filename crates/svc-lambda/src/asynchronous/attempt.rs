@@ -113,7 +113,8 @@ impl Doer for Platform {
             TargetArn::parse(&parcel.target).ok_or_else(|| Undelivered::Invalid(parcel.target.clone()))?;
         let created = Timestamp::from_micros(parcel.created_us);
         let cx = self.cx(function).with_request_id(parcel.request_id.as_str().into());
-        let object_key = record::object_key(&target, &function.2, &self.0.env.uuid().to_string(), created);
+        let within = format!("async/{}", function.2);
+        let object_key = record::object_key(&target, &within, &self.0.env.uuid().to_string(), created);
         cx.deliver(Delivery {
             sender: Sender {
                 service: "lambda.amazonaws.com".to_owned(),

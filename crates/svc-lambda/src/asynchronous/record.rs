@@ -149,12 +149,13 @@ fn iso8601(at: Timestamp) -> String {
     format!("{seconds}.{:03}Z", at.as_millis().rem_euclid(1000))
 }
 
-/// Where a record lies in a bucket: `aws/lambda/async/NAME/2026/11/23/2026-11-23T10.00.00-UUID`.
-pub(crate) fn object_key(target: &TargetArn, function: &str, id: &str, at: Timestamp) -> Option<String> {
+/// Where the record of a failure lies in a bucket, such as `aws/lambda/async/NAME/2026/11/23/2026-11-23T10.00.00-UUID`
+/// for what is `within` `async/NAME`. `None` where the target is no bucket.
+pub fn object_key(target: &TargetArn, within: &str, id: &str, at: Timestamp) -> Option<String> {
     (target.service() == "s3").then(|| {
         let moment = iso8601(at);
         let (date, time) = (&moment[..10], moment[11..19].replace(':', "."));
-        format!("aws/lambda/async/{function}/{}/{date}T{time}-{id}", date.replace('-', "/"))
+        format!("aws/lambda/{within}/{}/{date}T{time}-{id}", date.replace('-', "/"))
     })
 }
 
@@ -227,7 +228,7 @@ mod tests {
     #[test]
     fn objects_lie_by_day() {
         let bucket = TargetArn::parse("arn:aws:s3:::b").expect("an ARN");
-        let key = object_key(&bucket, "f", "id", AT);
+        let key = object_key(&bucket, "async/f", "id", AT);
         assert_eq!(key.as_deref(), Some("aws/lambda/async/f/2026/11/23/2026-11-23T10.11.12-id"));
     }
 }

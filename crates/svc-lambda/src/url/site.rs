@@ -115,7 +115,7 @@ async fn serve(cx: Ctx, visit: Visit) -> Result<Response> {
         now: cx.env.now(),
     };
     let event = format_2::event(&visit.request, &route, &arrival);
-    let (version, invocation) = invocation(&cx, &owner, event.to_string().into(), &trace).await?;
+    let (version, invocation) = invocation(&cx, &owner, http_event::payload(&event).into(), &trace).await?;
     let mut response = invoke(&cx, url.mode, &version, invocation).await?;
     insert_header(&mut response.headers, "x-amzn-trace-id", &trace_id);
     if let Some(cors) = &url.cors {

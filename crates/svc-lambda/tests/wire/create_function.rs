@@ -365,6 +365,25 @@ async fn a_crash_before_it_is_active_is_made_up_for() {
     assert_eq!(lambda.unpacked().len(), 1, "unpacked anew");
 }
 
+/// No call waits for a package: it lies unpacked once the function is active, and again soon after a crash.
+#[tokio::test]
+async fn an_active_functions_package_is_unpacked() {
+    let lambda = Lambda::new().await;
+    lambda.function("f", "echo").await;
+    assert_eq!(lambda.configuration("f").await["State"], "Active");
+    let unpacked = lambda.unpacked();
+    assert_eq!(unpacked.len(), 1);
+    lambda.stop_jobs().await;
+    lambda.hold_packages();
+    lambda.start_jobs();
+    lambda.until_packages_wanted(1).await;
+    assert_eq!(lambda.unpacked(), [""; 0]);
+    lambda.release_packages();
+    while lambda.unpacked() != unpacked {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test]
 async fn a_function_whose_package_is_lost_fails() {
     let lambda = Lambda::new().await;

@@ -44,7 +44,8 @@ async fn what_is_damaged_is_not_given_to_its_end() {
         ..Object::default()
     };
     let read = async |object: Object| {
-        read_all(super::read(&blobs, Vec::new(), &content, (0, object.size_bytes), check_of(&object))).await
+        read_all(super::read(&blobs, Vec::new(), &content, (0, object.size_bytes), (None, check_of(&object))))
+            .await
     };
     assert_eq!(read(object(&right, false)).await, (whole.len(), None));
     let damaged = Some(io::ErrorKind::InvalidData);

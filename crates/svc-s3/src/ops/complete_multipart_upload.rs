@@ -12,14 +12,14 @@ use crate::content::{self, Content, PartOf};
 use crate::keys::{CONTENTS, Id, PARTS};
 use crate::object::{Draw, Object};
 use crate::upload::{self, PART_BYTES_MIN, Part, Upload};
-use crate::{Ctx, asked, bucket, conditions, errors, notify, object};
+use crate::{Ctx, bucket, conditions, customer, errors, notify, object};
 
 pub(crate) async fn complete_multipart_upload(
     cx: Ctx,
     input: CompleteMultipartUploadInput,
 ) -> Result<CompleteMultipartUploadOutput> {
     refuse_checksums!("CompleteMultipartUpload", input);
-    asked::refuse_keys!("CompleteMultipartUpload", input);
+    let key = customer::key_of!(input)?;
     let listed = input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default();
     if listed.is_empty() || listed.len() > upload::PARTS_MAX as usize {
         return Err(errors::malformed_xml());
@@ -31,6 +31,9 @@ pub(crate) async fn complete_multipart_upload(
     let completed = cx.kv.transact(|tx| {
         let bucket = bucket::find(&cx, tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
         let upload = upload::find(tx, &bucket, &input.key, &input.upload_id)?;
+        if key.is_some() {
+            customer::check_part(upload.customer.as_ref(), key.as_ref())?;
+        }
         let parts = check_parts(tx, &upload, &listed)?;
         let current = object::current(tx, &bucket, &input.key)?;
         let (if_match, if_none_match) = (input.if_match.as_deref(), input.if_none_match.as_deref());
@@ -62,7 +65,8 @@ pub(crate) async fn complete_multipart_upload(
         key: Some(input.key),
         e_tag: Some(object.quoted_etag()),
         version_id: object.shown_version(&bucket),
-        server_side_encryption: Some(ServerSideEncryption::Aes256),
+        // An answer has no place for what tells of a client's own key.
+        server_side_encryption: object.customer.is_none().then_some(ServerSideEncryption::Aes256),
         checksum_type: object.checksum.as_ref().map(Checksum::shown_type),
         ..CompleteMultipartUploadOutput::default()
     };
@@ -133,6 +137,7 @@ fn assemble(tx: &mut Tx, upload: &Upload, parts: &[(u32, Part)], id: Id) -> Resu
         tags: upload.tags.clone(),
         lock: upload.lock,
         acl: upload.acl.clone(),
+        customer: upload.customer.clone(),
         ..Object::default()
     })
 }

@@ -1,22 +1,17 @@
 //! `CopyObject`: a new version with the bytes of another, which are stored once where that is possible.
 
-use api_s3::{
-    CopyObjectInput, CopyObjectOutput, CopyObjectResult, MetadataDirective, ServerSideEncryption,
-    TaggingDirective,
-};
-use aws_wire::{AwsError, Result};
+use api_s3::{CopyObjectInput, CopyObjectOutput, CopyObjectResult, MetadataDirective, TaggingDirective};
+use aws_wire::Result;
 
 use crate::checksum::{Algorithm, Stated, show_checksum};
 use crate::copy_source::{self, CopySource};
 use crate::object::{Draw, Headers, Object};
-use crate::{Ctx, access, asked, bucket, conditions, content, errors, lock, notify, object, tags};
+use crate::{Ctx, access, asked, bucket, conditions, content, customer, errors, lock, notify, object, tags};
 
 const SOURCE_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
 
 pub(crate) async fn copy_object(cx: Ctx, input: CopyObjectInput) -> Result<CopyObjectOutput> {
-    if input.copy_source_sse_customer_algorithm.is_some() || input.copy_source_sse_customer_key.is_some() {
-        return Err(AwsError::parameter_not_implemented("CopyObject", "CopySourceSSECustomerKey"));
-    }
+    let (key, source_key) = (customer::key_of!(input)?, customer::source_key_of!(input)?);
     let asked_headers = asked::headers_of!("CopyObject", input);
     let source = CopySource::read(&input.copy_source)?;
     object::check_key(&input.key)?;
@@ -36,12 +31,15 @@ pub(crate) async fn copy_object(cx: Ctx, input: CopyObjectInput) -> Result<CopyO
     let entry = cx.state.holds.enter().await;
     let snapshot = cx.kv.snapshot().await?;
     let (source_bucket, from) = source.find(&cx, &snapshot, source_owner, &of_source)?;
+    customer::check_read(from.customer.as_ref(), source_key.as_ref())?;
     let bucket = bucket::find(&cx, &snapshot, &input.bucket, owner)?;
     let itself = source_bucket.id == bucket.id && source.key == input.key && source.version.is_none();
     let changes = replaces
         || input.storage_class.is_some()
         || input.website_redirect_location.is_some()
-        || input.server_side_encryption.is_some();
+        || input.server_side_encryption.is_some()
+        || key.is_some()
+        || from.customer.is_some();
     if itself && !changes {
         return Err(errors::invalid_request(
             "This copy request is illegal because it is trying to copy an object to itself without changing the \
@@ -57,11 +55,11 @@ pub(crate) async fn copy_object(cx: Ctx, input: CopyObjectInput) -> Result<CopyO
     // Taken in like any body, so that the copy of an object in parts is one in none, with an entity tag of its own.
     // The same bytes are the same blob, and take no second place on disk.
     let content = content::find(&snapshot, from.content)?;
-    let body = content::open(&cx, &entry, &content, 0, from.size_bytes);
+    let body = content::open(&cx, &entry, &content, (0, from.size_bytes), source_key);
     drop(entry);
     let kept = from.checksum.as_ref().map(|checksum| checksum.algorithm);
     let stated = Stated { values: Vec::new(), announced: algorithm.or(kept) };
-    let received = content::receive(&cx, Some(body), None, &stated, SOURCE_BYTES_MAX).await?;
+    let received = content::receive(&cx, Some(body), None, &stated, SOURCE_BYTES_MAX, key.as_ref()).await?;
 
     let headers = if replaces { asked_headers } else { kept_headers(&from.headers, asked_headers) };
     let (draw, id) = (Draw::new(&cx), *cx.env.uuid().as_bytes());
@@ -73,6 +71,7 @@ pub(crate) async fn copy_object(cx: Ctx, input: CopyObjectInput) -> Result<CopyO
         headers,
         tags: if retags { asked_tags } else { from.tags.clone() },
         acl: acl.clone(),
+        customer: key.as_ref().map(|key| key.fingerprint(&cx)),
         ..Object::default()
     };
     let asked_lock =
@@ -97,13 +96,14 @@ pub(crate) async fn copy_object(cx: Ctx, input: CopyObjectInput) -> Result<CopyO
         ..CopyObjectResult::default()
     };
     show_checksum!(result, &object.checksum);
-    Ok(CopyObjectOutput {
+    let mut shown = CopyObjectOutput {
         copy_object_result: Some(result),
         copy_source_version_id: from.shown_version(&source_bucket),
         version_id: object.shown_version(&bucket),
-        server_side_encryption: Some(ServerSideEncryption::Aes256),
         ..CopyObjectOutput::default()
-    })
+    };
+    customer::show_key!(shown, &key);
+    Ok(shown)
 }
 
 /// The source's headers, but for what each copy says anew.

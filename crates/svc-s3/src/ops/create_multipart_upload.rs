@@ -1,16 +1,18 @@
 //! `CreateMultipartUpload`: begins an upload in parts.
 
-use api_s3::{CreateMultipartUploadInput, CreateMultipartUploadOutput, ServerSideEncryption};
+use api_s3::{CreateMultipartUploadInput, CreateMultipartUploadOutput};
 use aws_wire::Result;
 
 use crate::keys::UPLOADS;
 use crate::upload::{self, Upload};
-use crate::{Ctx, access, asked, bucket, lock, object, tags};
+use crate::{Ctx, access, asked, bucket, customer, lock, object, tags};
 
 pub(crate) async fn create_multipart_upload(
     cx: Ctx,
     input: CreateMultipartUploadInput,
 ) -> Result<CreateMultipartUploadOutput> {
+    let key = customer::key_of!(input)?;
+    let fingerprint = key.as_ref().map(|key| key.fingerprint(&cx));
     let headers = asked::headers_of!("CreateMultipartUpload", input);
     let tags = tags::of_header(input.tagging.as_deref())?;
     let acl = asked::acl(input.acl);
@@ -31,6 +33,7 @@ pub(crate) async fn create_multipart_upload(
                 tags: tags.clone(),
                 lock: lock::of_new(tx, &bucket, asked_lock, now)?,
                 acl: acl.clone(),
+                customer: fingerprint.clone(),
                 algorithm,
                 composite,
                 algorithm_named: input.checksum_algorithm.is_some(),
@@ -43,13 +46,14 @@ pub(crate) async fn create_multipart_upload(
             )?)
         })
         .await?;
-    Ok(CreateMultipartUploadOutput {
+    let mut shown = CreateMultipartUploadOutput {
         bucket: Some(input.bucket),
         key: Some(input.key),
         upload_id: Some(name),
-        server_side_encryption: Some(ServerSideEncryption::Aes256),
         checksum_algorithm: input.checksum_algorithm,
         checksum_type: input.checksum_algorithm.map(|_| upload::shown_type(composite)),
         ..CreateMultipartUploadOutput::default()
-    })
+    };
+    customer::show_key!(shown, &key);
+    Ok(shown)
 }

@@ -7,7 +7,7 @@ use kv::Tx;
 
 use crate::bucket::{Bucket, Versioning};
 use crate::object::{Draw, Object};
-use crate::{Ctx, bucket, conditions, errors, lock, notify, object};
+use crate::{Ctx, conditions, errors, lock, notify, object, right};
 
 pub(crate) async fn delete_object(cx: Ctx, input: DeleteObjectInput) -> Result<DeleteObjectOutput> {
     if input.mfa.is_some() {
@@ -20,7 +20,9 @@ pub(crate) async fn delete_object(cx: Ctx, input: DeleteObjectInput) -> Result<D
         size_bytes: input.if_match_size,
     };
     let deleted = cx.kv.transact(|tx| {
-        let bucket = bucket::find(&cx, tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
+        let action = if input.version_id.is_some() { "s3:DeleteObjectVersion" } else { "s3:DeleteObject" };
+        let owner = input.expected_bucket_owner.as_deref();
+        let bucket = right::bucket(&cx, tx, &input.bucket, owner, (action, &input.key))?;
         let bypass = input.bypass_governance_retention == Some(true);
         let id = input.version_id.as_deref();
         delete(tx, &cx, &bucket, &input.key, id, &demanded, bypass, draw)

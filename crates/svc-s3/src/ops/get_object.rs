@@ -8,31 +8,34 @@ use crate::conditions::Conditions;
 use crate::content::{self, Content};
 use crate::object::Object;
 use crate::range::{self, Span};
-use crate::{Ctx, asked, bucket, errors, object};
+use crate::right::{self, Wanted};
+use crate::{Ctx, customer, errors};
 
 pub(crate) async fn get_object(cx: Ctx, input: GetObjectInput) -> Result<GetObjectOutput> {
-    asked::refuse_keys!("GetObject", input);
+    let key = customer::key_of!(input)?;
     let entry = cx.state.holds.enter().await;
     let snapshot = cx.kv.snapshot().await?;
-    let bucket = bucket::find(&cx, &snapshot, &input.bucket, input.expected_bucket_owner.as_deref())?;
-    let object = object::find(&snapshot, &bucket, &input.key, input.version_id.as_deref(), "GET")?;
+    let owner = input.expected_bucket_owner.as_deref();
+    let named = Wanted { key: &input.key, version: input.version_id.as_deref(), method: "GET" };
+    let (bucket, object) = right::readable(&cx, &snapshot, &input.bucket, owner, named)?;
     let conditions = Conditions {
         if_match: input.if_match.as_deref(),
         if_none_match: input.if_none_match.as_deref(),
         if_modified_since: input.if_modified_since,
         if_unmodified_since: input.if_unmodified_since,
     };
+    customer::check_read(object.customer.as_ref(), key.as_ref())?;
     conditions.check_read(&object)?;
     let content = content::find(&snapshot, object.content)?;
     let wanted = wanted(&object, &content, input.range.as_deref(), input.part_number)?;
     let span = wanted.unwrap_or(Span { start: 0, size_bytes: object.size_bytes });
     let body = match &wanted {
-        Some(span) => content::open(&cx, &entry, &content, span.start, span.size_bytes),
-        None => content::open_all(&cx, &entry, &content, &object),
+        Some(span) => content::open(&cx, &entry, &content, (span.start, span.size_bytes), key.clone()),
+        None => content::open_all(&cx, &entry, &content, &object, key.clone()),
     };
     drop(entry);
 
-    let mut shown = describe_object!(GetObjectOutput, bucket, object, wanted, span, input);
+    let mut shown = describe_object!(GetObjectOutput, bucket, object, wanted, span, input, &key);
     shown.body = Some(body);
     // Headers that a signed URL gives the answer.
     let overrides = [

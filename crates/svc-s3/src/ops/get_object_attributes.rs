@@ -8,17 +8,18 @@ use aws_wire::Result;
 
 use crate::checksum::{Checksum, show_checksum};
 use crate::content::{self, PartOf};
-use crate::{Ctx, asked, bucket, listing, object};
+use crate::{Ctx, bucket, customer, listing, object};
 
 pub(crate) async fn get_object_attributes(
     cx: Ctx,
     input: GetObjectAttributesInput,
 ) -> Result<GetObjectAttributesOutput> {
-    asked::refuse_keys!("GetObjectAttributes", input);
+    let key = customer::key_of!(input)?;
     let parts_max = listing::page_size(input.max_parts, "x-amz-max-parts")?;
     let snapshot = cx.kv.snapshot().await?;
     let bucket = bucket::find(&cx, &snapshot, &input.bucket, input.expected_bucket_owner.as_deref())?;
     let object = object::find(&snapshot, &bucket, &input.key, input.version_id.as_deref(), "GET")?;
+    customer::check_read(object.customer.as_ref(), key.as_ref())?;
     let asks = |attribute| input.object_attributes.contains(&attribute);
     let parts = if asks(ObjectAttributes::ObjectParts) && object.parts > 0 {
         let content = content::find(&snapshot, object.content)?;

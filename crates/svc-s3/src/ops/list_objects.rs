@@ -5,12 +5,13 @@ use aws_wire::Result;
 
 use super::list_objects_v2::split;
 use crate::listing::{self, After, Asked, Encoding};
-use crate::{Ctx, bucket};
+use crate::{Ctx, right};
 
 pub(crate) async fn list_objects(cx: Ctx, input: ListObjectsInput) -> Result<ListObjectsOutput> {
     let entries_max = listing::page_size(input.max_keys, "max-keys")?;
     let snapshot = cx.kv.snapshot().await?;
-    let bucket = bucket::find(&cx, &snapshot, &input.bucket, input.expected_bucket_owner.as_deref())?;
+    let owner = input.expected_bucket_owner.as_deref();
+    let bucket = right::bucket(&cx, &snapshot, &input.bucket, owner, ("s3:ListBucket", ""))?;
     let prefix = input.prefix.as_deref().unwrap_or_default();
     let delimiter = input.delimiter.as_deref().unwrap_or_default();
     let after = After::of_marker(input.marker.as_deref(), prefix, delimiter);

@@ -6,7 +6,7 @@ use aws_wire::Result;
 use crate::bucket::Bucket;
 use crate::listing::{self, After, Asked, Encoding, Entry};
 use crate::object::Object;
-use crate::{Ctx, access, bucket};
+use crate::{Ctx, access, right};
 
 pub(crate) async fn list_objects_v2(cx: Ctx, input: ListObjectsV2Input) -> Result<ListObjectsV2Output> {
     let entries_max = listing::page_size(input.max_keys, "max-keys")?;
@@ -16,7 +16,8 @@ pub(crate) async fn list_objects_v2(cx: Ctx, input: ListObjectsV2Input) -> Resul
         (None, Some(key)) => After::Key(key.to_owned()),
     };
     let snapshot = cx.kv.snapshot().await?;
-    let bucket = bucket::find(&cx, &snapshot, &input.bucket, input.expected_bucket_owner.as_deref())?;
+    let owner = input.expected_bucket_owner.as_deref();
+    let bucket = right::bucket(&cx, &snapshot, &input.bucket, owner, ("s3:ListBucket", ""))?;
     let prefix = input.prefix.as_deref().unwrap_or_default();
     let delimiter = input.delimiter.as_deref().unwrap_or_default();
     let page = listing::objects(&snapshot, &bucket, &Asked { prefix, delimiter, after, entries_max })?;

@@ -7,10 +7,10 @@ use kv::{Direction, Span};
 
 use crate::checksum::show_checksum;
 use crate::keys::PARTS;
-use crate::{Ctx, access, asked, bucket, errors, listing, upload};
+use crate::{Ctx, access, bucket, customer, errors, listing, upload};
 
 pub(crate) async fn list_parts(cx: Ctx, input: ListPartsInput) -> Result<ListPartsOutput> {
-    asked::refuse_keys!("ListParts", input);
+    let key = customer::key_of!(input)?;
     let parts_max = listing::page_size(input.max_parts, "max-parts")?;
     let after = u32::try_from(input.part_number_marker.unwrap_or_default()).map_err(|_| {
         let message = "Argument part-number-marker must be an integer between 0 and 2147483647";
@@ -19,6 +19,9 @@ pub(crate) async fn list_parts(cx: Ctx, input: ListPartsInput) -> Result<ListPar
     let snapshot = cx.kv.snapshot().await?;
     let bucket = bucket::find(&cx, &snapshot, &input.bucket, input.expected_bucket_owner.as_deref())?;
     let upload = upload::find(&snapshot, &bucket, &input.key, &input.upload_id)?;
+    if key.is_some() {
+        customer::check_part(upload.customer.as_ref(), key.as_ref())?;
+    }
     let span = Span::prefix(&(upload.id,)).after(&(upload.id, after));
     let mut found = PARTS.scan(&snapshot, &span, parts_max + 1, Direction::Forward)?;
     let more = found.len() > parts_max && parts_max > 0;

@@ -1,21 +1,22 @@
 //! `UploadPart`: takes one part of an upload in as it comes.
 
-use api_s3::{ServerSideEncryption, UploadPartInput, UploadPartOutput};
+use api_s3::{UploadPartInput, UploadPartOutput};
 use aws_wire::Result;
 
 use crate::checksum::{Stated, refuse_checksums, show_checksum, stated_checksums};
 use crate::upload::{self, Part};
-use crate::{Ctx, asked, bucket, content, errors};
+use crate::{Ctx, bucket, content, customer, errors};
 
 pub(crate) async fn upload_part(cx: Ctx, input: UploadPartInput) -> Result<UploadPartOutput> {
     refuse_checksums!("UploadPart", input);
-    asked::refuse_keys!("UploadPart", input);
+    let key = customer::key_of!(input)?;
     let number = upload::check_number(input.part_number)?;
     let mut stated = Stated::check("UploadPart", input.checksum_algorithm, stated_checksums!(input))?;
     let owner = input.expected_bucket_owner.as_deref();
     let snapshot = cx.kv.snapshot().await?;
     let bucket = bucket::find(&cx, &snapshot, &input.bucket, owner)?;
     let upload = upload::find(&snapshot, &bucket, &input.key, &input.upload_id)?;
+    customer::check_part(upload.customer.as_ref(), key.as_ref())?;
     drop(snapshot);
     match stated.algorithm() {
         Some(named) if upload.algorithm_named && named != upload.algorithm => {
@@ -31,9 +32,8 @@ pub(crate) async fn upload_part(cx: Ctx, input: UploadPartInput) -> Result<Uploa
         Some(_) => {}
     }
     let (now, id) = (cx.env.now(), *cx.env.uuid().as_bytes());
-    let received =
-        content::receive(&cx, input.body, input.content_md5.as_deref(), &stated, upload::PART_BYTES_MAX);
-    let received = received.await?;
+    let (md5, most) = (input.content_md5.as_deref(), upload::PART_BYTES_MAX);
+    let received = content::receive(&cx, input.body, md5, &stated, most, key.as_ref()).await?;
     let part = Part {
         content: id,
         etag: received.etag(),
@@ -48,11 +48,9 @@ pub(crate) async fn upload_part(cx: Ctx, input: UploadPartInput) -> Result<Uploa
         upload::put_part(tx, &upload, number, &part)
     });
     stored.await?;
-    let mut shown = UploadPartOutput {
-        e_tag: Some(format!("\"{}\"", part.etag)),
-        server_side_encryption: Some(ServerSideEncryption::Aes256),
-        ..UploadPartOutput::default()
-    };
+    let mut shown =
+        UploadPartOutput { e_tag: Some(format!("\"{}\"", part.etag)), ..UploadPartOutput::default() };
+    customer::show_key!(shown, &key);
     show_checksum!(shown, &Some(&part.checksum));
     Ok(shown)
 }

@@ -1,20 +1,17 @@
 //! `UploadPartCopy`: a part whose bytes are those of an object, or of a range of it.
 
-use api_s3::{CopyPartResult, ServerSideEncryption, UploadPartCopyInput, UploadPartCopyOutput};
-use aws_wire::{AwsError, Result};
+use api_s3::{CopyPartResult, UploadPartCopyInput, UploadPartCopyOutput};
+use aws_wire::Result;
 use env::Timestamp;
 
 use crate::checksum::{Stated, show_checksum};
 use crate::copy_source::{self, CopySource};
 use crate::range::{self, Span};
 use crate::upload::{self, Part};
-use crate::{Ctx, asked, bucket, content, errors};
+use crate::{Ctx, bucket, content, customer, errors};
 
 pub(crate) async fn upload_part_copy(cx: Ctx, input: UploadPartCopyInput) -> Result<UploadPartCopyOutput> {
-    asked::refuse_keys!("UploadPartCopy", input);
-    if input.copy_source_sse_customer_algorithm.is_some() || input.copy_source_sse_customer_key.is_some() {
-        return Err(AwsError::parameter_not_implemented("UploadPartCopy", "CopySourceSSECustomerKey"));
-    }
+    let (key, source_key) = (customer::key_of!(input)?, customer::source_key_of!(input)?);
     let number = upload::check_number(input.part_number)?;
     let source = CopySource::read(&input.copy_source)?;
     let of_source = copy_source::conditions(
@@ -30,16 +27,19 @@ pub(crate) async fn upload_part_copy(cx: Ctx, input: UploadPartCopyInput) -> Res
     let bucket = bucket::find(&cx, &snapshot, &input.bucket, owner)?;
     let upload = upload::find(&snapshot, &bucket, &input.key, &input.upload_id)?;
     let (source_bucket, from) = source.find(&cx, &snapshot, source_owner, &of_source)?;
+    customer::check_part(upload.customer.as_ref(), key.as_ref())?;
+    customer::check_read(from.customer.as_ref(), source_key.as_ref())?;
     let span = match input.copy_source_range.as_deref() {
         Some(header) => exact(header, from.size_bytes)?,
         None => Span { start: 0, size_bytes: from.size_bytes },
     };
     let content = content::find(&snapshot, from.content)?;
     drop(snapshot);
-    let body = content::open(&cx, &entry, &content, span.start, span.size_bytes);
+    let body = content::open(&cx, &entry, &content, (span.start, span.size_bytes), source_key);
     drop(entry);
     let stated = Stated { values: Vec::new(), announced: Some(upload.algorithm) };
-    let received = content::receive(&cx, Some(body), None, &stated, upload::PART_BYTES_MAX).await?;
+    let most = upload::PART_BYTES_MAX;
+    let received = content::receive(&cx, Some(body), None, &stated, most, key.as_ref()).await?;
     let (now, id) = (cx.env.now(), *cx.env.uuid().as_bytes());
     let part = Part {
         content: id,
@@ -61,12 +61,13 @@ pub(crate) async fn upload_part_copy(cx: Ctx, input: UploadPartCopyInput) -> Res
         ..CopyPartResult::default()
     };
     show_checksum!(result, &Some(&part.checksum));
-    Ok(UploadPartCopyOutput {
+    let mut shown = UploadPartCopyOutput {
         copy_part_result: Some(result),
         copy_source_version_id: from.shown_version(&source_bucket),
-        server_side_encryption: Some(ServerSideEncryption::Aes256),
         ..UploadPartCopyOutput::default()
-    })
+    };
+    customer::show_key!(shown, &key);
+    Ok(shown)
 }
 
 /// A copy's range has both ends, and both lie inside the source.

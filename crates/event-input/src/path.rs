@@ -5,7 +5,7 @@
 use serde_json::Value as Json;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Path(Vec<Step>);
+pub struct Path(Vec<Step>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Step {
@@ -17,7 +17,7 @@ enum Step {
 
 impl Path {
     /// `None` for what is no path.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let mut rest = text.strip_prefix('$')?;
         let mut steps = Vec::new();
         while !rest.is_empty() {
@@ -51,7 +51,7 @@ impl Path {
     }
 
     /// What is there; of several places an array of it all. `None` when nothing is.
-    pub(crate) fn find(&self, event: &Json) -> Option<Json> {
+    pub fn find(&self, event: &Json) -> Option<Json> {
         let mut found = vec![event];
         for step in &self.0 {
             found = found.into_iter().flat_map(|value| step.of(value)).collect();

@@ -1,0 +1,30 @@
+//! `DeletePipe`: the pipe ends what it has under way, and is gone.
+
+use api_pipes::{DeletePipeInput, DeletePipeOutput};
+use aws_wire::Result;
+
+use crate::Ctx;
+use crate::pipe::{self, State};
+
+pub(crate) async fn delete_pipe(cx: Ctx, input: DeletePipeInput) -> Result<DeletePipeOutput> {
+    let key = pipe::key(&cx, &input.name);
+    let now_ms = cx.env.now().as_millis();
+    let after = cx
+        .kv
+        .transact(|tx| {
+            pipe::change(tx, &key, |pipe| {
+                pipe.state = State::Deleting;
+                pipe.modified_ms = now_ms;
+            })
+        })
+        .await?;
+    cx.state.changes.tell(key.clone()).await?;
+    Ok(DeletePipeOutput {
+        arn: Some(pipe::arn(&key)),
+        name: Some(key.2),
+        desired_state: Some(after.desired_shown()),
+        current_state: Some(after.state.shown()),
+        creation_time: after.created(),
+        last_modified_time: after.modified(),
+    })
+}

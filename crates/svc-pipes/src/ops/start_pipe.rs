@@ -1,0 +1,31 @@
+//! `StartPipe`: a pipe is to be running; it is so beside the request.
+
+use api_pipes::{StartPipeInput, StartPipeOutput};
+use aws_wire::Result;
+
+use crate::Ctx;
+use crate::pipe::{self, Desired, State};
+
+pub(crate) async fn start_pipe(cx: Ctx, input: StartPipeInput) -> Result<StartPipeOutput> {
+    let key = pipe::key(&cx, &input.name);
+    let now_ms = cx.env.now().as_millis();
+    let after = cx
+        .kv
+        .transact(|tx| {
+            pipe::change(tx, &key, |pipe| {
+                pipe.state = State::Starting;
+                pipe.desired = Desired::Running;
+                pipe.modified_ms = now_ms;
+            })
+        })
+        .await?;
+    cx.state.changes.tell(key.clone()).await?;
+    Ok(StartPipeOutput {
+        arn: Some(pipe::arn(&key)),
+        name: Some(key.2),
+        desired_state: Some(after.desired.shown()),
+        current_state: Some(after.state.shown()),
+        creation_time: after.created(),
+        last_modified_time: after.modified(),
+    })
+}
