@@ -7,4 +7,5 @@ mod listing;
 mod objects;
 mod parts;
 mod settings;
+mod strangers;
 mod versions;
