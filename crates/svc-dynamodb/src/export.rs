@@ -17,7 +17,7 @@ use bytes::Bytes;
 use env::Timestamp;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use kv::{Direction, Read, Snapshot, Span};
+use kv::{Read, Snapshot, Span};
 use md5::{Digest as _, Md5};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
@@ -27,6 +27,7 @@ use crate::Ctx;
 use crate::backup::parse;
 use crate::history::{self, Changed, Task, changes_between, items_at};
 use crate::keys::{CLAIMS, EXPORTED, EXPORTS, Id};
+use crate::order::{Order, OrderKey};
 use crate::table::Schema;
 use crate::value::{self, Item};
 
@@ -34,9 +35,6 @@ use crate::value::{self, Item};
 const FILE_BYTES: usize = 8 << 20;
 /// How long after a failure the work is taken up again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
-
-/// Account, region, and the end of the ARN, which begins with the time.
-pub(crate) type ExportKey = (String, String, String);
 
 /// An export.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,7 +117,7 @@ pub(crate) struct Exported {
 
 /// # Errors
 /// `ValidationException` for what is no export's ARN, `ExportNotFoundException`.
-pub(crate) fn find(reader: &impl Read, caller: &Caller, arn: &str) -> Result<(ExportKey, ExportRecord)> {
+pub(crate) fn find(reader: &impl Read, caller: &Caller, arn: &str) -> Result<(OrderKey, ExportRecord)> {
     let invalid = || AwsError::validation(format!("Invalid Export ARN: {arn}"));
     let (key, _) = parse(caller, arn, "export").ok_or_else(invalid)?;
     let found = EXPORTS.get(reader, &key)?.filter(|export| export.arn(&key) == arn);
@@ -128,7 +126,7 @@ pub(crate) fn find(reader: &impl Read, caller: &Caller, arn: &str) -> Result<(Ex
 }
 
 impl ExportRecord {
-    pub(crate) fn arn(&self, key: &ExportKey) -> String {
+    pub(crate) fn arn(&self, key: &OrderKey) -> String {
         format!("{}/export/{}", self.table_arn, key.2)
     }
 
@@ -147,7 +145,7 @@ impl ExportRecord {
         }
     }
 
-    pub(crate) fn summary(&self, key: &ExportKey) -> ExportSummary {
+    pub(crate) fn summary(&self, key: &OrderKey) -> ExportSummary {
         ExportSummary {
             export_arn: Some(self.arn(key)),
             export_status: Some(self.status()),
@@ -155,7 +153,7 @@ impl ExportRecord {
         }
     }
 
-    pub(crate) fn describe(&self, key: &ExportKey) -> ExportDescription {
+    pub(crate) fn describe(&self, key: &OrderKey) -> ExportDescription {
         let time = Timestamp::from_millis;
         let (ended, failure) = match &self.state {
             State::Running => (None, None),
@@ -208,12 +206,12 @@ impl ExportRecord {
         }
     }
 
-    fn place(&self, key: &ExportKey, name: &str) -> String {
+    fn place(&self, key: &OrderKey, name: &str) -> String {
         format!("{}/{}/{name}", self.folder(), key.2)
     }
 
     /// The key of a data file, the same whenever it is written. Those of all incremental exports lie in one folder.
-    fn data_place(&self, key: &ExportKey) -> String {
+    fn data_place(&self, key: &OrderKey) -> String {
         let name = Md5::digest([&self.id[..], &self.files.to_be_bytes()].concat());
         let name = name.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         match self.what {
@@ -222,7 +220,7 @@ impl ExportRecord {
         }
     }
 
-    fn summary_file(&self, key: &ExportKey, ended: Timestamp) -> Json {
+    fn summary_file(&self, key: &OrderKey, ended: Timestamp) -> Json {
         let time = |ms: i64| timestamp::iso8601(Timestamp::from_millis(ms));
         let mut summary = json!({
             "version": "2020-06-30",
@@ -284,7 +282,7 @@ async fn write_all(cx: &Ctx) -> Result<bool> {
     failed.map(|()| any)
 }
 
-async fn step(cx: &Ctx, claim: (Id, Id), key: &ExportKey) -> Result<()> {
+async fn step(cx: &Ctx, claim: (Id, Id), key: &OrderKey) -> Result<()> {
     let snapshot = cx.kv.snapshot().await?;
     let Some(export) = EXPORTS.get(&snapshot, key)? else {
         return cx.kv.transact(|tx| Ok(history::release(tx, claim.0, claim.1)?)).await;
@@ -344,7 +342,7 @@ impl Bucket<'_> {
     }
 }
 
-async fn write_file(bucket: &Bucket<'_>, snapshot: &Snapshot, table: Id, key: &ExportKey) -> Result<()> {
+async fn write_file(bucket: &Bucket<'_>, snapshot: &Snapshot, table: Id, key: &OrderKey) -> Result<()> {
     let export = bucket.export;
     if export.files == 0 {
         bucket.put(export.place(key, "_started"), Bytes::new()).await?;
@@ -382,7 +380,7 @@ async fn write_file(bucket: &Bucket<'_>, snapshot: &Snapshot, table: Id, key: &E
         .await
 }
 
-async fn finish(bucket: &Bucket<'_>, claim: (Id, Id), key: &ExportKey) -> Result<()> {
+async fn finish(bucket: &Bucket<'_>, claim: (Id, Id), key: &OrderKey) -> Result<()> {
     let export = bucket.export;
     let now = bucket.cx.env.now();
     let snapshot = bucket.cx.kv.snapshot().await?;
@@ -397,7 +395,7 @@ async fn finish(bucket: &Bucket<'_>, claim: (Id, Id), key: &ExportKey) -> Result
     end(&bucket.cx, claim, key, &State::Done { at_ms: now.as_millis() }).await
 }
 
-async fn end(cx: &Ctx, (table, copy): (Id, Id), key: &ExportKey, state: &State) -> Result<()> {
+async fn end(cx: &Ctx, (table, copy): (Id, Id), key: &OrderKey, state: &State) -> Result<()> {
     cx.kv
         .transact(|tx| {
             if let Some(mut export) = EXPORTS.get(tx, key)? {
@@ -473,56 +471,16 @@ impl Lines {
     }
 }
 
-/// The export that has this token already, since so many milliseconds.
-///
-/// # Errors
-/// `ExportConflictException`, when it was asked for something else.
-pub(crate) fn repeated(
-    reader: &impl Read,
-    caller: &Caller,
-    (token, request): (&str, &str),
-    since_ms: i64,
-) -> Result<Option<(ExportKey, ExportRecord)>> {
-    let from = format!("{since_ms:014}");
-    let span = Span::prefix(&(&*caller.account, &*caller.region)).from(&(
-        &*caller.account,
-        &*caller.region,
-        from.as_str(),
-    ));
-    let known = EXPORTS.all(reader, &span)?.into_iter().find(|(_, export)| export.token == token);
-    match known {
-        Some((_, export)) if export.request != request => Err(errors::export_conflict_exception(
-            "Duplicate request detected: the ClientToken was used for an export with other parameters",
-        )),
-        known => Ok(known),
+impl Order for ExportRecord {
+    fn token(&self) -> &str {
+        &self.token
     }
-}
 
-/// A page of the exports of an account and region, the newest first, and where the next page begins.
-///
-/// # Errors
-/// Those of the store.
-pub(crate) fn list(
-    reader: &impl Read,
-    caller: &Caller,
-    table_arn: Option<&str>,
-    limit: usize,
-    before: Option<&str>,
-) -> Result<Vec<(ExportKey, ExportRecord)>> {
-    let mut span = Span::prefix(&(&*caller.account, &*caller.region));
-    if let Some(before) = before {
-        span = span.before(&(&*caller.account, &*caller.region, before));
+    fn request(&self) -> &str {
+        &self.request
     }
-    let mut found = Vec::new();
-    loop {
-        let rows = EXPORTS.scan(reader, &span, limit, Direction::Reverse)?;
-        let next = rows.last().filter(|_| rows.len() == limit).map(|(key, _)| key.clone());
-        found.extend(rows.into_iter().filter(|(_, one)| table_arn.is_none_or(|arn| arn == one.table_arn)));
-        match next {
-            Some(last) if found.len() < limit => span = span.before(&last),
-            _ => break,
-        }
+
+    fn is_of(&self, table_arn: &str) -> bool {
+        self.table_arn == table_arn
     }
-    found.truncate(limit);
-    Ok(found)
 }

@@ -17,7 +17,7 @@ use aws_wire::{AwsError, Result};
 use env::Timestamp;
 use flate2::write::MultiGzDecoder;
 use futures_util::StreamExt as _;
-use kv::{Direction, Read, Span, Tx};
+use kv::{Read, Span, Tx};
 use serde::{Deserialize, Serialize};
 use service::Caller;
 
@@ -27,6 +27,7 @@ use crate::export::{State, failure};
 use crate::import::records::{Record, Records};
 use crate::item::{check_index_keys, indexed, row_of_item};
 use crate::keys::{IMPORTING, IMPORTS, INDEXED, ITEMS, PENDING, RowKey, TABLES};
+use crate::order::{Order, OrderKey};
 use crate::restore;
 use crate::table::{self, Status, TableRecord};
 use crate::value::{self, ITEM_BYTES_MAX, Item};
@@ -38,9 +39,6 @@ const BYTES_AT_ONCE: usize = 2 << 20;
 const UNPACKED_AT_ONCE: usize = 4 << 10;
 /// How long after a failure the work is taken up again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
-
-/// Account, region, and the end of the ARN, which begins with the time.
-pub(crate) type ImportKey = (String, String, String);
 
 /// An import.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,7 +93,7 @@ pub(crate) struct Counts {
 
 /// # Errors
 /// `ImportNotFoundException`.
-pub(crate) fn find(reader: &impl Read, caller: &Caller, arn: &str) -> Result<(ImportKey, ImportRecord)> {
+pub(crate) fn find(reader: &impl Read, caller: &Caller, arn: &str) -> Result<(OrderKey, ImportRecord)> {
     let not_found = || errors::import_not_found_exception(format!("Import not found: {arn}"));
     let (key, _) = parse(caller, arn, "import").ok_or_else(not_found)?;
     let found = IMPORTS.get(reader, &key)?.filter(|import| import.arn(&key) == arn);
@@ -103,7 +101,7 @@ pub(crate) fn find(reader: &impl Read, caller: &Caller, arn: &str) -> Result<(Im
 }
 
 impl ImportRecord {
-    pub(crate) fn arn(&self, key: &ImportKey) -> String {
+    pub(crate) fn arn(&self, key: &OrderKey) -> String {
         format!("{}/import/{}", self.table.arn(), key.2)
     }
 
@@ -137,7 +135,7 @@ impl ImportRecord {
         }
     }
 
-    pub(crate) fn summary(&self, key: &ImportKey) -> ImportSummary {
+    pub(crate) fn summary(&self, key: &OrderKey) -> ImportSummary {
         ImportSummary {
             import_arn: Some(self.arn(key)),
             import_status: Some(self.status()),
@@ -150,7 +148,7 @@ impl ImportRecord {
         }
     }
 
-    pub(crate) fn describe(&self, key: &ImportKey) -> ImportTableDescription {
+    pub(crate) fn describe(&self, key: &OrderKey) -> ImportTableDescription {
         let (failure_code, failure_message) = match &self.state {
             State::Failed { code, message, .. } => (Some(code.clone()), Some(message.clone())),
             State::Running | State::Done { .. } => (None, None),
@@ -247,7 +245,7 @@ async fn import_all(cx: &Ctx) -> Result<bool> {
     failed.map(|()| any)
 }
 
-async fn step(cx: &Ctx, key: &ImportKey) -> Result<()> {
+async fn step(cx: &Ctx, key: &OrderKey) -> Result<()> {
     let Some(import) = IMPORTS.get(&cx.kv.snapshot().await?, key)? else {
         return cx.kv.transact(|tx| Ok(IMPORTING.delete(tx, key)?)).await;
     };
@@ -264,7 +262,7 @@ async fn step(cx: &Ctx, key: &ImportKey) -> Result<()> {
 }
 
 /// Reads the next object; `false` when there is none left.
-async fn next_object(cx: &Ctx, key: &ImportKey, import: ImportRecord) -> Result<bool> {
+async fn next_object(cx: &Ctx, key: &OrderKey, import: ImportRecord) -> Result<bool> {
     let list = ListObjectsV2Input {
         bucket: import.bucket.clone(),
         prefix: import.prefix.clone(),
@@ -296,7 +294,7 @@ async fn next_object(cx: &Ctx, key: &ImportKey, import: ImportRecord) -> Result<
 /// An object that is being read.
 struct Reading<'a> {
     cx: &'a Ctx,
-    key: &'a ImportKey,
+    key: &'a OrderKey,
     import: ImportRecord,
     unpacking: Option<MultiGzDecoder<Vec<u8>>>,
     records: Records,
@@ -311,7 +309,7 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    fn begin(cx: &'a Ctx, key: &'a ImportKey, import: ImportRecord) -> Result<Self> {
+    fn begin(cx: &'a Ctx, key: &'a OrderKey, import: ImportRecord) -> Result<Self> {
         let (records, headers) = match &import.format {
             Format::Json => (Records::lines(), None),
             Format::Csv { delimiter, headers } => {
@@ -437,7 +435,7 @@ fn replace(tx: &mut Tx, table: &TableRecord, row: &RowKey, item: &Item) -> Resul
 }
 
 /// Ends an import. A table that got its objects is opened, with the items that were in order; another one goes.
-async fn end(cx: &Ctx, key: &ImportKey, at_ms: i64, failed: Option<(String, String)>) -> Result<()> {
+async fn end(cx: &Ctx, key: &OrderKey, at_ms: i64, failed: Option<(String, String)>) -> Result<()> {
     cx.kv
         .transact(|tx| {
             IMPORTING.delete(tx, key)?;
@@ -469,56 +467,16 @@ async fn end(cx: &Ctx, key: &ImportKey, at_ms: i64, failed: Option<(String, Stri
         .await
 }
 
-/// The import that has this token already, since so many milliseconds.
-///
-/// # Errors
-/// `ImportConflictException`, when it was asked for something else.
-pub(crate) fn repeated(
-    reader: &impl Read,
-    caller: &Caller,
-    (token, request): (&str, &str),
-    since_ms: i64,
-) -> Result<Option<(ImportKey, ImportRecord)>> {
-    let from = format!("{since_ms:014}");
-    let span = Span::prefix(&(&*caller.account, &*caller.region)).from(&(
-        &*caller.account,
-        &*caller.region,
-        from.as_str(),
-    ));
-    let known = IMPORTS.all(reader, &span)?.into_iter().find(|(_, import)| import.token == token);
-    match known {
-        Some((_, import)) if import.request != request => Err(errors::import_conflict_exception(
-            "Duplicate request detected: the ClientToken was used for an import with other parameters",
-        )),
-        known => Ok(known),
+impl Order for ImportRecord {
+    fn token(&self) -> &str {
+        &self.token
     }
-}
 
-/// A page of the imports of an account and region, the newest first.
-///
-/// # Errors
-/// Those of the store.
-pub(crate) fn list(
-    reader: &impl Read,
-    caller: &Caller,
-    table_arn: Option<&str>,
-    limit: usize,
-    before: Option<&str>,
-) -> Result<Vec<(ImportKey, ImportRecord)>> {
-    let mut span = Span::prefix(&(&*caller.account, &*caller.region));
-    if let Some(before) = before {
-        span = span.before(&(&*caller.account, &*caller.region, before));
+    fn request(&self) -> &str {
+        &self.request
     }
-    let mut found = Vec::new();
-    loop {
-        let rows = IMPORTS.scan(reader, &span, limit, Direction::Reverse)?;
-        let next = rows.last().filter(|_| rows.len() == limit).map(|(key, _)| key.clone());
-        found.extend(rows.into_iter().filter(|(_, one)| table_arn.is_none_or(|arn| arn == one.table.arn())));
-        match next {
-            Some(last) if found.len() < limit => span = span.before(&last),
-            _ => break,
-        }
+
+    fn is_of(&self, table_arn: &str) -> bool {
+        self.table.arn() == table_arn
     }
-    found.truncate(limit);
-    Ok(found)
 }

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::backup::{BackupKey, BackupRecord};
-use crate::export::{ExportKey, ExportRecord, Exported};
+use crate::export::{ExportRecord, Exported};
 use crate::history::{Claim, Past};
-use crate::import::{ImportKey, ImportRecord};
+use crate::import::ImportRecord;
+use crate::order::OrderKey;
 use crate::replication::Replica;
 use crate::table::TableRecord;
 use crate::value::{Attr, Item};
@@ -54,14 +55,14 @@ pub(crate) const SAVED: Table<RowKey, Item> = Table::new(613, "items of backups"
 pub(crate) const CLAIMS: Table<(Id, Id), Claim> = Table::new(614, "claims of copies");
 
 /// Exports by account, region and the end of their ARN.
-pub(crate) const EXPORTS: Table<ExportKey, ExportRecord> = Table::new(615, "exports");
+pub(crate) const EXPORTS: Table<OrderKey, ExportRecord> = Table::new(615, "exports");
 /// The files of exports under way, by export and number, until their manifest is written.
 pub(crate) const EXPORTED: Table<(Id, u64), Exported> = Table::new(616, "exported files");
 
 /// Imports by account, region and the end of their ARN.
-pub(crate) const IMPORTS: Table<ImportKey, ImportRecord> = Table::new(617, "imports");
+pub(crate) const IMPORTS: Table<OrderKey, ImportRecord> = Table::new(617, "imports");
 /// Imports under way.
-pub(crate) const IMPORTING: Table<ImportKey, ()> = Table::new(618, "imports under way");
+pub(crate) const IMPORTING: Table<OrderKey, ()> = Table::new(618, "imports under way");
 
 /// Account, region, table name, label.
 pub(crate) type StreamKey = (String, String, String, String);

@@ -15,6 +15,7 @@ mod keys;
 mod legacy;
 mod number;
 mod ops;
+mod order;
 mod partiql;
 mod read;
 mod recovery;

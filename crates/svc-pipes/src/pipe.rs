@@ -6,7 +6,7 @@ use api_pipes::{PipeState, RequestedPipeState, RequestedPipeStateDescribeRespons
 use aws_wire::{AwsError, Result};
 use env::Timestamp;
 use event_sources::{MappingSettings, SourceKind};
-use kv::{Read, Tx};
+use kv::Read;
 use serde::{Deserialize, Serialize};
 
 use crate::Ctx;
@@ -159,22 +159,33 @@ pub(crate) fn of_arn(cx: &Ctx, reader: &impl Read, arn: &str) -> Result<(PipeKey
     Ok((key, pipe))
 }
 
-/// Changes a pipe of which nothing else is being changed.
+/// Changes a pipe of which nothing else is being changed; what follows is done beside the request.
 ///
 /// # Errors
 /// 404 without it, 409 while it is changed already.
-pub(crate) fn change(tx: &mut Tx, key: &PipeKey, change: impl FnOnce(&mut Pipe)) -> Result<Pipe> {
-    let mut pipe = find(tx, key)?;
-    if !pipe.state.is_settled() {
-        return Err(conflict(
-            &key.2,
-            &format!("Pipe {} is in state {}.", key.2, pipe.state.shown().as_str()),
-        ));
-    }
-    pipe.reason = None;
-    change(&mut pipe);
-    PIPES.put(tx, key, &pipe)?;
-    Ok(pipe)
+pub(crate) async fn change(
+    cx: &Ctx,
+    key: &PipeKey,
+    change: impl Fn(&mut Pipe) + Send + Sync,
+) -> Result<Pipe> {
+    let now_ms = cx.env.now().as_millis();
+    let after = cx
+        .kv
+        .transact(|tx| {
+            let mut pipe = find(tx, key)?;
+            if !pipe.state.is_settled() {
+                let message = format!("Pipe {} is in state {}.", key.2, pipe.state.shown().as_str());
+                return Err(conflict(&key.2, &message));
+            }
+            pipe.reason = None;
+            pipe.modified_ms = now_ms;
+            change(&mut pipe);
+            PIPES.put(tx, key, &pipe)?;
+            Ok(pipe)
+        })
+        .await?;
+    cx.state.changes.tell(key.clone()).await?;
+    Ok(after)
 }
 
 fn missing(name: &str) -> AwsError {

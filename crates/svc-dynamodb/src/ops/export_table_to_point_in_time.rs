@@ -10,14 +10,13 @@ use sha2::{Digest as _, Sha256};
 
 use crate::Ctx;
 use crate::backup::label;
-use crate::export::{self, ExportRecord, State, What};
+use crate::export::{ExportRecord, State, What};
 use crate::history::{self, Task};
 use crate::keys::EXPORTS;
 use crate::recovery::{self, Recovery};
-use crate::table;
+use crate::{order, table};
 
-/// How long a token counts, and the shortest and longest stretch of an incremental export.
-const TOKEN_MS: i64 = 8 * 60 * 60 * 1000;
+/// The shortest and longest stretch of an incremental export.
 const STRETCH_MIN_MS: i64 = 15 * 60 * 1000;
 const STRETCH_MAX_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -40,8 +39,9 @@ pub(crate) async fn export_table_to_point_in_time(
     let (key, export) = cx
         .kv
         .transact(|tx| {
-            let since_ms = now.as_millis() - TOKEN_MS;
-            if let Some(known) = export::repeated(tx, &cx.caller, (&token, &request), since_ms)? {
+            let asked_before = (token.as_str(), request.as_str());
+            let known = order::repeated(&EXPORTS, tx, &cx.caller, asked_before, now.as_millis(), conflict)?;
+            if let Some(known) = known {
                 return Ok(known);
             }
             let mut table = recovery::open(tx, &table_key)?;
@@ -150,4 +150,10 @@ fn asked(
     };
     let end = to.map_or(Ok(latest), |to| Ok::<_, AwsError>(number(to)?.saturating_sub(1)))?;
     Ok((what, end))
+}
+
+fn conflict() -> AwsError {
+    errors::export_conflict_exception(
+        "Duplicate request detected: the ClientToken was used for an export with other parameters",
+    )
 }

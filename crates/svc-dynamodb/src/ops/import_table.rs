@@ -8,13 +8,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::backup::label;
 use crate::export::State;
-use crate::import::{self, Counts, Format, ImportRecord};
+use crate::import::{Counts, Format, ImportRecord};
 use crate::keys::{IMPORTING, IMPORTS, TABLES};
 use crate::ops::create_table;
-use crate::{Ctx, value};
-
-/// How long a token counts.
-const TOKEN_MS: i64 = 8 * 60 * 60 * 1000;
+use crate::{Ctx, order, value};
 
 pub(crate) async fn import_table(cx: Ctx, input: ImportTableInput) -> Result<ImportTableOutput> {
     refuse_unknown(&input)?;
@@ -60,9 +57,9 @@ pub(crate) async fn import_table(cx: Ctx, input: ImportTableInput) -> Result<Imp
     let (key, import) = cx
         .kv
         .transact(|tx| {
-            let since_ms = now.as_millis() - TOKEN_MS;
-            let asked = (import.token.as_str(), import.request.as_str());
-            if let Some(known) = import::repeated(tx, &cx.caller, asked, since_ms)? {
+            let asked_before = (import.token.as_str(), import.request.as_str());
+            let known = order::repeated(&IMPORTS, tx, &cx.caller, asked_before, now.as_millis(), conflict)?;
+            if let Some(known) = known {
                 return Ok(known);
             }
             if TABLES.get(tx, &table.key())?.is_some() {
@@ -103,4 +100,10 @@ fn format(input: &ImportTableInput) -> Result<Format> {
         }
         (_, None) => Ok(Format::Json),
     }
+}
+
+fn conflict() -> AwsError {
+    errors::import_conflict_exception(
+        "Duplicate request detected: the ClientToken was used for an import with other parameters",
+    )
 }

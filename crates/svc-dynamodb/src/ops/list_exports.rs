@@ -3,19 +3,16 @@
 use api_dynamodb::{ListExportsInput, ListExportsOutput};
 use aws_wire::Result;
 
-use crate::{Ctx, export};
-
-const PAGE: usize = 25;
+use crate::keys::EXPORTS;
+use crate::{Ctx, order};
 
 pub(crate) async fn list_exports(cx: Ctx, input: ListExportsInput) -> Result<ListExportsOutput> {
-    let limit = input.max_results.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(PAGE);
-    let (table, before) = (input.table_arn.as_deref(), input.next_token.as_deref());
-    let mut found = export::list(&cx.kv.snapshot().await?, &cx.caller, table, limit + 1, before)?;
-    let more = found.len() > limit;
-    found.truncate(limit);
+    let place = (input.max_results, input.next_token.as_deref());
+    let snapshot = cx.kv.snapshot().await?;
+    let (found, next_token) =
+        order::page(&EXPORTS, &snapshot, &cx.caller, input.table_arn.as_deref(), place)?;
     Ok(ListExportsOutput {
-        // The last one's place is where the next page begins.
-        next_token: found.last().filter(|_| more).map(|(key, _)| key.2.clone()),
+        next_token,
         export_summaries: Some(found.iter().map(|(key, export)| export.summary(key)).collect()),
     })
 }

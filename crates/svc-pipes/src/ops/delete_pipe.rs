@@ -8,17 +8,10 @@ use crate::pipe::{self, State};
 
 pub(crate) async fn delete_pipe(cx: Ctx, input: DeletePipeInput) -> Result<DeletePipeOutput> {
     let key = pipe::key(&cx, &input.name);
-    let now_ms = cx.env.now().as_millis();
-    let after = cx
-        .kv
-        .transact(|tx| {
-            pipe::change(tx, &key, |pipe| {
-                pipe.state = State::Deleting;
-                pipe.modified_ms = now_ms;
-            })
-        })
-        .await?;
-    cx.state.changes.tell(key.clone()).await?;
+    let after = pipe::change(&cx, &key, |pipe| {
+        pipe.state = State::Deleting;
+    })
+    .await?;
     Ok(DeletePipeOutput {
         arn: Some(pipe::arn(&key)),
         name: Some(key.2),

@@ -8,18 +8,11 @@ use crate::pipe::{self, Desired, State};
 
 pub(crate) async fn start_pipe(cx: Ctx, input: StartPipeInput) -> Result<StartPipeOutput> {
     let key = pipe::key(&cx, &input.name);
-    let now_ms = cx.env.now().as_millis();
-    let after = cx
-        .kv
-        .transact(|tx| {
-            pipe::change(tx, &key, |pipe| {
-                pipe.state = State::Starting;
-                pipe.desired = Desired::Running;
-                pipe.modified_ms = now_ms;
-            })
-        })
-        .await?;
-    cx.state.changes.tell(key.clone()).await?;
+    let after = pipe::change(&cx, &key, |pipe| {
+        pipe.state = State::Starting;
+        pipe.desired = Desired::Running;
+    })
+    .await?;
     Ok(StartPipeOutput {
         arn: Some(pipe::arn(&key)),
         name: Some(key.2),

@@ -8,18 +8,11 @@ use crate::pipe::{self, Desired, State};
 
 pub(crate) async fn stop_pipe(cx: Ctx, input: StopPipeInput) -> Result<StopPipeOutput> {
     let key = pipe::key(&cx, &input.name);
-    let now_ms = cx.env.now().as_millis();
-    let after = cx
-        .kv
-        .transact(|tx| {
-            pipe::change(tx, &key, |pipe| {
-                pipe.state = State::Stopping;
-                pipe.desired = Desired::Stopped;
-                pipe.modified_ms = now_ms;
-            })
-        })
-        .await?;
-    cx.state.changes.tell(key.clone()).await?;
+    let after = pipe::change(&cx, &key, |pipe| {
+        pipe.state = State::Stopping;
+        pipe.desired = Desired::Stopped;
+    })
+    .await?;
     Ok(StopPipeOutput {
         arn: Some(pipe::arn(&key)),
         name: Some(key.2),

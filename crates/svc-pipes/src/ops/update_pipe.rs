@@ -32,29 +32,22 @@ pub(crate) async fn update_pipe(cx: Ctx, input: UpdatePipeInput) -> Result<Updat
     } else {
         None
     };
-    let now_ms = cx.env.now().as_millis();
-    let after = cx
-        .kv
-        .transact(|tx| {
-            pipe::change(tx, &key, |pipe| {
-                pipe.state = State::Updating;
-                pipe.settings = settings.clone();
-                if let Some(enrichment) = &enrichment {
-                    pipe.enrichment.clone_from(enrichment);
-                }
-                if let Some(target) = &target {
-                    pipe.target = target.clone();
-                }
-                if input.description.is_some() {
-                    pipe.description.clone_from(&input.description);
-                }
-                pipe.desired = Desired::of(input.desired_state).unwrap_or(pipe.desired);
-                pipe.role.clone_from(&input.role_arn);
-                pipe.modified_ms = now_ms;
-            })
-        })
-        .await?;
-    cx.state.changes.tell(key.clone()).await?;
+    let after = pipe::change(&cx, &key, |pipe| {
+        pipe.state = State::Updating;
+        pipe.settings = settings.clone();
+        if let Some(enrichment) = &enrichment {
+            pipe.enrichment.clone_from(enrichment);
+        }
+        if let Some(target) = &target {
+            pipe.target = target.clone();
+        }
+        if input.description.is_some() {
+            pipe.description.clone_from(&input.description);
+        }
+        pipe.desired = Desired::of(input.desired_state).unwrap_or(pipe.desired);
+        pipe.role.clone_from(&input.role_arn);
+    })
+    .await?;
     Ok(UpdatePipeOutput {
         arn: Some(pipe::arn(&key)),
         name: Some(key.2),

@@ -1,6 +1,7 @@
 //! Other accounts, as far as a bucket's policy lets them in.
 
 use api_s3::{DeleteObjectInput, GetObjectInput, ListObjectsV2Input, PutObjectInput};
+use bytes::Bytes;
 use service::Caller;
 use testkit::S3;
 
@@ -21,13 +22,16 @@ async fn another_account_may_do_what_the_policy_says_and_no_more() {
     s3.put("k", "owned").await;
     let other = s3.platform.ctx(Caller::root("111111111111", "us-east-1"), "other".into());
     let bucket = || "b-1".to_owned();
-    let get = |key: &str| other.call(GetObjectInput { bucket: bucket(), key: key.to_owned(), ..Default::default() });
+    let get = |key: &str| {
+        other.call(GetObjectInput { bucket: bucket(), key: key.to_owned(), ..Default::default() })
+    };
     let put = || {
-        let body = "theirs".as_bytes().to_vec().into();
+        let body = Some(Bytes::from_static(b"theirs").into());
         other.call(PutObjectInput { bucket: bucket(), key: "in/k".to_owned(), body, ..Default::default() })
     };
     let list = || other.call(ListObjectsV2Input { bucket: bucket(), ..Default::default() });
-    let delete = || other.call(DeleteObjectInput { bucket: bucket(), key: "k".to_owned(), ..Default::default() });
+    let delete =
+        || other.call(DeleteObjectInput { bucket: bucket(), key: "k".to_owned(), ..Default::default() });
 
     assert_eq!(get("k").await.err().expect("no policy").code, "AccessDenied");
     set_policy(&s3, &[statement("s3:GetObject", "b-1/k*"), statement("s3:PutObject", "b-1/in/*")]).await;
