@@ -64,12 +64,16 @@ public final class Launcher {
             rehearse();
             await(Integer.parseInt(descriptor));
             // Whoever asked for the time zone meanwhile has had that of nobody's environment remembered.
+            boolean asked = zone == null && System.getProperty(ZONE) != null;
             if (zone == null) {
                 System.clearProperty(ZONE);
             } else {
                 System.setProperty(ZONE, zone);
             }
             TimeZone.setDefault(null);
+            if (asked) {
+                TimeZone.getDefault();
+            }
         }
         AWSLambda.main(new String[] {System.getenv("_HANDLER")});
     }
