@@ -3,6 +3,7 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::OpenError;
 
@@ -13,6 +14,9 @@ const FORMAT_FILE: &str = "FORMAT";
 const FORMAT_UNFINISHED: &str = "FORMAT.new";
 const LOCK_FILE: &str = "LOCK";
 const DATA: &str = "data";
+/// How often a lock is asked for that somebody who is gone seems to have: for two seconds.
+const TRIES: u32 = 200;
+const BETWEEN_TRIES: Duration = Duration::from_millis(10);
 
 /// A directory that this process alone uses until this is dropped, or the process ends.
 pub(crate) struct Directory {
@@ -54,25 +58,50 @@ impl Directory {
     }
 }
 
-/// The kernel drops the lock with the process, however it ends; the pid in the file is only for the message.
+/// The kernel drops the lock with the process, however it ends; the pid in the file tells whose it is.
+///
+/// A process that is killed while it starts another leaves that one with all that was open, until it executes its
+/// program: a lock of somebody who is gone is free in a moment.
 fn lock(dir: &Path) -> Result<File, OpenError> {
+    let mut tries = 0;
+    lock_or(dir, |pid| {
+        tries += 1;
+        let waits = tries < TRIES && !Path::new("/proc").join(pid).exists();
+        if waits {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "nothing tells when a lock is free, but to hang for it"
+            )]
+            std::thread::sleep(BETWEEN_TRIES);
+        }
+        waits
+    })
+}
+
+/// `waits`, asked with the pid of whoever has the lock, has waited, or wants to wait no longer.
+fn lock_or(dir: &Path, mut waits: impl FnMut(&str) -> bool) -> Result<File, OpenError> {
     let path = dir.join(LOCK_FILE);
     let failed = |source| OpenError::Io { doing: "lock", path: path.clone(), source };
-    let mut file =
-        File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut pid = String::new();
-            file.read_to_string(&mut pid).map_err(failed)?;
-            // The other process may not have written its pid yet.
-            let pid = if pid.is_empty() { "unknown".to_owned() } else { pid.trim_end().to_owned() };
-            return Err(OpenError::InUse { dir: dir.to_owned(), pid });
+    let open = || File::options().read(true).write(true).create(true).truncate(false).open(&path);
+    loop {
+        let mut file = open().map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {
+                file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(failed)?;
+                return Ok(file);
+            }
+            Err(TryLockError::WouldBlock) => {
+                let mut pid = String::new();
+                file.read_to_string(&mut pid).map_err(failed)?;
+                // The other process may not have written its pid yet.
+                let pid = if pid.is_empty() { "unknown" } else { pid.trim_end() };
+                if !waits(pid) {
+                    return Err(OpenError::InUse { dir: dir.to_owned(), pid: pid.to_owned() });
+                }
+            }
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
-        Err(TryLockError::Error(source)) => return Err(failed(source)),
     }
-    file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(failed)?;
-    Ok(file)
 }
 
 /// Whether nothing is in `dir` but what a first opening that was cut short leaves.
@@ -93,4 +122,22 @@ fn mark(dir: &Path) -> io::Result<()> {
     file.sync_all()?;
     fs::rename(unfinished, dir.join(FORMAT_FILE))?;
     File::open(dir)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_is_let_go_of_meanwhile_is_taken() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let mut held = Some(lock(dir.path()).expect("take the lock"));
+        let own = std::process::id().to_string();
+        let taken = lock_or(dir.path(), |pid| {
+            assert_eq!(pid, own);
+            held.take().is_some()
+        });
+        taken.expect("it is free on the second try");
+        assert!(held.is_none(), "it was not on the first");
+    }
 }

@@ -14,7 +14,8 @@ pub(crate) fn outside(mut spec: Spec, tmp: &Path) -> Spec {
     spec.program = PathBuf::from(path_outside(&spec.program.to_string_lossy(), &replaced));
     spec.cwd = PathBuf::from(path_outside(&spec.cwd.to_string_lossy(), &replaced));
     for arg in &mut spec.args {
-        *arg = path_outside(&from_task(arg), &replaced);
+        let parts: Vec<_> = arg.split(':').map(|part| path_outside(&from_task(part), &replaced)).collect();
+        *arg = parts.join(":");
     }
     let companions = &mut spec.companions;
     companions.cwd = PathBuf::from(path_outside(&companions.cwd.to_string_lossy(), &replaced));
@@ -49,8 +50,7 @@ fn path_outside(text: &str, replaced: &[(PathBuf, PathBuf)]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::path_outside;
-    use std::path::PathBuf;
+    use super::*;
 
     #[test]
     fn only_whole_path_prefixes_are_replaced() {
