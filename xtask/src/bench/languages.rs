@@ -14,7 +14,7 @@ const HELLO: &str =
 /// The bare interpreter, with all that it loads by itself.
 const RUBY_FLOOR: &[&str] = &["/usr/bin/ruby", "-e", "0"];
 /// The oldest that Lambda has; the host's runs.
-const RUBY_RUNTIME: &str = "ruby3.2";
+const RUBY_RUNTIME: &str = "ruby3.3";
 
 pub fn run(root: &Path) -> Result<(), Error> {
     let lambent = build(root)?;
