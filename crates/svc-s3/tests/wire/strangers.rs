@@ -33,22 +33,22 @@ async fn another_account_may_do_what_the_policy_says_and_no_more() {
     let delete =
         || other.call(DeleteObjectInput { bucket: bucket(), key: "k".to_owned(), ..Default::default() });
 
-    assert_eq!(get("k").await.err().expect("no policy").code, "AccessDenied");
+    assert_eq!(get("k").await.expect_err("no policy").code, "AccessDenied");
     set_policy(&s3, &[statement("s3:GetObject", "b-1/k*"), statement("s3:PutObject", "b-1/in/*")]).await;
     assert_eq!(get("k").await.expect("it may read").content_length, Some(5));
     // Whoever may not list hears nothing of what is missing.
-    assert_eq!(get("k-missing").await.err().expect("none").code, "AccessDenied");
+    assert_eq!(get("k-missing").await.expect_err("none").code, "AccessDenied");
     put().await.expect("it may write");
-    assert_eq!(get("in/k").await.err().expect("reading is another right").code, "AccessDenied");
+    assert_eq!(get("in/k").await.expect_err("reading is another right").code, "AccessDenied");
     assert_eq!(s3.ask("GET", "/b-1/in/k", &[], "").await.text(), "theirs");
-    assert_eq!(list().await.err().expect("listing is another right").code, "AccessDenied");
-    assert_eq!(delete().await.err().expect("so is deleting").code, "AccessDenied");
+    assert_eq!(list().await.expect_err("listing is another right").code, "AccessDenied");
+    assert_eq!(delete().await.expect_err("so is deleting").code, "AccessDenied");
 
     let statements = ["s3:GetObject", "s3:DeleteObject"].map(|action| statement(action, "b-1/*"));
     set_policy(&s3, &[statements.as_slice(), &[statement("s3:ListBucket", "b-1")]].concat()).await;
-    assert_eq!(get("k-missing").await.err().expect("none").code, "NoSuchKey");
+    assert_eq!(get("k-missing").await.expect_err("none").code, "NoSuchKey");
     assert_eq!(list().await.expect("it may list").key_count, Some(2));
     delete().await.expect("it may delete");
     assert_eq!(s3.ask("GET", "/b-1/k", &[], "").await.status, 404);
-    assert_eq!(put().await.err().expect("no more").code, "AccessDenied");
+    assert_eq!(put().await.expect_err("no more").code, "AccessDenied");
 }
