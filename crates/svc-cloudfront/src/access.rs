@@ -138,21 +138,18 @@ impl Kind for AccessIdentities {
         own: Option<&str>,
         config: &CloudFrontOriginAccessIdentityConfig,
     ) -> Option<Clash<CloudFrontOriginAccessIdentityConfig>> {
-        if let Some(own) = own {
-            let before = all.iter().find(|thing| thing.id == own)?;
-            return (before.config.caller_reference != config.caller_reference).then(|| {
-                Clash::Other(errors::illegal_update("The caller reference cannot be changed in an update."))
-            });
-        }
-        let same = all.iter().find(|thing| thing.config.caller_reference == config.caller_reference)?;
-        if same.config == *config {
-            return Some(Clash::Same(same.clone()));
-        }
-        Some(Clash::Other(errors::cloud_front_origin_access_identity_already_exists(format!(
-            "The caller reference that you are using to create an origin access identity is associated with another. \
-             Already exists: {}",
-            same.id
-        ))))
+        things::clash_by_reference(
+            all,
+            own,
+            config,
+            |config| &config.caller_reference,
+            |id| {
+                errors::cloud_front_origin_access_identity_already_exists(format!(
+                    "The caller reference that you are using to create an origin access identity is associated with another. \
+                 Already exists: {id}"
+                ))
+            },
+        )
     }
 
     fn check(_: &impl Read, _: &str, config: &CloudFrontOriginAccessIdentityConfig) -> Result<()> {

@@ -74,21 +74,18 @@ impl Kind for Distributions {
         own: Option<&str>,
         config: &DistributionConfig,
     ) -> Option<Clash<DistributionConfig>> {
-        if let Some(own) = own {
-            let before = all.iter().find(|thing| thing.id == own)?;
-            return (before.config.caller_reference != config.caller_reference).then(|| {
-                Clash::Other(errors::illegal_update("The caller reference cannot be changed in an update."))
-            });
-        }
-        let same = all.iter().find(|thing| thing.config.caller_reference == config.caller_reference)?;
-        if same.config == *config {
-            return Some(Clash::Same(same.clone()));
-        }
-        Some(Clash::Other(errors::distribution_already_exists(format!(
-            "The caller reference that you are using to create a distribution is associated with another \
-             distribution. Already exists: {}",
-            same.id
-        ))))
+        things::clash_by_reference(
+            all,
+            own,
+            config,
+            |config| &config.caller_reference,
+            |id| {
+                errors::distribution_already_exists(format!(
+                    "The caller reference that you are using to create a distribution is associated with another \
+                 distribution. Already exists: {id}"
+                ))
+            },
+        )
     }
 
     fn check(reader: &impl Read, account: &str, config: &DistributionConfig) -> Result<()> {

@@ -52,6 +52,25 @@ pub(crate) enum Clash<C> {
     Other(AwsError),
 }
 
+/// As [`Kind::clash`], where clients name things by a reference that never changes. `taken` is the refusal of one that
+/// stands for another configuration already, that of the thing with this id.
+pub(crate) fn clash_by_reference<C: Clone + PartialEq>(
+    all: &[Thing<C>],
+    own: Option<&str>,
+    config: &C,
+    reference: fn(&C) -> &str,
+    taken: impl FnOnce(&str) -> AwsError,
+) -> Option<Clash<C>> {
+    if let Some(own) = own {
+        let before = all.iter().find(|thing| thing.id == own)?;
+        return (reference(&before.config) != reference(config)).then(|| {
+            Clash::Other(errors::illegal_update("The caller reference cannot be changed in an update."))
+        });
+    }
+    let same = all.iter().find(|thing| reference(&thing.config) == reference(config))?;
+    Some(if same.config == *config { Clash::Same(same.clone()) } else { Clash::Other(taken(&same.id)) })
+}
+
 /// A kind of things.
 pub(crate) trait Kind {
     type Config: Wire + Clone + PartialEq + Send + Sync + 'static;
