@@ -189,6 +189,7 @@ def test_a_bucket_with_an_access_identity(platform, cloudfront, s3):
         assert ask(platform, distribution, "/open").status == 403
     anonymous = create(cloudfront, [of_bucket("identified")], behavior(policy=DISABLED))
     assert ask(platform, anonymous, "/a").status == 403
+    s3.delete_public_access_block(Bucket="identified")
     s3.put_bucket_policy(Bucket="identified", Policy=json.dumps({"Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::identified/open"}]}))
     assert ask(platform, anonymous, "/open").content == b"open"
@@ -397,6 +398,7 @@ def handler(event, context):
 
 def test_origins_and_bodies_change(platform, functions, cloudfront, s3, server):
     bucket_with(s3, "elsewhere", {"folder/a": "from the bucket"})
+    s3.delete_public_access_block(Bucket="elsewhere")
     s3.put_bucket_policy(Bucket="elsewhere", Policy=json.dumps({"Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::elsewhere/*"}]}))
     arns = [("viewer-request", version(functions, BODY)),

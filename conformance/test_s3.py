@@ -330,6 +330,8 @@ def test_tags_and_settings(s3, bucket):
     refused("NoSuchBucketPolicy", 404, s3.get_bucket_policy, Bucket=bucket)
     policy = json.dumps({"Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}]})
+    refused("AccessDenied", 403, s3.put_bucket_policy, Bucket=bucket, Policy=policy)
+    s3.delete_public_access_block(Bucket=bucket)
     s3.put_bucket_policy(Bucket=bucket, Policy=policy)
     assert s3.get_bucket_policy(Bucket=bucket)["Policy"] == policy
     assert s3.get_bucket_policy_status(Bucket=bucket)["PolicyStatus"]["IsPublic"] is True
@@ -355,7 +357,15 @@ def test_tags_and_settings(s3, bucket):
     s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls={
         "Rules": [{"ObjectOwnership": "BucketOwnerPreferred"}]})
     s3.put_object_acl(Bucket=bucket, Key="k", ACL="public-read")
-    assert len(s3.get_object_acl(Bucket=bucket, Key="k")["Grants"]) == 2
+    shown = s3.get_object_acl(Bucket=bucket, Key="k")
+    assert len(shown["Grants"]) == 2
+    authenticated = {"Type": "Group", "URI": "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"}
+    shown["Grants"][1] = {"Grantee": authenticated, "Permission": "READ_ACP"}
+    policy = {"Owner": shown["Owner"], "Grants": shown["Grants"]}
+    s3.put_object_acl(Bucket=bucket, Key="k", AccessControlPolicy=policy)
+    assert s3.get_object_acl(Bucket=bucket, Key="k")["Grants"] == shown["Grants"]
+    s3.put_bucket_acl(Bucket=bucket, GrantWrite=f'uri="{authenticated["URI"]}"')
+    assert s3.get_bucket_acl(Bucket=bucket)["Grants"] == [{"Grantee": authenticated, "Permission": "WRITE"}]
     assert s3.get_bucket_request_payment(Bucket=bucket)["Payer"] == "BucketOwner"
 
 

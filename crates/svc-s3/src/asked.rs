@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api_s3::{ObjectCannedACL, StorageClass};
+use api_s3::StorageClass;
 use aws_wire::{AwsError, Result};
 
 use crate::errors;
@@ -34,10 +34,6 @@ macro_rules! headers_of {
 macro_rules! refuse_unserved {
     ($operation:literal, $input:expr) => {
         let unserved = [
-            ("GrantFullControl", $input.grant_full_control.is_some()),
-            ("GrantRead", $input.grant_read.is_some()),
-            ("GrantReadACP", $input.grant_read_acp.is_some()),
-            ("GrantWriteACP", $input.grant_write_acp.is_some()),
             ("SSEKMSKeyId", $input.ssekms_key_id.is_some()),
             ("SSEKMSEncryptionContext", $input.ssekms_encryption_context.is_some()),
             ("ObjectLockEventHold", $input.object_lock_event_hold.is_some()),
@@ -54,29 +50,7 @@ macro_rules! refuse_unserved {
     };
 }
 
-/// Refuses an ACL that is not a canned one, and none at all.
-macro_rules! refuse_grants {
-    ($operation:literal, $input:expr) => {
-        let unserved = [
-            ("AccessControlPolicy", $input.access_control_policy.is_some()),
-            ("GrantFullControl", $input.grant_full_control.is_some()),
-            ("GrantRead", $input.grant_read.is_some()),
-            ("GrantReadACP", $input.grant_read_acp.is_some()),
-            ("GrantWrite", $input.grant_write.is_some()),
-            ("GrantWriteACP", $input.grant_write_acp.is_some()),
-        ];
-        if let Some((parameter, _)) = unserved.iter().find(|(_, asked)| *asked) {
-            return Err(aws_wire::AwsError::parameter_not_implemented($operation, parameter));
-        }
-        if $input.acl.is_none() {
-            let message = "Your request was missing a required header";
-            return Err($crate::errors::other(400, "MissingSecurityHeader", message)
-                .with("MissingHeaderName", "x-amz-acl"));
-        }
-    };
-}
-
-pub(crate) use {headers_of, refuse_grants, refuse_unserved};
+pub(crate) use {headers_of, refuse_unserved};
 
 /// The archives hand nothing out before it was restored, and nothing restores.
 pub(crate) fn check_class(operation: &'static str, class: Option<StorageClass>) -> Result<()> {
@@ -132,11 +106,6 @@ pub(crate) fn metadata(given: Option<BTreeMap<String, String>>) -> Result<BTreeM
             .with("MaxSizeAllowed", METADATA_BYTES_MAX.to_string()));
     }
     Ok(given)
-}
-
-/// A canned ACL other than `private`.
-pub(crate) fn acl(given: Option<ObjectCannedACL>) -> Option<String> {
-    given.filter(|acl| *acl != ObjectCannedACL::Private).map(|acl| acl.as_str().to_owned())
 }
 
 /// What an object's type is when nobody said.

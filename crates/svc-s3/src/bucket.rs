@@ -4,6 +4,7 @@ use aws_wire::Result;
 use kv::{Direction, Read, Span};
 use serde::{Deserialize, Serialize};
 
+use crate::access::Acl;
 use crate::keys::{BUCKETS, CURRENT, Id, OLDER};
 use crate::{Ctx, errors};
 
@@ -20,9 +21,8 @@ pub(crate) struct Bucket {
     /// Whether versions may be locked; for ever once it is so.
     #[serde(default)]
     pub locks: bool,
-    /// A canned ACL other than `private`.
     #[serde(default)]
-    pub acl: Option<String>,
+    pub acl: Option<Acl>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

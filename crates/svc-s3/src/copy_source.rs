@@ -5,10 +5,11 @@ use env::Timestamp;
 use kv::Read;
 use percent_encoding::percent_decode_str;
 
-use crate::bucket::{self, Bucket};
+use crate::bucket::Bucket;
 use crate::conditions::Conditions;
 use crate::object::Object;
-use crate::{Ctx, errors, object};
+use crate::right::{self, Right, Wanted};
+use crate::{Ctx, errors};
 
 pub(crate) struct CopySource {
     pub bucket: String,
@@ -45,9 +46,9 @@ impl CopySource {
         owner: Option<&str>,
         conditions: &Conditions<'_>,
     ) -> Result<(Bucket, Object)> {
-        let bucket = bucket::find(cx, reader, &self.bucket, owner)?;
-        let object = object::find(reader, &bucket, &self.key, self.version.as_deref(), "HEAD");
-        let object = object.map_err(|error| {
+        let wanted =
+            Wanted { key: &self.key, version: self.version.as_deref(), method: "HEAD", right: Right::Read };
+        let found = right::object(cx, reader, &self.bucket, owner, wanted).map_err(|error| {
             if error.code != "MethodNotAllowed" {
                 return error;
             }
@@ -55,8 +56,8 @@ impl CopySource {
                 "The source of a copy request may not specifically refer to a delete marker by version id.";
             errors::invalid_request(message)
         })?;
-        conditions.check_source(&object)?;
-        Ok((bucket, object))
+        conditions.check_source(&found.1)?;
+        Ok(found)
     }
 }
 

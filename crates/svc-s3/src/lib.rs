@@ -25,6 +25,7 @@ mod notify;
 mod object;
 mod ops;
 mod post_form;
+mod public;
 mod range;
 mod right;
 mod site;

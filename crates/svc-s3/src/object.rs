@@ -7,6 +7,7 @@ use env::Timestamp;
 use kv::{Direction, Read, SCAN_ROWS_MAX, Span, Tx};
 use serde::{Deserialize, Serialize};
 
+use crate::access::Acl;
 use crate::bucket::{Bucket, Versioning};
 use crate::checksum::Checksum;
 use crate::customer::Fingerprint;
@@ -46,9 +47,8 @@ pub(crate) struct Object {
     pub tags: BTreeMap<String, String>,
     #[serde(default)]
     pub lock: lock::Lock,
-    /// A canned ACL other than `private`.
     #[serde(default)]
-    pub acl: Option<String>,
+    pub acl: Option<Acl>,
     /// Of the client's own key that it is encrypted with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer: Option<Fingerprint>,

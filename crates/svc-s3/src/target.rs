@@ -7,7 +7,8 @@ use service::{Caller, Delivery, Sender, TargetArn, Undelivered};
 
 use crate::bucket::Bucket;
 use crate::keys::BUCKETS;
-use crate::{Ctx, ops, right};
+use crate::right::Stranger;
+use crate::{Ctx, ops};
 
 fn failed(error: impl std::fmt::Display) -> Undelivered {
     Undelivered::Failed(error.to_string())
@@ -22,7 +23,7 @@ async fn find(cx: &Ctx, arn: &TargetArn, writes: Option<(&Sender, &str)>) -> Res
     if sender.role_account() == Some(&bucket.account) {
         return Ok(bucket);
     }
-    match right::may(&cx.asking_as(sender), &snapshot, &bucket, "s3:PutObject", key).map_err(failed)? {
+    match Stranger::sending(cx, sender).may(&snapshot, &bucket, "s3:PutObject", key).map_err(failed)? {
         true => Ok(bucket),
         false => Err(Undelivered::Denied(arn.to_string())),
     }

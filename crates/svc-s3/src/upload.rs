@@ -7,6 +7,7 @@ use aws_wire::Result;
 use kv::{Read, Span, Tx};
 use serde::{Deserialize, Serialize};
 
+use crate::access::Acl;
 use crate::bucket::Bucket;
 use crate::checksum::{Algorithm, Checksum};
 use crate::customer::Fingerprint;
@@ -32,7 +33,7 @@ pub(crate) struct Upload {
     #[serde(default)]
     pub lock: Lock,
     #[serde(default)]
-    pub acl: Option<String>,
+    pub acl: Option<Acl>,
     /// Of the client's own key that its parts are encrypted with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer: Option<Fingerprint>,

@@ -11,7 +11,7 @@ use crate::bucket::Bucket;
 use crate::holds::Entry;
 use crate::keys::BUCKETS;
 use crate::object::Object;
-use crate::right::{self, Wanted};
+use crate::right::{Right, Stranger, Wanted};
 use crate::{Ctx, asked, content, customer, document, errors, object};
 
 const RULES_MAX: usize = 50;
@@ -103,7 +103,8 @@ fn readable(cx: &Ctx, reader: &impl Read, bucket: &Bucket, key: &str, insider: b
         return object::find(reader, bucket, key, None, "GET");
     }
     let nobody = cx.as_caller(Caller::anonymous(&bucket.region));
-    right::read(&nobody.asking(), reader, bucket, Wanted { key, version: None, method: "GET" })
+    let wanted = Wanted { key, version: None, method: "GET", right: Right::Read };
+    Stranger::nobody(nobody.asking()).object(reader, bucket, wanted)
 }
 
 fn show(cx: &Ctx, entry: &Entry<'_>, reader: &impl Read, object: &Object, status: u16) -> Result<Response> {

@@ -3,7 +3,7 @@
 use api_s3::{AbortMultipartUploadInput, AbortMultipartUploadOutput};
 use aws_wire::Result;
 
-use crate::{Ctx, bucket, errors, upload};
+use crate::{Ctx, errors, right, upload};
 
 pub(crate) async fn abort_multipart_upload(
     cx: Ctx,
@@ -11,7 +11,9 @@ pub(crate) async fn abort_multipart_upload(
 ) -> Result<AbortMultipartUploadOutput> {
     cx.kv
         .transact(|tx| {
-            let bucket = bucket::find(&cx, tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
+            let owner = input.expected_bucket_owner.as_deref();
+            let bucket =
+                right::bucket(&cx, tx, &input.bucket, owner, ("s3:AbortMultipartUpload", &input.key))?;
             let upload = upload::find(tx, &bucket, &input.key, &input.upload_id)?;
             let begun = env::Timestamp::from_millis(upload.begun_ms).as_secs();
             if input.if_match_initiated_time.is_some_and(|expected| expected.as_secs() != begun) {

@@ -12,7 +12,7 @@ use crate::content::{self, Content, PartOf};
 use crate::keys::{CONTENTS, Id, PARTS};
 use crate::object::{Draw, Object};
 use crate::upload::{self, PART_BYTES_MIN, Part, Upload};
-use crate::{Ctx, bucket, conditions, customer, errors, notify, object};
+use crate::{Ctx, conditions, customer, errors, notify, object, right};
 
 pub(crate) async fn complete_multipart_upload(
     cx: Ctx,
@@ -29,7 +29,8 @@ pub(crate) async fn complete_multipart_upload(
     let claimed = claimed.filter_map(|(algorithm, value)| Some((algorithm, value.clone()?)));
     let claimed = claimed.collect::<Vec<_>>();
     let completed = cx.kv.transact(|tx| {
-        let bucket = bucket::find(&cx, tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
+        let owner = input.expected_bucket_owner.as_deref();
+        let bucket = right::bucket(&cx, tx, &input.bucket, owner, ("s3:PutObject", &input.key))?;
         let upload = upload::find(tx, &bucket, &input.key, &input.upload_id)?;
         if key.is_some() {
             customer::check_part(upload.customer.as_ref(), key.as_ref())?;

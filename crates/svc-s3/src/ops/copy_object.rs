@@ -6,7 +6,7 @@ use aws_wire::Result;
 use crate::checksum::{Algorithm, Stated, show_checksum};
 use crate::copy_source::{self, CopySource};
 use crate::object::{Draw, Headers, Object};
-use crate::{Ctx, access, asked, bucket, conditions, content, customer, errors, lock, notify, object, tags};
+use crate::{Ctx, access, asked, conditions, content, customer, errors, lock, notify, object, right, tags};
 
 const SOURCE_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
 
@@ -18,7 +18,7 @@ pub(crate) async fn copy_object(cx: Ctx, input: CopyObjectInput) -> Result<CopyO
     let replaces = input.metadata_directive == Some(MetadataDirective::Replace);
     let retags = input.tagging_directive == Some(TaggingDirective::Replace);
     let asked_tags = tags::of_header(input.tagging.as_deref().filter(|_| retags))?;
-    let acl = asked::acl(input.acl);
+    let acl = access::acl_of!(input)?;
     let algorithm = input.checksum_algorithm.map(|asked| Algorithm::of(asked, "CopyObject")).transpose()?;
     let of_source = copy_source::conditions(
         input.copy_source_if_match.as_deref(),
@@ -32,7 +32,7 @@ pub(crate) async fn copy_object(cx: Ctx, input: CopyObjectInput) -> Result<CopyO
     let snapshot = cx.kv.snapshot().await?;
     let (source_bucket, from) = source.find(&cx, &snapshot, source_owner, &of_source)?;
     customer::check_read(from.customer.as_ref(), source_key.as_ref())?;
-    let bucket = bucket::find(&cx, &snapshot, &input.bucket, owner)?;
+    let bucket = right::bucket(&cx, &snapshot, &input.bucket, owner, ("s3:PutObject", &input.key))?;
     let itself = source_bucket.id == bucket.id && source.key == input.key && source.version.is_none();
     let changes = replaces
         || input.storage_class.is_some()
@@ -77,8 +77,8 @@ pub(crate) async fn copy_object(cx: Ctx, input: CopyObjectInput) -> Result<CopyO
     let asked_lock =
         (input.object_lock_mode, input.object_lock_retain_until_date, input.object_lock_legal_hold_status);
     let stored = received.store(&cx, |tx, content| {
-        let bucket = bucket::find(&cx, tx, &input.bucket, owner)?;
-        access::check_acl(tx, &bucket, acl.as_deref())?;
+        let bucket = right::bucket(&cx, tx, &input.bucket, owner, ("s3:PutObject", &input.key))?;
+        access::check_acl(tx, &bucket, acl.as_ref())?;
         let current = object::current(tx, &bucket, &input.key)?;
         let (if_match, if_none_match) = (input.if_match.as_deref(), input.if_none_match.as_deref());
         conditions::check_write(current.as_ref(), &input.key, if_match, if_none_match)?;

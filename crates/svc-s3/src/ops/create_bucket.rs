@@ -1,28 +1,24 @@
 //! `CreateBucket`: a bucket of a name that nobody has.
 
 use api_s3::{
-    BucketCannedACL, BucketNamespace, CreateBucketInput, CreateBucketOutput, GetBucketOwnershipControlsInput,
+    BucketNamespace, CreateBucketInput, CreateBucketOutput, GetBucketOwnershipControlsInput,
     GetBucketOwnershipControlsOutput, GetBucketTaggingInput, GetBucketTaggingOutput,
-    GetObjectLockConfigurationInput, GetObjectLockConfigurationOutput, ObjectLockConfiguration,
-    ObjectLockEnabled, ObjectOwnership, OwnershipControls, OwnershipControlsRule, errors as modelled,
+    GetObjectLockConfigurationInput, GetObjectLockConfigurationOutput, GetPublicAccessBlockInput,
+    GetPublicAccessBlockOutput, ObjectLockConfiguration, ObjectLockEnabled, ObjectOwnership,
+    OwnershipControls, OwnershipControlsRule, PublicAccessBlockConfiguration, errors as modelled,
 };
 use aws_wire::{AwsError, Result};
 use kv::Tx;
 
 use crate::bucket::{self, Bucket, Versioning};
 use crate::keys::{BUCKETS, BUCKETS_OF};
-use crate::{Ctx, document, errors, tags};
+use crate::{Ctx, access, document, errors, tags};
 
 const HOME: &str = "us-east-1";
 
 pub(crate) async fn create_bucket(cx: Ctx, input: CreateBucketInput) -> Result<CreateBucketOutput> {
     let configuration = input.create_bucket_configuration.clone().unwrap_or_default();
     let unserved = [
-        ("GrantFullControl", input.grant_full_control.is_some()),
-        ("GrantRead", input.grant_read.is_some()),
-        ("GrantReadACP", input.grant_read_acp.is_some()),
-        ("GrantWrite", input.grant_write.is_some()),
-        ("GrantWriteACP", input.grant_write_acp.is_some()),
         ("BucketNamespace", input.bucket_namespace.is_some_and(|space| space != BucketNamespace::Global)),
         ("Location", configuration.location.is_some()),
         ("Bucket", configuration.bucket.is_some()),
@@ -34,11 +30,15 @@ pub(crate) async fn create_bucket(cx: Ctx, input: CreateBucketInput) -> Result<C
     let region = region(&cx, configuration.location_constraint.as_deref())?;
     let tags = tags::check(configuration.tags.unwrap_or_default(), tags::OF_BUCKET_MAX)?;
     let locks = input.object_lock_enabled_for_bucket == Some(true);
-    let acl = input.acl.filter(|acl| *acl != BucketCannedACL::Private);
+    let acl = access::acl_of!(input, grant_write)?;
     let enforced = input.object_ownership.unwrap_or(ObjectOwnership::BucketOwnerEnforced);
     if acl.is_some() && enforced == ObjectOwnership::BucketOwnerEnforced {
         let message = "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting";
         return Err(errors::other(400, "InvalidBucketAclWithObjectOwnership", message));
+    }
+    if acl.as_ref().is_some_and(|acl| acl.is_public(&cx.caller.account)) {
+        let message = "Bucket cannot have public ACLs set with BlockPublicAccess enabled";
+        return Err(errors::other(400, "InvalidBucketAclWithBlockPublicAccessError", message));
     }
     let bucket = Bucket {
         id: *cx.env.uuid().as_bytes(),
@@ -48,7 +48,7 @@ pub(crate) async fn create_bucket(cx: Ctx, input: CreateBucketInput) -> Result<C
         created_ms: cx.env.now().as_millis(),
         versioning: if locks { Versioning::Enabled } else { Versioning::Never },
         locks,
-        acl: acl.map(|acl| acl.as_str().to_owned()),
+        acl,
     };
     let create = |tx: &mut Tx| {
         if let Some(there) = BUCKETS.get(tx, &bucket.name)? {
@@ -56,6 +56,7 @@ pub(crate) async fn create_bucket(cx: Ctx, input: CreateBucketInput) -> Result<C
         }
         BUCKETS.put(tx, &bucket.name, &bucket)?;
         BUCKETS_OF.put(tx, &(bucket.account.clone(), bucket.name.clone()), &())?;
+        document::write::<GetPublicAccessBlockInput>(tx, &bucket, nothing_public())?;
         if let Some(object_ownership) = input.object_ownership {
             let rules = vec![OwnershipControlsRule { object_ownership }];
             let controls =
@@ -73,6 +74,17 @@ pub(crate) async fn create_bucket(cx: Ctx, input: CreateBucketInput) -> Result<C
     };
     cx.kv.transact(create).await?;
     Ok(CreateBucketOutput { bucket_arn: Some(bucket.arn()), location: Some(format!("/{}", input.bucket)) })
+}
+
+/// What a new bucket begins with since 2023.
+fn nothing_public() -> GetPublicAccessBlockOutput {
+    let all = PublicAccessBlockConfiguration {
+        block_public_acls: Some(true),
+        ignore_public_acls: Some(true),
+        block_public_policy: Some(true),
+        restrict_public_buckets: Some(true),
+    };
+    GetPublicAccessBlockOutput { public_access_block_configuration: Some(all) }
 }
 
 fn enabled() -> GetObjectLockConfigurationOutput {

@@ -5,7 +5,7 @@ use aws_wire::Result;
 
 use crate::keys::UPLOADS;
 use crate::upload::{self, Upload};
-use crate::{Ctx, access, asked, bucket, customer, lock, object, tags};
+use crate::{Ctx, access, asked, customer, lock, object, right, tags};
 
 pub(crate) async fn create_multipart_upload(
     cx: Ctx,
@@ -15,7 +15,7 @@ pub(crate) async fn create_multipart_upload(
     let fingerprint = key.as_ref().map(|key| key.fingerprint(&cx));
     let headers = asked::headers_of!("CreateMultipartUpload", input);
     let tags = tags::of_header(input.tagging.as_deref())?;
-    let acl = asked::acl(input.acl);
+    let acl = access::acl_of!(input)?;
     object::check_key(&input.key)?;
     let (algorithm, composite) = upload::checksum_of(input.checksum_algorithm, input.checksum_type)?;
     let (now, id) = (cx.env.now(), *cx.env.uuid().as_bytes());
@@ -24,8 +24,9 @@ pub(crate) async fn create_multipart_upload(
         (input.object_lock_mode, input.object_lock_retain_until_date, input.object_lock_legal_hold_status);
     cx.kv
         .transact(|tx| {
-            let bucket = bucket::find(&cx, tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
-            access::check_acl(tx, &bucket, acl.as_deref())?;
+            let owner = input.expected_bucket_owner.as_deref();
+            let bucket = right::bucket(&cx, tx, &input.bucket, owner, ("s3:PutObject", &input.key))?;
+            access::check_acl(tx, &bucket, acl.as_ref())?;
             let upload = Upload {
                 id,
                 begun_ms: now.as_millis(),

@@ -20,7 +20,7 @@ pub(crate) async fn delete_object(cx: Ctx, input: DeleteObjectInput) -> Result<D
         size_bytes: input.if_match_size,
     };
     let deleted = cx.kv.transact(|tx| {
-        let action = if input.version_id.is_some() { "s3:DeleteObjectVersion" } else { "s3:DeleteObject" };
+        let action = delete_action(input.version_id.as_deref());
         let owner = input.expected_bucket_owner.as_deref();
         let bucket = right::bucket(&cx, tx, &input.bucket, owner, (action, &input.key))?;
         let bypass = input.bypass_governance_retention == Some(true);
@@ -33,6 +33,11 @@ pub(crate) async fn delete_object(cx: Ctx, input: DeleteObjectInput) -> Result<D
         version_id: deleted.version,
         ..DeleteObjectOutput::default()
     })
+}
+
+/// The right to it, as policies have it.
+pub(crate) fn delete_action(version: Option<&str>) -> &'static str {
+    if version.is_some() { "s3:DeleteObjectVersion" } else { "s3:DeleteObject" }
 }
 
 /// What must be so of what is deleted.

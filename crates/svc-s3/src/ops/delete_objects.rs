@@ -3,9 +3,9 @@
 use api_s3::{DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, Error, ObjectIdentifier};
 use aws_wire::{AwsError, Result};
 
-use super::delete_object::{Deleted, Demanded, delete};
+use super::delete_object::{Deleted, Demanded, delete, delete_action};
 use crate::object::Draw;
-use crate::{Ctx, bucket, errors};
+use crate::{Ctx, errors, right};
 
 const OBJECTS_MAX: usize = 1000;
 
@@ -16,7 +16,9 @@ pub(crate) async fn delete_objects(cx: Ctx, input: DeleteObjectsInput) -> Result
     if input.delete.objects.is_empty() || input.delete.objects.len() > OBJECTS_MAX {
         return Err(errors::malformed_xml());
     }
-    bucket::find(&cx, &cx.kv.snapshot().await?, &input.bucket, input.expected_bucket_owner.as_deref())?;
+    let owner = input.expected_bucket_owner.as_deref();
+    // What may be deleted is asked for each.
+    right::exists(&cx.kv.snapshot().await?, &input.bucket, owner)?;
     let bypass = input.bypass_governance_retention == Some(true);
     let quiet = input.delete.quiet == Some(true);
     let (mut deleted, mut failed) = (Vec::new(), Vec::new());
@@ -44,7 +46,8 @@ async fn delete_one(cx: &Ctx, name: &str, one: &ObjectIdentifier, bypass: bool) 
     let demanded =
         Demanded { etag: one.e_tag.as_deref(), modified: one.last_modified_time, size_bytes: one.size };
     let delete = |tx: &mut kv::Tx| {
-        let bucket = bucket::find(cx, tx, name, None)?;
+        let action = delete_action(one.version_id.as_deref());
+        let bucket = right::bucket(cx, tx, name, None, (action, &one.key))?;
         delete(tx, cx, &bucket, &one.key, one.version_id.as_deref(), &demanded, bypass, draw)
     };
     cx.kv.transact(delete).await

@@ -1,15 +1,16 @@
-//! `GetBucketAcl`: the owner, and what a canned ACL grants.
+//! `GetBucketAcl`: the owner, and what is granted to whom.
 
 use api_s3::{GetBucketAclInput, GetBucketAclOutput};
 use aws_wire::Result;
 
-use crate::{Ctx, access, bucket};
+use crate::{Ctx, access, right};
 
 pub(crate) async fn get_bucket_acl(cx: Ctx, input: GetBucketAclInput) -> Result<GetBucketAclOutput> {
     let snapshot = cx.kv.snapshot().await?;
-    let bucket = bucket::find(&cx, &snapshot, &input.bucket, input.expected_bucket_owner.as_deref())?;
+    let owner = input.expected_bucket_owner.as_deref();
+    let bucket = right::bucket(&cx, &snapshot, &input.bucket, owner, ("s3:GetBucketAcl", ""))?;
     Ok(GetBucketAclOutput {
         owner: Some(access::owner(&bucket.account)),
-        grants: Some(access::grants(&bucket.account, bucket.acl.as_deref())),
+        grants: Some(access::shown(&bucket.account, bucket.acl.as_ref())),
     })
 }

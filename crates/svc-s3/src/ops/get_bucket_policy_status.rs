@@ -2,8 +2,8 @@
 
 use api_s3::{GetBucketPolicyInput, GetBucketPolicyStatusInput, GetBucketPolicyStatusOutput, PolicyStatus};
 use aws_wire::Result;
-use serde_json::Value as Json;
 
+use crate::public::is_public;
 use crate::{Ctx, document, errors};
 
 pub(crate) async fn get_bucket_policy_status(
@@ -18,25 +18,4 @@ pub(crate) async fn get_bucket_policy_status(
     })?;
     let public = serde_json::from_str(&policy).is_ok_and(|document| is_public(&document));
     Ok(GetBucketPolicyStatusOutput { policy_status: Some(PolicyStatus { is_public: Some(public) }) })
-}
-
-/// Whether a statement allows everybody something, without a condition.
-pub(super) fn is_public(document: &Json) -> bool {
-    let statements = match &document["Statement"] {
-        Json::Array(statements) => statements.iter().collect::<Vec<_>>(),
-        one => vec![one],
-    };
-    let anybody = |principal: &Json| match principal {
-        Json::String(text) => text == "*",
-        Json::Object(kinds) => kinds.get("AWS").is_some_and(|aws| match aws {
-            Json::Array(all) => all.iter().any(|one| one == "*"),
-            one => one == "*",
-        }),
-        _ => false,
-    };
-    statements.iter().any(|statement| {
-        statement["Effect"] == "Allow"
-            && anybody(&statement["Principal"])
-            && statement.get("Condition").is_none()
-    })
 }

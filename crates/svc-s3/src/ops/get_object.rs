@@ -8,7 +8,7 @@ use crate::conditions::Conditions;
 use crate::content::{self, Content};
 use crate::object::Object;
 use crate::range::{self, Span};
-use crate::right::{self, Wanted};
+use crate::right::{self, Right, Wanted};
 use crate::{Ctx, customer, errors};
 
 pub(crate) async fn get_object(cx: Ctx, input: GetObjectInput) -> Result<GetObjectOutput> {
@@ -16,8 +16,9 @@ pub(crate) async fn get_object(cx: Ctx, input: GetObjectInput) -> Result<GetObje
     let entry = cx.state.holds.enter().await;
     let snapshot = cx.kv.snapshot().await?;
     let owner = input.expected_bucket_owner.as_deref();
-    let named = Wanted { key: &input.key, version: input.version_id.as_deref(), method: "GET" };
-    let (bucket, object) = right::readable(&cx, &snapshot, &input.bucket, owner, named)?;
+    let named =
+        Wanted { key: &input.key, version: input.version_id.as_deref(), method: "GET", right: Right::Read };
+    let (bucket, object) = right::object(&cx, &snapshot, &input.bucket, owner, named)?;
     let conditions = Conditions {
         if_match: input.if_match.as_deref(),
         if_none_match: input.if_none_match.as_deref(),

@@ -1,17 +1,24 @@
-//! `GetObjectAcl`: the owner, and what a canned ACL grants.
+//! `GetObjectAcl`: the owner, and what is granted to whom.
 
 use api_s3::{GetObjectAclInput, GetObjectAclOutput};
 use aws_wire::Result;
 
-use crate::{Ctx, access, bucket, object};
+use crate::right::{self, Right, Wanted};
+use crate::{Ctx, access};
 
 pub(crate) async fn get_object_acl(cx: Ctx, input: GetObjectAclInput) -> Result<GetObjectAclOutput> {
     let snapshot = cx.kv.snapshot().await?;
-    let bucket = bucket::find(&cx, &snapshot, &input.bucket, input.expected_bucket_owner.as_deref())?;
-    let object = object::find(&snapshot, &bucket, &input.key, input.version_id.as_deref(), "GET")?;
+    let wanted = Wanted {
+        key: &input.key,
+        version: input.version_id.as_deref(),
+        method: "GET",
+        right: Right::ReadAcl,
+    };
+    let owner = input.expected_bucket_owner.as_deref();
+    let (bucket, object) = right::object(&cx, &snapshot, &input.bucket, owner, wanted)?;
     Ok(GetObjectAclOutput {
         owner: Some(access::owner(&bucket.account)),
-        grants: Some(access::grants(&bucket.account, object.acl.as_deref())),
+        grants: Some(access::shown(&bucket.account, object.acl.as_ref())),
         request_charged: None,
     })
 }

@@ -8,7 +8,8 @@ use aws_wire::Result;
 
 use crate::checksum::{Checksum, show_checksum};
 use crate::content::{self, PartOf};
-use crate::{Ctx, bucket, customer, listing, object};
+use crate::right::{self, Right, Wanted};
+use crate::{Ctx, customer, listing};
 
 pub(crate) async fn get_object_attributes(
     cx: Ctx,
@@ -17,8 +18,11 @@ pub(crate) async fn get_object_attributes(
     let key = customer::key_of!(input)?;
     let parts_max = listing::page_size(input.max_parts, "x-amz-max-parts")?;
     let snapshot = cx.kv.snapshot().await?;
-    let bucket = bucket::find(&cx, &snapshot, &input.bucket, input.expected_bucket_owner.as_deref())?;
-    let object = object::find(&snapshot, &bucket, &input.key, input.version_id.as_deref(), "GET")?;
+    let wanted =
+        Wanted { key: &input.key, version: input.version_id.as_deref(), method: "GET", right: Right::Read };
+    let owner = input.expected_bucket_owner.as_deref();
+    right::bucket(&cx, &snapshot, &input.bucket, owner, ("s3:GetObjectAttributes", &input.key))?;
+    let (bucket, object) = right::object(&cx, &snapshot, &input.bucket, owner, wanted)?;
     customer::check_read(object.customer.as_ref(), key.as_ref())?;
     let asks = |attribute| input.object_attributes.contains(&attribute);
     let parts = if asks(ObjectAttributes::ObjectParts) && object.parts > 0 {

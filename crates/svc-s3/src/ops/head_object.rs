@@ -7,15 +7,16 @@ use super::get_object::wanted;
 use crate::checksum::show_checksum;
 use crate::conditions::Conditions;
 use crate::range::Span;
-use crate::right::{self, Wanted};
+use crate::right::{self, Right, Wanted};
 use crate::{Ctx, content, customer};
 
 pub(crate) async fn head_object(cx: Ctx, input: HeadObjectInput) -> Result<HeadObjectOutput> {
     let key = customer::key_of!(input)?;
     let snapshot = cx.kv.snapshot().await?;
     let owner = input.expected_bucket_owner.as_deref();
-    let named = Wanted { key: &input.key, version: input.version_id.as_deref(), method: "HEAD" };
-    let (bucket, object) = right::readable(&cx, &snapshot, &input.bucket, owner, named)?;
+    let named =
+        Wanted { key: &input.key, version: input.version_id.as_deref(), method: "HEAD", right: Right::Read };
+    let (bucket, object) = right::object(&cx, &snapshot, &input.bucket, owner, named)?;
     let conditions = Conditions {
         if_match: input.if_match.as_deref(),
         if_none_match: input.if_none_match.as_deref(),

@@ -11,7 +11,7 @@ use crate::bucket::Bucket;
 use crate::keys::{UPLOADS, UploadKey};
 use crate::listing::{self, Encoding, common_prefix};
 use crate::upload::Upload;
-use crate::{Ctx, access, bucket, upload};
+use crate::{Ctx, access, right, upload};
 
 pub(crate) async fn list_multipart_uploads(
     cx: Ctx,
@@ -19,7 +19,8 @@ pub(crate) async fn list_multipart_uploads(
 ) -> Result<ListMultipartUploadsOutput> {
     let uploads_max = listing::page_size(input.max_uploads, "max-uploads")?;
     let snapshot = cx.kv.snapshot().await?;
-    let bucket = bucket::find(&cx, &snapshot, &input.bucket, input.expected_bucket_owner.as_deref())?;
+    let owner = input.expected_bucket_owner.as_deref();
+    let bucket = right::bucket(&cx, &snapshot, &input.bucket, owner, ("s3:ListBucketMultipartUploads", ""))?;
     let prefix = input.prefix.as_deref().unwrap_or_default();
     let delimiter = input.delimiter.as_deref().unwrap_or_default();
     let (key_marker, upload_marker) = (

@@ -11,7 +11,7 @@ use crate::bucket::Bucket;
 use crate::keys::{CURRENT, OLDER, ObjectKey};
 use crate::listing::{self, Encoding, common_prefix};
 use crate::object::Object;
-use crate::{Ctx, access, bucket, errors, object};
+use crate::{Ctx, access, errors, object, right};
 
 /// Keys read at once.
 const KEYS: usize = 200;
@@ -28,7 +28,8 @@ pub(crate) async fn list_object_versions(
         return Err(errors::invalid_argument("version-id-marker", "", message));
     }
     let snapshot = cx.kv.snapshot().await?;
-    let bucket = bucket::find(&cx, &snapshot, &input.bucket, input.expected_bucket_owner.as_deref())?;
+    let owner = input.expected_bucket_owner.as_deref();
+    let bucket = right::bucket(&cx, &snapshot, &input.bucket, owner, ("s3:ListBucketVersions", ""))?;
     let prefix = input.prefix.as_deref().unwrap_or_default();
     let delimiter = input.delimiter.as_deref().unwrap_or_default();
     let mut walk = Walk { bucket: &bucket, prefix, delimiter, entries_max, found: Found::default() };

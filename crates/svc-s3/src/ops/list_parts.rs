@@ -7,7 +7,7 @@ use kv::{Direction, Span};
 
 use crate::checksum::show_checksum;
 use crate::keys::PARTS;
-use crate::{Ctx, access, bucket, customer, errors, listing, upload};
+use crate::{Ctx, access, customer, errors, listing, right, upload};
 
 pub(crate) async fn list_parts(cx: Ctx, input: ListPartsInput) -> Result<ListPartsOutput> {
     let key = customer::key_of!(input)?;
@@ -17,7 +17,9 @@ pub(crate) async fn list_parts(cx: Ctx, input: ListPartsInput) -> Result<ListPar
         errors::invalid_argument("part-number-marker", "", message)
     })?;
     let snapshot = cx.kv.snapshot().await?;
-    let bucket = bucket::find(&cx, &snapshot, &input.bucket, input.expected_bucket_owner.as_deref())?;
+    let owner = input.expected_bucket_owner.as_deref();
+    let bucket =
+        right::bucket(&cx, &snapshot, &input.bucket, owner, ("s3:ListMultipartUploadParts", &input.key))?;
     let upload = upload::find(&snapshot, &bucket, &input.key, &input.upload_id)?;
     if key.is_some() {
         customer::check_part(upload.customer.as_ref(), key.as_ref())?;

@@ -1,19 +1,19 @@
-//! `PutBucketAcl`: a canned ACL, where the bucket has ACLs at all.
+//! `PutBucketAcl`: what others may do with the bucket, where it has ACLs at all.
 
-use api_s3::{BucketCannedACL, PutBucketAclInput};
+use api_s3::PutBucketAclInput;
 use aws_wire::Result;
 
 use crate::keys::BUCKETS;
-use crate::{Ctx, access, asked, bucket};
+use crate::{Ctx, access, right};
 
 pub(crate) async fn put_bucket_acl(cx: Ctx, input: PutBucketAclInput) -> Result<()> {
-    asked::refuse_grants!("PutBucketAcl", input);
-    let acl = input.acl.filter(|acl| *acl != BucketCannedACL::Private).map(|acl| acl.as_str().to_owned());
+    let acl_for = access::acl_put!(input);
+    let owner = input.expected_bucket_owner.as_deref();
     cx.kv
         .transact(|tx| {
-            let mut bucket = bucket::find(&cx, tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
-            access::check_acl(tx, &bucket, acl.as_deref())?;
-            bucket.acl.clone_from(&acl);
+            let mut bucket = right::bucket(&cx, tx, &input.bucket, owner, ("s3:PutBucketAcl", ""))?;
+            bucket.acl = acl_for(&bucket.account)?;
+            access::check_acl(tx, &bucket, bucket.acl.as_ref())?;
             Ok(BUCKETS.put(tx, &bucket.name, &bucket)?)
         })
         .await

@@ -1,13 +1,13 @@
 //! `PutBucketPolicy`: who else may use the bucket, as IAM's language has it.
 
-use api_s3::{GetBucketPolicyInput, GetBucketPolicyOutput, GetPublicAccessBlockInput, PutBucketPolicyInput};
+use api_s3::{GetBucketPolicyInput, GetBucketPolicyOutput, PutBucketPolicyInput};
 use aws_auth::policy::Policy;
 use aws_wire::Result;
 use kv::Tx;
 use serde_json::Value as Json;
 
-use super::get_bucket_policy_status::is_public;
-use crate::{Ctx, bucket, document, errors};
+use crate::public::is_public;
+use crate::{Ctx, access, bucket, document, errors};
 
 const POLICY_BYTES_MAX: usize = 20 * 1024;
 
@@ -22,9 +22,7 @@ pub(crate) async fn put_bucket_policy(cx: Ctx, input: PutBucketPolicyInput) -> R
     check_resources(&document, &input.bucket)?;
     let put = |tx: &mut Tx| {
         let bucket = bucket::find(&cx, tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
-        let block = document::read::<GetPublicAccessBlockInput>(tx, &bucket)?;
-        let block = block.and_then(|block| block.public_access_block_configuration);
-        let blocked = block.is_some_and(|block| block.block_public_policy == Some(true));
+        let blocked = access::block(tx, &bucket)?.block_public_policy == Some(true);
         if blocked && is_public(&document) {
             let message = format!(
                 "User: {} is not authorized to perform: s3:PutBucketPolicy on resource: \"{}\" because public \

@@ -23,7 +23,7 @@ pub(crate) async fn put(cx: Ctx, input: PutObjectInput, event: &'static str) -> 
     let key = customer::key_of!(input)?;
     let headers = asked::headers_of!("PutObject", input);
     let tags = tags::of_header(input.tagging.as_deref())?;
-    let acl = asked::acl(input.acl);
+    let acl = access::acl_of!(input)?;
     object::check_key(&input.key)?;
     let stated = Stated::check("PutObject", input.checksum_algorithm, stated_checksums!(input))?;
     let owner = input.expected_bucket_owner.as_deref();
@@ -47,7 +47,7 @@ pub(crate) async fn put(cx: Ctx, input: PutObjectInput, event: &'static str) -> 
         (input.object_lock_mode, input.object_lock_retain_until_date, input.object_lock_legal_hold_status);
     let stored = received.store(&cx, |tx, content| {
         let bucket = right::bucket(&cx, tx, &input.bucket, owner, right)?;
-        access::check_acl(tx, &bucket, acl.as_deref())?;
+        access::check_acl(tx, &bucket, acl.as_ref())?;
         let current = object::current(tx, &bucket, &input.key)?;
         conditions::check_write(
             current.as_ref(),

@@ -1,21 +1,27 @@
-//! `PutObjectAcl`: a canned ACL, where the bucket has ACLs at all.
+//! `PutObjectAcl`: what others may do with the object, where its bucket has ACLs at all.
 
 use api_s3::{PutObjectAclInput, PutObjectAclOutput};
 use aws_wire::Result;
 
 use crate::object::Draw;
-use crate::{Ctx, access, asked, bucket, notify, object};
+use crate::right::{self, Right, Wanted};
+use crate::{Ctx, access, notify, object};
 
 pub(crate) async fn put_object_acl(cx: Ctx, input: PutObjectAclInput) -> Result<PutObjectAclOutput> {
-    asked::refuse_grants!("PutObjectAcl", input);
-    let acl = asked::acl(input.acl);
+    let acl_for = access::acl_put!(input);
     let draw = Draw::new(&cx);
+    let wanted = Wanted {
+        key: &input.key,
+        version: input.version_id.as_deref(),
+        method: "PUT",
+        right: Right::WriteAcl,
+    };
+    let owner = input.expected_bucket_owner.as_deref();
     cx.kv
         .transact(|tx| {
-            let bucket = bucket::find(&cx, tx, &input.bucket, input.expected_bucket_owner.as_deref())?;
-            access::check_acl(tx, &bucket, acl.as_deref())?;
-            let mut object = object::find(tx, &bucket, &input.key, input.version_id.as_deref(), "PUT")?;
-            object.acl.clone_from(&acl);
+            let (bucket, mut object) = right::object(&cx, tx, &input.bucket, owner, wanted)?;
+            object.acl = acl_for(&bucket.account)?;
+            access::check_acl(tx, &bucket, object.acl.as_ref())?;
             object::rewrite(tx, &bucket, &input.key, &object)?;
             notify::note(tx, &cx, &bucket, "ObjectAcl:Put", (&input.key, &object), draw)
         })

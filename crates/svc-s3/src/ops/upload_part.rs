@@ -5,7 +5,7 @@ use aws_wire::Result;
 
 use crate::checksum::{Stated, refuse_checksums, show_checksum, stated_checksums};
 use crate::upload::{self, Part};
-use crate::{Ctx, bucket, content, customer, errors};
+use crate::{Ctx, content, customer, errors, right};
 
 pub(crate) async fn upload_part(cx: Ctx, input: UploadPartInput) -> Result<UploadPartOutput> {
     refuse_checksums!("UploadPart", input);
@@ -14,7 +14,7 @@ pub(crate) async fn upload_part(cx: Ctx, input: UploadPartInput) -> Result<Uploa
     let mut stated = Stated::check("UploadPart", input.checksum_algorithm, stated_checksums!(input))?;
     let owner = input.expected_bucket_owner.as_deref();
     let snapshot = cx.kv.snapshot().await?;
-    let bucket = bucket::find(&cx, &snapshot, &input.bucket, owner)?;
+    let bucket = right::bucket(&cx, &snapshot, &input.bucket, owner, ("s3:PutObject", &input.key))?;
     let upload = upload::find(&snapshot, &bucket, &input.key, &input.upload_id)?;
     customer::check_part(upload.customer.as_ref(), key.as_ref())?;
     drop(snapshot);
@@ -42,7 +42,7 @@ pub(crate) async fn upload_part(cx: Ctx, input: UploadPartInput) -> Result<Uploa
         modified_ms: now.as_millis(),
     };
     let stored = received.store(&cx, |tx, content| {
-        let bucket = bucket::find(&cx, tx, &input.bucket, owner)?;
+        let bucket = right::bucket(&cx, tx, &input.bucket, owner, ("s3:PutObject", &input.key))?;
         let upload = upload::find(tx, &bucket, &input.key, &input.upload_id)?;
         content::keep(tx, id, content)?;
         upload::put_part(tx, &upload, number, &part)

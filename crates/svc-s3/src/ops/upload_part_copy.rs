@@ -8,7 +8,7 @@ use crate::checksum::{Stated, show_checksum};
 use crate::copy_source::{self, CopySource};
 use crate::range::{self, Span};
 use crate::upload::{self, Part};
-use crate::{Ctx, bucket, content, customer, errors};
+use crate::{Ctx, content, customer, errors, right};
 
 pub(crate) async fn upload_part_copy(cx: Ctx, input: UploadPartCopyInput) -> Result<UploadPartCopyOutput> {
     let (key, source_key) = (customer::key_of!(input)?, customer::source_key_of!(input)?);
@@ -24,7 +24,7 @@ pub(crate) async fn upload_part_copy(cx: Ctx, input: UploadPartCopyInput) -> Res
         (input.expected_bucket_owner.as_deref(), input.expected_source_bucket_owner.as_deref());
     let entry = cx.state.holds.enter().await;
     let snapshot = cx.kv.snapshot().await?;
-    let bucket = bucket::find(&cx, &snapshot, &input.bucket, owner)?;
+    let bucket = right::bucket(&cx, &snapshot, &input.bucket, owner, ("s3:PutObject", &input.key))?;
     let upload = upload::find(&snapshot, &bucket, &input.key, &input.upload_id)?;
     let (source_bucket, from) = source.find(&cx, &snapshot, source_owner, &of_source)?;
     customer::check_part(upload.customer.as_ref(), key.as_ref())?;
@@ -49,7 +49,7 @@ pub(crate) async fn upload_part_copy(cx: Ctx, input: UploadPartCopyInput) -> Res
         modified_ms: now.as_millis(),
     };
     let stored = received.store(&cx, |tx, content| {
-        let bucket = bucket::find(&cx, tx, &input.bucket, owner)?;
+        let bucket = right::bucket(&cx, tx, &input.bucket, owner, ("s3:PutObject", &input.key))?;
         let upload = upload::find(tx, &bucket, &input.key, &input.upload_id)?;
         content::keep(tx, id, content)?;
         upload::put_part(tx, &upload, number, &part)

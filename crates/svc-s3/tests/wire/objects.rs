@@ -108,7 +108,6 @@ async fn what_is_not_honoured_is_refused() {
     let s3 = S3::with_bucket().await;
     for header in [
         ("x-amz-server-side-encryption", "aws:kms"),
-        ("x-amz-grant-read", "id=1"),
         ("x-amz-storage-class", "GLACIER"),
         ("x-amz-checksum-sha512", "AAAA"),
     ] {
