@@ -109,7 +109,6 @@ async fn what_is_not_honoured_is_refused() {
     for header in [
         ("x-amz-server-side-encryption", "aws:kms"),
         ("x-amz-grant-read", "id=1"),
-        ("x-amz-storage-class", "GLACIER"),
         ("x-amz-checksum-sha512", "AAAA"),
     ] {
         s3.ask("PUT", "/b-1/k", &[header], "x").await.refuses_as_s3(501, "NotImplementedException");
