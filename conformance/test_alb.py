@@ -1,11 +1,13 @@
 """Application Load Balancers configured with boto3 and the AWS CLI, called by raw HTTP at real ports and by name."""
 import http.client
+import http.server
 import json
 import os
 import pathlib
 import socket
 import subprocess
 import sys
+import threading
 import urllib.parse
 
 import pytest
@@ -225,3 +227,51 @@ def test_the_example(start):
     answers = [by_name(platform, url.hostname, "/a")[1] for _ in range(200)]
     # That green gets none of 200, or more than blue, happens once in a thousand million runs.
     assert set(answers) == {b"blue /a\n", b"green /a\n"} and answers.count(b"green /a\n") < 100
+
+
+class Backend(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = json.dumps({"by": self.server.server_port, "headers": dict(self.headers.items())}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def test_servers_by_address(elb, platform):
+    """Two servers of this machine take turns, once their health checks have found them well."""
+    servers = [http.server.ThreadingHTTPServer(("127.0.0.1", 0), Backend) for _ in range(2)]
+    for server in servers:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    made = elb.create_target_group(
+        Name="servers", TargetType="ip", Protocol="HTTP", Port=80, VpcId="vpc-1",
+        HealthCheckIntervalSeconds=5, HealthCheckTimeoutSeconds=2)["TargetGroups"][0]
+    assert (made["Protocol"], made["ProtocolVersion"], made["HealthCheckPort"]) == ("HTTP", "HTTP1", "traffic-port")
+    group = made["TargetGroupArn"]
+    elb.register_targets(TargetGroupArn=group, Targets=[
+        {"Id": "127.0.0.1", "Port": server.server_port} for server in servers])
+    balancer_arn, host = balancer(elb, "servers")
+    listener = elb.create_listener(LoadBalancerArn=balancer_arn, Protocol="HTTP", Port=80,
+                                   DefaultActions=forward(group))["Listeners"][0]["ListenerArn"]
+    elb.get_waiter("target_in_service").wait(TargetGroupArn=group, WaiterConfig={"Delay": 1})
+    endpoint = urllib.parse.urlsplit(platform.endpoint)
+
+    def ask():
+        connection = http.client.HTTPConnection(endpoint.hostname, endpoint.port)
+        connection.request("GET", "/", headers={"Host": host})
+        return json.loads(connection.getresponse().read())
+
+    answers = [ask() for _ in range(4)]
+    assert sorted({answer["by"] for answer in answers}) == sorted(server.server_port for server in servers)
+    headers = {name.lower(): value for name, value in answers[0]["headers"].items()}
+    assert headers["x-forwarded-for"] == "127.0.0.1" and headers["host"] == host
+    elb.deregister_targets(TargetGroupArn=group, Targets=[{"Id": "127.0.0.1", "Port": servers[0].server_port}])
+    assert {ask()["by"] for _ in range(3)} == {servers[1].server_port}
+    elb.delete_listener(ListenerArn=listener)
+    elb.delete_load_balancer(LoadBalancerArn=balancer_arn)
+    elb.delete_target_group(TargetGroupArn=group)
+    for server in servers:
+        server.shutdown()

@@ -716,3 +716,21 @@ def test_kill_during_uploads(start):
     api.delete_objects(Bucket="storm", Delete={"Objects": [{"Key": key, "VersionId": "null"} for key in known]})
     objects = platform.data / "objects"
     eventually(lambda: not [path for path in objects.rglob("*") if path.is_file()], "all blobs to be removed")
+
+
+def test_archived_objects(s3, bucket):
+    """A class is told wherever objects are, and an archived one is read by nobody before it is restored."""
+    s3.put_object(Bucket=bucket, Key="cold", Body=b"x", StorageClass="GLACIER")
+    assert s3.head_object(Bucket=bucket, Key="cold")["StorageClass"] == "GLACIER"
+    assert s3.list_objects_v2(Bucket=bucket)["Contents"][0]["StorageClass"] == "GLACIER"
+    assert s3.list_object_versions(Bucket=bucket)["Versions"][0]["StorageClass"] == "GLACIER"
+    refused("InvalidObjectState", 403, s3.get_object, Bucket=bucket, Key="cold")
+    wanted = {"Days": 1, "GlacierJobParameters": {"Tier": "Expedited"}}
+    begun = s3.restore_object(Bucket=bucket, Key="cold", RestoreRequest=wanted)
+    assert begun["ResponseMetadata"]["HTTPStatusCode"] == 202
+    assert s3.head_object(Bucket=bucket, Key="cold")["Restore"] == 'ongoing-request="true"'
+    refused("RestoreAlreadyInProgress", 409, s3.restore_object, Bucket=bucket, Key="cold", RestoreRequest=wanted)
+    rules = [{"ID": "r", "Filter": {"Prefix": ""}, "Status": "Enabled",
+              "Transitions": [{"Days": 30, "StorageClass": "STANDARD_IA"}, {"Days": 60, "StorageClass": "GLACIER"}]}]
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
+    assert s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"] == rules

@@ -72,7 +72,8 @@ class Sockets:
                 FunctionName=name, StatementId="s", Action="lambda:InvokeFunction",
                 Principal="apigateway.amazonaws.com", SourceArn=f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{self.id}/*")
         api.create_stage(ApiId=self.id, StageName="dev")
-        api.create_deployment(ApiId=self.id, StageName="dev")
+        if routes:
+            api.create_deployment(ApiId=self.id, StageName="dev")
 
     def connect(self, path="/dev", **options):
         # Not every machine knows where names below localhost lead.
@@ -205,3 +206,32 @@ def test_a_platform_that_stops_and_one_that_is_killed(start, monkeypatch):
     with sockets.connect() as client:
         client.send("again")
         assert json.loads(client.recv(timeout=PATIENCE_S))["body"] == "again"
+
+
+def test_a_mock_behind_templates(functions):
+    """No function: a template answers, and who connects shows a key of a usage plan."""
+    sockets = Sockets(functions, {})
+    api, keys = functions.platform.client("apigatewayv2"), functions.platform.client("apigateway")
+    mock = api.create_integration(
+        ApiId=sockets.id, IntegrationType="MOCK", TemplateSelectionExpression="\\$default",
+        RequestTemplates={"$default": '{"statusCode": 200}'})
+    assert mock["IntegrationResponseSelectionExpression"] == "${integration.response.statuscode}"
+    api.create_integration_response(
+        ApiId=sockets.id, IntegrationId=mock["IntegrationId"], IntegrationResponseKey="/200/",
+        ResponseTemplates={"$default": '{"pong": "$context.connectionId"}'})
+    target = f"integrations/{mock['IntegrationId']}"
+    route = api.create_route(ApiId=sockets.id, RouteKey="ping", Target=target,
+                             RouteResponseSelectionExpression="$default")
+    api.create_route_response(ApiId=sockets.id, RouteId=route["RouteId"], RouteResponseKey="$default")
+    api.create_route(ApiId=sockets.id, RouteKey="$connect", Target=target, ApiKeyRequired=True)
+    api.create_deployment(ApiId=sockets.id, StageName="dev")
+    with pytest.raises(InvalidStatus) as refused, sockets.connect():
+        pass
+    assert refused.value.response.status_code == 403
+    key = keys.create_api_key(enabled=True, value="k" * 30)
+    plan = keys.create_usage_plan(name="p", apiStages=[{"apiId": sockets.id, "stage": "dev"}])
+    keys.create_usage_plan_key(usagePlanId=plan["id"], keyId=key["id"], keyType="API_KEY")
+    with sockets.connect(additional_headers={"x-api-key": "k" * 30}) as client:
+        client.send(json.dumps({"action": "ping"}))
+        assert len(json.loads(client.recv(timeout=PATIENCE_S))["pong"]) == 16
+    keys.delete_api_key(apiKey=key["id"])

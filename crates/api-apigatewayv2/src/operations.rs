@@ -228,7 +228,17 @@ pub static CREATE_INTEGRATION_RESPONSE: Operation = Operation {
     method: "POST",
     uri: "/v2/apis/{apiId}/integrations/{integrationId}/integrationresponses",
     status: 201,
-    io: None,
+    io: Some(Io {
+        input: &schema::CREATE_INTEGRATION_RESPONSE_REQUEST,
+        output: &schema::CREATE_INTEGRATION_RESPONSE_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::BAD_REQUEST_EXCEPTION,
+            &errors::CONFLICT_EXCEPTION,
+        ],
+    }),
 };
 pub static CREATE_MODEL: Operation =
     Operation { name: "CreateModel", method: "POST", uri: "/v2/apis/{apiId}/models", status: 201, io: None };
@@ -415,7 +425,12 @@ pub static DELETE_INTEGRATION_RESPONSE: Operation = Operation {
     method: "DELETE",
     uri: "/v2/apis/{apiId}/integrations/{integrationId}/integrationresponses/{integrationResponseId}",
     status: 204,
-    io: None,
+    io: Some(Io {
+        input: &schema::DELETE_INTEGRATION_RESPONSE_REQUEST,
+        output: &aws_wire::schema::UNIT,
+        result_wrapper: None,
+        errors: &[&errors::NOT_FOUND_EXCEPTION, &errors::TOO_MANY_REQUESTS_EXCEPTION],
+    }),
 };
 pub static DELETE_MODEL: Operation = Operation {
     name: "DeleteModel",
@@ -476,7 +491,12 @@ pub static DELETE_ROUTE_REQUEST_PARAMETER: Operation = Operation {
     method: "DELETE",
     uri: "/v2/apis/{apiId}/routes/{routeId}/requestparameters/{requestParameterKey}",
     status: 204,
-    io: None,
+    io: Some(Io {
+        input: &schema::DELETE_ROUTE_REQUEST_PARAMETER_REQUEST,
+        output: &aws_wire::schema::UNIT,
+        result_wrapper: None,
+        errors: &[&errors::NOT_FOUND_EXCEPTION, &errors::TOO_MANY_REQUESTS_EXCEPTION],
+    }),
 };
 pub static DELETE_ROUTE_RESPONSE: Operation = Operation {
     name: "DeleteRouteResponse",
@@ -719,14 +739,28 @@ pub static GET_INTEGRATION_RESPONSE: Operation = Operation {
     method: "GET",
     uri: "/v2/apis/{apiId}/integrations/{integrationId}/integrationresponses/{integrationResponseId}",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_INTEGRATION_RESPONSE_REQUEST,
+        output: &schema::GET_INTEGRATION_RESPONSE_RESPONSE,
+        result_wrapper: None,
+        errors: &[&errors::NOT_FOUND_EXCEPTION, &errors::TOO_MANY_REQUESTS_EXCEPTION],
+    }),
 };
 pub static GET_INTEGRATION_RESPONSES: Operation = Operation {
     name: "GetIntegrationResponses",
     method: "GET",
     uri: "/v2/apis/{apiId}/integrations/{integrationId}/integrationresponses",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::GET_INTEGRATION_RESPONSES_REQUEST,
+        output: &schema::GET_INTEGRATION_RESPONSES_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::BAD_REQUEST_EXCEPTION,
+        ],
+    }),
 };
 pub static GET_INTEGRATIONS: Operation = Operation {
     name: "GetIntegrations",
@@ -1130,7 +1164,17 @@ pub static UPDATE_INTEGRATION_RESPONSE: Operation = Operation {
     method: "PATCH",
     uri: "/v2/apis/{apiId}/integrations/{integrationId}/integrationresponses/{integrationResponseId}",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::UPDATE_INTEGRATION_RESPONSE_REQUEST,
+        output: &schema::UPDATE_INTEGRATION_RESPONSE_RESPONSE,
+        result_wrapper: None,
+        errors: &[
+            &errors::NOT_FOUND_EXCEPTION,
+            &errors::TOO_MANY_REQUESTS_EXCEPTION,
+            &errors::BAD_REQUEST_EXCEPTION,
+            &errors::CONFLICT_EXCEPTION,
+        ],
+    }),
 };
 pub static UPDATE_MODEL: Operation = Operation {
     name: "UpdateModel",
@@ -1228,6 +1272,7 @@ aws_wire::operations! { SERVICE;
     CREATE_DEPLOYMENT: types::CreateDeploymentInput => types::CreateDeploymentOutput,
     CREATE_DOMAIN_NAME: types::CreateDomainNameInput => types::CreateDomainNameOutput,
     CREATE_INTEGRATION: types::CreateIntegrationInput => types::CreateIntegrationOutput,
+    CREATE_INTEGRATION_RESPONSE: types::CreateIntegrationResponseInput => types::CreateIntegrationResponseOutput,
     CREATE_ROUTE: types::CreateRouteInput => types::CreateRouteOutput,
     CREATE_ROUTE_RESPONSE: types::CreateRouteResponseInput => types::CreateRouteResponseOutput,
     CREATE_STAGE: types::CreateStageInput => types::CreateStageOutput,
@@ -1238,7 +1283,9 @@ aws_wire::operations! { SERVICE;
     DELETE_DEPLOYMENT: types::DeleteDeploymentInput => (),
     DELETE_DOMAIN_NAME: types::DeleteDomainNameInput => (),
     DELETE_INTEGRATION: types::DeleteIntegrationInput => (),
+    DELETE_INTEGRATION_RESPONSE: types::DeleteIntegrationResponseInput => (),
     DELETE_ROUTE: types::DeleteRouteInput => (),
+    DELETE_ROUTE_REQUEST_PARAMETER: types::DeleteRouteRequestParameterInput => (),
     DELETE_ROUTE_RESPONSE: types::DeleteRouteResponseInput => (),
     DELETE_STAGE: types::DeleteStageInput => (),
     EXPORT_API: types::ExportApiInput => types::ExportApiOutput,
@@ -1253,6 +1300,8 @@ aws_wire::operations! { SERVICE;
     GET_DOMAIN_NAME: types::GetDomainNameInput => types::GetDomainNameOutput,
     GET_DOMAIN_NAMES: types::GetDomainNamesInput => types::GetDomainNamesOutput,
     GET_INTEGRATION: types::GetIntegrationInput => types::GetIntegrationOutput,
+    GET_INTEGRATION_RESPONSE: types::GetIntegrationResponseInput => types::GetIntegrationResponseOutput,
+    GET_INTEGRATION_RESPONSES: types::GetIntegrationResponsesInput => types::GetIntegrationResponsesOutput,
     GET_INTEGRATIONS: types::GetIntegrationsInput => types::GetIntegrationsOutput,
     GET_ROUTE: types::GetRouteInput => types::GetRouteOutput,
     GET_ROUTE_RESPONSE: types::GetRouteResponseInput => types::GetRouteResponseOutput,
@@ -1272,6 +1321,7 @@ aws_wire::operations! { SERVICE;
     UPDATE_DEPLOYMENT: types::UpdateDeploymentInput => types::UpdateDeploymentOutput,
     UPDATE_DOMAIN_NAME: types::UpdateDomainNameInput => types::UpdateDomainNameOutput,
     UPDATE_INTEGRATION: types::UpdateIntegrationInput => types::UpdateIntegrationOutput,
+    UPDATE_INTEGRATION_RESPONSE: types::UpdateIntegrationResponseInput => types::UpdateIntegrationResponseOutput,
     UPDATE_ROUTE: types::UpdateRouteInput => types::UpdateRouteOutput,
     UPDATE_ROUTE_RESPONSE: types::UpdateRouteResponseInput => types::UpdateRouteResponseOutput,
     UPDATE_STAGE: types::UpdateStageInput => types::UpdateStageOutput,

@@ -473,6 +473,59 @@ pub(crate) static CREATE_INTEGRATION_REQUEST: Shape = Shape::plain(
         Member { wire_name: "tlsConfig", ..Member::body("TlsConfig", &TLS_CONFIG_INPUT) },
     ])),
 );
+pub(crate) static CREATE_INTEGRATION_RESPONSE_REQUEST: Shape = Shape::plain(
+    "CreateIntegrationResponseRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, wire_name: "apiId", place: Place::Uri, ..Member::body("ApiId", &__STRING) },
+        Member {
+            wire_name: "contentHandlingStrategy",
+            ..Member::body("ContentHandlingStrategy", &CONTENT_HANDLING_STRATEGY)
+        },
+        Member {
+            required: true,
+            wire_name: "integrationId",
+            place: Place::Uri,
+            ..Member::body("IntegrationId", &__STRING)
+        },
+        Member {
+            required: true,
+            wire_name: "integrationResponseKey",
+            ..Member::body("IntegrationResponseKey", &SELECTION_KEY)
+        },
+        Member {
+            wire_name: "responseParameters",
+            ..Member::body("ResponseParameters", &INTEGRATION_PARAMETERS)
+        },
+        Member { wire_name: "responseTemplates", ..Member::body("ResponseTemplates", &TEMPLATE_MAP) },
+        Member {
+            wire_name: "templateSelectionExpression",
+            ..Member::body("TemplateSelectionExpression", &SELECTION_EXPRESSION)
+        },
+    ])),
+);
+pub(crate) static CREATE_INTEGRATION_RESPONSE_RESPONSE: Shape = Shape::plain(
+    "CreateIntegrationResponseResponse",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            wire_name: "contentHandlingStrategy",
+            ..Member::body("ContentHandlingStrategy", &CONTENT_HANDLING_STRATEGY)
+        },
+        Member { wire_name: "integrationResponseId", ..Member::body("IntegrationResponseId", &ID) },
+        Member {
+            wire_name: "integrationResponseKey",
+            ..Member::body("IntegrationResponseKey", &SELECTION_KEY)
+        },
+        Member {
+            wire_name: "responseParameters",
+            ..Member::body("ResponseParameters", &INTEGRATION_PARAMETERS)
+        },
+        Member { wire_name: "responseTemplates", ..Member::body("ResponseTemplates", &TEMPLATE_MAP) },
+        Member {
+            wire_name: "templateSelectionExpression",
+            ..Member::body("TemplateSelectionExpression", &SELECTION_EXPRESSION)
+        },
+    ])),
+);
 pub(crate) static CREATE_INTEGRATION_RESULT: Shape = Shape::plain(
     "CreateIntegrationResult",
     Kind::Structure(&Structure::of(&[
@@ -760,10 +813,46 @@ pub(crate) static DELETE_INTEGRATION_REQUEST: Shape = Shape::plain(
         },
     ])),
 );
+pub(crate) static DELETE_INTEGRATION_RESPONSE_REQUEST: Shape = Shape::plain(
+    "DeleteIntegrationResponseRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, wire_name: "apiId", place: Place::Uri, ..Member::body("ApiId", &__STRING) },
+        Member {
+            required: true,
+            wire_name: "integrationId",
+            place: Place::Uri,
+            ..Member::body("IntegrationId", &__STRING)
+        },
+        Member {
+            required: true,
+            wire_name: "integrationResponseId",
+            place: Place::Uri,
+            ..Member::body("IntegrationResponseId", &__STRING)
+        },
+    ])),
+);
 pub(crate) static DELETE_ROUTE_REQUEST: Shape = Shape::plain(
     "DeleteRouteRequest",
     Kind::Structure(&Structure::of(&[
         Member { required: true, wire_name: "apiId", place: Place::Uri, ..Member::body("ApiId", &__STRING) },
+        Member {
+            required: true,
+            wire_name: "routeId",
+            place: Place::Uri,
+            ..Member::body("RouteId", &__STRING)
+        },
+    ])),
+);
+pub(crate) static DELETE_ROUTE_REQUEST_PARAMETER_REQUEST: Shape = Shape::plain(
+    "DeleteRouteRequestParameterRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, wire_name: "apiId", place: Place::Uri, ..Member::body("ApiId", &__STRING) },
+        Member {
+            required: true,
+            wire_name: "requestParameterKey",
+            place: Place::Uri,
+            ..Member::body("RequestParameterKey", &__STRING)
+        },
         Member {
             required: true,
             wire_name: "routeId",
@@ -1175,6 +1264,68 @@ pub(crate) static GET_INTEGRATION_REQUEST: Shape = Shape::plain(
         },
     ])),
 );
+pub(crate) static GET_INTEGRATION_RESPONSE_REQUEST: Shape = Shape::plain(
+    "GetIntegrationResponseRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, wire_name: "apiId", place: Place::Uri, ..Member::body("ApiId", &__STRING) },
+        Member {
+            required: true,
+            wire_name: "integrationId",
+            place: Place::Uri,
+            ..Member::body("IntegrationId", &__STRING)
+        },
+        Member {
+            required: true,
+            wire_name: "integrationResponseId",
+            place: Place::Uri,
+            ..Member::body("IntegrationResponseId", &__STRING)
+        },
+    ])),
+);
+pub(crate) static GET_INTEGRATION_RESPONSE_RESPONSE: Shape = Shape::plain(
+    "GetIntegrationResponseResponse",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            wire_name: "contentHandlingStrategy",
+            ..Member::body("ContentHandlingStrategy", &CONTENT_HANDLING_STRATEGY)
+        },
+        Member { wire_name: "integrationResponseId", ..Member::body("IntegrationResponseId", &ID) },
+        Member {
+            wire_name: "integrationResponseKey",
+            ..Member::body("IntegrationResponseKey", &SELECTION_KEY)
+        },
+        Member {
+            wire_name: "responseParameters",
+            ..Member::body("ResponseParameters", &INTEGRATION_PARAMETERS)
+        },
+        Member { wire_name: "responseTemplates", ..Member::body("ResponseTemplates", &TEMPLATE_MAP) },
+        Member {
+            wire_name: "templateSelectionExpression",
+            ..Member::body("TemplateSelectionExpression", &SELECTION_EXPRESSION)
+        },
+    ])),
+);
+pub(crate) static GET_INTEGRATION_RESPONSES_REQUEST: Shape = Shape::plain(
+    "GetIntegrationResponsesRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, wire_name: "apiId", place: Place::Uri, ..Member::body("ApiId", &__STRING) },
+        Member {
+            required: true,
+            wire_name: "integrationId",
+            place: Place::Uri,
+            ..Member::body("IntegrationId", &__STRING)
+        },
+        Member { wire_name: "maxResults", place: Place::Query, ..Member::body("MaxResults", &__STRING) },
+        Member { wire_name: "nextToken", place: Place::Query, ..Member::body("NextToken", &__STRING) },
+    ])),
+);
+pub(crate) static GET_INTEGRATION_RESPONSES_RESPONSE: Shape = Shape::plain(
+    "GetIntegrationResponsesResponse",
+    Kind::Structure(&Structure::of(&[
+        Member { wire_name: "items", ..Member::body("Items", &__LIST_OF_INTEGRATION_RESPONSE) },
+        Member { wire_name: "nextToken", ..Member::body("NextToken", &NEXT_TOKEN) },
+    ])),
+);
 pub(crate) static GET_INTEGRATION_RESULT: Shape = Shape::plain(
     "GetIntegrationResult",
     Kind::Structure(&Structure::of(&[
@@ -1579,6 +1730,30 @@ pub(crate) static INTEGRATION_PARAMETERS: Shape = Shape::plain(
         entry_name: None,
         flattened: false,
     }),
+);
+pub(crate) static INTEGRATION_RESPONSE: Shape = Shape::plain(
+    "IntegrationResponse",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            wire_name: "contentHandlingStrategy",
+            ..Member::body("ContentHandlingStrategy", &CONTENT_HANDLING_STRATEGY)
+        },
+        Member { wire_name: "integrationResponseId", ..Member::body("IntegrationResponseId", &ID) },
+        Member {
+            required: true,
+            wire_name: "integrationResponseKey",
+            ..Member::body("IntegrationResponseKey", &SELECTION_KEY)
+        },
+        Member {
+            wire_name: "responseParameters",
+            ..Member::body("ResponseParameters", &INTEGRATION_PARAMETERS)
+        },
+        Member { wire_name: "responseTemplates", ..Member::body("ResponseTemplates", &TEMPLATE_MAP) },
+        Member {
+            wire_name: "templateSelectionExpression",
+            ..Member::body("TemplateSelectionExpression", &SELECTION_EXPRESSION)
+        },
+    ])),
 );
 pub(crate) static INTEGRATION_TYPE: Shape =
     Shape::plain("IntegrationType", Kind::Enum(&["AWS", "HTTP", "MOCK", "HTTP_PROXY", "AWS_PROXY"]));
@@ -2248,6 +2423,64 @@ pub(crate) static UPDATE_INTEGRATION_REQUEST: Shape = Shape::plain(
         Member { wire_name: "tlsConfig", ..Member::body("TlsConfig", &TLS_CONFIG_INPUT) },
     ])),
 );
+pub(crate) static UPDATE_INTEGRATION_RESPONSE_REQUEST: Shape = Shape::plain(
+    "UpdateIntegrationResponseRequest",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, wire_name: "apiId", place: Place::Uri, ..Member::body("ApiId", &__STRING) },
+        Member {
+            wire_name: "contentHandlingStrategy",
+            ..Member::body("ContentHandlingStrategy", &CONTENT_HANDLING_STRATEGY)
+        },
+        Member {
+            required: true,
+            wire_name: "integrationId",
+            place: Place::Uri,
+            ..Member::body("IntegrationId", &__STRING)
+        },
+        Member {
+            required: true,
+            wire_name: "integrationResponseId",
+            place: Place::Uri,
+            ..Member::body("IntegrationResponseId", &__STRING)
+        },
+        Member {
+            wire_name: "integrationResponseKey",
+            ..Member::body("IntegrationResponseKey", &SELECTION_KEY)
+        },
+        Member {
+            wire_name: "responseParameters",
+            ..Member::body("ResponseParameters", &INTEGRATION_PARAMETERS)
+        },
+        Member { wire_name: "responseTemplates", ..Member::body("ResponseTemplates", &TEMPLATE_MAP) },
+        Member {
+            wire_name: "templateSelectionExpression",
+            ..Member::body("TemplateSelectionExpression", &SELECTION_EXPRESSION)
+        },
+    ])),
+);
+pub(crate) static UPDATE_INTEGRATION_RESPONSE_RESPONSE: Shape = Shape::plain(
+    "UpdateIntegrationResponseResponse",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            wire_name: "contentHandlingStrategy",
+            ..Member::body("ContentHandlingStrategy", &CONTENT_HANDLING_STRATEGY)
+        },
+        Member { wire_name: "integrationResponseId", ..Member::body("IntegrationResponseId", &ID) },
+        Member {
+            wire_name: "integrationResponseKey",
+            ..Member::body("IntegrationResponseKey", &SELECTION_KEY)
+        },
+        Member {
+            wire_name: "responseParameters",
+            ..Member::body("ResponseParameters", &INTEGRATION_PARAMETERS)
+        },
+        Member { wire_name: "responseTemplates", ..Member::body("ResponseTemplates", &TEMPLATE_MAP) },
+        Member {
+            wire_name: "templateSelectionExpression",
+            ..Member::body("TemplateSelectionExpression", &SELECTION_EXPRESSION)
+        },
+    ])),
+);
 pub(crate) static UPDATE_INTEGRATION_RESULT: Shape = Shape::plain(
     "UpdateIntegrationResult",
     Kind::Structure(&Structure::of(&[
@@ -2522,6 +2755,16 @@ pub(crate) static __LIST_OF_INTEGRATION: Shape = Shape::plain(
     "__listOfIntegration",
     Kind::List(&List {
         member: &INTEGRATION,
+        element: "member",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
+    }),
+);
+pub(crate) static __LIST_OF_INTEGRATION_RESPONSE: Shape = Shape::plain(
+    "__listOfIntegrationResponse",
+    Kind::List(&List {
+        member: &INTEGRATION_RESPONSE,
         element: "member",
         element_namespace: None,
         timestamp_format: None,

@@ -189,6 +189,25 @@ aws_wire::structure! {
         timeout_in_millis: Option<i32>,
         tls_config: Option<TlsConfigInput>,
     }
+    /// Shape `CreateIntegrationResponseRequest`.
+    CreateIntegrationResponseInput {
+        api_id: String,
+        content_handling_strategy: Option<ContentHandlingStrategy>,
+        integration_id: String,
+        integration_response_key: String,
+        response_parameters: Option<std::collections::BTreeMap<String, String>>,
+        response_templates: Option<std::collections::BTreeMap<String, String>>,
+        template_selection_expression: Option<String>,
+    }
+    /// Shape `CreateIntegrationResponseResponse`.
+    CreateIntegrationResponseOutput {
+        content_handling_strategy: Option<ContentHandlingStrategy>,
+        integration_response_id: Option<String>,
+        integration_response_key: Option<String>,
+        response_parameters: Option<std::collections::BTreeMap<String, String>>,
+        response_templates: Option<std::collections::BTreeMap<String, String>>,
+        template_selection_expression: Option<String>,
+    }
     /// Shape `CreateIntegrationResult`.
     CreateIntegrationOutput {
         api_gateway_managed: Option<bool>,
@@ -323,9 +342,21 @@ aws_wire::structure! {
         api_id: String,
         integration_id: String,
     }
+    /// Shape `DeleteIntegrationResponseRequest`.
+    DeleteIntegrationResponseInput {
+        api_id: String,
+        integration_id: String,
+        integration_response_id: String,
+    }
     /// Shape `DeleteRouteRequest`.
     DeleteRouteInput {
         api_id: String,
+        route_id: String,
+    }
+    /// Shape `DeleteRouteRequestParameterRequest`.
+    DeleteRouteRequestParameterInput {
+        api_id: String,
+        request_parameter_key: String,
         route_id: String,
     }
     /// Shape `DeleteRouteResponseRequest`.
@@ -526,6 +557,33 @@ aws_wire::structure! {
         api_id: String,
         integration_id: String,
     }
+    /// Shape `GetIntegrationResponseRequest`.
+    GetIntegrationResponseInput {
+        api_id: String,
+        integration_id: String,
+        integration_response_id: String,
+    }
+    /// Shape `GetIntegrationResponseResponse`.
+    GetIntegrationResponseOutput {
+        content_handling_strategy: Option<ContentHandlingStrategy>,
+        integration_response_id: Option<String>,
+        integration_response_key: Option<String>,
+        response_parameters: Option<std::collections::BTreeMap<String, String>>,
+        response_templates: Option<std::collections::BTreeMap<String, String>>,
+        template_selection_expression: Option<String>,
+    }
+    /// Shape `GetIntegrationResponsesRequest`.
+    GetIntegrationResponsesInput {
+        api_id: String,
+        integration_id: String,
+        max_results: Option<String>,
+        next_token: Option<String>,
+    }
+    /// Shape `GetIntegrationResponsesResponse`.
+    GetIntegrationResponsesOutput {
+        items: Option<Vec<IntegrationResponse>>,
+        next_token: Option<String>,
+    }
     /// Shape `GetIntegrationResult`.
     GetIntegrationOutput {
         api_gateway_managed: Option<bool>,
@@ -707,6 +765,15 @@ aws_wire::structure! {
         template_selection_expression: Option<String>,
         timeout_in_millis: Option<i32>,
         tls_config: Option<TlsConfig>,
+    }
+    /// Shape `IntegrationResponse`.
+    IntegrationResponse {
+        content_handling_strategy: Option<ContentHandlingStrategy>,
+        integration_response_id: Option<String>,
+        integration_response_key: String,
+        response_parameters: Option<std::collections::BTreeMap<String, String>>,
+        response_templates: Option<std::collections::BTreeMap<String, String>>,
+        template_selection_expression: Option<String>,
     }
     /// Shape `JWTConfiguration`.
     JWTConfiguration {
@@ -963,6 +1030,26 @@ aws_wire::structure! {
         template_selection_expression: Option<String>,
         timeout_in_millis: Option<i32>,
         tls_config: Option<TlsConfigInput>,
+    }
+    /// Shape `UpdateIntegrationResponseRequest`.
+    UpdateIntegrationResponseInput {
+        api_id: String,
+        content_handling_strategy: Option<ContentHandlingStrategy>,
+        integration_id: String,
+        integration_response_id: String,
+        integration_response_key: Option<String>,
+        response_parameters: Option<std::collections::BTreeMap<String, String>>,
+        response_templates: Option<std::collections::BTreeMap<String, String>>,
+        template_selection_expression: Option<String>,
+    }
+    /// Shape `UpdateIntegrationResponseResponse`.
+    UpdateIntegrationResponseOutput {
+        content_handling_strategy: Option<ContentHandlingStrategy>,
+        integration_response_id: Option<String>,
+        integration_response_key: Option<String>,
+        response_parameters: Option<std::collections::BTreeMap<String, String>>,
+        response_templates: Option<std::collections::BTreeMap<String, String>>,
+        template_selection_expression: Option<String>,
     }
     /// Shape `UpdateIntegrationResult`.
     UpdateIntegrationOutput {

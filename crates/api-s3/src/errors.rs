@@ -122,6 +122,19 @@ pub fn no_such_upload(message: impl Into<String>) -> AwsError {
     AwsError::modelled(&NO_SUCH_UPLOAD, message)
 }
 
+pub static OBJECT_ALREADY_IN_ACTIVE_TIER_ERROR: ErrorShape = ErrorShape {
+    code: "ObjectAlreadyInActiveTierError",
+    query_code: None,
+    status: 403,
+    fault: Fault::Client,
+    shape: &schema::OBJECT_ALREADY_IN_ACTIVE_TIER_ERROR,
+};
+
+/// 403 `ObjectAlreadyInActiveTierError`
+pub fn object_already_in_active_tier_error(message: impl Into<String>) -> AwsError {
+    AwsError::modelled(&OBJECT_ALREADY_IN_ACTIVE_TIER_ERROR, message)
+}
+
 pub static OBJECT_NOT_IN_ACTIVE_TIER_ERROR: ErrorShape = ErrorShape {
     code: "ObjectNotInActiveTierError",
     query_code: None,

@@ -1197,7 +1197,12 @@ pub static RESTORE_OBJECT: Operation = Operation {
     method: "POST",
     uri: "/{Bucket}/{Key+}?restore",
     status: 200,
-    io: None,
+    io: Some(Io {
+        input: &schema::RESTORE_OBJECT_REQUEST,
+        output: &schema::RESTORE_OBJECT_OUTPUT,
+        result_wrapper: None,
+        errors: &[&errors::OBJECT_ALREADY_IN_ACTIVE_TIER_ERROR],
+    }),
 };
 pub static SELECT_OBJECT_CONTENT: Operation = Operation {
     name: "SelectObjectContent",
@@ -1333,6 +1338,7 @@ aws_wire::operations! { SERVICE;
     PUT_OBJECT_RETENTION: types::PutObjectRetentionInput => types::PutObjectRetentionOutput,
     PUT_OBJECT_TAGGING: types::PutObjectTaggingInput => types::PutObjectTaggingOutput,
     PUT_PUBLIC_ACCESS_BLOCK: types::PutPublicAccessBlockInput => (),
+    RESTORE_OBJECT: types::RestoreObjectInput => types::RestoreObjectOutput,
     UPLOAD_PART: types::UploadPartInput => types::UploadPartOutput,
     UPLOAD_PART_COPY: types::UploadPartCopyInput => types::UploadPartCopyOutput,
 }

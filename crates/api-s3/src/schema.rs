@@ -69,6 +69,8 @@ pub(crate) static ACCESS_CONTROL_TRANSLATION: Shape = Shape::plain(
 );
 pub(crate) static ACCESS_POINT_ALIAS: Shape = Shape::plain("AccessPointAlias", Kind::Boolean);
 pub(crate) static ACCOUNT_ID: Shape = Shape::plain("AccountId", Kind::String);
+pub(crate) static ALLOW_QUOTED_RECORD_DELIMITER: Shape =
+    Shape::plain("AllowQuotedRecordDelimiter", Kind::Boolean);
 pub(crate) static ALLOWED_HEADER: Shape = Shape::plain("AllowedHeader", Kind::String);
 pub(crate) static ALLOWED_HEADERS: Shape = Shape::plain(
     "AllowedHeaders",
@@ -206,6 +208,28 @@ pub(crate) static CORS_RULES: Shape = Shape::plain(
         flattened: true,
     }),
 );
+pub(crate) static CSV_INPUT: Shape = Shape::plain(
+    "CSVInput",
+    Kind::Structure(&Structure::of(&[
+        Member::body("FileHeaderInfo", &FILE_HEADER_INFO),
+        Member::body("Comments", &COMMENTS),
+        Member::body("QuoteEscapeCharacter", &QUOTE_ESCAPE_CHARACTER),
+        Member::body("RecordDelimiter", &RECORD_DELIMITER),
+        Member::body("FieldDelimiter", &FIELD_DELIMITER),
+        Member::body("QuoteCharacter", &QUOTE_CHARACTER),
+        Member::body("AllowQuotedRecordDelimiter", &ALLOW_QUOTED_RECORD_DELIMITER),
+    ])),
+);
+pub(crate) static CSV_OUTPUT: Shape = Shape::plain(
+    "CSVOutput",
+    Kind::Structure(&Structure::of(&[
+        Member::body("QuoteFields", &QUOTE_FIELDS),
+        Member::body("QuoteEscapeCharacter", &QUOTE_ESCAPE_CHARACTER),
+        Member::body("RecordDelimiter", &RECORD_DELIMITER),
+        Member::body("FieldDelimiter", &FIELD_DELIMITER),
+        Member::body("QuoteCharacter", &QUOTE_CHARACTER),
+    ])),
+);
 pub(crate) static CACHE_CONTROL: Shape = Shape::plain("CacheControl", Kind::String);
 pub(crate) static CHECKSUM: Shape = Shape::plain(
     "Checksum",
@@ -262,6 +286,7 @@ pub(crate) static CHECKSUM_XXHASH128: Shape = Shape::plain("ChecksumXXHASH128", 
 pub(crate) static CHECKSUM_XXHASH3: Shape = Shape::plain("ChecksumXXHASH3", Kind::String);
 pub(crate) static CHECKSUM_XXHASH64: Shape = Shape::plain("ChecksumXXHASH64", Kind::String);
 pub(crate) static CODE: Shape = Shape::plain("Code", Kind::String);
+pub(crate) static COMMENTS: Shape = Shape::plain("Comments", Kind::String);
 pub(crate) static COMMON_PREFIX: Shape =
     Shape::plain("CommonPrefix", Kind::Structure(&Structure::of(&[Member::body("Prefix", &PREFIX)])));
 pub(crate) static COMMON_PREFIX_LIST: Shape = Shape::plain(
@@ -477,6 +502,8 @@ pub(crate) static COMPLETED_PART_LIST: Shape = Shape::plain(
         flattened: true,
     }),
 );
+pub(crate) static COMPRESSION_TYPE: Shape =
+    Shape::plain("CompressionType", Kind::Enum(&["NONE", "GZIP", "BZIP2"]));
 pub(crate) static CONDITION: Shape = Shape::plain(
     "Condition",
     Kind::Structure(&Structure::of(&[
@@ -1444,6 +1471,7 @@ pub(crate) static DELETED_OBJECTS: Shape = Shape::plain(
     }),
 );
 pub(crate) static DELIMITER: Shape = Shape::plain("Delimiter", Kind::String);
+pub(crate) static DESCRIPTION: Shape = Shape::plain("Description", Kind::String);
 pub(crate) static DESTINATION: Shape = Shape::plain(
     "Destination",
     Kind::Structure(&Structure::of(&[
@@ -1460,6 +1488,14 @@ pub(crate) static DISPLAY_NAME: Shape = Shape::plain("DisplayName", Kind::String
 pub(crate) static E_TAG: Shape = Shape::plain("ETag", Kind::String);
 pub(crate) static EMAIL_ADDRESS: Shape = Shape::plain("EmailAddress", Kind::String);
 pub(crate) static ENCODING_TYPE: Shape = Shape::plain("EncodingType", Kind::Enum(&["url"]));
+pub(crate) static ENCRYPTION: Shape = Shape::plain(
+    "Encryption",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("EncryptionType", &SERVER_SIDE_ENCRYPTION) },
+        Member::body("KMSKeyId", &SSEKMS_KEY_ID),
+        Member::body("KMSContext", &KMS_CONTEXT),
+    ])),
+);
 pub(crate) static ENCRYPTION_CONFIGURATION: Shape = Shape::plain(
     "EncryptionConfiguration",
     Kind::Structure(&Structure::of(&[Member::body("ReplicaKmsKeyID", &REPLICA_KMS_KEY_ID)])),
@@ -1578,7 +1614,12 @@ pub(crate) static EXPOSE_HEADERS: Shape = Shape::plain(
         flattened: true,
     }),
 );
+pub(crate) static EXPRESSION: Shape = Shape::plain("Expression", Kind::String);
+pub(crate) static EXPRESSION_TYPE: Shape = Shape::plain("ExpressionType", Kind::Enum(&["SQL"]));
 pub(crate) static FETCH_OWNER: Shape = Shape::plain("FetchOwner", Kind::Boolean);
+pub(crate) static FIELD_DELIMITER: Shape = Shape::plain("FieldDelimiter", Kind::String);
+pub(crate) static FILE_HEADER_INFO: Shape =
+    Shape::plain("FileHeaderInfo", Kind::Enum(&["USE", "IGNORE", "NONE"]));
 pub(crate) static FILTER_RULE: Shape = Shape::plain(
     "FilterRule",
     Kind::Structure(&Structure::of(&[
@@ -2494,6 +2535,10 @@ pub(crate) static GET_PUBLIC_ACCESS_BLOCK_REQUEST: Shape = Shape::plain(
         },
     ])),
 );
+pub(crate) static GLACIER_JOB_PARAMETERS: Shape = Shape::plain(
+    "GlacierJobParameters",
+    Kind::Structure(&Structure::of(&[Member { required: true, ..Member::body("Tier", &TIER) }])),
+);
 pub(crate) static GRANT: Shape = Shape::plain(
     "Grant",
     Kind::Structure(&Structure::of(&[
@@ -2914,6 +2959,15 @@ pub(crate) static INITIATOR: Shape = Shape::plain(
     "Initiator",
     Kind::Structure(&Structure::of(&[Member::body("ID", &ID), Member::body("DisplayName", &DISPLAY_NAME)])),
 );
+pub(crate) static INPUT_SERIALIZATION: Shape = Shape::plain(
+    "InputSerialization",
+    Kind::Structure(&Structure::of(&[
+        Member::body("CSV", &CSV_INPUT),
+        Member::body("CompressionType", &COMPRESSION_TYPE),
+        Member::body("JSON", &JSON_INPUT),
+        Member::body("Parquet", &PARQUET_INPUT),
+    ])),
+);
 pub(crate) static INTELLIGENT_TIERING_ACCESS_TIER: Shape =
     Shape::plain("IntelligentTieringAccessTier", Kind::Enum(&["ARCHIVE_ACCESS", "DEEP_ARCHIVE_ACCESS"]));
 pub(crate) static INVALID_OBJECT_STATE: Shape = Shape::plain(
@@ -2931,6 +2985,14 @@ pub(crate) static IS_LATEST: Shape = Shape::plain("IsLatest", Kind::Boolean);
 pub(crate) static IS_PUBLIC: Shape = Shape::plain("IsPublic", Kind::Boolean);
 pub(crate) static IS_RESTORE_IN_PROGRESS: Shape = Shape::plain("IsRestoreInProgress", Kind::Boolean);
 pub(crate) static IS_TRUNCATED: Shape = Shape::plain("IsTruncated", Kind::Boolean);
+pub(crate) static JSON_INPUT: Shape =
+    Shape::plain("JSONInput", Kind::Structure(&Structure::of(&[Member::body("Type", &JSON_TYPE)])));
+pub(crate) static JSON_OUTPUT: Shape = Shape::plain(
+    "JSONOutput",
+    Kind::Structure(&Structure::of(&[Member::body("RecordDelimiter", &RECORD_DELIMITER)])),
+);
+pub(crate) static JSON_TYPE: Shape = Shape::plain("JSONType", Kind::Enum(&["DOCUMENT", "LINES"]));
+pub(crate) static KMS_CONTEXT: Shape = Shape::plain("KMSContext", Kind::String);
 pub(crate) static KEY_COUNT: Shape = Shape::plain("KeyCount", Kind::Integer);
 pub(crate) static KEY_MARKER: Shape = Shape::plain("KeyMarker", Kind::String);
 pub(crate) static KEY_PREFIX_EQUALS: Shape = Shape::plain("KeyPrefixEquals", Kind::String);
@@ -3374,6 +3436,7 @@ pub(crate) static LOCATION_INFO: Shape = Shape::plain(
     ])),
 );
 pub(crate) static LOCATION_NAME_AS_STRING: Shape = Shape::plain("LocationNameAsString", Kind::String);
+pub(crate) static LOCATION_PREFIX: Shape = Shape::plain("LocationPrefix", Kind::String);
 pub(crate) static LOCATION_TYPE: Shape =
     Shape::plain("LocationType", Kind::Enum(&["AvailabilityZone", "LocalZone"]));
 pub(crate) static LOGGING_ENABLED: Shape = Shape::plain(
@@ -3412,6 +3475,13 @@ pub(crate) static METADATA: Shape = Shape::plain(
 );
 pub(crate) static METADATA_DIRECTIVE: Shape =
     Shape::plain("MetadataDirective", Kind::Enum(&["COPY", "REPLACE"]));
+pub(crate) static METADATA_ENTRY: Shape = Shape::plain(
+    "MetadataEntry",
+    Kind::Structure(&Structure::of(&[
+        Member::body("Name", &METADATA_KEY),
+        Member::body("Value", &METADATA_VALUE),
+    ])),
+);
 pub(crate) static METADATA_KEY: Shape = Shape::plain("MetadataKey", Kind::String);
 pub(crate) static METADATA_VALUE: Shape = Shape::plain("MetadataValue", Kind::String);
 pub(crate) static METRICS: Shape = Shape::plain(
@@ -3521,6 +3591,8 @@ pub(crate) static OBJECT: Shape = Shape::plain(
         Member::body("RestoreStatus", &RESTORE_STATUS),
     ])),
 );
+pub(crate) static OBJECT_ALREADY_IN_ACTIVE_TIER_ERROR: Shape =
+    Shape::plain("ObjectAlreadyInActiveTierError", Kind::Structure(&Structure::of(&[])));
 pub(crate) static OBJECT_ATTRIBUTES: Shape = Shape::plain(
     "ObjectAttributes",
     Kind::Enum(&["ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"]),
@@ -3694,8 +3766,19 @@ pub(crate) static OBJECT_VERSION_LIST: Shape = Shape::plain(
         flattened: true,
     }),
 );
-pub(crate) static OBJECT_VERSION_STORAGE_CLASS: Shape =
-    Shape::plain("ObjectVersionStorageClass", Kind::Enum(&["STANDARD"]));
+pub(crate) static OBJECT_VERSION_STORAGE_CLASS: Shape = Shape::plain(
+    "ObjectVersionStorageClass",
+    Kind::Enum(&[
+        "STANDARD",
+        "REDUCED_REDUNDANCY",
+        "GLACIER",
+        "STANDARD_IA",
+        "ONEZONE_IA",
+        "INTELLIGENT_TIERING",
+        "DEEP_ARCHIVE",
+        "GLACIER_IR",
+    ]),
+);
 pub(crate) static OPTIONAL_OBJECT_ATTRIBUTES: Shape =
     Shape::plain("OptionalObjectAttributes", Kind::Enum(&["RestoreStatus"]));
 pub(crate) static OPTIONAL_OBJECT_ATTRIBUTES_LIST: Shape = Shape::plain(
@@ -3707,6 +3790,12 @@ pub(crate) static OPTIONAL_OBJECT_ATTRIBUTES_LIST: Shape = Shape::plain(
         timestamp_format: None,
         flattened: false,
     }),
+);
+pub(crate) static OUTPUT_LOCATION: Shape =
+    Shape::plain("OutputLocation", Kind::Structure(&Structure::of(&[Member::body("S3", &S3_LOCATION)])));
+pub(crate) static OUTPUT_SERIALIZATION: Shape = Shape::plain(
+    "OutputSerialization",
+    Kind::Structure(&Structure::of(&[Member::body("CSV", &CSV_OUTPUT), Member::body("JSON", &JSON_OUTPUT)])),
 );
 pub(crate) static OWNER: Shape = Shape::plain(
     "Owner",
@@ -3738,6 +3827,7 @@ pub(crate) static OWNERSHIP_CONTROLS_RULES: Shape = Shape::plain(
         flattened: true,
     }),
 );
+pub(crate) static PARQUET_INPUT: Shape = Shape::plain("ParquetInput", Kind::Structure(&Structure::of(&[])));
 pub(crate) static PART: Shape = Shape::plain(
     "Part",
     Kind::Structure(&Structure::of(&[
@@ -4835,7 +4925,11 @@ pub(crate) static QUEUE_CONFIGURATION_LIST: Shape = Shape::plain(
     }),
 );
 pub(crate) static QUIET: Shape = Shape::plain("Quiet", Kind::Boolean);
+pub(crate) static QUOTE_CHARACTER: Shape = Shape::plain("QuoteCharacter", Kind::String);
+pub(crate) static QUOTE_ESCAPE_CHARACTER: Shape = Shape::plain("QuoteEscapeCharacter", Kind::String);
+pub(crate) static QUOTE_FIELDS: Shape = Shape::plain("QuoteFields", Kind::Enum(&["ALWAYS", "ASNEEDED"]));
 pub(crate) static RANGE: Shape = Shape::plain("Range", Kind::String);
+pub(crate) static RECORD_DELIMITER: Shape = Shape::plain("RecordDelimiter", Kind::String);
 pub(crate) static REDIRECT: Shape = Shape::plain(
     "Redirect",
     Kind::Structure(&Structure::of(&[
@@ -4942,6 +5036,73 @@ pub(crate) static RESPONSE_EXPIRES: Shape =
     Shape::plain("ResponseExpires", Kind::Timestamp(Some(TimestampFormat::HttpDate)));
 pub(crate) static RESTORE: Shape = Shape::plain("Restore", Kind::String);
 pub(crate) static RESTORE_EXPIRY_DATE: Shape = Shape::plain("RestoreExpiryDate", Kind::Timestamp(None));
+pub(crate) static RESTORE_OBJECT_OUTPUT: Shape = Shape::plain(
+    "RestoreObjectOutput",
+    Kind::Structure(&Structure::of(&[
+        Member {
+            wire_name: "x-amz-request-charged",
+            place: Place::Header,
+            ..Member::body("RequestCharged", &REQUEST_CHARGED)
+        },
+        Member {
+            wire_name: "x-amz-restore-output-path",
+            place: Place::Header,
+            ..Member::body("RestoreOutputPath", &RESTORE_OUTPUT_PATH)
+        },
+        Member { place: Place::StatusCode, ..Member::body("StatusCode", &DAYS) },
+    ])),
+);
+pub(crate) static RESTORE_OBJECT_REQUEST: Shape = Shape::plain(
+    "RestoreObjectRequest",
+    Kind::Structure(&Structure {
+        payload: Some(3),
+        ..Structure::of(&[
+            Member { required: true, place: Place::Uri, ..Member::body("Bucket", &BUCKET_NAME) },
+            Member { required: true, place: Place::Uri, ..Member::body("Key", &OBJECT_KEY) },
+            Member {
+                wire_name: "versionId",
+                place: Place::Query,
+                ..Member::body("VersionId", &OBJECT_VERSION_ID)
+            },
+            Member {
+                xml_namespace: Some(Namespace {
+                    uri: "http://s3.amazonaws.com/doc/2006-03-01/",
+                    prefix: None,
+                }),
+                ..Member::body("RestoreRequest", &RESTORE_REQUEST)
+            },
+            Member {
+                wire_name: "x-amz-request-payer",
+                place: Place::Header,
+                ..Member::body("RequestPayer", &REQUEST_PAYER)
+            },
+            Member {
+                wire_name: "x-amz-sdk-checksum-algorithm",
+                place: Place::Header,
+                ..Member::body("ChecksumAlgorithm", &CHECKSUM_ALGORITHM)
+            },
+            Member {
+                wire_name: "x-amz-expected-bucket-owner",
+                place: Place::Header,
+                ..Member::body("ExpectedBucketOwner", &ACCOUNT_ID)
+            },
+        ])
+    }),
+);
+pub(crate) static RESTORE_OUTPUT_PATH: Shape = Shape::plain("RestoreOutputPath", Kind::String);
+pub(crate) static RESTORE_REQUEST: Shape = Shape::plain(
+    "RestoreRequest",
+    Kind::Structure(&Structure::of(&[
+        Member::body("Days", &DAYS),
+        Member::body("GlacierJobParameters", &GLACIER_JOB_PARAMETERS),
+        Member::body("Type", &RESTORE_REQUEST_TYPE),
+        Member::body("Tier", &TIER),
+        Member::body("Description", &DESCRIPTION),
+        Member::body("SelectParameters", &SELECT_PARAMETERS),
+        Member::body("OutputLocation", &OUTPUT_LOCATION),
+    ])),
+);
+pub(crate) static RESTORE_REQUEST_TYPE: Shape = Shape::plain("RestoreRequestType", Kind::Enum(&["SELECT"]));
 pub(crate) static RESTORE_STATUS: Shape = Shape::plain(
     "RestoreStatus",
     Kind::Structure(&Structure::of(&[
@@ -4974,6 +5135,19 @@ pub(crate) static S3_KEY_FILTER: Shape = Shape::plain(
         ..Member::body("FilterRules", &FILTER_RULE_LIST)
     }])),
 );
+pub(crate) static S3_LOCATION: Shape = Shape::plain(
+    "S3Location",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("BucketName", &BUCKET_NAME) },
+        Member { required: true, ..Member::body("Prefix", &LOCATION_PREFIX) },
+        Member::body("Encryption", &ENCRYPTION),
+        Member::body("CannedACL", &OBJECT_CANNED_ACL),
+        Member::body("AccessControlList", &GRANTS),
+        Member::body("Tagging", &TAGGING),
+        Member::body("UserMetadata", &USER_METADATA),
+        Member::body("StorageClass", &STORAGE_CLASS),
+    ])),
+);
 static REGEX_OF_S3_REGIONAL_OR_S3_EXPRESS_BUCKET_ARN_STRING: Pattern =
     Pattern::new("arn:[^:]+:(s3|s3express):.*");
 pub(crate) static S3_REGIONAL_OR_S3_EXPRESS_BUCKET_ARN_STRING: Shape = Shape {
@@ -4990,6 +5164,15 @@ pub(crate) static SSEKMS_ENCRYPTION_CONTEXT: Shape =
     Shape { sensitive: true, ..Shape::plain("SSEKMSEncryptionContext", Kind::String) };
 pub(crate) static SSEKMS_KEY_ID: Shape =
     Shape { sensitive: true, ..Shape::plain("SSEKMSKeyId", Kind::String) };
+pub(crate) static SELECT_PARAMETERS: Shape = Shape::plain(
+    "SelectParameters",
+    Kind::Structure(&Structure::of(&[
+        Member { required: true, ..Member::body("InputSerialization", &INPUT_SERIALIZATION) },
+        Member { required: true, ..Member::body("ExpressionType", &EXPRESSION_TYPE) },
+        Member { required: true, ..Member::body("Expression", &EXPRESSION) },
+        Member { required: true, ..Member::body("OutputSerialization", &OUTPUT_SERIALIZATION) },
+    ])),
+);
 pub(crate) static SERVER_SIDE_ENCRYPTION: Shape = Shape::plain(
     "ServerSideEncryption",
     Kind::Enum(&["AES256", "aws:fsx", "aws:backup", "aws:kms", "aws:kms:dsse"]),
@@ -5123,6 +5306,7 @@ pub(crate) static TARGET_OBJECT_KEY_FORMAT: Shape = Shape::plain(
     ])),
 );
 pub(crate) static TARGET_PREFIX: Shape = Shape::plain("TargetPrefix", Kind::String);
+pub(crate) static TIER: Shape = Shape::plain("Tier", Kind::Enum(&["Standard", "Bulk", "Expedited"]));
 pub(crate) static TOKEN: Shape = Shape::plain("Token", Kind::String);
 pub(crate) static TOO_MANY_PARTS: Shape = Shape::plain("TooManyParts", Kind::Structure(&Structure::of(&[])));
 pub(crate) static TOPIC_ARN: Shape = Shape::plain("TopicArn", Kind::String);
@@ -5528,6 +5712,16 @@ pub(crate) static UPLOAD_PART_REQUEST: Shape = Shape::plain(
                 ..Member::body("ExpectedBucketOwner", &ACCOUNT_ID)
             },
         ])
+    }),
+);
+pub(crate) static USER_METADATA: Shape = Shape::plain(
+    "UserMetadata",
+    Kind::List(&List {
+        member: &METADATA_ENTRY,
+        element: "MetadataEntry",
+        element_namespace: None,
+        timestamp_format: None,
+        flattened: false,
     }),
 );
 pub(crate) static VALUE: Shape = Shape::plain("Value", Kind::String);

@@ -61,6 +61,24 @@ aws_wire::structure! {
         expose_headers: Option<Vec<String>>,
         max_age_seconds: Option<i32>,
     }
+    /// Shape `CSVInput`.
+    CSVInput {
+        file_header_info: Option<FileHeaderInfo>,
+        comments: Option<String>,
+        quote_escape_character: Option<String>,
+        record_delimiter: Option<String>,
+        field_delimiter: Option<String>,
+        quote_character: Option<String>,
+        allow_quoted_record_delimiter: Option<bool>,
+    }
+    /// Shape `CSVOutput`.
+    CSVOutput {
+        quote_fields: Option<QuoteFields>,
+        quote_escape_character: Option<String>,
+        record_delimiter: Option<String>,
+        field_delimiter: Option<String>,
+        quote_character: Option<String>,
+    }
     /// Shape `Checksum`.
     Checksum {
         checksum_crc32: Option<String>,
@@ -461,6 +479,12 @@ aws_wire::structure! {
         replication_time: Option<ReplicationTime>,
         metrics: Option<Metrics>,
     }
+    /// Shape `Encryption`.
+    Encryption {
+        encryption_type: ServerSideEncryption,
+        kms_key_id: Option<String>,
+        kms_context: Option<String>,
+    }
     /// Shape `EncryptionConfiguration`.
     EncryptionConfiguration {
         replica_kms_key_id: Option<String>,
@@ -818,6 +842,10 @@ aws_wire::structure! {
         bucket: String,
         expected_bucket_owner: Option<String>,
     }
+    /// Shape `GlacierJobParameters`.
+    GlacierJobParameters {
+        tier: Tier,
+    }
     /// Shape `Grant`.
     Grant {
         grantee: Option<Grantee>,
@@ -925,6 +953,21 @@ aws_wire::structure! {
     Initiator {
         id: Option<String>,
         display_name: Option<String>,
+    }
+    /// Shape `InputSerialization`.
+    InputSerialization {
+        csv: Option<CSVInput>,
+        compression_type: Option<CompressionType>,
+        json: Option<JSONInput>,
+        parquet: Option<ParquetInput>,
+    }
+    /// Shape `JSONInput`.
+    JSONInput {
+        r#type: Option<JSONType>,
+    }
+    /// Shape `JSONOutput`.
+    JSONOutput {
+        record_delimiter: Option<String>,
     }
     /// Shape `LambdaFunctionConfiguration`.
     LambdaFunctionConfiguration {
@@ -1139,6 +1182,11 @@ aws_wire::structure! {
         target_prefix: String,
         target_object_key_format: Option<TargetObjectKeyFormat>,
     }
+    /// Shape `MetadataEntry`.
+    MetadataEntry {
+        name: Option<String>,
+        value: Option<String>,
+    }
     /// Shape `Metrics`.
     Metrics {
         status: MetricsStatus,
@@ -1247,6 +1295,15 @@ aws_wire::structure! {
         owner: Option<Owner>,
         restore_status: Option<RestoreStatus>,
     }
+    /// Shape `OutputLocation`.
+    OutputLocation {
+        s3: Option<S3Location>,
+    }
+    /// Shape `OutputSerialization`.
+    OutputSerialization {
+        csv: Option<CSVOutput>,
+        json: Option<JSONOutput>,
+    }
     /// Shape `Owner`.
     Owner {
         display_name: Option<String>,
@@ -1259,6 +1316,9 @@ aws_wire::structure! {
     /// Shape `OwnershipControlsRule`.
     OwnershipControlsRule {
         object_ownership: ObjectOwnership,
+    }
+    /// Shape `ParquetInput`.
+    ParquetInput {
     }
     /// Shape `Part`.
     Part {
@@ -1610,6 +1670,32 @@ aws_wire::structure! {
     ReplicationTimeValue {
         minutes: Option<i32>,
     }
+    /// Shape `RestoreObjectOutput`.
+    RestoreObjectOutput {
+        request_charged: Option<RequestCharged>,
+        restore_output_path: Option<String>,
+        status_code: Option<i32>,
+    }
+    /// Shape `RestoreObjectRequest`.
+    RestoreObjectInput {
+        bucket: String,
+        key: String,
+        version_id: Option<String>,
+        restore_request: Option<RestoreRequest>,
+        request_payer: Option<RequestPayer>,
+        checksum_algorithm: Option<ChecksumAlgorithm>,
+        expected_bucket_owner: Option<String>,
+    }
+    /// Shape `RestoreRequest`.
+    RestoreRequest {
+        days: Option<i32>,
+        glacier_job_parameters: Option<GlacierJobParameters>,
+        r#type: Option<RestoreRequestType>,
+        tier: Option<Tier>,
+        description: Option<String>,
+        select_parameters: Option<SelectParameters>,
+        output_location: Option<OutputLocation>,
+    }
     /// Shape `RestoreStatus`.
     RestoreStatus {
         is_restore_in_progress: Option<bool>,
@@ -1623,6 +1709,24 @@ aws_wire::structure! {
     /// Shape `S3KeyFilter`.
     S3KeyFilter {
         filter_rules: Option<Vec<FilterRule>>,
+    }
+    /// Shape `S3Location`.
+    S3Location {
+        bucket_name: String,
+        prefix: String,
+        encryption: Option<Encryption>,
+        canned_acl: Option<ObjectCannedACL>,
+        access_control_list: Option<Vec<Grant>>,
+        tagging: Option<Tagging>,
+        user_metadata: Option<Vec<MetadataEntry>>,
+        storage_class: Option<StorageClass>,
+    }
+    /// Shape `SelectParameters`.
+    SelectParameters {
+        input_serialization: InputSerialization,
+        expression_type: ExpressionType,
+        expression: String,
+        output_serialization: OutputSerialization,
     }
     /// Shape `ServerSideEncryptionByDefault`.
     ServerSideEncryptionByDefault {
@@ -1843,6 +1947,12 @@ aws_wire::enumeration! {
         Composite = "COMPOSITE",
         FullObject = "FULL_OBJECT",
     }
+    /// Shape `CompressionType`.
+    CompressionType {
+        None = "NONE",
+        Gzip = "GZIP",
+        Bzip2 = "BZIP2",
+    }
     /// Shape `DataRedundancy`.
     DataRedundancy {
         SingleAvailabilityZone = "SingleAvailabilityZone",
@@ -1906,6 +2016,16 @@ aws_wire::enumeration! {
         Enabled = "Enabled",
         Disabled = "Disabled",
     }
+    /// Shape `ExpressionType`.
+    ExpressionType {
+        Sql = "SQL",
+    }
+    /// Shape `FileHeaderInfo`.
+    FileHeaderInfo {
+        Use = "USE",
+        Ignore = "IGNORE",
+        None = "NONE",
+    }
     /// Shape `FilterRuleName`.
     FilterRuleName {
         Prefix = "prefix",
@@ -1915,6 +2035,11 @@ aws_wire::enumeration! {
     IntelligentTieringAccessTier {
         ArchiveAccess = "ARCHIVE_ACCESS",
         DeepArchiveAccess = "DEEP_ARCHIVE_ACCESS",
+    }
+    /// Shape `JSONType`.
+    JSONType {
+        Document = "DOCUMENT",
+        Lines = "LINES",
     }
     /// Shape `LocationType`.
     LocationType {
@@ -2010,6 +2135,13 @@ aws_wire::enumeration! {
     /// Shape `ObjectVersionStorageClass`.
     ObjectVersionStorageClass {
         Standard = "STANDARD",
+        ReducedRedundancy = "REDUCED_REDUNDANCY",
+        Glacier = "GLACIER",
+        StandardIa = "STANDARD_IA",
+        OnezoneIa = "ONEZONE_IA",
+        IntelligentTiering = "INTELLIGENT_TIERING",
+        DeepArchive = "DEEP_ARCHIVE",
+        GlacierIr = "GLACIER_IR",
     }
     /// Shape `OptionalObjectAttributes`.
     OptionalObjectAttributes {
@@ -2042,6 +2174,11 @@ aws_wire::enumeration! {
         Http = "http",
         Https = "https",
     }
+    /// Shape `QuoteFields`.
+    QuoteFields {
+        Always = "ALWAYS",
+        Asneeded = "ASNEEDED",
+    }
     /// Shape `ReplicaModificationsStatus`.
     ReplicaModificationsStatus {
         Enabled = "Enabled",
@@ -2072,6 +2209,10 @@ aws_wire::enumeration! {
     /// Shape `RequestPayer`.
     RequestPayer {
         Requester = "requester",
+    }
+    /// Shape `RestoreRequestType`.
+    RestoreRequestType {
+        Select = "SELECT",
     }
     /// Shape `ServerSideEncryption`.
     ServerSideEncryption {
@@ -2108,6 +2249,12 @@ aws_wire::enumeration! {
     TaggingDirective {
         Copy = "COPY",
         Replace = "REPLACE",
+    }
+    /// Shape `Tier`.
+    Tier {
+        Standard = "Standard",
+        Bulk = "Bulk",
+        Expedited = "Expedited",
     }
     /// Shape `TransitionDefaultMinimumObjectSize`.
     TransitionDefaultMinimumObjectSize {

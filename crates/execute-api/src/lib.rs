@@ -14,6 +14,8 @@ pub mod jwt;
 pub mod keys;
 pub mod openapi;
 pub mod owner;
+pub mod plan;
+pub mod template;
 pub mod throttle;
 pub mod verdict;
 

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// Who are remembered; when there are more, those whose buckets are full again are forgotten.
 const BUCKETS_MAX: usize = 10_000;
 
@@ -13,6 +15,25 @@ pub struct Limit {
     /// Requests a second.
     pub rate: f64,
     pub burst: f64,
+}
+
+/// Limits as they are given; each may be missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Limits {
+    pub rate: Option<f64>,
+    pub burst: Option<i32>,
+}
+
+impl Limits {
+    /// A rate alone lets as many ask at once; a burst alone is filled each second.
+    pub fn limit(self) -> Option<Limit> {
+        match (self.rate, self.burst) {
+            (None, None) => None,
+            (Some(rate), Some(burst)) => Some(Limit { rate, burst: f64::from(burst) }),
+            (Some(rate), None) => Some(Limit { rate, burst: rate.max(1.0) }),
+            (None, Some(burst)) => Some(Limit { rate: f64::from(burst), burst: f64::from(burst) }),
+        }
+    }
 }
 
 #[derive(Default)]

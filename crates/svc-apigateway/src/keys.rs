@@ -1,4 +1,5 @@
-//! Everything that REST APIs store, one line each. Numbers and layouts are on disk for ever.
+//! Everything that REST APIs store, one line each, but for API keys and usage plans, which WebSocket APIs read too
+//! (`execute_api::plan`). Numbers and layouts are on disk for ever.
 
 use execute_api::owner::Owner;
 use kv::Table;
@@ -7,9 +8,7 @@ use crate::api::RestApi;
 use crate::authorizer::Authorizer;
 use crate::deployment::Deployment;
 use crate::gateway_response::GatewayResponse;
-use crate::key::ApiKey;
 use crate::model::Model;
-use crate::plan::UsagePlan;
 use crate::resource::Resource;
 use crate::stage::Stage;
 use crate::validator::Validator;
@@ -35,14 +34,6 @@ pub(crate) const VALIDATORS: Table<PartKey, Validator> = Table::new(771, "rest a
 pub(crate) const RESPONSES: Table<PartKey, GatewayResponse> = Table::new(772, "rest api gateway responses");
 /// Whose an API's id is.
 pub(crate) const OWNERS: Table<String, Owner> = Table::new(773, "rest api owners");
-pub(crate) const API_KEYS: Table<RootKey, ApiKey> = Table::new(774, "api keys");
-/// Account, region, value: the id of the key that has it.
-pub(crate) const KEY_VALUES: Table<RootKey, String> = Table::new(775, "api key values");
-pub(crate) const PLANS: Table<RootKey, UsagePlan> = Table::new(776, "usage plans");
-/// The keys of a plan, by key.
-pub(crate) const PLAN_KEYS: Table<PartKey, u32> = Table::new(777, "usage plan keys");
-/// Account, region, plan, key: the period that is counted, in days since the epoch, and the requests in it.
-pub(crate) const USAGE: Table<PartKey, (i64, u64)> = Table::new(778, "usage of plans");
 
 pub(crate) fn part((account, region, root): &RootKey, id: &str) -> PartKey {
     (account.clone(), region.clone(), root.clone(), id.to_owned())

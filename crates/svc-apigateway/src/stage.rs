@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use api_apigateway as model;
 use aws_wire::{AwsError, Result};
 use env::{Env, Timestamp};
-use execute_api::throttle::Limit;
+use execute_api::throttle::{Limit, Limits};
 use serde::{Deserialize, Serialize};
 
 use crate::patch::Patch;
@@ -58,24 +58,6 @@ impl Canary {
             deployment_id: Some(self.deployment.clone()),
             stage_variable_overrides: some(self.variables.clone()),
             use_stage_cache: Some(false),
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Limits {
-    pub rate: Option<f64>,
-    pub burst: Option<i32>,
-}
-
-impl Limits {
-    /// A rate alone lets as many ask at once; a burst alone is filled each second.
-    pub(crate) fn limit(self) -> Option<Limit> {
-        match (self.rate, self.burst) {
-            (None, None) => None,
-            (Some(rate), Some(burst)) => Some(Limit { rate, burst: f64::from(burst) }),
-            (Some(rate), None) => Some(Limit { rate, burst: rate.max(1.0) }),
-            (None, Some(burst)) => Some(Limit { rate: f64::from(burst), burst: f64::from(burst) }),
         }
     }
 }

@@ -20,6 +20,7 @@ pub(crate) const FORMAT: u32 = 1;
 /// HTTP APIs have no other; a WebSocket API says its own.
 const ROUTE_SELECTION: &str = "$request.method $request.path";
 const KEY_SELECTION: &str = "$request.header.x-api-key";
+const KEY_OF_AUTHORIZER: &str = "$context.authorizer.usageIdentifierKey";
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Api {
@@ -31,6 +32,9 @@ pub(crate) struct Api {
     /// How a WebSocket API finds the route of a message; an HTTP API has none.
     #[serde(default)]
     pub route_selection: Option<String>,
+    /// Whether a WebSocket API's authorizer says whose key counts, rather than the handshake itself.
+    #[serde(default)]
+    pub keys_from_authorizer: bool,
     /// It is then only for custom domains.
     pub disable_execute_api_endpoint: bool,
     pub dual_stack: bool,
@@ -54,7 +58,9 @@ impl Api {
             api_endpoint: Some(endpoint),
             api_gateway_managed: None,
             api_id: Some(id.clone()),
-            api_key_selection_expression: Some(KEY_SELECTION.to_owned()),
+            api_key_selection_expression: Some(
+                if self.keys_from_authorizer { KEY_OF_AUTHORIZER } else { KEY_SELECTION }.to_owned(),
+            ),
             cors_configuration: self.cors.as_ref().map(Cors::shown),
             created_date: Some(Timestamp::from_secs(self.created_us / 1_000_000)),
             description: self.description.clone(),
@@ -82,8 +88,13 @@ pub(crate) fn is_route_selection(expression: &str) -> bool {
     plain == ROUTE_SELECTION
 }
 
-pub(crate) fn is_key_selection(expression: &str) -> bool {
-    expression == KEY_SELECTION
+/// Whether keys come from the authorizer; `None` where an expression is neither of the two that there are.
+pub(crate) fn keys_from_authorizer(expression: &str) -> Option<bool> {
+    match expression {
+        KEY_SELECTION => Some(false),
+        KEY_OF_AUTHORIZER => Some(true),
+        _ => None,
+    }
 }
 
 pub(crate) fn key(cx: &Ctx, id: &str) -> ApiKey {

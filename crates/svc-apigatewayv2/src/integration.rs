@@ -1,9 +1,11 @@
 //! An integration: what is behind routes, a function or an HTTP server.
 
+mod websocket;
+
 use std::collections::BTreeMap;
 
 use api_apigatewayv2 as model;
-use api_apigatewayv2::{ConnectionType, IntegrationType, ProtocolType};
+use api_apigatewayv2::{ConnectionType, IntegrationType, PassthroughBehavior, ProtocolType};
 use aws_wire::{AwsError, Result};
 use execute_api::function;
 use serde::{Deserialize, Serialize};
@@ -11,11 +13,10 @@ use serde::{Deserialize, Serialize};
 use crate::api::FORMAT;
 use crate::mapping;
 use crate::refusal::bad_request;
+pub(crate) use websocket::check_response;
 
 /// How long an integration is waited for, where it does not say.
 pub(crate) const TIMEOUT_MS: i32 = 30_000;
-/// The same of a WebSocket API, and its longest.
-const WEBSOCKET_TIMEOUT_MS: i32 = 29_000;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Integration {
@@ -37,6 +38,41 @@ pub(crate) struct Integration {
     pub response_parameters: BTreeMap<String, BTreeMap<String, String>>,
     /// Whether quick create made it.
     pub managed: bool,
+    /// What only a WebSocket API's has.
+    #[serde(default)]
+    pub templated: Option<Templated>,
+}
+
+/// How a WebSocket API's integration makes of a message what is asked, and of what is answered what its sender hears.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Templated {
+    /// Which of the templates makes the request.
+    pub selection: Option<String>,
+    pub templates: BTreeMap<String, String>,
+    /// What happens to a message that no template is for.
+    pub passthrough: Passthrough,
+    /// By id.
+    pub responses: BTreeMap<String, IntegrationResponse>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Passthrough {
+    #[default]
+    WhenNoMatch,
+    WhenNoTemplates,
+    Never,
+}
+
+/// What becomes of an answer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct IntegrationResponse {
+    /// Of the answers that it is for: what tells them apart, a regular expression of that between slashes, or
+    /// `$default`.
+    pub key: String,
+    pub parameters: BTreeMap<String, String>,
+    pub templates: BTreeMap<String, String>,
+    /// Which of the templates makes the answer.
+    pub selection: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,9 +81,14 @@ pub(crate) enum Kind {
     Function1,
     Function2,
     Server,
+    /// These make a request and an answer of their own by templates, and are WebSocket APIs' alone.
+    TemplatedFunction,
+    TemplatedServer,
+    Mock,
 }
 
 /// What creates or changes an integration gives.
+#[derive(Clone, Default)]
 pub(crate) struct Given {
     pub kind: Option<IntegrationType>,
     pub uri: Option<String>,
@@ -58,6 +99,9 @@ pub(crate) struct Given {
     pub description: Option<String>,
     pub request_parameters: Option<BTreeMap<String, String>>,
     pub response_parameters: Option<BTreeMap<String, BTreeMap<String, String>>>,
+    pub templates: Option<BTreeMap<String, String>>,
+    pub template_selection: Option<String>,
+    pub passthrough: Option<PassthroughBehavior>,
 }
 
 impl Integration {
@@ -71,11 +115,13 @@ impl Integration {
         protocol: ProtocolType,
         operation: &str,
     ) -> Result<Self> {
-        let given = match protocol {
-            ProtocolType::Http => given,
-            ProtocolType::Websocket => of_websocket(given, before, operation)?,
-        };
-        Self::over(given, before, operation)
+        match protocol {
+            ProtocolType::Http => {
+                refuse_templates(&given, "protocolType HTTP")?;
+                Self::over(given, before, operation)
+            }
+            ProtocolType::Websocket => websocket::check(given, before, operation),
+        }
     }
 
     fn over(given: Given, before: Option<&Self>, operation: &str) -> Result<Self> {
@@ -142,6 +188,7 @@ impl Integration {
             credentials: credentials.filter(|arn| !arn.is_empty()),
             description: given.description.or_else(|| before.and_then(|before| before.description.clone())),
             managed: before.is_some_and(|before| before.managed),
+            templated: None,
         })
     }
 
@@ -150,9 +197,13 @@ impl Integration {
             Kind::Function1 => (IntegrationType::AwsProxy, "1.0"),
             Kind::Function2 => (IntegrationType::AwsProxy, "2.0"),
             Kind::Server => (IntegrationType::HttpProxy, "1.0"),
+            Kind::TemplatedFunction => (IntegrationType::Aws, "1.0"),
+            Kind::TemplatedServer => (IntegrationType::Http, "1.0"),
+            Kind::Mock => (IntegrationType::Mock, "1.0"),
         };
-        let method = self.method.clone();
-        model::Integration {
+        let is_mock = self.kind == Kind::Mock;
+        let method = self.method.clone().or_else(|| (!is_mock).then(|| "POST".to_owned()));
+        let mut shown = model::Integration {
             api_gateway_managed: self.managed.then_some(true),
             connection_id: None,
             connection_type: Some(ConnectionType::Internet),
@@ -160,11 +211,11 @@ impl Integration {
             credentials_arn: self.credentials.clone(),
             description: self.description.clone(),
             integration_id: Some(id.to_owned()),
-            integration_method: method.or_else(|| Some("POST".to_owned())),
+            integration_method: method,
             integration_response_selection_expression: None,
             integration_subtype: None,
             integration_type: Some(kind),
-            integration_uri: Some(self.uri.clone()),
+            integration_uri: (!is_mock).then(|| self.uri.clone()),
             passthrough_behavior: None,
             payload_format_version: Some(format.to_owned()),
             request_parameters: Some(self.request_parameters.clone()).filter(|map| !map.is_empty()),
@@ -173,29 +224,57 @@ impl Integration {
             template_selection_expression: None,
             timeout_in_millis: Some(self.timeout_ms),
             tls_config: None,
+        };
+        if let Some(templated) = &self.templated {
+            shown.integration_response_selection_expression = Some(self.response_selection().to_owned());
+            shown.passthrough_behavior = Some(templated.passthrough.into());
+            shown.request_templates = Some(templated.templates.clone()).filter(|map| !map.is_empty());
+            shown.template_selection_expression.clone_from(&templated.selection);
+        }
+        shown
+    }
+
+    /// By what a WebSocket API's answers are told apart; nobody can choose another.
+    fn response_selection(&self) -> &'static str {
+        match self.kind {
+            Kind::TemplatedFunction => "${integration.response.body.errorMessage}",
+            _ => "${integration.response.statuscode}",
         }
     }
 }
 
-/// What a WebSocket API's integration gives, as an HTTP API's would.
-fn of_websocket(given: Given, before: Option<&Integration>, operation: &str) -> Result<Given> {
-    if given.kind.is_some_and(|kind| kind != IntegrationType::AwsProxy) {
-        return Err(AwsError::parameter_not_implemented(
-            operation,
-            "IntegrationType other than AWS_PROXY of a WebSocket API",
-        ));
+impl From<Passthrough> for PassthroughBehavior {
+    fn from(passthrough: Passthrough) -> Self {
+        match passthrough {
+            Passthrough::WhenNoMatch => Self::WhenNoMatch,
+            Passthrough::WhenNoTemplates => Self::WhenNoTemplates,
+            Passthrough::Never => Self::Never,
+        }
     }
-    if given.payload_format.as_deref().is_some_and(|format| format != "1.0") {
-        return Err(bad_request("Only payloadFormatVersion 1.0 is supported on protocolType WEBSOCKET"));
+}
+
+impl From<PassthroughBehavior> for Passthrough {
+    fn from(behavior: PassthroughBehavior) -> Self {
+        match behavior {
+            PassthroughBehavior::WhenNoMatch => Self::WhenNoMatch,
+            PassthroughBehavior::WhenNoTemplates => Self::WhenNoTemplates,
+            PassthroughBehavior::Never => Self::Never,
+        }
     }
-    if given.response_parameters.as_ref().is_some_and(|parameters| !parameters.is_empty()) {
-        return Err(bad_request("ResponseParameters are not supported on protocolType WEBSOCKET"));
+}
+
+/// # Errors
+/// 400 where templates are given to `what`, which has none.
+fn refuse_templates(given: &Given, what: &str) -> Result<()> {
+    let refused = [
+        ("RequestTemplates", given.templates.as_ref().is_some_and(|templates| !templates.is_empty())),
+        ("TemplateSelectionExpression", given.template_selection.is_some()),
+        ("PassthroughBehavior", given.passthrough.is_some()),
+    ];
+    match refused.iter().find(|(_, is_given)| *is_given) {
+        Some((parameter, _)) => Err(bad_request(format!("{parameter} is not supported on {what}"))),
+        None => Ok(()),
     }
-    if given.timeout_ms.is_some_and(|timeout_ms| timeout_ms > WEBSOCKET_TIMEOUT_MS) {
-        return Err(bad_request("Timeout should be between 50 ms and 29000 ms"));
-    }
-    let timeout_ms = given.timeout_ms.or_else(|| before.is_none().then_some(WEBSOCKET_TIMEOUT_MS));
-    Ok(Given { payload_format: Some("1.0".to_owned()), timeout_ms, ..given })
 }
 
 fn function_kind(format: Option<&str>) -> Result<Kind> {

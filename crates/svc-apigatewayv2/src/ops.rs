@@ -5,6 +5,7 @@ pub(crate) mod authorizers;
 pub(crate) mod connections;
 pub(crate) mod deployments;
 pub(crate) mod domains;
+pub(crate) mod integration_responses;
 pub(crate) mod integrations;
 pub(crate) mod mappings;
 pub(crate) mod openapi;
@@ -39,6 +40,9 @@ mod tests {
         assert_eq!(members::<api::CreateRouteInput>(), members::<api::UpdateRouteInput>());
         assert_eq!(members::<api::CreateIntegrationInput>(), members::<api::GetIntegrationInput>());
         assert_eq!(members::<api::CreateIntegrationInput>(), members::<api::UpdateIntegrationInput>());
+        let response = members::<api::CreateIntegrationResponseInput>();
+        assert_eq!(response, members::<api::GetIntegrationResponseInput>());
+        assert_eq!(response, members::<api::UpdateIntegrationResponseInput>());
         assert_eq!(members::<api::CreateStageInput>(), members::<api::GetStageInput>());
         assert_eq!(members::<api::CreateStageInput>(), members::<api::UpdateStageInput>());
         assert_eq!(members::<api::CreateDeploymentInput>(), members::<api::GetDeploymentInput>());

@@ -35,6 +35,12 @@ pub(crate) struct Route {
     /// Of a WebSocket API, by id.
     #[serde(default)]
     pub responses: BTreeMap<String, RouteResponse>,
+    /// Whether who connects has to show a key of a usage plan.
+    #[serde(default)]
+    pub api_key_required: bool,
+    /// What a handshake has, such as `route.request.header.x`, and whether it must.
+    #[serde(default)]
+    pub request_parameters: BTreeMap<String, bool>,
 }
 
 /// That what is behind a route answers those who come by it.
@@ -96,14 +102,20 @@ impl Route {
         };
         model::Route {
             api_gateway_managed: self.managed.then_some(true),
-            api_key_required: Some(false),
+            api_key_required: Some(self.api_key_required),
             authorization_scopes: scopes,
             authorization_type: Some(kind),
             authorizer_id: self.authorization.authorizer().map(str::to_owned),
             model_selection_expression: None,
             operation_name: self.operation_name.clone(),
             request_models: None,
-            request_parameters: None,
+            request_parameters: (!self.request_parameters.is_empty()).then(|| {
+                let all = self.request_parameters.iter();
+                all.map(|(name, required)| {
+                    (name.clone(), model::ParameterConstraints { required: Some(*required) })
+                })
+                .collect()
+            }),
             route_id: Some(id.to_owned()),
             route_key: self.key.clone(),
             route_response_selection_expression: self.response_selection.clone(),
@@ -161,6 +173,19 @@ pub(crate) fn check_response_selection(protocol: ProtocolType, expression: Optio
             Err(bad_request("RouteResponseSelectionExpression is not supported on protocolType HTTP"))
         }
     }
+}
+
+/// # Errors
+/// 400 for what is none of a WebSocket API's handshake.
+pub(crate) fn check_request_parameters<'a>(names: impl Iterator<Item = &'a String>) -> Result<()> {
+    for name in names {
+        let place = name.strip_prefix("route.request.").and_then(|rest| rest.split_once('.'));
+        if !place.is_some_and(|(place, name)| ["header", "querystring"].contains(&place) && !name.is_empty())
+        {
+            return Err(bad_request(format!("Invalid request parameter specified: {name}")));
+        }
+    }
+    Ok(())
 }
 
 impl Key {
@@ -301,6 +326,8 @@ mod tests {
             managed: false,
             response_selection: None,
             responses: BTreeMap::new(),
+            api_key_required: false,
+            request_parameters: BTreeMap::new(),
         }
     }
 

@@ -2,7 +2,7 @@
 //! ask what is behind it. From where the API is found to be a WebSocket API, `websocket.rs` goes on.
 
 pub(crate) mod access;
-mod server;
+pub(crate) mod server;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -177,6 +177,10 @@ async fn route(cx: &Ctx, visit: &Visit, address: &Address, found: &Found) -> Res
         integration::Kind::Function1 | integration::Kind::Function2 => {
             invoke(cx, &passage, integration, access).await
         }
+        // No HTTP API has them.
+        integration::Kind::TemplatedFunction
+        | integration::Kind::TemplatedServer
+        | integration::Kind::Mock => internal(),
     };
     server::map_answer(&passage, integration, &mut response);
     Ok(response)

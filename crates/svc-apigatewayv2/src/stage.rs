@@ -6,7 +6,7 @@ use api_apigatewayv2 as model;
 use api_apigatewayv2::ProtocolType;
 use aws_wire::{AwsError, Result};
 use env::Timestamp;
-use execute_api::throttle::Limit;
+use execute_api::throttle::{Limit, Limits};
 use serde::{Deserialize, Serialize};
 
 use crate::refusal::bad_request;
@@ -32,53 +32,36 @@ pub(crate) struct Stage {
     pub updated_us: i64,
 }
 
-/// As they were given; both together are a limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Limits {
-    rate: Option<f64>,
-    burst: Option<i32>,
+/// A stage's or route's limits of what was given.
+///
+/// # Errors
+/// 400 for what the protocol has not, 501 for what is not honoured.
+pub(crate) fn check_limits(
+    settings: &model::RouteSettings,
+    protocol: ProtocolType,
+    operation: &str,
+) -> Result<Limits> {
+    if settings.data_trace_enabled == Some(true)
+        || settings.logging_level.is_some_and(|level| level != model::LoggingLevel::Off)
+    {
+        if protocol == ProtocolType::Websocket {
+            return Err(AwsError::parameter_not_implemented(operation, "LoggingLevel"));
+        }
+        return Err(bad_request("Execution logs are not supported on protocolType HTTP"));
+    }
+    if settings.detailed_metrics_enabled == Some(true) {
+        return Err(AwsError::parameter_not_implemented(operation, "DetailedMetricsEnabled"));
+    }
+    Ok(Limits { rate: settings.throttling_rate_limit, burst: settings.throttling_burst_limit })
 }
 
-impl Limits {
-    /// # Errors
-    /// 400 for what the protocol has not, 501 for what is not honoured.
-    pub(crate) fn check(
-        settings: &model::RouteSettings,
-        protocol: ProtocolType,
-        operation: &str,
-    ) -> Result<Self> {
-        if settings.data_trace_enabled == Some(true)
-            || settings.logging_level.is_some_and(|level| level != model::LoggingLevel::Off)
-        {
-            if protocol == ProtocolType::Websocket {
-                return Err(AwsError::parameter_not_implemented(operation, "LoggingLevel"));
-            }
-            return Err(bad_request("Execution logs are not supported on protocolType HTTP"));
-        }
-        if settings.detailed_metrics_enabled == Some(true) {
-            return Err(AwsError::parameter_not_implemented(operation, "DetailedMetricsEnabled"));
-        }
-        Ok(Self { rate: settings.throttling_rate_limit, burst: settings.throttling_burst_limit })
-    }
-
-    fn shown(self) -> model::RouteSettings {
-        model::RouteSettings {
-            data_trace_enabled: None,
-            detailed_metrics_enabled: Some(false),
-            logging_level: None,
-            throttling_burst_limit: self.burst,
-            throttling_rate_limit: self.rate,
-        }
-    }
-
-    /// A rate alone lets as many ask at once; a burst alone is filled each second.
-    fn limit(self) -> Option<Limit> {
-        match (self.rate, self.burst) {
-            (None, None) => None,
-            (Some(rate), Some(burst)) => Some(Limit { rate, burst: f64::from(burst) }),
-            (Some(rate), None) => Some(Limit { rate, burst: rate.max(1.0) }),
-            (None, Some(burst)) => Some(Limit { rate: f64::from(burst), burst: f64::from(burst) }),
-        }
+fn shown_limits(limits: Limits) -> model::RouteSettings {
+    model::RouteSettings {
+        data_trace_enabled: None,
+        detailed_metrics_enabled: Some(false),
+        logging_level: None,
+        throttling_burst_limit: limits.burst,
+        throttling_rate_limit: limits.rate,
     }
 }
 
@@ -93,14 +76,14 @@ impl Stage {
             let id = self.deployment.as_deref().unwrap_or_default();
             format!("Successfully deployed stage with deployment ID '{id}'")
         });
-        let limits = self.route_limits.iter().map(|(key, limits)| (key.clone(), limits.shown()));
+        let limits = self.route_limits.iter().map(|(key, limits)| (key.clone(), shown_limits(*limits)));
         model::Stage {
             access_log_settings: None,
             api_gateway_managed: self.managed.then_some(true),
             auto_deploy: self.auto_deploy.then_some(true),
             client_certificate_id: None,
             created_date: Some(Timestamp::from_secs(self.created_us / 1_000_000)),
-            default_route_settings: Some(self.limits.shown()),
+            default_route_settings: Some(shown_limits(self.limits)),
             deployment_id: self.deployment.clone(),
             description: self.description.clone(),
             last_deployment_status_message: status.filter(|_| self.deployment.is_some()),

@@ -1,27 +1,25 @@
 //! The road to a WebSocket API: a handshake whose `$connect` route agrees, then a connection until it ends, of which
 //! the `$disconnect` route hears.
 //!
-//! `socket.rs` is the life of a connection, `message.rs` the road of a message on it.
+//! `socket.rs` is the life of a connection, `message.rs` the road of a message on it, `behind.rs` what is asked for it.
 
 mod access;
+mod behind;
 mod connection;
 mod message;
 pub(crate) mod selection;
 mod socket;
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use aws_wire::rest::insert_header;
 use aws_wire::{Request, Response, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE as BASE64;
 use execute_api::answer;
-use execute_api::function::{self, Call, Failure, Returned};
-use http_event::answer::Head;
 use http_event::websocket::{self as events, Happening};
 use http_event::{Arrival, parts};
-use serde_json::{Map, Value as Json};
+use serde_json::Map;
 use service::{Upgrade, Visit};
 use tokio::sync::{mpsc, watch};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -33,6 +31,7 @@ use crate::route::{CONNECT, DISCONNECT, Route};
 use crate::site::Found;
 use crate::stage::Stage;
 use access::Access;
+use behind::Failed;
 use connection::Ending;
 pub(crate) use connection::{Connection, Connections, Unsent};
 pub(crate) use socket::MESSAGE_BYTES_MAX;
@@ -122,8 +121,9 @@ async fn agree(
     request_id: &str,
 ) -> Result<Result<Option<String>, Response>> {
     let Some(route) = served.route(CONNECT) else { return Ok(Ok(None)) };
-    let refused =
-        |status, words, connection: &Connection| Ok(Err(refusal(status, words, connection, request_id)));
+    let refused = |status, words: &str, connection: &Connection| {
+        Ok(Err(refusal(status, words, connection, request_id)))
+    };
     if !served.admits(cx, connection, CONNECT) {
         return refused(429, message::TOO_MANY, connection);
     }
@@ -134,22 +134,21 @@ async fn agree(
         }
         Err((status, words)) => return refused(status, words, connection),
     }
-    let happening = Happening::Connect(&visit.request);
-    let returned = match served.ask(cx, connection, route, &happening, request_id).await {
-        Ok(returned) if !returned.failed => returned,
-        Ok(_) | Err(Some(Failure::Refused(_))) => return refused(502, message::INTERNAL, connection),
-        Err(Some(Failure::TimedOut)) => return refused(504, "Endpoint request timed out", connection),
-        Err(None) => return refused(500, message::INTERNAL, connection),
-    };
-    let head = match serde_json::from_slice(&returned.payload) {
-        Ok(Json::Object(object)) if object.contains_key("statusCode") => Head::from_object(&object),
-        _ => None,
-    };
-    let Some(head) = head else { return refused(502, message::INTERNAL, connection) };
-    if !(200..300).contains(&head.status) {
-        return Ok(Err(Response::empty(head.status)));
+    if let Some(words) = access::missing(&visit.request, route) {
+        return refused(400, &words, connection);
     }
-    let mut headers = head.headers.into_iter();
+    let happening = Happening::Connect(&visit.request);
+    let (status, headers) = match behind::ask(cx, served, connection, route, &happening, request_id).await {
+        Ok(answered) => match answered.handshake() {
+            Some(handshake) => handshake,
+            None => return refused(502, message::INTERNAL, connection),
+        },
+        Err(Failed { status, words }) => return refused(status, words, connection),
+    };
+    if !(200..300).contains(&status) {
+        return Ok(Err(Response::empty(status)));
+    }
+    let mut headers = headers.into_iter();
     Ok(Ok(headers.find(|(name, _)| name.eq_ignore_ascii_case(PROTOCOL)).map(|(_, value)| value)))
 }
 
@@ -183,7 +182,7 @@ async fn tell(cx: &Ctx, connection: &Connection, ending: &Ending) {
         && let Some(route) = served.route(DISCONNECT)
     {
         let request_id = parts::short_id(&cx.env.uuid().to_string());
-        let asked = served.ask(cx, connection, route, &happening, &request_id).await;
+        let asked = behind::ask(cx, &served, connection, route, &happening, &request_id).await;
         tracing::debug!(told = asked.is_ok(), connection = connection.id, "a connection ended");
     }
 }
@@ -191,6 +190,7 @@ async fn tell(cx: &Ctx, connection: &Connection, ending: &Ending) {
 /// What a stage serves at the moment.
 struct Served {
     route_selection: String,
+    keys_from_authorizer: bool,
     stage: Stage,
     deployment: Arc<Deployment>,
 }
@@ -198,6 +198,7 @@ struct Served {
 impl Served {
     fn of(found: Found) -> Self {
         Self {
+            keys_from_authorizer: found.api.keys_from_authorizer,
             route_selection: found.api.route_selection.unwrap_or_default(),
             stage: found.stage,
             deployment: found.deployment,
@@ -212,8 +213,12 @@ impl Served {
         let Some(stage) = stage else { return Ok(None) };
         let Some(id) = &stage.deployment else { return Ok(None) };
         let deployment = cx.state.deployed.get(&snapshot, &DEPLOYMENTS, part(&connection.api, id))?;
-        let route_selection = api.route_selection.unwrap_or_default();
-        Ok(deployment.map(|deployment| Self { route_selection, stage, deployment }))
+        Ok(deployment.map(|deployment| Self {
+            keys_from_authorizer: api.keys_from_authorizer,
+            route_selection: api.route_selection.unwrap_or_default(),
+            stage,
+            deployment,
+        }))
     }
 
     fn route(&self, key: &str) -> Option<&Route> {
@@ -239,38 +244,6 @@ impl Served {
             identity: &connection.identity,
             authorizer: connection.authorizer.as_ref(),
         }
-    }
-
-    /// Asks the function behind a route; its failure is none where nothing is behind it.
-    async fn ask(
-        &self,
-        cx: &Ctx,
-        connection: &Connection,
-        route: &Route,
-        happening: &Happening<'_>,
-        request_id: &str,
-    ) -> Result<Returned, Option<Failure>> {
-        let integration = route.integration.as_ref().and_then(|id| self.deployment.integrations.get(id));
-        let integration = integration.ok_or(None)?;
-        let trace_id = match happening {
-            Happening::Connect(request) => execute_api::trace_id(request.header("x-amzn-trace-id"), &cx.env),
-            Happening::Message { .. } | Happening::Disconnect { .. } => execute_api::trace_id(None, &cx.env),
-        };
-        let arrival = arrival(cx, connection, happening, request_id, &trace_id);
-        let event = events::event(&self.told(connection), &route.key, happening, &arrival);
-        let uri = function::with_variables(&integration.uri, &self.stage.variables);
-        let call = Call {
-            principal: function::PRINCIPAL,
-            arn: function::arn_of_uri(&uri).ok_or(None)?.to_owned(),
-            source_arn: route_arn(connection, &route.key),
-            role: integration.credentials.clone(),
-            payload: http_event::payload(&event).into(),
-            timeout: Duration::from_millis(u64::try_from(integration.timeout_ms).unwrap_or_default()),
-            is_event: false,
-        };
-        let cx = cx.clone().with_trace(Some(trace_id.into()));
-        let returned = function::invoke(&cx, call).await;
-        returned.inspect_err(|error| tracing::debug!(%error, "a WebSocket API's function")).map_err(Some)
     }
 }
 

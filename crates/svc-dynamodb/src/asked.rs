@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use api_dynamodb::{ConditionalOperator, ExpectedAttributeValue, ReturnItemCollectionMetrics};
-use aws_wire::{AwsError, Result};
+use api_dynamodb::{ConditionalOperator, ExpectedAttributeValue};
+use aws_wire::Result;
 
-use crate::Ctx;
 use crate::capacity::{Units, read_units};
 use crate::expression::Scope;
 use crate::expression::condition::Condition;
 use crate::expression::projection::Projection;
+use crate::legacy;
 use crate::read::{Found, Page, Wanted};
 use crate::value::{self, WireItem};
-use crate::{legacy, table};
 
 /// The parameters of a condition.
 pub(crate) struct Asked {
@@ -42,26 +41,6 @@ impl Asked {
         scope.finish()?;
         Ok(condition)
     }
-}
-
-/// Refuses the metrics of item collections where a table has them: their sizes are not kept.
-///
-/// # Errors
-/// 501 `NotImplementedException`.
-pub(crate) async fn check_metrics(
-    cx: &Ctx,
-    operation: &str,
-    table: &str,
-    wanted: Option<ReturnItemCollectionMetrics>,
-) -> Result<()> {
-    if wanted != Some(ReturnItemCollectionMetrics::Size) {
-        return Ok(());
-    }
-    let table = table::open(&cx.kv.snapshot().await?, &table::key(&cx.caller, table)?)?;
-    if table.visible().any(|index| !index.global) {
-        return Err(AwsError::parameter_not_implemented(operation, "ReturnItemCollectionMetrics SIZE"));
-    }
-    Ok(())
 }
 
 /// The projection that a request's parameters of either kind come to.

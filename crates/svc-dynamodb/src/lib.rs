@@ -6,6 +6,7 @@
 mod asked;
 mod backup;
 mod capacity;
+mod collection;
 mod export;
 mod expression;
 mod history;
@@ -43,6 +44,7 @@ pub(crate) struct State {
     pub tables: table::Known,
     pub throttle: capacity::Throttle,
     pub replicas: replication::Replicas,
+    pub measured: collection::Measured,
 }
 
 pub(crate) type Ctx = service::Ctx<State>;

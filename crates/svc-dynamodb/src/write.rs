@@ -33,6 +33,15 @@ pub(crate) enum Action {
     Check(Item),
 }
 
+impl Action {
+    /// The item, or its key: what has the key in any case.
+    pub(crate) fn key(&self) -> &Item {
+        match self {
+            Self::Put(item) | Self::Delete(item) | Self::Update(item, _) | Self::Check(item) => item,
+        }
+    }
+}
+
 /// One item's part of a write.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {

@@ -16,6 +16,9 @@ pub(crate) const DROP_INVALID_HEADERS: &str = "routing.http.drop_invalid_header_
 pub(crate) const FORWARDED_FOR: &str = "routing.http.xff_header_processing.mode";
 pub(crate) const MULTI_VALUE_HEADERS: &str = "lambda.multi_value_headers.enabled";
 pub(crate) const SERVER: &str = "routing.http.response.server.enabled";
+const DEREGISTRATION_DELAY: &str = "deregistration_delay.timeout_seconds";
+const STICKINESS: &str = "stickiness.enabled";
+const STICKINESS_DURATION: &str = "stickiness.lb_cookie.duration_seconds";
 const IDLE_TIMEOUT: &str = "idle_timeout.timeout_seconds";
 /// What a listener's attribute begins and ends with that sets a header of its answers.
 const RESPONSE_HEADER: (&str, &str) = ("routing.http.response.", ".header_value");
@@ -82,6 +85,39 @@ pub(crate) const OF_LISTENER: &[Known] = &[
 /// Of a target group whose target is a function.
 pub(crate) const OF_TARGET_GROUP: &[Known] = &[Known(MULTI_VALUE_HEADERS, "false", Flag)];
 
+/// Of a target group whose targets are addresses.
+pub(crate) const OF_SERVERS: &[Known] = &[
+    Known(DEREGISTRATION_DELAY, "300", Number(0..=3600)),
+    Known("load_balancing.algorithm.anomaly_mitigation", "off", OnlyDefault),
+    Known("load_balancing.algorithm.type", "round_robin", OnlyDefault),
+    Known("load_balancing.cross_zone.enabled", "use_load_balancer_configuration", OnlyDefault),
+    Known("slow_start.duration_seconds", "0", OnlyDefault),
+    Known("stickiness.app_cookie.cookie_name", "", OnlyDefault),
+    Known("stickiness.app_cookie.duration_seconds", "86400", OnlyDefault),
+    Known(STICKINESS, "false", Flag),
+    Known(STICKINESS_DURATION, "86400", Number(1..=604_800)),
+    Known("stickiness.type", "lb_cookie", OnlyDefault),
+    Known("target_group_health.dns_failover.minimum_healthy_targets.count", "1", OnlyDefault),
+    Known("target_group_health.dns_failover.minimum_healthy_targets.percentage", "off", OnlyDefault),
+    Known("target_group_health.unhealthy_state_routing.minimum_healthy_targets.count", "1", OnlyDefault),
+    Known(
+        "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage",
+        "off",
+        OnlyDefault,
+    ),
+];
+
+/// For how many seconds a client stays with a server, if it does.
+pub(crate) fn sticky_for(set: &Attributes) -> Option<u32> {
+    let seconds = set.get(STICKINESS_DURATION).and_then(|value| value.parse().ok()).unwrap_or(86_400);
+    flag(set, STICKINESS, false).then_some(seconds)
+}
+
+/// For how many seconds a server that was taken out is told of as draining.
+pub(crate) fn deregistration_delay(set: &Attributes) -> u32 {
+    set.get(DEREGISTRATION_DELAY).and_then(|value| value.parse().ok()).unwrap_or(300)
+}
+
 /// All attributes with their values.
 pub(crate) fn all(known: &[Known], set: &Attributes) -> Vec<(String, String)> {
     let value = |Known(name, default, _): &Known| {
@@ -96,7 +132,7 @@ pub(crate) fn flag(set: &Attributes, name: &str, default: bool) -> bool {
     set.get(name).map_or(default, |value| value == "true")
 }
 
-/// How long a function may take to answer.
+/// How long a function or a server may take to answer.
 pub(crate) fn idle_timeout(set: &Attributes) -> Duration {
     Duration::from_secs(set.get(IDLE_TIMEOUT).and_then(|value| value.parse().ok()).unwrap_or(60))
 }

@@ -1,6 +1,6 @@
-//! Health checks of functions, for target groups that ask for them and are forwarded to. What they found is memory: a
-//! start begins anew. A group has one target, and requests are forwarded to it healthy or not, as AWS does where no
-//! target is healthy.
+//! Health checks of functions and servers, for target groups that ask for them and are forwarded to. What they found is
+//! memory: a start begins anew. A group of a function has one target, and requests are forwarded to it healthy or not,
+//! as AWS does where no target is healthy.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
@@ -16,22 +16,25 @@ use service::Caller;
 use tokio::task::JoinSet;
 
 use crate::keys::{LISTENERS, NameKey, TARGET_GROUPS};
+use crate::server::{Server, Servers};
 use crate::target_group::{HealthCheck, TargetGroup};
 use crate::{Ctx, PRINCIPAL, arn};
 
 /// How long the store is left alone after it failed.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// What is known of targets, by the ARN of their group.
+/// The ARN of a group, and a target of it: a function, or an address with its port.
+type Target = (String, String);
+
+/// What is known of targets.
 #[derive(Default)]
 pub(crate) struct Checks {
     /// Groups, targets or those who forward to them changed.
     pub(crate) news: Signal,
-    known: Mutex<BTreeMap<String, Known>>,
+    known: Mutex<BTreeMap<Target, Known>>,
 }
 
 struct Known {
-    target: String,
     health: Health,
     /// On the monotonic clock.
     due: Duration,
@@ -104,7 +107,7 @@ fn shown(state: TargetHealthStateEnum, reason: TargetHealthReasonEnum, descripti
 pub(crate) fn of(cx: &Ctx, arn: &str, group: &TargetGroup, target: &str, in_use: bool) -> TargetHealth {
     use TargetHealthReasonEnum as Reason;
     use TargetHealthStateEnum as State;
-    if group.target.as_deref() != Some(target) {
+    if !targets(group).any(|known| known == target) {
         let description = "Target is not registered to the target group";
         return shown(State::Unused, Reason::TargetNotRegistered, description);
     }
@@ -117,11 +120,32 @@ pub(crate) fn of(cx: &Ctx, arn: &str, group: &TargetGroup, target: &str, in_use:
         return shown(State::Unavailable, Reason::TargetHealthCheckDisabled, description);
     }
     let known = known(cx);
-    let health = known.get(arn).filter(|known| known.target == target).map(|known| &known.health);
+    let health = known.get(&(arn.to_owned(), target.to_owned())).map(|known| &known.health);
     health.unwrap_or(&Health::Initial(0)).show()
 }
 
-fn known(cx: &Ctx) -> MutexGuard<'_, BTreeMap<String, Known>> {
+/// Of a server that was taken out.
+pub(crate) fn draining() -> TargetHealth {
+    shown(
+        TargetHealthStateEnum::Draining,
+        TargetHealthReasonEnum::TargetDeregistrationInProgress,
+        "Target deregistration is in progress",
+    )
+}
+
+/// Whether requests may go to a server: its checks found it well.
+pub(crate) fn is_well(cx: &Ctx, arn: &str, group: &TargetGroup, target: &str) -> bool {
+    let found = |known: &Known| matches!(known.health, Health::Healthy(_));
+    !group.health_check.enabled || known(cx).get(&(arn.to_owned(), target.to_owned())).is_some_and(found)
+}
+
+/// The targets of a group that get requests.
+fn targets(group: &TargetGroup) -> impl Iterator<Item = &String> {
+    let servers = group.servers.iter().flat_map(|servers| servers.in_service().map(|(id, _)| id));
+    group.target.iter().chain(servers)
+}
+
+fn known(cx: &Ctx) -> MutexGuard<'_, BTreeMap<Target, Known>> {
     cx.state.checks.known.lock().expect("no panic while held")
 }
 
@@ -172,34 +196,62 @@ async fn begin(cx: &Ctx, under_way: &mut JoinSet<()>) -> Result<Option<Duration>
     let mut next = None::<Duration>;
     for (key, group) in wanted {
         let arn = arn::target_group(&key, &group.id);
-        let Some(target) = group.target.clone().filter(|_| used.contains(&arn)) else { continue };
-        let mut own = before.remove(&arn).filter(|own| own.target == target).unwrap_or_else(|| Known {
-            target: target.clone(),
-            health: Health::Initial(0),
-            due: now,
-            under_way: false,
-        });
-        if own.due <= now && !own.under_way {
-            own.due = now + group.health_check.interval();
-            own.under_way = true;
-            under_way.spawn(check(cx.clone(), key, arn.clone(), group, target));
+        if !used.contains(&arn) {
+            continue;
         }
-        let wait = own.due.saturating_sub(now);
-        // One that is still under way is looked at when it ends.
-        if !own.under_way || !wait.is_zero() {
-            next = Some(next.map_or(wait, |next| next.min(wait)));
+        for target in targets(&group) {
+            let of = (arn.clone(), target.clone());
+            let mut own = before.remove(&of).unwrap_or_else(|| Known {
+                health: Health::Initial(0),
+                due: now,
+                under_way: false,
+            });
+            if own.due <= now && !own.under_way {
+                own.due = now + group.health_check.interval();
+                own.under_way = true;
+                under_way.spawn(check(cx.clone(), key.clone(), of.clone(), group.clone()));
+            }
+            let wait = own.due.saturating_sub(now);
+            // One that is still under way is looked at when it ends.
+            if !own.under_way || !wait.is_zero() {
+                next = Some(next.map_or(wait, |next| next.min(wait)));
+            }
+            known.insert(of, own);
         }
-        known.insert(arn, own);
     }
     Ok(next)
 }
 
-async fn check(cx: Ctx, (account, region, _): NameKey, arn: String, group: TargetGroup, target: String) {
-    let outcome = ask(&cx.as_caller(Caller::root(&account, &region)), &arn, &group, &target).await;
+async fn check(cx: Ctx, (account, region, _): NameKey, of: Target, group: TargetGroup) {
+    let (arn, target) = &of;
+    let outcome = match group.servers.as_ref().map(|servers| (servers, servers.all.get(target))) {
+        Some((servers, Some(server))) => visit(&cx, &group, servers, server).await,
+        Some((_, None)) => return,
+        None => ask(&cx.as_caller(Caller::root(&account, &region)), arn, &group, target).await,
+    };
     let mut known = known(&cx);
-    if let Some(own) = known.get_mut(&arn).filter(|own| own.target == target) {
+    if let Some(own) = known.get_mut(&of) {
         own.under_way = false;
         own.health = own.health.clone().after(outcome, &group.health_check);
+    }
+}
+
+/// Asks a server how it is.
+async fn visit(cx: &Ctx, group: &TargetGroup, servers: &Servers, server: &Server) -> Result<(), Failed> {
+    let check = &group.health_check;
+    let mut address = server.address;
+    address.set_port(servers.check_port.unwrap_or(address.port()));
+    let request = http::Request::get(format!("http://{address}{}", check.path))
+        .header("user-agent", "ELB-HealthChecker/2.0")
+        .header("accept-encoding", "gzip, compressed")
+        .header("connection", "close")
+        .body(bytes::Bytes::new())
+        .map_err(|_| Failed::Otherwise)?;
+    match cx.state.client.head_of(&cx.env, request, check.timeout()).await {
+        Ok(answer) if check.fits(answer.status().as_u16()) => Ok(()),
+        Ok(answer) => Err(Failed::Status(answer.status().as_u16())),
+        Err(http_client::Error::TimedOut) => Err(Failed::TimedOut),
+        Err(_) => Err(Failed::Otherwise),
     }
 }
 

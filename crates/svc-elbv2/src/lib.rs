@@ -1,5 +1,5 @@
-//! Application Load Balancers: listeners at ports of this machine, with rules that forward requests to functions,
-//! redirect them or answer them.
+//! Application Load Balancers: listeners at ports of this machine, with rules that forward requests to functions
+//! and servers, redirect them or answer them.
 //!
 //! Start with `site.rs`, the road of a request, and `listener.rs`, which chooses the rule; `ports.rs` opens and closes
 //! ports.
@@ -17,6 +17,7 @@ mod page;
 mod pattern;
 mod ports;
 mod refusal;
+mod server;
 mod site;
 mod tags;
 mod target_group;
@@ -43,14 +44,20 @@ pub struct Config {
 pub(crate) struct Balancers {
     doors: ports::Doors,
     checks: health::Checks,
+    turns: server::Turns,
+    client: http_client::Client,
 }
 
 pub(crate) type Ctx = service::Ctx<Balancers>;
 
 /// The service and its operations.
 pub fn service(config: Config) -> Service {
-    let state =
-        Arc::new(Balancers { doors: ports::Doors::new(config.ports), checks: health::Checks::default() });
+    let state = Arc::new(Balancers {
+        doors: ports::Doors::new(config.ports),
+        checks: health::Checks::default(),
+        turns: server::Turns::default(),
+        client: http_client::Client::default(),
+    });
     Service::new(API, state)
         .op(ops::account::describe_account_limits)
         .op(ops::listeners::create_listener)

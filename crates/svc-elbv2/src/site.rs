@@ -2,6 +2,7 @@
 
 mod forward;
 mod redirect;
+mod server;
 
 use std::sync::Arc;
 
@@ -19,8 +20,10 @@ use crate::listener::Listener;
 use crate::load_balancer::LoadBalancer;
 use crate::{Balancers, Ctx, condition, keys};
 
-/// The largest body that a function is sent.
-const BODY_BYTES_MAX: usize = 1 << 20;
+/// The largest body that is taken; it is held whole.
+const BODY_BYTES_MAX: usize = 32 << 20;
+/// The largest body that a function is sent, and answers with.
+const FUNCTION_BYTES_MAX: usize = 1 << 20;
 /// Where load balancers are for clients that do not resolve names below `localhost`.
 const PATH: &str = "/_aws/elb/";
 const LABEL: &str = "elb";

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use api_elbv2::{Matcher, TargetTypeEnum};
+use api_elbv2::{Matcher, ProtocolEnum, TargetTypeEnum};
 use aws_wire::{AwsError, Result};
 use http_event::load_balancer::Values;
 use kv::{Read, Span};
@@ -14,10 +14,13 @@ use crate::arn::{self, Named};
 use crate::attributes::{self, Attributes, MULTI_VALUE_HEADERS};
 use crate::keys::{LISTENERS, LOAD_BALANCERS, NameKey, TARGET_GROUPS};
 use crate::refusal::{invalid, no_target_group};
+use crate::server::Servers;
 use crate::tags::Tags;
 use crate::{Ctx, keys};
 
 const PATH_LENGTH_MAX: usize = 1024;
+/// Where a server is asked how it is, if that is where it gets requests.
+const TRAFFIC_PORT: &str = "traffic-port";
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct TargetGroup {
@@ -26,6 +29,9 @@ pub(crate) struct TargetGroup {
     pub health_check: HealthCheck,
     /// The ARN of a function, a version or an alias.
     pub target: Option<String>,
+    /// Of a group whose targets are addresses.
+    #[serde(default)]
+    pub servers: Option<Servers>,
     #[serde(default)]
     pub attributes: Attributes,
     #[serde(default)]
@@ -61,6 +67,13 @@ impl Default for HealthCheck {
     }
 }
 
+impl HealthCheck {
+    /// What AWS sets for addresses.
+    pub(crate) fn of_servers() -> Self {
+        Self { enabled: true, interval_s: 30, timeout_s: 5, ..Self::default() }
+    }
+}
+
 /// What a request says of health checks.
 #[derive(Default)]
 pub(crate) struct Asked {
@@ -73,13 +86,14 @@ pub(crate) struct Asked {
     pub matcher: Option<Matcher>,
     /// Which functions have not.
     pub has_protocol_or_port: bool,
+    pub is_function: bool,
 }
 
 impl HealthCheck {
     /// # Errors
     /// 400 for what makes no sense; the model has checked each number.
     pub(crate) fn change(&mut self, asked: Asked) -> Result<()> {
-        if asked.has_protocol_or_port {
+        if asked.is_function && asked.has_protocol_or_port {
             return Err(invalid(
                 "Health check protocol and port cannot be specified for target groups with target type 'lambda'",
             ));
@@ -146,11 +160,13 @@ impl TargetGroup {
         api_elbv2::TargetGroup {
             target_group_arn: Some(arn::target_group(key, &self.id)),
             target_group_name: Some(key.2.clone()),
-            protocol: None,
-            port: None,
-            vpc_id: None,
-            health_check_protocol: None,
-            health_check_port: None,
+            protocol: self.servers.is_some().then_some(ProtocolEnum::Http),
+            port: self.servers.as_ref().map(|servers| servers.port.into()),
+            vpc_id: self.servers.as_ref().map(|servers| servers.vpc.clone()),
+            health_check_protocol: self.servers.is_some().then_some(ProtocolEnum::Http),
+            health_check_port: self.servers.as_ref().map(|servers| {
+                servers.check_port.map_or_else(|| TRAFFIC_PORT.to_owned(), |port| port.to_string())
+            }),
             health_check_enabled: Some(check.enabled),
             health_check_interval_seconds: number(check.interval_s),
             health_check_timeout_seconds: number(check.timeout_s),
@@ -159,8 +175,12 @@ impl TargetGroup {
             health_check_path: Some(check.path.clone()),
             matcher: Some(Matcher { http_code: Some(check.matcher.clone()), grpc_code: None }),
             load_balancer_arns: Some(users.into_iter().collect()),
-            target_type: Some(TargetTypeEnum::Lambda),
-            protocol_version: None,
+            target_type: Some(if self.servers.is_some() {
+                TargetTypeEnum::Ip
+            } else {
+                TargetTypeEnum::Lambda
+            }),
+            protocol_version: self.servers.is_some().then(|| "HTTP1".to_owned()),
             ip_address_type: None,
             target_control_port: None,
         }
@@ -197,11 +217,40 @@ pub(crate) fn users(reader: &impl Read, owner: &Caller, arn: &str) -> Result<BTr
     Ok(users)
 }
 
+/// Where servers are asked how they are: a port, or where requests go.
+///
 /// # Errors
-/// 501 for targets that are no functions.
-pub(crate) fn check_type(kind: Option<&TargetTypeEnum>) -> Result<()> {
+/// 400 for what is no port, 501 for another protocol than HTTP.
+pub(crate) fn check_port(
+    operation: &str,
+    protocol: Option<&ProtocolEnum>,
+    port: Option<&str>,
+    own: Option<u16>,
+) -> Result<Option<u16>> {
+    if let Some(other) = protocol.filter(|protocol| **protocol != ProtocolEnum::Http) {
+        let parameter = format!("HealthCheckProtocol {}", other.as_str());
+        return Err(AwsError::parameter_not_implemented(operation, &parameter));
+    }
+    match port {
+        None => Ok(own),
+        Some(TRAFFIC_PORT) => Ok(None),
+        Some(port) => match port.parse() {
+            Ok(number) if number > 0 => Ok(Some(number)),
+            _ => Err(invalid(format!(
+                "Health check port '{port}' must be '{TRAFFIC_PORT}' or between '1' and '65535'"
+            ))),
+        },
+    }
+}
+
+/// Whether targets are addresses.
+///
+/// # Errors
+/// 501 for targets that are neither functions nor addresses.
+pub(crate) fn check_type(kind: Option<&TargetTypeEnum>) -> Result<bool> {
     match kind {
-        Some(TargetTypeEnum::Lambda) => Ok(()),
+        Some(TargetTypeEnum::Lambda) => Ok(false),
+        Some(TargetTypeEnum::Ip) => Ok(true),
         other => {
             let name = other.map_or("instance", |kind| kind.as_str());
             Err(AwsError::parameter_not_implemented("CreateTargetGroup", &format!("TargetType {name}")))

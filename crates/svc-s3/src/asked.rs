@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use api_s3::StorageClass;
-use aws_wire::{AwsError, Result};
+use aws_wire::Result;
 
 use crate::errors;
 use crate::object::Headers;
@@ -15,7 +15,7 @@ const METADATA_BYTES_MAX: usize = 2048;
 macro_rules! headers_of {
     ($operation:literal, $input:expr) => {{
         $crate::asked::refuse_unserved!($operation, $input);
-        $crate::asked::check_class($operation, $input.storage_class)?;
+        $crate::asked::check_class($input.storage_class)?;
         $crate::object::Headers {
             content_type: $input.content_type.clone().filter(|text| !text.is_empty()),
             cache_control: $input.cache_control.clone(),
@@ -52,8 +52,9 @@ macro_rules! refuse_unserved {
 
 pub(crate) use {headers_of, refuse_unserved};
 
-/// The archives hand nothing out before it was restored, and nothing restores.
-pub(crate) fn check_class(operation: &'static str, class: Option<StorageClass>) -> Result<()> {
+/// # Errors
+/// 400 for classes of other kinds of buckets.
+pub(crate) fn check_class(class: Option<StorageClass>) -> Result<()> {
     match class {
         None
         | Some(
@@ -62,11 +63,10 @@ pub(crate) fn check_class(operation: &'static str, class: Option<StorageClass>) 
             | StorageClass::StandardIa
             | StorageClass::OnezoneIa
             | StorageClass::IntelligentTiering
-            | StorageClass::GlacierIr,
+            | StorageClass::Glacier
+            | StorageClass::GlacierIr
+            | StorageClass::DeepArchive,
         ) => Ok(()),
-        Some(StorageClass::Glacier | StorageClass::DeepArchive) => {
-            Err(AwsError::parameter_not_implemented(operation, "StorageClass GLACIER and DEEP_ARCHIVE"))
-        }
         Some(_) => {
             Err(errors::other(400, "InvalidStorageClass", "The storage class you specified is not valid"))
         }

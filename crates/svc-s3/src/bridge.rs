@@ -14,7 +14,13 @@ pub(crate) fn bus(bucket: &Bucket) -> String {
 
 /// `None` for what EventBridge does not hear of. `event` is such as `ObjectCreated:Put`.
 pub(crate) fn detail_type(event: &str) -> Option<&'static str> {
-    Some(match event.split_once(':')?.0 {
+    Some(match event.split_once(':').unwrap_or((event, "")).0 {
+        "LifecycleTransition" => "Object Storage Class Changed",
+        "ObjectRestore" => match event {
+            "ObjectRestore:Post" => "Object Restore Initiated",
+            "ObjectRestore:Completed" => "Object Restore Completed",
+            _ => "Object Restore Expired",
+        },
         "ObjectCreated" => "Object Created",
         "ObjectRemoved" | "LifecycleExpiration" => "Object Deleted",
         "ObjectAcl" => "Object ACL Updated",
@@ -33,7 +39,7 @@ pub(crate) fn detail(
 ) -> Json {
     let (kind, how) = event.split_once(':').unwrap_or((event, ""));
     let mut about = json!({ "key": key });
-    if kind == "ObjectCreated" {
+    if matches!(kind, "ObjectCreated" | "LifecycleTransition") || event == "ObjectRestore:Completed" {
         about["size"] = object.size_bytes.into();
     }
     if !object.etag.is_empty() {
@@ -44,14 +50,15 @@ pub(crate) fn detail(
     }
     about["sequencer"] = sequencer(draw).into();
     let expired = kind == "LifecycleExpiration";
+    let by_itself = expired || kind == "LifecycleTransition" || (kind == "ObjectRestore" && how != "Post");
     let mut detail = json!({
         "version": "0",
         "bucket": { "name": bucket.name },
         "object": about,
         "request-id": &*cx.request_id,
-        "requester": if expired { "s3.amazonaws.com" } else { &*cx.caller.account },
+        "requester": if by_itself { "s3.amazonaws.com" } else { &*cx.caller.account },
     });
-    if !expired {
+    if !by_itself {
         detail["source-ip-address"] = "127.0.0.1".into();
     }
     let reason = match (kind, how) {
@@ -69,6 +76,19 @@ pub(crate) fn detail(
     if expired || kind == "ObjectRemoved" {
         let kind = if how == "DeleteMarkerCreated" { "Delete Marker Created" } else { "Permanently Deleted" };
         detail["deletion-type"] = kind.into();
+    }
+    let class = object.headers.storage_class.as_deref().unwrap_or("STANDARD");
+    if kind == "LifecycleTransition" {
+        detail["destination-storage-class"] = class.into();
+    }
+    if let ("ObjectRestore", Some(restore)) = (kind, &object.restore)
+        && how != "Delete"
+    {
+        detail["source-storage-class"] = class.into();
+        if how == "Completed" {
+            let until = env::Timestamp::from_millis(restore.until_ms);
+            detail["restore-expiry-time"] = aws_wire::timestamp::iso8601(until).into();
+        }
     }
     detail
 }

@@ -42,3 +42,7 @@ pub(crate) const UPLOADS: Table<UploadKey, Upload> = Table::new(508, "uploads in
 pub(crate) const PARTS: Table<(Id, u32), Part> = Table::new(509, "parts");
 /// Events that are still to be told, oldest first: microseconds since the epoch, and a random part.
 pub(crate) const OUTBOX: Table<(i64, Id), Notice> = Table::new(510, "events of buckets");
+/// When a version's restored copy is to be looked at, in milliseconds since the epoch; bucket, key, rank.
+pub(crate) type RestoreKey = (i64, String, String, u64);
+/// Copies of archived versions that are not ready yet, or not over; the bucket's id.
+pub(crate) const RESTORES: Table<RestoreKey, Id> = Table::new(511, "restores");

@@ -27,6 +27,7 @@ mod ops;
 mod post_form;
 mod public;
 mod range;
+mod restore;
 mod right;
 mod site;
 mod sweep;
@@ -123,11 +124,13 @@ pub fn service(config: Config) -> Service {
         .op(ops::put_object_retention)
         .op(ops::put_object_tagging)
         .op(ops::put_public_access_block)
+        .op(ops::restore_object)
         .op(ops::upload_part)
         .op(ops::upload_part_copy)
         .target("s3", target::check, target::deliver)
         .job("remove blobs that nobody refers to", sweep::run)
         .job("expire objects", lifecycle::run)
+        .job("restore archived objects", restore::run)
         .job("tell events of buckets", notify::run)
         .site(|state| site::S3Site { state })
         .edge(edge::S3Edge)

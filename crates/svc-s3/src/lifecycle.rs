@@ -1,10 +1,12 @@
-//! Expiry: of objects, of older versions, of delete markers with nothing behind them, of uploads nobody ended. By the
+//! Transitions of objects to other storage classes, and expiry: of objects, of older versions, of delete markers with nothing behind them, of uploads nobody ended. By the
 //! platform's clock, once an hour; what AWS counts in days ends at midnight.
+
+mod transition;
 
 use std::time::Duration;
 
 use api_s3::{ExpirationStatus, GetBucketLifecycleConfigurationInput, LifecycleRule, Tag};
-use aws_wire::{AwsError, Result};
+use aws_wire::Result;
 use env::Timestamp;
 use kv::{Direction, Span, Tx};
 
@@ -19,17 +21,13 @@ const PAGE: usize = 500;
 const DAY_MS: i64 = 86_400_000;
 
 /// # Errors
-/// 400 for rules that S3 would not take, 501 for transitions.
+/// 400 for rules that S3 would not take.
 pub(crate) fn check(rules: &[LifecycleRule]) -> Result<()> {
     let invalid = |message: &str| errors::other(400, "InvalidRequest", message);
     if rules.is_empty() || rules.len() > RULES_MAX {
         return Err(errors::malformed_xml());
     }
     for (position, rule) in rules.iter().enumerate() {
-        if rule.transitions.is_some() || rule.noncurrent_version_transitions.is_some() {
-            let operation = "PutBucketLifecycleConfiguration";
-            return Err(AwsError::parameter_not_implemented(operation, "Transition"));
-        }
         if rule.id.is_some() && rules[..position].iter().any(|before| before.id == rule.id) {
             return Err(errors::invalid_argument(
                 "ID",
@@ -42,7 +40,9 @@ pub(crate) fn check(rules: &[LifecycleRule]) -> Result<()> {
         }
         let acts = rule.expiration.is_some()
             || rule.noncurrent_version_expiration.is_some()
-            || rule.abort_incomplete_multipart_upload.is_some();
+            || rule.abort_incomplete_multipart_upload.is_some()
+            || rule.transitions.as_ref().is_some_and(|all| !all.is_empty())
+            || rule.noncurrent_version_transitions.as_ref().is_some_and(|all| !all.is_empty());
         if !acts {
             return Err(invalid("At least one action needs to be specified in a rule"));
         }
@@ -59,6 +59,7 @@ pub(crate) fn check(rules: &[LifecycleRule]) -> Result<()> {
         if date.is_some_and(|date| date.as_millis() % DAY_MS != 0) {
             return Err(errors::invalid_argument("Date", "", "'Date' must be at midnight GMT"));
         }
+        transition::check(rule)?;
     }
     Ok(())
 }
@@ -85,6 +86,8 @@ async fn expire_all(cx: &Ctx) -> Result<()> {
             let rules = rules.into_iter().filter(|rule| rule.status == ExpirationStatus::Enabled);
             let rules = rules.collect::<Vec<_>>();
             if !rules.is_empty() {
+                transition::current(cx, &bucket, &rules).await?;
+                transition::older(cx, &bucket, &rules).await?;
                 expire_current(cx, &bucket, &rules).await?;
                 expire_older(cx, &bucket, &rules).await?;
                 abort_uploads(cx, &bucket, &rules).await?;
@@ -94,7 +97,7 @@ async fn expire_all(cx: &Ctx) -> Result<()> {
 }
 
 /// When a number of days after `from` is over: at the next midnight.
-fn midnight_after(from_ms: i64, days: i32) -> i64 {
+pub(crate) fn midnight_after(from_ms: i64, days: i32) -> i64 {
     let due = from_ms + i64::from(days) * DAY_MS;
     due.div_euclid(DAY_MS) * DAY_MS + if due.rem_euclid(DAY_MS) == 0 { 0 } else { DAY_MS }
 }

@@ -123,7 +123,7 @@ fn message(
     draw: Draw,
 ) -> Json {
     let mut about = json!({ "key": utf8_percent_encode(key, KEPT).to_string().replace(' ', "+") });
-    if event.starts_with("ObjectCreated") {
+    if event.starts_with("ObjectCreated") || event == "ObjectRestore:Completed" {
         about["size"] = object.size_bytes.into();
     }
     if !object.etag.is_empty() {
@@ -133,7 +133,7 @@ fn message(
         about["versionId"] = version.into();
     }
     about["sequencer"] = sequencer(draw).into();
-    json!({ "Records": [{
+    let mut record = json!({
         "eventVersion": "2.1",
         "eventSource": "aws:s3",
         "awsRegion": bucket.region,
@@ -152,7 +152,15 @@ fn message(
             },
             "object": about,
         },
-    }] })
+    });
+    if let ("ObjectRestore:Completed", Some(restore)) = (event, &object.restore) {
+        let until = env::Timestamp::from_millis(restore.until_ms);
+        record["glacierEventData"] = json!({ "restoreEventData": {
+            "lifecycleRestorationExpiryTime": with_millis(until),
+            "lifecycleRestoreStorageClass": object.headers.storage_class,
+        } });
+    }
+    json!({ "Records": [record] })
 }
 
 /// Orders a key's events.

@@ -12,6 +12,7 @@ use crate::bucket::{Bucket, Versioning};
 use crate::checksum::Checksum;
 use crate::customer::Fingerprint;
 use crate::keys::{CURRENT, Id, OLDER};
+use crate::restore::Restore;
 use crate::{Ctx, content, errors, lock};
 
 /// The version that a bucket without versioning gives.
@@ -52,6 +53,9 @@ pub(crate) struct Object {
     /// Of the client's own key that it is encrypted with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer: Option<Fingerprint>,
+    /// The copy of an archived one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore: Option<Restore>,
 }
 
 /// What a client says of an object, and gets back with it.

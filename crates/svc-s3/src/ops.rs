@@ -2,7 +2,7 @@
 
 /// What `GetObject` and `HeadObject` say alike of a version.
 macro_rules! describe_object {
-    ($output:ident, $bucket:expr, $object:expr, $wanted:expr, $span:expr, $input:expr, $key:expr) => {{
+    ($output:ident, $bucket:expr, $object:expr, $wanted:expr, $span:expr, $input:expr, $key:expr, $now:expr) => {{
         let object: &$crate::object::Object = &$object;
         let headers = object.headers.clone();
         let mut shown = $output {
@@ -22,6 +22,7 @@ macro_rules! describe_object {
             expires: headers.expires,
             website_redirect_location: headers.website_redirect,
             storage_class: headers.storage_class.and_then(|class| class.parse().ok()),
+            restore: object.restore.and_then(|restore| restore.shown($now)),
             metadata: (!headers.metadata.is_empty()).then_some(headers.metadata),
             parts_count: ($input.part_number.is_some() && object.parts > 0)
                 .then(|| i32::try_from(object.parts).unwrap_or(i32::MAX)),
@@ -108,6 +109,7 @@ mod put_object_lock_configuration;
 mod put_object_retention;
 mod put_object_tagging;
 mod put_public_access_block;
+mod restore_object;
 mod upload_part;
 mod upload_part_copy;
 
@@ -178,5 +180,6 @@ pub(crate) use put_object_lock_configuration::put_object_lock_configuration;
 pub(crate) use put_object_retention::put_object_retention;
 pub(crate) use put_object_tagging::put_object_tagging;
 pub(crate) use put_public_access_block::put_public_access_block;
+pub(crate) use restore_object::restore_object;
 pub(crate) use upload_part::upload_part;
 pub(crate) use upload_part_copy::upload_part_copy;

@@ -12,7 +12,7 @@ use crate::holds::Entry;
 use crate::keys::BUCKETS;
 use crate::object::Object;
 use crate::right::{Right, Stranger, Wanted};
-use crate::{Ctx, asked, content, customer, document, errors, object};
+use crate::{Ctx, asked, content, customer, document, errors, object, restore};
 
 const RULES_MAX: usize = 50;
 
@@ -112,6 +112,7 @@ fn show(cx: &Ctx, entry: &Entry<'_>, reader: &impl Read, object: &Object, status
         return Ok(redirect_to(301, to));
     }
     customer::check_read(object.customer.as_ref(), None)?;
+    restore::check_read(object, cx.env.now())?;
     let content = content::find(reader, object.content)?;
     let body = content::open_all(cx, entry, &content, object, None);
     let mut response = Response::empty(status);

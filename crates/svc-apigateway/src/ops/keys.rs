@@ -6,11 +6,12 @@ use api_apigateway::{
 };
 use aws_wire::{AwsError, Result};
 use execute_api::address;
+use execute_api::plan::{API_KEYS, ApiKey, KEY_VALUES, PLAN_KEYS, PLANS};
 use kv::{Read, Span};
 
 use crate::api::{self, FORMAT};
-use crate::key::ApiKey;
-use crate::keys::{API_KEYS, KEY_VALUES, PLAN_KEYS, PLANS, RootKey, part};
+use crate::key::{change, shown};
+use crate::keys::{RootKey, part};
 use crate::refusal::{bad_request, no_part, not_honoured};
 use crate::{Ctx, page, patch, tags};
 
@@ -47,7 +48,7 @@ pub(crate) async fn create_api_key(cx: Ctx, input: CreateApiKeyInput) -> Result<
             Ok(API_KEYS.put(tx, &key, &api_key)?)
         })
         .await?;
-    Ok(api_key.shown(&key.2, true))
+    Ok(shown(&api_key, &key.2, true))
 }
 
 /// # Errors
@@ -60,7 +61,7 @@ pub(super) fn find(cx: &Ctx, reader: &impl Read, id: &str) -> Result<(RootKey, A
 
 pub(crate) async fn get_api_key(cx: Ctx, input: GetApiKeyInput) -> Result<Shown> {
     let (key, found) = find(&cx, &cx.kv.snapshot().await?, &input.api_key)?;
-    Ok(found.shown(&key.2, input.include_value == Some(true)))
+    Ok(shown(&found, &key.2, input.include_value == Some(true)))
 }
 
 pub(crate) async fn get_api_keys(cx: Ctx, input: GetApiKeysInput) -> Result<GetApiKeysOutput> {
@@ -78,8 +79,8 @@ pub(crate) async fn get_api_keys(cx: Ctx, input: GetApiKeysInput) -> Result<GetA
         input.name_query.as_ref().is_none_or(named)
             && input.customer_id.as_ref().is_none_or(|id| key.customer_id.as_ref() == Some(id))
     };
-    let shown = rows.iter().filter(|(_, found)| wanted(found));
-    let items = shown.map(|(key, found)| found.shown(&key.2, input.include_values == Some(true))).collect();
+    let wanted = rows.iter().filter(|(_, found)| wanted(found));
+    let items = wanted.map(|(key, found)| shown(found, &key.2, input.include_values == Some(true))).collect();
     Ok(GetApiKeysOutput { warnings: None, items: Some(items), position })
 }
 
@@ -90,13 +91,13 @@ pub(crate) async fn update_api_key(cx: Ctx, input: UpdateApiKeyInput) -> Result<
         .kv
         .transact(|tx| {
             let (key, mut found) = find(&cx, tx, &input.api_key)?;
-            patches.iter().try_for_each(|patch| found.patch(patch))?;
+            patches.iter().try_for_each(|patch| change(&mut found, patch))?;
             found.updated_us = now_us;
             API_KEYS.put(tx, &key, &found)?;
             Ok::<_, AwsError>((key, found))
         })
         .await?;
-    Ok(found.shown(&key.2, false))
+    Ok(shown(&found, &key.2, false))
 }
 
 pub(crate) async fn delete_api_key(cx: Ctx, input: DeleteApiKeyInput) -> Result<()> {

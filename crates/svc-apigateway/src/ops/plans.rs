@@ -5,29 +5,46 @@ use api_apigateway::{
     GetUsagePlanInput, GetUsagePlanKeyInput, GetUsagePlanKeysInput, GetUsagePlanKeysOutput,
     GetUsagePlansInput, GetUsagePlansOutput, UpdateUsagePlanInput, UsagePlan as Shown, UsagePlanKey, errors,
 };
+use api_apigatewayv2::{GetApiInput, GetStageInput, ProtocolType};
 use aws_wire::{AwsError, Result};
-use execute_api::address;
+use execute_api::address::{self, Kind};
+use execute_api::plan::{ApiKey, PLAN_KEYS, PLANS, USAGE, UsagePlan};
+use execute_api::throttle::Limits;
 use kv::{Read, Span};
 
 use super::keys;
 use crate::api::{self, FORMAT};
-use crate::key::ApiKey;
-use crate::keys::{PLAN_KEYS, PLANS, RootKey, STAGES, USAGE, part};
-use crate::plan::{Quota, UsagePlan};
+use crate::keys::{RootKey, STAGES, part};
+use crate::plan::{change, check_quota, shown};
 use crate::refusal::{bad_request, no_part, not_honoured};
-use crate::stage::Limits;
-use crate::{Ctx, page, patch, tags};
+use crate::{Ctx, page, patch, plan, tags};
 
 const ID_LENGTH: usize = 6;
 
 /// # Errors
-/// 404 where a plan is for a stage that is not there.
+/// 404 where a plan is for a stage that is not there. Those of WebSocket APIs were asked about before.
 fn check_stages(cx: &Ctx, reader: &impl Read, plan: &UsagePlan) -> Result<()> {
-    for (api_id, stage) in &plan.stages {
+    for (api_id, stage) in plan.stages.iter().filter(|(api_id, _)| Kind::of(api_id) == Kind::Rest) {
         let (api, _) = api::find(cx, reader, api_id)?;
         STAGES.get(reader, &part(&api, stage))?.ok_or_else(|| no_part("API Stage"))?;
     }
     Ok(())
+}
+
+/// # Errors
+/// 404 where a stage is none of a WebSocket API; the service that has those is asked.
+async fn check_websocket_stage(cx: &Ctx, api_id: &str, stage: &str) -> Result<()> {
+    if Kind::of(api_id) == Kind::Rest {
+        return Ok(());
+    }
+    let no_stage = |error: AwsError| if error.status == 404 { no_part("API Stage") } else { error };
+    let cx = cx.stateless();
+    let api = cx.call(GetApiInput { api_id: api_id.to_owned() }).await.map_err(no_stage)?;
+    if api.protocol_type != Some(ProtocolType::Websocket) {
+        return Err(no_part("API Stage"));
+    }
+    let stage = GetStageInput { api_id: api_id.to_owned(), stage_name: stage.to_owned() };
+    cx.call(stage).await.map(drop).map_err(no_stage)
 }
 
 pub(crate) async fn create_usage_plan(cx: Ctx, input: CreateUsagePlanInput) -> Result<Shown> {
@@ -45,10 +62,13 @@ pub(crate) async fn create_usage_plan(cx: Ctx, input: CreateUsagePlanInput) -> R
         description: input.description,
         stages: stages.collect::<Result<_>>()?,
         limits: limits.unwrap_or_default(),
-        quota: input.quota.as_ref().map(Quota::check).transpose()?,
+        quota: input.quota.as_ref().map(check_quota).transpose()?,
         tags: input.tags.unwrap_or_default(),
     };
     tags::check(&plan.tags)?;
+    for (api_id, stage) in &plan.stages {
+        check_websocket_stage(&cx, api_id, stage).await?;
+    }
     let key = api::key(&cx, &address::id(&cx.env, ID_LENGTH));
     cx.kv
         .transact(|tx| {
@@ -56,7 +76,7 @@ pub(crate) async fn create_usage_plan(cx: Ctx, input: CreateUsagePlanInput) -> R
             Ok::<_, AwsError>(PLANS.put(tx, &key, &plan)?)
         })
         .await?;
-    Ok(plan.shown(&key.2))
+    Ok(shown(&plan, &key.2))
 }
 
 fn find(cx: &Ctx, reader: &impl Read, id: &str) -> Result<(RootKey, UsagePlan)> {
@@ -67,7 +87,7 @@ fn find(cx: &Ctx, reader: &impl Read, id: &str) -> Result<(RootKey, UsagePlan)> 
 
 pub(crate) async fn get_usage_plan(cx: Ctx, input: GetUsagePlanInput) -> Result<Shown> {
     let (key, plan) = find(&cx, &cx.kv.snapshot().await?, &input.usage_plan_id)?;
-    Ok(plan.shown(&key.2))
+    Ok(shown(&plan, &key.2))
 }
 
 pub(crate) async fn get_usage_plans(cx: Ctx, input: GetUsagePlansInput) -> Result<GetUsagePlansOutput> {
@@ -90,23 +110,26 @@ pub(crate) async fn get_usage_plans(cx: Ctx, input: GetUsagePlansInput) -> Resul
         }
         rows = of_key;
     }
-    let items = rows.iter().map(|(key, plan)| plan.shown(&key.2)).collect();
+    let items = rows.iter().map(|(key, plan)| shown(&plan, &key.2)).collect();
     Ok(GetUsagePlansOutput { items: Some(items), position })
 }
 
 pub(crate) async fn update_usage_plan(cx: Ctx, input: UpdateUsagePlanInput) -> Result<Shown> {
     let patches = patch::read(input.patch_operations)?;
+    for (api_id, stage) in patches.iter().filter_map(plan::added_stage) {
+        check_websocket_stage(&cx, api_id, stage).await?;
+    }
     let (key, plan) = cx
         .kv
         .transact(|tx| {
             let (key, mut plan) = find(&cx, tx, &input.usage_plan_id)?;
-            patches.iter().try_for_each(|patch| plan.patch(patch))?;
+            patches.iter().try_for_each(|patch| change(&mut plan, patch))?;
             check_stages(&cx, tx, &plan)?;
             PLANS.put(tx, &key, &plan)?;
             Ok::<_, AwsError>((key, plan))
         })
         .await?;
-    Ok(plan.shown(&key.2))
+    Ok(shown(&plan, &key.2))
 }
 
 pub(crate) async fn delete_usage_plan(cx: Ctx, input: DeleteUsagePlanInput) -> Result<()> {

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use api_apigateway::{GetTagsInput, GetTagsOutput, TagResourceInput, UntagResourceInput, errors};
 use aws_wire::{AwsError, Result};
 use execute_api::keys::DOMAINS;
+use execute_api::plan::{API_KEYS, PLANS};
 use kv::Tx;
 
 use crate::Ctx;
-use crate::keys::{API_KEYS, APIS, PLANS, STAGES, part};
+use crate::keys::{APIS, STAGES, part};
 use crate::tags::{self, Tagged};
 
 /// Reads the tags of what an ARN names, and writes them back as `change` leaves them.

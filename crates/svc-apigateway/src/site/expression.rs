@@ -1,10 +1,10 @@
 //! Expressions of parameter mappings, such as `method.request.header.Accept`, and what they name.
 
+use execute_api::template::{of_context, query, text};
+use http_event::parts;
 use serde_json::Value as Json;
-use serde_json_path::JsonPath;
 
 use super::Passage;
-use http_event::parts;
 
 /// What of a request an expression names: `'text'`, `method.request.…`, `stageVariables.…` or `context.…`.
 pub(super) fn of_request(expression: &str, passage: &Passage<'_>) -> Option<String> {
@@ -45,11 +45,6 @@ fn values(all: Vec<(String, Vec<String>)>, name: &str) -> Option<Vec<String>> {
     all.into_iter().find(|(known, _)| known == name).map(|(_, values)| values)
 }
 
-/// A member of the context, such as `identity.sourceIp`.
-pub(super) fn of_context(path: &str, context: &Json) -> Option<String> {
-    text(path.split('.').try_fold(context, |at, name| at.get(name))?)
-}
-
 /// What of a back end's answer an expression names: `'text'`, `integration.response.…` and what is of the request.
 pub(super) fn of_answer(
     expression: &str,
@@ -68,26 +63,4 @@ pub(super) fn of_answer(
         return Some(String::from_utf8_lossy(body).into_owned());
     }
     text(&query(&serde_json::from_slice(body).ok()?, &format!("${path}"))?)
-}
-
-/// A text as it is, anything else as JSON; null is nothing.
-fn text(value: &Json) -> Option<String> {
-    match value {
-        Json::Null => None,
-        Json::String(text) => Some(text.clone()),
-        other => Some(other.to_string()),
-    }
-}
-
-/// What a path of JSONPath finds: a value where it can find but one, else the list of all.
-pub(super) fn query(document: &Json, path: &str) -> Option<Json> {
-    let path = path.trim();
-    let parsed = JsonPath::parse(path).ok()?;
-    let found = parsed.query(document).all();
-    let is_definite = !["..", "*", "?", ":", ","].iter().any(|sign| path.contains(sign));
-    if is_definite {
-        found.first().map(|value| (*value).clone())
-    } else {
-        Some(found.into_iter().cloned().collect())
-    }
 }

@@ -5,6 +5,7 @@ use aws_wire::rest::insert_header;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
+use execute_api::template::encoded;
 use http_event::answer::Head;
 use http_event::format_1;
 use serde_json::Value as Json;
@@ -130,16 +131,4 @@ pub(super) fn map_parameters(passage: &Passage<'_>, integration: &Integration, o
             _ => {}
         }
     }
-}
-
-pub(super) fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
 }

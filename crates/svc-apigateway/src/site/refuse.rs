@@ -114,5 +114,5 @@ fn header(value: &str, context: &Json) -> Option<String> {
     if let Some(text) = value.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
         return Some(text.to_owned());
     }
-    super::expression::of_context(value.strip_prefix("context.")?, context)
+    execute_api::template::of_context(value.strip_prefix("context.")?, context)
 }

@@ -2,18 +2,15 @@
 //! functions, HTTP servers, and mocks, which are nothing but templates.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
 use api_apigateway::GatewayResponseType as Kind;
 use aws_wire::Response;
 use aws_wire::rest::insert_header;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
+use execute_api::template::{self, Sight};
 use http::HeaderMap;
 use http_event::parts;
 use serde_json::{Value as Json, json};
-use vtl::{Object, Scope, Template, Value};
 
 use super::behind::{self, Outgoing};
 use super::refuse::Refusal;
@@ -173,27 +170,16 @@ fn finish(
 
 /// What a template makes of a body, and the status that it sets by `$context.responseOverride.status`.
 fn render(template: &str, passage: &Passage<'_>, body: String) -> Result<(String, Option<u16>), Refusal> {
-    let failed = |error: vtl::Error| {
+    let sight = Sight {
+        body,
+        parameters: parameters(passage),
+        context: passage.context(),
+        variables: passage.variables,
+    };
+    template::render(template, sight).map_err(|error| {
         tracing::debug!(%error, "a template failed");
         Refusal::of(Kind::ApiConfigurationError)
-    };
-    let mut context = passage.context();
-    context["responseOverride"] = json!({ "header": {} });
-    context["requestOverride"] = json!({ "header": {}, "querystring": {}, "path": {} });
-    let context = Value::from_json(&context);
-    let variables = Value::from_json(&json!(passage.variables));
-    let mut scope = Scope::default()
-        .with("input", Value::Object(Rc::new(Input { body, parameters: parameters(passage) })))
-        .with("util", Value::Object(Rc::new(Util)))
-        .with("context", context.clone())
-        .with("stageVariables", variables);
-    let text = Template::parse(template).and_then(|template| template.render(&mut scope)).map_err(failed)?;
-    let status = context.to_json()["responseOverride"]["status"].clone();
-    let status = status.as_u64().or_else(|| status.as_str()?.parse().ok());
-    Ok((
-        text,
-        status.and_then(|status| u16::try_from(status).ok()).filter(|status| (200..600).contains(status)),
-    ))
+    })
 }
 
 /// `$input.params()`: of the path, the query and the headers.
@@ -209,106 +195,6 @@ fn parameters(passage: &Passage<'_>) -> Json {
         "querystring": last(parts::parameters(&passage.request.query)),
         "header": last(headers),
     })
-}
-
-/// `$input`
-struct Input {
-    body: String,
-    parameters: Json,
-}
-
-impl Input {
-    fn document(&self) -> Json {
-        serde_json::from_str(&self.body).unwrap_or_else(|_| {
-            // What is no JSON is a text.
-            if self.body.is_empty() { json!({}) } else { self.body.as_str().into() }
-        })
-    }
-}
-
-impl Object for Input {
-    fn property(&self, name: &str) -> Value {
-        match name {
-            "body" => self.body.as_str().into(),
-            _ => Value::Null,
-        }
-    }
-
-    fn call(&self, method: &str, arguments: &[Value]) -> Result<Value, String> {
-        let texts = arguments.iter().map(Value::text).collect::<Result<Vec<_>, _>>();
-        let texts = texts.map_err(|error| error.to_string())?;
-        match (method, &texts[..]) {
-            ("json", [path]) => {
-                let found = expression::query(&self.document(), path);
-                Ok(found.map_or_else(|| "\"\"".to_owned(), |found| found.to_string()).into())
-            }
-            ("path", [path]) => {
-                let found = expression::query(&self.document(), path);
-                Ok(found.map_or(Value::Null, |found| Value::from_json(&found)))
-            }
-            ("params", []) => Ok(Value::from_json(&self.parameters)),
-            ("params", [name]) => {
-                let find = |(place, any_case): (&str, bool)| {
-                    let all = self.parameters[place].as_object()?;
-                    let same =
-                        |known: &String| known == name || (any_case && known.eq_ignore_ascii_case(name));
-                    all.iter().find(|(known, _)| same(known)).map(|(_, value)| Value::from_json(value))
-                };
-                let places = [("path", false), ("querystring", false), ("header", true)];
-                Ok(places.into_iter().find_map(find).unwrap_or_else(|| "".into()))
-            }
-            _ => Err(format!("$input has no method {method} of {} arguments", arguments.len())),
-        }
-    }
-}
-
-/// `$util`
-struct Util;
-
-impl Object for Util {
-    fn property(&self, _name: &str) -> Value {
-        Value::Null
-    }
-
-    fn call(&self, method: &str, arguments: &[Value]) -> Result<Value, String> {
-        let [argument] = arguments else { return Err(format!("$util.{method} takes one argument")) };
-        let text = argument.text().map_err(|error| error.to_string())?;
-        Ok(match method {
-            "escapeJavaScript" => escaped(&text).into(),
-            "urlEncode" => proxy::encoded(&text).replace("%20", "+").into(),
-            "urlDecode" => parts::decoded(&text.replace('+', " ")).into(),
-            "base64Encode" => BASE64.encode(text).into(),
-            "base64Decode" => {
-                let bytes = BASE64.decode(text).map_err(|error| error.to_string())?;
-                String::from_utf8_lossy(&bytes).into_owned().into()
-            }
-            "parseJson" => {
-                let json: Json = serde_json::from_str(&text).map_err(|error| error.to_string())?;
-                Value::from_json(&json)
-            }
-            _ => return Err(format!("$util has no method {method}")),
-        })
-    }
-}
-
-/// As Java's library escapes texts for JavaScript, single quotes too.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '"' | '\'' | '\\' | '/' => escaped.extend(['\\', letter]),
-            '\n' => escaped.push_str("\\n"),
-            '\r' => escaped.push_str("\\r"),
-            '\t' => escaped.push_str("\\t"),
-            letter if letter.is_control() || !letter.is_ascii() => {
-                for unit in letter.encode_utf16(&mut [0; 2]) {
-                    escaped.push_str(&format!("\\u{unit:04X}"));
-                }
-            }
-            letter => escaped.push(letter),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]
@@ -334,10 +220,5 @@ mod tests {
         check(Some("is Bad"), "200");
         check(Some("503"), "500");
         assert_eq!(choose(&BTreeMap::new(), None).map(|chosen| chosen.0), None);
-    }
-
-    #[test]
-    fn texts_are_escaped_for_javascript() {
-        assert_eq!(escaped("a\"b'c/\\\n\té"), "a\\\"b\\'c\\/\\\\\\n\\t\\u00E9");
     }
 }

@@ -197,6 +197,8 @@ impl<'a> Reader<'a> {
             managed: false,
             response_selection: None,
             responses: BTreeMap::new(),
+            api_key_required: false,
+            request_parameters: BTreeMap::new(),
         };
         self.imported.routes.insert(self.new_id(), route);
         Ok(())
@@ -257,6 +259,7 @@ impl<'a> Reader<'a> {
                     .filter_map(|(status, mappings)| Some((status.clone(), texts(object(Some(mappings))?))));
                 answers.collect()
             }),
+            ..integration::Given::default()
         };
         let integration = Integration::check(given, None, ProtocolType::Http, self.operation)?;
         let known = self.imported.integrations.iter().find(|(_, known)| **known == integration);

@@ -126,6 +126,10 @@ fn integration_of(integration: &Integration) -> Json {
         integration::Kind::Function1 => ("aws_proxy", "1.0"),
         integration::Kind::Function2 => ("aws_proxy", "2.0"),
         integration::Kind::Server => ("http_proxy", "1.0"),
+        // Only a WebSocket API's, which is never a document.
+        integration::Kind::TemplatedFunction => ("aws", "1.0"),
+        integration::Kind::TemplatedServer => ("http", "1.0"),
+        integration::Kind::Mock => ("mock", "1.0"),
     };
     let method = integration.method.as_deref().unwrap_or("POST");
     let mut written = json!({

@@ -10,6 +10,7 @@ use api_apigatewayv2::{
 use aws_wire::{AwsError, Result};
 use execute_api::address::{self, Kind};
 use execute_api::owner::Owner;
+use execute_api::throttle::Limits;
 use execute_api::{domain, function};
 use kv::{Read, Span, Tx};
 
@@ -21,7 +22,7 @@ use crate::integration::{Given, Integration};
 use crate::keys::{APIS, AUTHORIZERS, ApiKey, DEPLOYMENTS, INTEGRATIONS, OWNERS, ROUTES, STAGES, part};
 use crate::refusal::{bad_request, not_honoured};
 use crate::route::{self, Authorization, DEFAULT, Route};
-use crate::stage::{Limits, Stage};
+use crate::stage::Stage;
 use crate::websocket::selection;
 use crate::{Ctx, page, tags};
 
@@ -34,7 +35,7 @@ pub(crate) async fn create_api(cx: Ctx, input: CreateApiInput) -> Result<CreateA
         key: input.api_key_selection_expression.as_deref(),
         no_validation: input.disable_schema_validation,
     };
-    expressions.check(input.protocol_type, "CreateApi")?;
+    let keys_from_authorizer = expressions.check(input.protocol_type, "CreateApi")?;
     let route_selection = match input.protocol_type {
         ProtocolType::Http => None,
         ProtocolType::Websocket => {
@@ -60,6 +61,7 @@ pub(crate) async fn create_api(cx: Ctx, input: CreateApiInput) -> Result<CreateA
         version: input.version,
         cors: input.cors_configuration.map(Cors::check).transpose()?,
         route_selection,
+        keys_from_authorizer: keys_from_authorizer.unwrap_or_default(),
         disable_execute_api_endpoint: input.disable_execute_api_endpoint.unwrap_or(false),
         dual_stack: input.ip_address_type == Some(IpAddressType::Dualstack),
         tags,
@@ -101,11 +103,8 @@ impl QuickCreate {
             uri: Some(target.clone()),
             method: (!is_function).then(|| "ANY".to_owned()),
             payload_format: Some(if is_function { "2.0" } else { "1.0" }.to_owned()),
-            timeout_ms: None,
             credentials: input.credentials_arn.clone(),
-            description: None,
-            request_parameters: None,
-            response_parameters: None,
+            ..Given::default()
         };
         let integration = Integration {
             managed: true,
@@ -123,6 +122,8 @@ impl QuickCreate {
             managed: true,
             response_selection: None,
             responses: BTreeMap::new(),
+            api_key_required: false,
+            request_parameters: BTreeMap::new(),
         };
         Ok(Some(Self {
             integration: (integration_id, integration),
@@ -159,32 +160,31 @@ struct Expressions<'a> {
 }
 
 impl Expressions<'_> {
-    fn check(&self, protocol: ProtocolType, operation: &str) -> Result<()> {
-        let other_key = self.key.is_some_and(|expression| !api::is_key_selection(expression));
+    /// Where keys come from, if that is given.
+    fn check(&self, protocol: ProtocolType, operation: &str) -> Result<Option<bool>> {
+        let keys = self.key.map(api::keys_from_authorizer);
         if protocol == ProtocolType::Websocket {
             if self.route.is_some_and(|expression| !selection::is_expression(expression)) {
                 return Err(bad_request("Invalid route selection expression specified"));
             }
-            return not_honoured(
-                operation,
-                &[
-                    ("ApiKeySelectionExpression", other_key),
-                    ("DisableSchemaValidation", self.no_validation == Some(true)),
-                ],
-            );
+            if keys == Some(None) {
+                return Err(bad_request("Invalid API Key selection expression specified"));
+            }
+            not_honoured(operation, &[("DisableSchemaValidation", self.no_validation == Some(true))])?;
+            return Ok(keys.flatten());
         }
         if self.route.is_some_and(|expression| !api::is_route_selection(expression)) {
             return Err(bad_request(
                 "RouteSelectionExpression must be ${request.method} ${request.path} for HTTP protocol",
             ));
         }
-        if other_key {
+        if keys.is_some_and(|keys| keys != Some(false)) {
             return Err(bad_request("ApiKeySelectionExpression is not supported on protocolType HTTP"));
         }
         if self.no_validation == Some(true) {
             return Err(bad_request("DisableSchemaValidation is not supported on protocolType HTTP"));
         }
-        Ok(())
+        Ok(None)
     }
 }
 
@@ -234,7 +234,8 @@ pub(crate) async fn update_api(cx: Ctx, input: UpdateApiInput) -> Result<UpdateA
         .kv
         .transact(|tx| {
             let (key, mut api) = api::find(&cx, tx, &input.api_id)?;
-            expressions.check(api.protocol(), "UpdateApi")?;
+            let keys_from_authorizer = expressions.check(api.protocol(), "UpdateApi")?;
+            api.keys_from_authorizer = keys_from_authorizer.unwrap_or(api.keys_from_authorizer);
             check_cors(has_cors, api.protocol())?;
             if let Some(expression) = expressions.route.filter(|_| api.route_selection.is_some()) {
                 api.route_selection = Some(expression.to_owned());

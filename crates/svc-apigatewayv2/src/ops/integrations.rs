@@ -30,9 +30,6 @@ pub(crate) async fn create_integration(
             ("ConnectionType", input.connection_type == Some(ConnectionType::VpcLink)),
             ("ContentHandlingStrategy", input.content_handling_strategy.is_some()),
             ("IntegrationSubtype", input.integration_subtype.is_some()),
-            ("PassthroughBehavior", input.passthrough_behavior.is_some()),
-            ("RequestTemplates", input.request_templates.as_ref().is_some_and(|map| !map.is_empty())),
-            ("TemplateSelectionExpression", input.template_selection_expression.is_some()),
             ("TlsConfig", input.tls_config.is_some()),
         ],
     )?;
@@ -46,6 +43,9 @@ pub(crate) async fn create_integration(
         description: input.description,
         request_parameters: input.request_parameters,
         response_parameters: input.response_parameters,
+        templates: input.request_templates,
+        template_selection: input.template_selection_expression,
+        passthrough: input.passthrough_behavior,
     };
     let protocol = api::protocol(&cx, &input.api_id).await?;
     let integration = Integration::check(given, None, protocol, "CreateIntegration")?;
@@ -63,7 +63,7 @@ pub(crate) async fn create_integration(
     Ok(recast(integration.shown(&id)))
 }
 
-fn find(tx: &impl Read, api: &ApiKey, id: &str) -> Result<Integration> {
+pub(super) fn find(tx: &impl Read, api: &ApiKey, id: &str) -> Result<Integration> {
     INTEGRATIONS.get(tx, &part(api, id))?.ok_or_else(|| no_part("Integration", id))
 }
 
@@ -94,22 +94,22 @@ pub(crate) async fn update_integration(
             ("ConnectionType", input.connection_type == Some(ConnectionType::VpcLink)),
             ("ContentHandlingStrategy", input.content_handling_strategy.is_some()),
             ("IntegrationSubtype", input.integration_subtype.is_some()),
-            ("PassthroughBehavior", input.passthrough_behavior.is_some()),
-            ("RequestTemplates", input.request_templates.as_ref().is_some_and(|map| !map.is_empty())),
-            ("TemplateSelectionExpression", input.template_selection_expression.is_some()),
             ("TlsConfig", input.tls_config.is_some()),
         ],
     )?;
-    let given = || Given {
+    let given = Given {
         kind: input.integration_type,
-        uri: input.integration_uri.clone(),
-        method: input.integration_method.clone(),
-        payload_format: input.payload_format_version.clone(),
+        uri: input.integration_uri,
+        method: input.integration_method,
+        payload_format: input.payload_format_version,
         timeout_ms: input.timeout_in_millis,
-        credentials: input.credentials_arn.clone(),
-        description: input.description.clone(),
-        request_parameters: input.request_parameters.clone(),
-        response_parameters: input.response_parameters.clone(),
+        credentials: input.credentials_arn,
+        description: input.description,
+        request_parameters: input.request_parameters,
+        response_parameters: input.response_parameters,
+        templates: input.request_templates,
+        template_selection: input.template_selection_expression,
+        passthrough: input.passthrough_behavior,
     };
     let change = Change::new(&cx.env);
     let integration = cx
@@ -118,7 +118,8 @@ pub(crate) async fn update_integration(
             let (api, record) = api::find(&cx, tx, &input.api_id)?;
             let before = find(tx, &api, &input.integration_id)?;
             let protocol = record.protocol();
-            let integration = Integration::check(given(), Some(&before), protocol, "UpdateIntegration")?;
+            let integration =
+                Integration::check(given.clone(), Some(&before), protocol, "UpdateIntegration")?;
             INTEGRATIONS.put(tx, &part(&api, &input.integration_id), &integration)?;
             changed(tx, &api, &change)?;
             Ok::<_, AwsError>(integration)

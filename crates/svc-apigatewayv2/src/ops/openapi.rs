@@ -75,6 +75,7 @@ pub(crate) async fn import_api(cx: Ctx, input: ImportApiInput) -> Result<ImportA
         version: imported.version.clone(),
         cors: imported.cors.clone(),
         route_selection: None,
+        keys_from_authorizer: false,
         disable_execute_api_endpoint: false,
         dual_stack: false,
         tags: imported.tags.clone(),

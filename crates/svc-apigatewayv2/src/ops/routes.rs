@@ -1,8 +1,11 @@
 //! Routes of an API.
 
+use std::collections::BTreeMap;
+
 use api_apigatewayv2::{
-    AuthorizationType, CreateRouteInput, CreateRouteOutput, DeleteRouteInput, GetRouteInput, GetRouteOutput,
-    GetRoutesInput, GetRoutesOutput, ProtocolType, UpdateRouteInput, UpdateRouteOutput, errors,
+    AuthorizationType, CreateRouteInput, CreateRouteOutput, DeleteRouteInput,
+    DeleteRouteRequestParameterInput, GetRouteInput, GetRouteOutput, GetRoutesInput, GetRoutesOutput,
+    ParameterConstraints, ProtocolType, UpdateRouteInput, UpdateRouteOutput, errors,
 };
 use aws_wire::{AwsError, Result};
 use execute_api::address;
@@ -29,6 +32,13 @@ struct Given {
     scopes: Option<Vec<String>>,
     operation_name: Option<String>,
     response_selection: Option<String>,
+    api_key_required: Option<bool>,
+    request_parameters: Option<BTreeMap<String, bool>>,
+}
+
+/// Whether each is required, which without a word it is not.
+fn constraints(given: BTreeMap<String, ParameterConstraints>) -> BTreeMap<String, bool> {
+    given.into_iter().map(|(name, constraints)| (name, constraints.required.unwrap_or(false))).collect()
 }
 
 impl Given {
@@ -53,6 +63,15 @@ impl Given {
                 .or_else(|| before?.response_selection.as_ref())
                 .cloned(),
             responses: before.map(|before| before.responses.clone()).unwrap_or_default(),
+            api_key_required: self
+                .api_key_required
+                .unwrap_or_else(|| before.is_some_and(|before| before.api_key_required)),
+            request_parameters: self
+                .request_parameters
+                .as_ref()
+                .or_else(|| before.map(|before| &before.request_parameters))
+                .cloned()
+                .unwrap_or_default(),
         })
     }
 
@@ -111,19 +130,36 @@ fn integration(tx: &impl Read, api: &ApiKey, target: &str) -> Result<String> {
     }
 }
 
-/// Who comes to a WebSocket API is asked once, when they connect.
-fn check_authorization(protocol: ProtocolType, route: &Route) -> Result<()> {
-    let authorization = &route.authorization;
-    if protocol == ProtocolType::Http || *authorization == Authorization::Nobody {
+/// Who comes to a WebSocket API is asked once, when they connect; an HTTP API knows no keys.
+fn check_access(protocol: ProtocolType, route: &Route) -> Result<()> {
+    let has_parameters = !route.request_parameters.is_empty();
+    if protocol == ProtocolType::Http {
+        if route.api_key_required {
+            return Err(bad_request("ApiKeyRequired is not supported on protocolType HTTP"));
+        }
+        if has_parameters {
+            return Err(bad_request("RequestParameters are not supported on protocolType HTTP"));
+        }
         return Ok(());
     }
-    if matches!(authorization, Authorization::Jwt { .. }) {
+    route::check_request_parameters(route.request_parameters.keys())?;
+    if matches!(route.authorization, Authorization::Jwt { .. }) {
         return Err(bad_request("JWT authorization is not supported on protocolType WEBSOCKET"));
     }
-    if route.key != CONNECT {
-        return Err(bad_request("Currently, authorization is only supported on the $connect route"));
+    if route.key == CONNECT {
+        return Ok(());
     }
-    Ok(())
+    let wanted = [
+        ("authorization", route.authorization != Authorization::Nobody),
+        ("API Key", route.api_key_required),
+        ("request parameters", has_parameters),
+    ];
+    match wanted.iter().find(|(_, is_wanted)| *is_wanted) {
+        Some((what, _)) => {
+            Err(bad_request(format!("Currently, {what} is only supported on the $connect route")))
+        }
+        None => Ok(()),
+    }
 }
 
 /// # Errors
@@ -140,10 +176,8 @@ pub(crate) async fn create_route(cx: Ctx, input: CreateRouteInput) -> Result<Cre
     not_honoured(
         "CreateRoute",
         &[
-            ("ApiKeyRequired", input.api_key_required == Some(true)),
             ("ModelSelectionExpression", input.model_selection_expression.is_some()),
             ("RequestModels", input.request_models.is_some()),
-            ("RequestParameters", input.request_parameters.is_some()),
         ],
     )?;
     let protocol = api::protocol(&cx, &input.api_id).await?;
@@ -158,6 +192,8 @@ pub(crate) async fn create_route(cx: Ctx, input: CreateRouteInput) -> Result<Cre
         scopes: input.authorization_scopes,
         operation_name: input.operation_name,
         response_selection,
+        api_key_required: input.api_key_required,
+        request_parameters: input.request_parameters.map(constraints),
     };
     let (change, id) = (Change::new(&cx.env), address::id(&cx.env, PART_ID_LENGTH));
     let route = cx
@@ -165,7 +201,7 @@ pub(crate) async fn create_route(cx: Ctx, input: CreateRouteInput) -> Result<Cre
         .transact(|tx| {
             let (api, _) = api::find(&cx, tx, &input.api_id)?;
             let route = given.over(tx, &api, None)?;
-            check_authorization(protocol, &route)?;
+            check_access(protocol, &route)?;
             if check_unique(tx, &api, &id, &route.key)? >= ROUTES_MAX {
                 return Err(too_many("routes"));
             }
@@ -201,10 +237,8 @@ pub(crate) async fn update_route(cx: Ctx, input: UpdateRouteInput) -> Result<Upd
     not_honoured(
         "UpdateRoute",
         &[
-            ("ApiKeyRequired", input.api_key_required == Some(true)),
             ("ModelSelectionExpression", input.model_selection_expression.is_some()),
             ("RequestModels", input.request_models.is_some()),
-            ("RequestParameters", input.request_parameters.is_some()),
         ],
     )?;
     let protocol = api::protocol(&cx, &input.api_id).await?;
@@ -221,13 +255,15 @@ pub(crate) async fn update_route(cx: Ctx, input: UpdateRouteInput) -> Result<Upd
         scopes: input.authorization_scopes,
         operation_name: input.operation_name,
         response_selection,
+        api_key_required: input.api_key_required,
+        request_parameters: input.request_parameters.map(constraints),
     };
     let change = Change::new(&cx.env);
     let update = |tx: &mut Tx| {
         let (api, _) = api::find(&cx, tx, &input.api_id)?;
         let before = find(tx, &api, &input.route_id)?;
         let route = given.over(tx, &api, Some(&before))?;
-        check_authorization(protocol, &route)?;
+        check_access(protocol, &route)?;
         check_unique(tx, &api, &input.route_id, &route.key)?;
         ROUTES.put(tx, &part(&api, &input.route_id), &route)?;
         changed(tx, &api, &change)?;
@@ -244,6 +280,23 @@ pub(crate) async fn delete_route(cx: Ctx, input: DeleteRouteInput) -> Result<()>
             let (api, _) = api::find(&cx, tx, &input.api_id)?;
             find(tx, &api, &input.route_id)?;
             ROUTES.delete(tx, &part(&api, &input.route_id))?;
+            changed(tx, &api, &change)
+        })
+        .await
+}
+
+pub(crate) async fn delete_route_request_parameter(
+    cx: Ctx,
+    input: DeleteRouteRequestParameterInput,
+) -> Result<()> {
+    let change = Change::new(&cx.env);
+    cx.kv
+        .transact(|tx| {
+            let (api, _) = api::find(&cx, tx, &input.api_id)?;
+            let mut route = find(tx, &api, &input.route_id)?;
+            let removed = route.request_parameters.remove(&input.request_parameter_key);
+            removed.ok_or_else(|| no_part("RequestParameter", &input.request_parameter_key))?;
+            ROUTES.put(tx, &part(&api, &input.route_id), &route)?;
             changed(tx, &api, &change)
         })
         .await

@@ -7,6 +7,7 @@ use api_apigatewayv2::{
     GetStagesOutput, ProtocolType, RouteSettings, UpdateStageInput, UpdateStageOutput, errors,
 };
 use aws_wire::{AwsError, Result};
+use execute_api::throttle::Limits;
 use kv::{Read, Span};
 
 use super::apis::changed;
@@ -16,14 +17,14 @@ use crate::api::{self, FORMAT};
 use crate::deployment::{self, Change};
 use crate::keys::{ApiKey, DEPLOYMENTS, STAGES, part};
 use crate::refusal::{bad_request, no_part, not_honoured, too_many};
-use crate::stage::{self, Limits, Stage};
+use crate::stage::{self, Stage, check_limits};
 use crate::websocket::Connection;
 use crate::{Ctx, page, tags};
 
 const STAGES_MAX: usize = 10;
 
 fn limits(settings: Option<&RouteSettings>, protocol: ProtocolType, operation: &str) -> Result<Limits> {
-    let limits = settings.map(|settings| Limits::check(settings, protocol, operation));
+    let limits = settings.map(|settings| check_limits(settings, protocol, operation));
     limits.transpose().map(Option::unwrap_or_default)
 }
 
@@ -33,7 +34,7 @@ fn route_limits(
     operation: &str,
 ) -> Result<BTreeMap<String, Limits>> {
     let settings = settings.unwrap_or_default().into_iter();
-    settings.map(|(key, settings)| Ok((key, Limits::check(&settings, protocol, operation)?))).collect()
+    settings.map(|(key, settings)| Ok((key, check_limits(&settings, protocol, operation)?))).collect()
 }
 
 fn check_deployment(tx: &impl Read, api: &ApiKey, id: Option<&str>, auto_deploy: bool) -> Result<()> {
@@ -124,7 +125,7 @@ pub(crate) async fn update_stage(cx: Ctx, input: UpdateStageInput) -> Result<Upd
     let protocol = api::protocol(&cx, &input.api_id).await?;
     stage::check_auto_deploy(input.auto_deploy, protocol)?;
     let change = Change::new(&cx.env);
-    let check = |settings: &RouteSettings| Limits::check(settings, protocol, "UpdateStage");
+    let check = |settings: &RouteSettings| check_limits(settings, protocol, "UpdateStage");
     let default = input.default_route_settings.as_ref().map(check).transpose()?;
     let route = input.route_settings.map(|settings| route_limits(Some(settings), protocol, "UpdateStage"));
     let route = route.transpose()?;

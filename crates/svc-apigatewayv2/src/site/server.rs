@@ -14,7 +14,7 @@ use crate::integration::Integration;
 use crate::mapping::{self, Action, Place};
 
 /// What is between two neighbours only.
-const HOP_BY_HOP: [&str; 9] = [
+pub(crate) const HOP_BY_HOP: [&str; 9] = [
     "connection",
     "keep-alive",
     "proxy-authenticate",
@@ -63,10 +63,7 @@ fn outgoing(passage: &Passage<'_>, integration: &Integration) -> Option<http::Re
     }
     let method = integration.method.as_deref().filter(|method| *method != "ANY");
     let method = method.unwrap_or(request.method.as_str());
-    if !query.is_empty() {
-        uri.push(if uri.contains('?') { '&' } else { '?' });
-        uri.push_str(&query);
-    }
+    uri = with_query(&uri, &query);
     let mut outgoing = http::Request::new(request.body.clone());
     *outgoing.method_mut() = Method::from_bytes(method.as_bytes()).ok()?;
     *outgoing.uri_mut() = uri.parse::<Uri>().ok()?;
@@ -119,6 +116,16 @@ fn map_query(query: &mut String, action: Action, name: &str, value: Option<Strin
         let separator = if query.is_empty() { "" } else { "&" };
         query.push_str(&format!("{separator}{}={}", encoded(name), encoded(&value).replace('&', "%26")));
     }
+}
+
+/// The same URL with more of a query.
+pub(crate) fn with_query(uri: &str, query: &str) -> String {
+    let separator = match (query.is_empty(), uri.contains('?')) {
+        (true, _) => "",
+        (false, true) => "&",
+        (false, false) => "?",
+    };
+    format!("{uri}{separator}{query}")
 }
 
 /// The same URL with another path.

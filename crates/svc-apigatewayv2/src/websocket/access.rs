@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use aws_auth::policy::Keys;
+use aws_wire::Request;
 use execute_api::function::{self, Call};
+use execute_api::plan::{self, Refused};
 use execute_api::verdict::{Ruling, Verdict};
+use http_event::parts;
 use http_event::websocket as events;
 use http_event::websocket::Happening;
 use serde_json::{Map, Value as Json};
@@ -34,31 +37,74 @@ pub(super) async fn check(
     connection: &Connection,
     request_id: &str,
 ) -> Result<Access, (u16, &'static str)> {
-    match &route.authorization {
-        Authorization::Nobody => Ok(Access::default()),
+    let mut usage_key = None;
+    let mut access = match &route.authorization {
+        Authorization::Nobody => Access::default(),
         Authorization::Iam => {
-            let (caller, access_key_id) = access::signer(visit).ok_or((403, "Forbidden"))?;
-            Ok(Access { identity: access::identity(caller, &access_key_id), authorizer: None })
+            let (caller, access_key_id) = access::signer(visit).ok_or((403, message::FORBIDDEN))?;
+            Access { identity: access::identity(caller, &access_key_id), authorizer: None }
         }
         // No WebSocket API can be told to want tokens.
-        Authorization::Jwt { .. } => Err((500, message::INTERNAL)),
+        Authorization::Jwt { .. } => return Err(FAILED),
         Authorization::Function { authorizer: id } => {
-            let authorizer = served.deployment.authorizers.get(id).ok_or((500, message::INTERNAL))?;
+            let authorizer = served.deployment.authorizers.get(id).ok_or(FAILED)?;
             let verdict = ask(cx, visit, served, (id, authorizer), connection, request_id).await?;
             let keys = Keys::default().with("aws:SourceIp", connection.peer.to_canonical().to_string());
             match verdict.rule(&route_arn(connection, CONNECT), &keys) {
-                Ruling::Allowed => {
-                    let mut said = verdict.context;
-                    said.insert("principalId".to_owned(), verdict.principal_id.into());
-                    Ok(Access { identity: Map::new(), authorizer: Some(Json::Object(said)) })
-                }
+                Ruling::Allowed => {}
                 Ruling::Denied => {
-                    Err((403, "User is not authorized to access this resource with an explicit deny"))
+                    return Err((
+                        403,
+                        "User is not authorized to access this resource with an explicit deny",
+                    ));
                 }
-                Ruling::NotMentioned => Err((403, "User is not authorized to access this resource")),
+                Ruling::NotMentioned => {
+                    return Err((403, "User is not authorized to access this resource"));
+                }
             }
+            usage_key = verdict.usage_key;
+            let mut said = verdict.context;
+            said.insert("principalId".to_owned(), verdict.principal_id.into());
+            Access { identity: Map::new(), authorizer: Some(Json::Object(said)) }
         }
+    };
+    if route.api_key_required {
+        let shown = if served.keys_from_authorizer {
+            usage_key
+        } else {
+            visit.request.header("x-api-key").map(str::to_owned)
+        };
+        let value = shown.ok_or((403, message::FORBIDDEN))?;
+        let (api, stage) = (&connection.api, connection.stage_name.as_str());
+        let admitted = plan::admit(cx, &cx.state.throttle, api, stage, &value).await.map_err(|error| {
+            tracing::error!(cause = ?error.cause, "a usage plan was not read");
+            FAILED
+        })?;
+        let id = admitted.map_err(|refused| match refused {
+            Refused::InvalidKey => (403, message::FORBIDDEN),
+            Refused::TooFast => (429, message::TOO_MANY),
+            Refused::QuotaExceeded => (429, "Limit Exceeded"),
+        })?;
+        access.identity.insert("apiKey".to_owned(), value.into());
+        access.identity.insert("apiKeyId".to_owned(), id.into());
     }
+    Ok(access)
+}
+
+/// What a handshake lacks of what its route wants, in words.
+pub(super) fn missing(request: &Request, route: &Route) -> Option<String> {
+    let query = parts::parameters(&request.query);
+    let required = route.request_parameters.iter().filter(|(_, required)| **required);
+    let lacks = |name: &&String| {
+        let place = name.strip_prefix("route.request.").and_then(|rest| rest.split_once('.'));
+        !place.is_some_and(|(place, name)| match place {
+            "header" => request.header(&name.to_ascii_lowercase()).is_some(),
+            _ => query.iter().any(|(known, _)| known == name),
+        })
+    };
+    let missing = required.map(|(name, _)| name).filter(lacks);
+    let names = missing.filter_map(|name| name.splitn(4, '.').nth(3)).collect::<Vec<_>>();
+    (!names.is_empty()).then(|| format!("Missing required request parameters: [{}]", names.join(", ")))
 }
 
 async fn ask(
@@ -69,7 +115,6 @@ async fn ask(
     connection: &Connection,
     request_id: &str,
 ) -> Result<Verdict, (u16, &'static str)> {
-    const FAILED: (u16, &str) = (500, message::INTERNAL);
     const UNAUTHORIZED: (u16, &str) = (401, "Unauthorized");
     let Kind::Function { uri, role, .. } = &authorizer.kind else { return Err(FAILED) };
     let context = [
@@ -111,5 +156,6 @@ async fn ask(
     }
 }
 
+const FAILED: (u16, &str) = (500, message::INTERNAL);
 /// How long an authorizer is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);

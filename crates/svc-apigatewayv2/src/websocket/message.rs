@@ -1,19 +1,16 @@
 //! A message on its road: find the route that it names, ask what is behind it, answer where the route answers.
 
-use execute_api::function::Failure;
-use http_event::answer as functions;
 use http_event::parts;
 use http_event::websocket::Happening;
-use serde_json::Value as Json;
 
-use super::{Connection, Served, selection};
+use super::{Connection, Served, behind, selection};
 use crate::Ctx;
 use crate::route::{CONNECT, DEFAULT, DISCONNECT, Route};
 
 /// Why a message was not handled, in the words that its sender sees.
 pub(super) const INTERNAL: &str = "Internal server error";
-const FORBIDDEN: &str = "Forbidden";
-const TIMED_OUT: &str = "Endpoint request timed out";
+pub(super) const FORBIDDEN: &str = "Forbidden";
+pub(super) const TIMED_OUT: &str = "Endpoint request timed out";
 pub(super) const TOO_MANY: &str = "Too Many Requests";
 
 /// Handles one message; what goes wrong is told to its sender.
@@ -52,23 +49,13 @@ async fn answer(
     }
     let message_id = parts::short_id(&cx.env.uuid().to_string());
     let happening = Happening::Message { id: &message_id, body: message };
-    let returned = served.ask(cx, connection, route, &happening, request_id).await;
-    let returned = returned.map_err(|failure| match failure {
-        Some(Failure::TimedOut) => TIMED_OUT,
-        Some(Failure::Refused(_)) | None => INTERNAL,
-    })?;
-    if returned.failed {
-        return Err(INTERNAL);
-    }
+    let answered = behind::ask(cx, &served, connection, route, &happening, request_id).await;
+    let answered = answered.map_err(|failed| failed.words)?;
     if !route.is_two_way() {
         return Ok(None);
     }
-    let Ok(Json::Object(object)) = serde_json::from_slice(&returned.payload) else { return Err(INTERNAL) };
-    if !object.contains_key("statusCode") {
-        return Err(INTERNAL);
-    }
-    let body = functions::body(&object).ok_or(INTERNAL)?;
-    Ok((!body.is_empty()).then(|| String::from_utf8_lossy(&body).into_owned()))
+    let text = answered.text().ok_or(INTERNAL)?;
+    Ok((!text.is_empty()).then_some(text))
 }
 
 /// The route that a message names, or the one for those that name none.

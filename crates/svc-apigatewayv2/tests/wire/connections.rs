@@ -326,8 +326,10 @@ async fn what_websocket_apis_have_not_is_refused() {
         "integrationType": "AWS_PROXY", "integrationUri": crate::uri("f"), "timeoutInMillis": 30_000,
     });
     refuses("integrations", slow, "Timeout should be between 50 ms and 29000 ms").await;
-    let mock = http
-        .post("integrations", &json!({ "integrationType": "HTTP_PROXY", "integrationUri": "http://a" }))
-        .await;
-    assert_eq!(mock.status, 501);
+    let keys = json!({
+        "name": "n", "protocolType": "WEBSOCKET", "routeSelectionExpression": "$request.body.action",
+        "apiKeySelectionExpression": "$request.body.key",
+    });
+    let keys = http.lambda.wire.rest("POST", "/v2/apis", "apigateway", &keys).await;
+    keys.refuses(400, "BadRequestException", "Invalid API Key selection expression specified");
 }

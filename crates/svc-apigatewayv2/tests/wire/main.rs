@@ -2,8 +2,10 @@
 //! would take longer than to run them.
 
 mod access;
+mod behind;
 mod connections;
 mod control;
+mod keys;
 mod openapi;
 mod serving;
 mod sockets;
@@ -31,8 +33,11 @@ impl Http {
     }
 
     async fn create(body: &Json) -> Self {
-        let lambda =
-            Lambda::beside(|options| options, svc_apigatewayv2::services(Arc::default()).into()).await;
+        Self::create_beside(svc_apigatewayv2::services(Arc::default()).into(), body).await
+    }
+
+    async fn create_beside(services: Vec<service::Service>, body: &Json) -> Self {
+        let lambda = Lambda::beside(|options| options, services).await;
         let created = lambda.wire.rest("POST", "/v2/apis", "apigateway", body).await;
         assert_eq!(created.status, 201, "{}", created.text());
         let id = created.json()["apiId"].as_str().expect("an id").to_owned();

@@ -1,6 +1,7 @@
 //! What tests of WebSocket APIs have in common: an API, functions that tell what they were asked, clients.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value as Json, json};
@@ -37,12 +38,23 @@ impl Told {
 impl Sockets {
     /// An API that reads `action`, with no route yet.
     pub async fn new() -> Self {
+        Self::of(svc_apigatewayv2::services(Arc::default()).into()).await
+    }
+
+    /// The same beside REST APIs, whose keys and usage plans are for WebSocket APIs too.
+    pub async fn with_rest() -> Self {
+        let mut services = Vec::from(svc_apigatewayv2::services(Arc::default()));
+        services.push(svc_apigateway::service(Arc::default()));
+        Self::of(services).await
+    }
+
+    async fn of(services: Vec<service::Service>) -> Self {
         let body = json!({
             "name": "n",
             "protocolType": "WEBSOCKET",
             "routeSelectionExpression": "$request.body.action",
         });
-        let http = Http::create(&body).await;
+        let http = Http::create_beside(services, &body).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let (gateway, stop) = (http.lambda.wire.gateway.clone(), CancellationToken::new());

@@ -7,13 +7,12 @@ use aws_wire::{AwsError, Result};
 use futures_util::future::join_all;
 
 use crate::Ctx;
-use crate::asked::check_metrics;
 use crate::capacity::{Told, Units, consumed};
 use crate::item::{check_index_keys, row_of_item, row_of_key};
 use crate::keys::TableKey;
-use crate::table;
 use crate::value::{self, ITEM_BYTES_MAX};
 use crate::write::{Action, Request, write_one};
+use crate::{collection, table};
 
 const REQUESTS_MAX: usize = 25;
 
@@ -25,9 +24,7 @@ struct Asked {
 }
 
 pub(crate) async fn batch_write_item(cx: Ctx, input: BatchWriteItemInput) -> Result<BatchWriteItemOutput> {
-    for name in input.request_items.keys() {
-        check_metrics(&cx, "BatchWriteItem", name, input.return_item_collection_metrics).await?;
-    }
+    let metrics = collection::Asked::of(input.return_item_collection_metrics);
     let asked = check(&cx, input.request_items).await?;
     let mut units = BTreeMap::<String, (String, Units)>::new();
     let mut unprocessed = BTreeMap::<String, Vec<WriteRequest>>::new();
@@ -37,13 +34,16 @@ pub(crate) async fn batch_write_item(cx: Ctx, input: BatchWriteItemInput) -> Res
         let done = write_one(&cx, request, None).await;
         (one, done)
     });
+    let mut written = Vec::new();
     for (one, done) in join_all(writes).await {
         match done {
-            Ok(done) => units
-                .entry(one.name)
-                .or_insert((done.table.name.clone(), Units::default()))
-                .1
-                .add(&done.units),
+            Ok(done) => {
+                if let Some(kept) = metrics.keep(one.action.key()) {
+                    written.push((one.name.clone(), done.table.clone(), kept));
+                }
+                let of_table = units.entry(one.name).or_insert((done.table.name.clone(), Units::default()));
+                of_table.1.add(&done.units);
+            }
             Err(error) if error.code == "ProvisionedThroughputExceededException" || error.status == 503 => {
                 unprocessed.entry(one.name).or_default().push(one.wire);
             }
@@ -54,9 +54,11 @@ pub(crate) async fn batch_write_item(cx: Ctx, input: BatchWriteItemInput) -> Res
         .values()
         .filter_map(|(name, units)| consumed(input.return_consumed_capacity, name, units, Told::Together));
     let capacities = capacities.collect::<Vec<_>>();
+    let written = written.iter().map(|(name, table, kept)| (name.as_str(), &**table, kept));
+    let metrics = collection::metrics_of_all(&cx, written).await?;
     Ok(BatchWriteItemOutput {
         unprocessed_items: Some(unprocessed),
-        item_collection_metrics: None,
+        item_collection_metrics: metrics,
         consumed_capacity: (!capacities.is_empty()).then_some(capacities),
     })
 }

@@ -4,11 +4,11 @@ use api_dynamodb::{DeleteItemInput, DeleteItemOutput, ReturnValue};
 use aws_wire::{AwsError, Result};
 
 use crate::Ctx;
-use crate::asked::{Asked, check_metrics};
+use crate::asked::Asked;
 use crate::capacity::{Told, consumed};
-use crate::table;
 use crate::value;
 use crate::write::{Action, Request, write_one};
+use crate::{collection, table};
 
 pub(crate) async fn delete_item(cx: Ctx, input: DeleteItemInput) -> Result<DeleteItemOutput> {
     if !matches!(input.return_values, None | Some(ReturnValue::None | ReturnValue::AllOld)) {
@@ -23,7 +23,7 @@ pub(crate) async fn delete_item(cx: Ctx, input: DeleteItemInput) -> Result<Delet
         values: input.expression_attribute_values,
     };
     let condition = asked.condition()?;
-    check_metrics(&cx, "DeleteItem", &input.table_name, input.return_item_collection_metrics).await?;
+    let kept = collection::Asked::of(input.return_item_collection_metrics).keep(&key);
 
     let request =
         Request { table: table::key(&cx.caller, &input.table_name)?, action: Action::Delete(key), condition };
@@ -38,6 +38,6 @@ pub(crate) async fn delete_item(cx: Ctx, input: DeleteItemInput) -> Result<Delet
             &done.units,
             Told::Together,
         ),
-        item_collection_metrics: None,
+        item_collection_metrics: collection::metrics(&cx, &done.table, kept.as_ref()).await?,
     })
 }

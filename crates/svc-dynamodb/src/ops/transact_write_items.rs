@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use api_dynamodb::{
-    CancellationReason, ReturnItemCollectionMetrics, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
-    TransactWriteItemsInput, TransactWriteItemsOutput, errors,
+    CancellationReason, ReturnValuesOnConditionCheckFailure, TransactWriteItem, TransactWriteItemsInput,
+    TransactWriteItemsOutput, errors,
 };
 use aws_wire::{AwsError, Result, Wire as _};
 use sha2::{Digest as _, Sha256};
@@ -15,9 +15,9 @@ use crate::expression::Scope;
 use crate::expression::condition::Condition;
 use crate::expression::update::Update;
 use crate::keys::{TOKENS, Token};
-use crate::table;
 use crate::value::{self, WireItem};
 use crate::write::{Action, Also, Refusal, Request, Stop, write};
+use crate::{collection, table};
 
 /// Bytes of all items of a transaction.
 const BYTES_MAX: usize = 4 << 20;
@@ -29,12 +29,7 @@ pub(crate) async fn transact_write_items(
     cx: Ctx,
     input: TransactWriteItemsInput,
 ) -> Result<TransactWriteItemsOutput> {
-    if input.return_item_collection_metrics == Some(ReturnItemCollectionMetrics::Size) {
-        return Err(AwsError::parameter_not_implemented(
-            "TransactWriteItems",
-            "ReturnItemCollectionMetrics SIZE",
-        ));
-    }
+    let metrics = collection::Asked::of(input.return_item_collection_metrics);
     let wanted = input.return_consumed_capacity;
     let asked = Sha256::digest(format!("{:?}", input.transact_items));
     let asked = asked.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
@@ -44,11 +39,7 @@ pub(crate) async fn transact_write_items(
         requests.push(request);
         on_failure.push(wanted);
     }
-    let bytes = requests.iter().map(|request| match &request.action {
-        Action::Put(item) | Action::Delete(item) | Action::Check(item) | Action::Update(item, _) => {
-            value::size(item)
-        }
-    });
+    let bytes = requests.iter().map(|request| value::size(request.action.key()));
     if bytes.sum::<usize>() > BYTES_MAX {
         return Err(AwsError::validation(
             "Collection size of items in the transaction exceeded the maximum allowed size of 4 MB",
@@ -65,6 +56,14 @@ pub(crate) async fn transact_write_items(
     }
     match write(&cx, &requests, &also).await {
         Ok(done) => {
+            // A check changes no collection.
+            let written = requests.iter().zip(&done).filter_map(|(request, one)| match &request.action {
+                Action::Check(_) => None,
+                action => Some((one.table.clone(), metrics.keep(action.key())?)),
+            });
+            let written = written.collect::<Vec<_>>();
+            let written = written.iter().map(|(table, kept)| (table.name.as_str(), &**table, kept));
+            let metrics = collection::metrics_of_all(&cx, written).await?;
             let mut units = BTreeMap::<String, Units>::new();
             for one in done {
                 units.entry(one.table.name.clone()).or_default().add(&one.units);
@@ -74,7 +73,7 @@ pub(crate) async fn transact_write_items(
             let capacities = capacities.collect::<Vec<_>>();
             Ok(TransactWriteItemsOutput {
                 consumed_capacity: (!capacities.is_empty()).then_some(capacities),
-                item_collection_metrics: None,
+                item_collection_metrics: metrics,
             })
         }
         Err(Stop::Refused(refused)) => Err(cancelled(refused, &on_failure)),

@@ -4,32 +4,31 @@ use api_dynamodb::{ReturnValue, UpdateItemInput, UpdateItemOutput};
 use aws_wire::Result;
 
 use crate::Ctx;
-use crate::asked::check_metrics;
 use crate::capacity::{Told, consumed};
 use crate::expression::Scope;
 use crate::expression::condition::Condition;
 use crate::expression::projection::Projection;
 use crate::expression::update::Update;
-use crate::legacy;
-use crate::table;
 use crate::value::{self, Item};
 use crate::write::{Action, Done, Request, write_one};
+use crate::{collection, legacy, table};
 
 pub(crate) async fn update_item(cx: Ctx, input: UpdateItemInput) -> Result<UpdateItemOutput> {
     let (update, condition, input) = read(input)?;
     let key = value::from_wire(input.key)?;
-    check_metrics(&cx, "UpdateItem", &input.table_name, input.return_item_collection_metrics).await?;
+    let kept = collection::Asked::of(input.return_item_collection_metrics).keep(&key);
 
     let action = Action::Update(key, update.clone());
     let request = Request { table: table::key(&cx.caller, &input.table_name)?, action, condition };
     let done = write_one(&cx, request, input.return_values_on_condition_check_failure).await?;
 
     let consumed = consumed(input.return_consumed_capacity, &done.table.name, &done.units, Told::Together);
+    let metrics = collection::metrics(&cx, &done.table, kept.as_ref()).await?;
     let attributes = returned(input.return_values, &update, done);
     Ok(UpdateItemOutput {
         attributes: attributes.filter(|item| !item.is_empty()).map(value::to_wire),
         consumed_capacity: consumed,
-        item_collection_metrics: None,
+        item_collection_metrics: metrics,
     })
 }
 

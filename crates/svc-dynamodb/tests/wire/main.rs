@@ -2,6 +2,7 @@
 //! link one for each would take longer than to run them.
 
 mod backups;
+mod collections;
 mod exports;
 mod imports;
 mod items;

@@ -11,32 +11,48 @@ use kv::Span;
 
 use super::account::TARGET_GROUPS_MAX;
 use crate::arn::{self, Named};
-use crate::attributes::{self, Attributes, OF_TARGET_GROUP};
+use crate::attributes::{self, Attributes, Known, OF_SERVERS, OF_TARGET_GROUP};
 use crate::keys::TARGET_GROUPS;
 use crate::refusal::{check_name, invalid, no_target_group};
 use crate::target_group::{self, Asked, HealthCheck, TargetGroup};
-use crate::{Ctx, load_balancer, page, tags};
+use crate::{Ctx, load_balancer, page, server, tags};
 
 pub(crate) async fn create_target_group(
     cx: Ctx,
     input: CreateTargetGroupInput,
 ) -> Result<CreateTargetGroupOutput> {
-    target_group::check_type(input.target_type.as_ref())?;
+    let is_ip = target_group::check_type(input.target_type.as_ref())?;
     check_name("target group", &input.name)?;
-    let given = [
-        ("protocol", input.protocol.is_some()),
-        ("protocol version", input.protocol_version.is_some()),
-        ("port", input.port.is_some()),
-        ("VPC ID", input.vpc_id.is_some()),
-        ("IP address type", input.ip_address_type.is_some()),
-        ("target control port", input.target_control_port.is_some()),
-    ];
-    if let Some((parameter, _)) = given.iter().find(|(_, is_given)| *is_given) {
-        return Err(invalid(format!(
-            "A {parameter} cannot be specified for target groups with target type 'lambda'"
-        )));
+    let mut servers = None;
+    if is_ip {
+        let (protocol, version) = (input.protocol.as_ref(), input.protocol_version.as_deref());
+        let mut made =
+            server::check(protocol.map(|protocol| protocol.as_str()), version, input.port, input.vpc_id)?;
+        let (protocol, port) = (input.health_check_protocol.as_ref(), input.health_check_port.as_deref());
+        made.check_port = target_group::check_port("CreateTargetGroup", protocol, port, None)?;
+        if input.target_control_port.is_some() {
+            return Err(AwsError::parameter_not_implemented("CreateTargetGroup", "TargetControlPort"));
+        }
+        servers = Some(made);
+    } else {
+        let given = [
+            ("protocol", input.protocol.is_some()),
+            ("protocol version", input.protocol_version.is_some()),
+            ("port", input.port.is_some()),
+            ("VPC ID", input.vpc_id.is_some()),
+            ("IP address type", input.ip_address_type.is_some()),
+            ("target control port", input.target_control_port.is_some()),
+        ];
+        if let Some((parameter, _)) = given.iter().find(|(_, is_given)| *is_given) {
+            return Err(invalid(format!(
+                "A {parameter} cannot be specified for target groups with target type 'lambda'"
+            )));
+        }
     }
-    let mut health_check = HealthCheck::default();
+    let mut health_check = if is_ip { HealthCheck::of_servers() } else { HealthCheck::default() };
+    if is_ip && input.health_check_enabled == Some(false) {
+        return Err(invalid("Health check enabled must be true for target groups with target type 'ip'"));
+    }
     health_check.change(Asked {
         enabled: input.health_check_enabled,
         path: input.health_check_path,
@@ -46,11 +62,13 @@ pub(crate) async fn create_target_group(
         unhealthy: input.unhealthy_threshold_count,
         matcher: input.matcher,
         has_protocol_or_port: input.health_check_protocol.is_some() || input.health_check_port.is_some(),
+        is_function: !is_ip,
     })?;
     let made = TargetGroup {
         id: arn::new_id(&cx.env),
         health_check,
         target: None,
+        servers,
         attributes: Attributes::new(),
         tags: tags::read(input.tags)?,
     };
@@ -59,7 +77,12 @@ pub(crate) async fn create_target_group(
         .kv
         .transact(|tx| {
             if let Some(present) = TARGET_GROUPS.get(tx, &key)? {
-                let same = present.health_check == made.health_check && present.tags == made.tags;
+                let settings = |group: &TargetGroup| {
+                    group.servers.as_ref().map(|of| (of.port, of.vpc.clone(), of.check_port))
+                };
+                let same = present.health_check == made.health_check
+                    && present.tags == made.tags
+                    && settings(&present) == settings(&made);
                 return if same { Ok(present) } else { Err(duplicate(&key.2)) };
             }
             let all = TARGET_GROUPS.all(tx, &Span::prefix(&(key.0.as_str(), key.1.as_str())))?;
@@ -162,7 +185,20 @@ pub(crate) async fn modify_target_group(
         .kv
         .transact(|tx| {
             let (key, mut found) = target_group::named(&cx, tx, &input.target_group_arn)?;
+            if let Some(servers) = &mut found.servers {
+                if input.health_check_enabled == Some(false) {
+                    return Err(invalid(
+                        "Health check enabled must be true for target groups with target type 'ip'",
+                    ));
+                }
+                let (protocol, port) =
+                    (input.health_check_protocol.as_ref(), input.health_check_port.as_deref());
+                let own = servers.check_port;
+                servers.check_port = target_group::check_port("ModifyTargetGroup", protocol, port, own)?;
+            }
+            let is_function = found.servers.is_none();
             found.health_check.change(Asked {
+                is_function,
                 enabled: input.health_check_enabled,
                 path: input.health_check_path.clone(),
                 interval_s: input.health_check_interval_seconds,
@@ -182,8 +218,12 @@ pub(crate) async fn modify_target_group(
     Ok(ModifyTargetGroupOutput { target_groups: Some(vec![shown]) })
 }
 
-fn show_attributes(set: &Attributes) -> Vec<TargetGroupAttribute> {
-    let all = attributes::all(OF_TARGET_GROUP, set).into_iter();
+fn known(group: &TargetGroup) -> &'static [Known] {
+    if group.servers.is_some() { OF_SERVERS } else { OF_TARGET_GROUP }
+}
+
+fn show_attributes(group: &TargetGroup) -> Vec<TargetGroupAttribute> {
+    let all = attributes::all(known(group), &group.attributes).into_iter();
     all.map(|(key, value)| TargetGroupAttribute { key: Some(key), value: Some(value) }).collect()
 }
 
@@ -192,7 +232,7 @@ pub(crate) async fn describe_target_group_attributes(
     input: DescribeTargetGroupAttributesInput,
 ) -> Result<DescribeTargetGroupAttributesOutput> {
     let (_, found) = target_group::named(&cx, &cx.kv.snapshot().await?, &input.target_group_arn)?;
-    Ok(DescribeTargetGroupAttributesOutput { attributes: Some(show_attributes(&found.attributes)) })
+    Ok(DescribeTargetGroupAttributesOutput { attributes: Some(show_attributes(&found)) })
 }
 
 pub(crate) async fn modify_target_group_attributes(
@@ -204,9 +244,9 @@ pub(crate) async fn modify_target_group_attributes(
         .transact(|tx| {
             let (key, mut found) = target_group::named(&cx, tx, &input.target_group_arn)?;
             let given = input.attributes.iter().map(|one| (one.key.clone(), one.value.clone()));
-            attributes::set("ModifyTargetGroupAttributes", OF_TARGET_GROUP, &mut found.attributes, given)?;
+            attributes::set("ModifyTargetGroupAttributes", known(&found), &mut found.attributes, given)?;
             TARGET_GROUPS.put(tx, &key, &found)?;
-            Ok::<_, AwsError>(found.attributes)
+            Ok::<_, AwsError>(found)
         })
         .await?;
     Ok(ModifyTargetGroupAttributesOutput { attributes: Some(show_attributes(&set)) })

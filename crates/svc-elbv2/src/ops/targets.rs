@@ -1,4 +1,4 @@
-//! Targets: the function of a target group, and how it is.
+//! Targets: the function or the servers of a target group, and how they are.
 
 use api_elbv2::{
     DeregisterTargetsInput, DeregisterTargetsOutput, DescribeTargetHealthInput, DescribeTargetHealthOutput,
@@ -7,12 +7,19 @@ use api_elbv2::{
 use aws_wire::{AwsError, Result};
 use service::{Sender, TargetArn, Undelivered};
 
+use crate::attributes::{self, Attributes};
 use crate::keys::TARGET_GROUPS;
+use crate::server::{Server, Servers};
 use crate::{Ctx, PRINCIPAL, health, target_group};
 
 pub(crate) async fn register_targets(cx: Ctx, input: RegisterTargetsInput) -> Result<RegisterTargetsOutput> {
     let arn = &input.target_group_arn;
-    target_group::named(&cx, &cx.kv.snapshot().await?, arn)?;
+    let (_, group) = target_group::named(&cx, &cx.kv.snapshot().await?, arn)?;
+    if group.servers.is_some() {
+        let now = cx.env.now();
+        change_servers(&cx, arn, &input.targets, |servers, given, _| servers.add(given, now)).await?;
+        return Ok(RegisterTargetsOutput {});
+    }
     let mut functions = input.targets.iter().map(|target| check_shape(&cx, target));
     let Some(function) = functions.next().transpose()? else { return Ok(RegisterTargetsOutput {}) };
     for other in functions {
@@ -33,6 +40,28 @@ pub(crate) async fn register_targets(cx: Ctx, input: RegisterTargetsInput) -> Re
         .await?;
     cx.state.checks.news.raise();
     Ok(RegisterTargetsOutput {})
+}
+
+/// Changes the servers of a group.
+async fn change_servers(
+    cx: &Ctx,
+    arn: &str,
+    targets: &[TargetDescription],
+    change: impl Fn(&mut Servers, &[Server], &Attributes) -> Result<()>,
+) -> Result<()> {
+    cx.kv
+        .transact(|tx| {
+            let (key, mut found) = target_group::named(cx, tx, arn)?;
+            if let Some(servers) = &mut found.servers {
+                let given = targets.iter().map(|target| servers.read(target)).collect::<Result<Vec<_>>>()?;
+                change(servers, &given, &found.attributes)?;
+                TARGET_GROUPS.put(tx, &key, &found)?;
+            }
+            Ok::<_, AwsError>(())
+        })
+        .await?;
+    cx.state.checks.news.raise();
+    Ok(())
 }
 
 /// The function that a target is: one of the caller's account and region.
@@ -94,11 +123,21 @@ fn too_many(arn: &str) -> AwsError {
     ))
 }
 
-/// One that is not registered is no error.
+/// A function that is not registered is no error.
 pub(crate) async fn deregister_targets(
     cx: Ctx,
     input: DeregisterTargetsInput,
 ) -> Result<DeregisterTargetsOutput> {
+    let arn = &input.target_group_arn;
+    let (_, group) = target_group::named(&cx, &cx.kv.snapshot().await?, arn)?;
+    if group.servers.is_some() {
+        let now = cx.env.now();
+        let remove = |servers: &mut Servers, given: &[Server], set: &Attributes| {
+            servers.remove(given, now, attributes::deregistration_delay(set))
+        };
+        change_servers(&cx, arn, &input.targets, remove).await?;
+        return Ok(DeregisterTargetsOutput {});
+    }
     cx.kv
         .transact(|tx| {
             let (key, mut found) = target_group::named(&cx, tx, &input.target_group_arn)?;
@@ -124,6 +163,30 @@ pub(crate) async fn describe_target_health(
     let snapshot = cx.kv.snapshot().await?;
     let (_, group) = target_group::named(&cx, &snapshot, arn)?;
     let in_use = !target_group::users(&snapshot, &cx.caller, arn)?.is_empty();
+    if let Some(servers) = &group.servers {
+        let now = cx.env.now();
+        let asked = match input.targets.filter(|targets| !targets.is_empty()) {
+            Some(targets) => targets.iter().map(|target| servers.read(target)).collect::<Result<Vec<_>>>()?,
+            None => servers.all.values().filter(|server| !server.has_left(now)).cloned().collect(),
+        };
+        let describe = |server: Server| {
+            let known = servers.all.get(&server.id()).filter(|known| !known.has_left(now));
+            let is_leaving = known.is_some_and(|known| known.leaving_ms.is_some());
+            TargetHealthDescription {
+                target_health: Some(if is_leaving {
+                    health::draining()
+                } else {
+                    health::of(&cx, arn, &group, &server.id(), in_use)
+                }),
+                health_check_port: Some(servers.check_port.unwrap_or(server.address.port()).to_string()),
+                target: Some(known.unwrap_or(&server).shown()),
+                anomaly_detection: None,
+                administrative_override: None,
+            }
+        };
+        let descriptions = asked.into_iter().map(describe).collect();
+        return Ok(DescribeTargetHealthOutput { target_health_descriptions: Some(descriptions) });
+    }
     let targets = match input.targets.filter(|targets| !targets.is_empty()) {
         Some(targets) => targets.into_iter().map(|target| target.id).collect(),
         None => group.target.clone().into_iter().collect::<Vec<_>>(),

@@ -1,4 +1,4 @@
-//! Forwarding: chooses a target group by weight, and asks its function.
+//! Forwarding: chooses a target group by weight, and asks its function, or one of its servers.
 
 use aws_wire::rest::insert_header;
 use aws_wire::{Response, Result};
@@ -6,7 +6,7 @@ use env::Env;
 use execute_api::function::{self, Call, Failure};
 use http_event::{Arrival, load_balancer, parts};
 
-use super::{BODY_BYTES_MAX, Passage, SERVER_NAME, refusal};
+use super::{FUNCTION_BYTES_MAX, Passage, SERVER_NAME, refusal, server};
 use crate::action::Weighted;
 use crate::attributes::{self, DROP_INVALID_HEADERS, FORWARDED_FOR};
 use crate::{Ctx, PRINCIPAL, condition, target_group};
@@ -20,9 +20,15 @@ pub(super) async fn forward(cx: &Ctx, passage: &Passage<'_>, groups: &[Weighted]
     }
     let Some(chosen) = choose(&cx.env, groups) else { return Ok(refusal(503)) };
     let (_, group) = target_group::named(cx, &cx.kv.snapshot().await?, &chosen.arn)?;
-    let Some(target) = &group.target else { return Ok(refusal(503)) };
     let trace_id = trace(request.header("x-amzn-trace-id"), &cx.env);
     let headers = headers(passage, cx, &trace_id);
+    if let Some(servers) = &group.servers {
+        return server::ask(cx, passage, (&chosen.arn, &group, servers), headers).await;
+    }
+    let Some(target) = &group.target else { return Ok(refusal(503)) };
+    if request.body.len() > FUNCTION_BYTES_MAX {
+        return Ok(refusal(413));
+    }
     let event = load_balancer::event(request, passage.path, headers, &chosen.arn, group.values());
     let call = Call {
         principal: PRINCIPAL,
@@ -35,7 +41,7 @@ pub(super) async fn forward(cx: &Ctx, passage: &Passage<'_>, groups: &[Weighted]
     };
     let cx = cx.clone().with_trace(Some(trace_id.as_str().into()));
     let response = match function::invoke(&cx, call).await {
-        Ok(returned) if returned.failed || returned.payload.len() > BODY_BYTES_MAX => None,
+        Ok(returned) if returned.failed || returned.payload.len() > FUNCTION_BYTES_MAX => None,
         Ok(returned) => load_balancer::answer(&returned.payload, group.values()),
         Err(Failure::TimedOut) => return Ok(refusal(504)),
         Err(Failure::Refused(error)) => {

@@ -149,7 +149,21 @@ async fn target_groups_are_created_changed_and_deleted() {
     elb.refused("ModifyTargetGroupAttributes", &no, "ValidationError", "not recognized").await;
     for (parameters, code, message) in [
         ("Name=x", "NotImplementedException", "TargetType instance"),
-        ("Name=x&TargetType=ip", "NotImplementedException", "TargetType ip"),
+        ("Name=x&TargetType=alb", "NotImplementedException", "TargetType alb"),
+        ("Name=x&TargetType=ip", "ValidationError", "A protocol must be specified"),
+        ("Name=x&TargetType=ip&Protocol=HTTP", "ValidationError", "A port must be specified"),
+        ("Name=x&TargetType=ip&Protocol=HTTP&Port=80", "ValidationError", "A VPC ID must be specified"),
+        ("Name=x&TargetType=ip&Protocol=HTTPS", "NotImplementedException", "Protocol HTTPS"),
+        (
+            "Name=x&TargetType=ip&Protocol=HTTP&Port=80&VpcId=v&ProtocolVersion=HTTP2",
+            "NotImplementedException",
+            "ProtocolVersion HTTP2",
+        ),
+        (
+            "Name=x&TargetType=ip&Protocol=HTTP&Port=80&VpcId=v&HealthCheckPort=x",
+            "ValidationError",
+            "Health check port 'x'",
+        ),
         ("Name=x&TargetType=lambda&Port=80", "ValidationError", "A port cannot be specified"),
         ("Name=x&TargetType=lambda&Protocol=HTTP", "ValidationError", "A protocol cannot be specified"),
         ("Name=x&TargetType=lambda&VpcId=vpc-1", "ValidationError", "A VPC ID cannot be specified"),

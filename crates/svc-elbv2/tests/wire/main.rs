@@ -5,6 +5,7 @@ mod control;
 mod health;
 mod listeners;
 mod ports;
+mod servers;
 mod serving;
 
 use std::sync::{Arc, OnceLock};

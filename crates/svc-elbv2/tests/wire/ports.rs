@@ -92,7 +92,7 @@ async fn a_listener_is_at_its_port_until_it_is_deleted() {
     let (listener, port) = listen(&elb, &balancer, "hello").await;
     let (status, body) = ask(port, "localhost", "").await.expect("an answer");
     assert_eq!((status.as_str(), body.as_str()), ("HTTP/1.1 200 OK", "hello"));
-    let large = "x".repeat((1 << 20) + 1);
+    let large = "x".repeat((32 << 20) + 1);
     let (status, body) = ask(port, "localhost", &large).await.expect("an answer");
     assert!(status.contains("413") && body.contains("413 Request Entity Too Large"), "{status} {body}");
     let shown = elb.ok("DescribeLoadBalancers", "").await;

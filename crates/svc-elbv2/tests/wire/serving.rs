@@ -253,3 +253,15 @@ async fn forwarded_addresses_are_appended_kept_or_removed() {
         assert_eq!(found["headers"]["x-forwarded-for"], without, "{mode}");
     }
 }
+
+#[tokio::test]
+async fn a_function_is_sent_a_megabyte_at_most() {
+    let elb = Elb::new().await;
+    elb.answering("hello", r#"{"statusCode":200,"body":"hello"}"#);
+    let group = elb.group_of("f", "hello").await;
+    let (balancer, host) = elb.balancer("web").await;
+    elb.listener(&balancer, 80, &forward("DefaultActions", &group)).await;
+    for (bytes, status) in [(1 << 20, 200), ((1 << 20) + 1, 413)] {
+        assert_eq!(elb.send(&host, "POST", "/", &[], &"x".repeat(bytes)).await.status, status, "{bytes}");
+    }
+}

@@ -6,7 +6,9 @@ use aws_wire::Result;
 use crate::checksum::{Algorithm, Stated, show_checksum};
 use crate::copy_source::{self, CopySource};
 use crate::object::{Draw, Headers, Object};
-use crate::{Ctx, access, asked, conditions, content, customer, errors, lock, notify, object, right, tags};
+use crate::{
+    Ctx, access, asked, conditions, content, customer, errors, lock, notify, object, restore, right, tags,
+};
 
 const SOURCE_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
 
@@ -32,6 +34,7 @@ pub(crate) async fn copy_object(cx: Ctx, input: CopyObjectInput) -> Result<CopyO
     let snapshot = cx.kv.snapshot().await?;
     let (source_bucket, from) = source.find(&cx, &snapshot, source_owner, &of_source)?;
     customer::check_read(from.customer.as_ref(), source_key.as_ref())?;
+    restore::check_source(&from, cx.env.now())?;
     let bucket = right::bucket(&cx, &snapshot, &input.bucket, owner, ("s3:PutObject", &input.key))?;
     let itself = source_bucket.id == bucket.id && source.key == input.key && source.version.is_none();
     let changes = replaces

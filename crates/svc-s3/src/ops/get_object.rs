@@ -9,7 +9,7 @@ use crate::content::{self, Content};
 use crate::object::Object;
 use crate::range::{self, Span};
 use crate::right::{self, Right, Wanted};
-use crate::{Ctx, customer, errors};
+use crate::{Ctx, customer, errors, restore};
 
 pub(crate) async fn get_object(cx: Ctx, input: GetObjectInput) -> Result<GetObjectOutput> {
     let key = customer::key_of!(input)?;
@@ -27,6 +27,7 @@ pub(crate) async fn get_object(cx: Ctx, input: GetObjectInput) -> Result<GetObje
     };
     customer::check_read(object.customer.as_ref(), key.as_ref())?;
     conditions.check_read(&object)?;
+    restore::check_read(&object, cx.env.now())?;
     let content = content::find(&snapshot, object.content)?;
     let wanted = wanted(&object, &content, input.range.as_deref(), input.part_number)?;
     let span = wanted.unwrap_or(Span { start: 0, size_bytes: object.size_bytes });
@@ -36,7 +37,8 @@ pub(crate) async fn get_object(cx: Ctx, input: GetObjectInput) -> Result<GetObje
     };
     drop(entry);
 
-    let mut shown = describe_object!(GetObjectOutput, bucket, object, wanted, span, input, &key);
+    let mut shown =
+        describe_object!(GetObjectOutput, bucket, object, wanted, span, input, &key, cx.env.now());
     shown.body = Some(body);
     // Headers that a signed URL gives the answer.
     let overrides = [

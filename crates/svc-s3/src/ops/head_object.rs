@@ -28,5 +28,5 @@ pub(crate) async fn head_object(cx: Ctx, input: HeadObjectInput) -> Result<HeadO
     let content = content::find(&snapshot, object.content)?;
     let wanted = wanted(&object, &content, input.range.as_deref(), input.part_number)?;
     let span = wanted.unwrap_or(Span { start: 0, size_bytes: object.size_bytes });
-    Ok(describe_object!(HeadObjectOutput, bucket, object, wanted, span, input, &key))
+    Ok(describe_object!(HeadObjectOutput, bucket, object, wanted, span, input, &key, cx.env.now()))
 }

@@ -177,12 +177,13 @@ impl Walk<'_> {
 }
 
 fn shown(bucket: &Bucket, Row { key, object, latest }: Row, encoding: Encoding) -> ObjectVersion {
+    let class = object.headers.storage_class.as_deref().and_then(|class| class.parse().ok());
     ObjectVersion {
         e_tag: Some(object.quoted_etag()),
         checksum_algorithm: object.checksum.as_ref().map(|checksum| vec![checksum.algorithm.shown()]),
         checksum_type: object.checksum.as_ref().map(|checksum| checksum.shown_type()),
         size: i64::try_from(object.size_bytes).ok(),
-        storage_class: Some(ObjectVersionStorageClass::Standard),
+        storage_class: Some(class.unwrap_or(ObjectVersionStorageClass::Standard)),
         key: Some(encoding.text(&key)),
         last_modified: Some(object.modified()),
         version_id: Some(object.version),

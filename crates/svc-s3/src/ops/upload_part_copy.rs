@@ -8,7 +8,7 @@ use crate::checksum::{Stated, show_checksum};
 use crate::copy_source::{self, CopySource};
 use crate::range::{self, Span};
 use crate::upload::{self, Part};
-use crate::{Ctx, content, customer, errors, right};
+use crate::{Ctx, content, customer, errors, restore, right};
 
 pub(crate) async fn upload_part_copy(cx: Ctx, input: UploadPartCopyInput) -> Result<UploadPartCopyOutput> {
     let (key, source_key) = (customer::key_of!(input)?, customer::source_key_of!(input)?);
@@ -29,6 +29,7 @@ pub(crate) async fn upload_part_copy(cx: Ctx, input: UploadPartCopyInput) -> Res
     let (source_bucket, from) = source.find(&cx, &snapshot, source_owner, &of_source)?;
     customer::check_part(upload.customer.as_ref(), key.as_ref())?;
     customer::check_read(from.customer.as_ref(), source_key.as_ref())?;
+    restore::check_source(&from, cx.env.now())?;
     let span = match input.copy_source_range.as_deref() {
         Some(header) => exact(header, from.size_bytes)?,
         None => Span { start: 0, size_bytes: from.size_bytes },

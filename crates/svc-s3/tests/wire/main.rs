@@ -2,6 +2,7 @@
 //! link one for each would take longer than to run them.
 
 mod access;
+mod archive;
 mod buckets;
 mod customer_keys;
 mod listing;

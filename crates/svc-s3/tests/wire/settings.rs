@@ -200,9 +200,6 @@ async fn objects_expire_by_the_clock() {
     s3.start_jobs();
     s3.until("the old ones to expire", async || s3.rows(503).await == 1 && s3.rows(508).await == 0).await;
     s3.ask("GET", "/b-1/kept", &[], "").await.is(200, "x");
-    let transition = "<LifecycleConfiguration><Rule><Filter><Prefix/></Filter><Status>Enabled</Status><Transition><Days>1</Days>\
-                      <StorageClass>GLACIER</StorageClass></Transition></Rule></LifecycleConfiguration>";
-    s3.ask("PUT", "/b-1?lifecycle", &[], transition).await.refuses_as_s3(501, "NotImplementedException");
 }
 
 #[tokio::test]
