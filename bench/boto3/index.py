@@ -3,7 +3,7 @@ import os
 
 import boto3
 
-client = boto3.client("s3")
+client = boto3.client("dynamodb")
 
 
 def handler(event, context):

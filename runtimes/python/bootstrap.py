@@ -176,9 +176,12 @@ class StandardFirst:
     Importing logging at start, as AWS's client does, would cost every function more than the rest of this file.
     """
 
-    def __init__(self, runtime, path):
+    def __init__(self, runtime, path, logging):
         self.runtime, self.path = runtime, path
-        self.logging_is_set_up = False
+        # Imported already in a runtime that was started ahead, before it was known how it is to log.
+        self.logging_is_set_up = logging is not None
+        if logging is not None:
+            sibling("lambent_logging").set_up(logging, runtime)
 
     def find_spec(self, name, path=None, target=None):
         if path is not None or name not in PRELOADED:
@@ -299,7 +302,7 @@ class Runtime:
         self.api = sibling("lambent_api").Api(env("AWS_LAMBDA_RUNTIME_API"))
         self.context_type = sibling("lambent_context").LambdaContext
         self.standard_path = set_path()
-        sys.meta_path.insert(0, StandardFirst(self, self.standard_path))
+        sys.meta_path.insert(0, StandardFirst(self, self.standard_path, sys.modules.get("logging")))
         sys.meta_path.append(OwnLast())
 
     def init(self):

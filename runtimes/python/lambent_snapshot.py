@@ -91,6 +91,9 @@ def begin_anew():
     uuid = sys.modules.get("uuid")
     if uuid is not None:
         uuid._node = uuid._last_timestamp = None
+    processes = sys.modules.get("multiprocessing.process")
+    if processes is not None:
+        processes.current_process().authkey = posix.urandom(32)
 
 
 def fail(runtime, error, path, error_type, code):

@@ -182,6 +182,7 @@ impl Environment {
         version.interpreter.check(version.bootstrap()).map_err(failed)?;
         let ahead = if kind == Kind::OnDemand { booting(version, &made_from) } else { None };
         let began = env.monotonic();
+        let ahead = ahead.map(|booting| parts.ahead.choose(version, booting));
         let started = parts.ahead.start(&*options.sandboxes, made_from, ahead, began).await;
         let started = started.map_err(|error| {
             let (failure, extension) = start_failure(&error, version, &extensions);

@@ -16,6 +16,9 @@ use crate::runtimes::Interpreter;
 use crate::variables::{Access, EXEC_WRAPPER, TIME_ZONE, doors, of_extensions, variables};
 use crate::version::Version;
 
+/// Tells our bootstrap, started ahead, to import what functions import.
+const PRELOAD_VARIABLE: &str = "_LAMBENT_PRELOAD";
+
 /// Why a start failed, and the extension that could not be executed, if it was one.
 pub(crate) fn start_failure<'a>(
     error: &sandbox::Error,
@@ -103,21 +106,29 @@ pub(crate) fn spec(
     }
 }
 
-/// What a runtime that environments of `version` can begin in is started from; `None` where each has to start by itself.
-pub(crate) fn booting_of(options: &Options, version: &Version) -> Option<Spec> {
+/// What runtimes that environments of a version can begin in are started from.
+#[derive(Debug)]
+pub(crate) struct Booting {
+    pub plain: Spec,
+    /// One that imports what functions import, where the language has that. Not for every package.
+    pub importing: Option<Spec>,
+}
+
+/// `None` where each environment has to start by itself.
+pub(crate) fn booting_of(options: &Options, version: &Version) -> Option<Booting> {
     let extensions = external_extensions(version).ok()?;
     let access = Access::Keys((options.credentials)(version));
     booting(version, &spec(options, version, ("", Phase::Init), "", &extensions, &access))
 }
 
 /// Of the environment that is started from `spec`.
-pub(crate) fn booting(version: &Version, spec: &Spec) -> Option<Spec> {
+pub(crate) fn booting(version: &Version, spec: &Spec) -> Option<Booting> {
     if version.snap_start || !spec.companions.programs.is_empty() {
         return None;
     }
     if let Interpreter::Custom { .. } = version.interpreter {
         // It begins when it is claimed, and with all its variables.
-        return Some(spec.booting(Vec::new()));
+        return Some(Booting { plain: spec.booting(Vec::new()), importing: None });
     }
     let reads = version.interpreter.reads_at_start(version)?;
     if version.variables.keys().any(|name| reads(name)) {
@@ -130,7 +141,12 @@ pub(crate) fn booting(version: &Version, spec: &Spec) -> Option<Spec> {
     let mut env = spec.env.iter().filter(|(name, _)| reads(name)).cloned().collect::<Vec<_>>();
     // The one that almost all have; another is heard of when it comes.
     env.push((TIME_ZONE.0.to_owned(), TIME_ZONE.1.to_owned()));
-    Some(spec.booting(env))
+    let plain = spec.booting(env.clone());
+    let importing = version.interpreter.imports_ahead().then(|| {
+        env.push((PRELOAD_VARIABLE.to_owned(), "1".to_owned()));
+        spec.booting(env)
+    });
+    Some(Booting { plain, importing })
 }
 
 fn has_libraries(folder: &Path) -> bool {

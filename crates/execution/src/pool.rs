@@ -162,8 +162,19 @@ impl Pools {
 
     /// Environments of `version` will be needed: a runtime that they can begin in may be started ahead.
     pub fn foresee(&self, version: &Version) {
-        if let Some(kind) = booting_of(&self.0.options, version) {
-            self.0.ahead.expect(kind, self.0.options.env.monotonic());
+        let Some(booting) = booting_of(&self.0.options, version) else { return };
+        let looks = booting.importing.is_some();
+        let (inner, version) = (Arc::clone(&self.0), version.clone());
+        let expect = move || {
+            inner.ahead.look_through(&version);
+            let kinds = inner.ahead.choose(&version, booting);
+            inner.ahead.expect(&kinds, inner.options.env.monotonic());
+        };
+        if looks {
+            // Looking through a package takes its time.
+            tokio::task::spawn_blocking(expect);
+        } else {
+            expect();
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod dotnet;
 mod find;
+pub(crate) mod imported;
 mod java;
 mod language;
 mod node;
@@ -328,6 +329,12 @@ impl Interpreter {
         let facts = hosted.language.facts();
         let own = facts.read_at_start.filter(|_| (facts.waits)(hosted, version))?;
         Some(move |name: &str| own(name) || READ_BY_ALL.iter().any(|prefix| name.starts_with(prefix)))
+    }
+
+    /// Whether there are runtimes, started ahead, that have imported what functions import.
+    pub(crate) fn imports_ahead(&self) -> bool {
+        let Self::Hosted(hosted) = self else { return false };
+        hosted.language.facts().imports_ahead && hosted.fetched_sdk().is_some()
     }
 
     /// The language's own variables.

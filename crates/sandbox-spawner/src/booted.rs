@@ -2,41 +2,73 @@
 
 use std::sync::Arc;
 
-use sandbox::{Booted, Error, Pending, Result, Spec, Started};
+use sandbox::{Booted, Error, Pending, Result, Spec, Started, Template};
 use tokio::sync::oneshot;
 
 use crate::cgroup::Layout;
 use crate::client::{Expected, KillUnlessStarted, Link, check, gone};
+use crate::template;
 use crate::wire::Request;
 
 /// Starts a program ahead; resolves once it says that it is ready.
-pub(crate) async fn boot(link: &Arc<Link>, layout: Layout, spec: Spec) -> Result<Box<dyn Booted>> {
+pub(crate) async fn boot(link: &Arc<Link>, layout: &Arc<Layout>, spec: Spec) -> Result<Box<dyn Booted>> {
     if !link.given().boots {
         return Err(Error::Unsupported {
             what: "booting ahead",
             missing: "the daemon has to be root".to_owned(),
         });
     }
+    ready(link, layout, spec, None, |id, spec| Request::Boot { id, spec }).await
+}
+
+/// Asks for something that waits; resolves once it is ready.
+pub(crate) async fn ready(
+    link: &Arc<Link>,
+    layout: &Arc<Layout>,
+    spec: Spec,
+    template: Option<Arc<Waiting>>,
+    request: impl FnOnce(u64, Box<Spec>) -> Request,
+) -> Result<Box<dyn Booted>> {
     check(&spec, link.given())?;
     let (sender, ready) = oneshot::channel();
     let id = link.expect_new(Expected { booted: Some(sender), ..Expected::default() })?;
     // Whatever comes of it: from here on dropping it ends it.
-    let mut waiting =
-        Waiting { link: Arc::clone(link), id, spec: spec.clone(), memory_bytes: None, is_claimed: false };
-    link.post(&Request::Boot { id, spec: Box::new(spec) })?;
+    let mut waiting = Waiting {
+        link: Arc::clone(link),
+        layout: Arc::clone(layout),
+        id,
+        spec: spec.clone(),
+        template,
+        memory_bytes: None,
+        is_claimed: false,
+    };
+    link.post(&request(id, Box::new(spec)))?;
     let group = ready.await.unwrap_or_else(|_| Err(gone()))?;
     waiting.memory_bytes = group.and_then(|name| layout.group(&name).memory_now());
     Ok(Box::new(waiting))
 }
 
-/// A program that waits, or is about to.
-struct Waiting {
+/// A program that waits, or is about to; or a copy that does not run yet.
+pub(crate) struct Waiting {
     link: Arc<Link>,
+    layout: Arc<Layout>,
     id: u64,
     spec: Spec,
+    /// What it is a copy of, where that is a program started ahead.
+    template: Option<Arc<Waiting>>,
     memory_bytes: Option<u64>,
     /// It is somebody else's to end.
     is_claimed: bool,
+}
+
+impl Waiting {
+    fn is_for(&self, spec: &Spec) -> bool {
+        let own = self.spec.env.clone();
+        if self.spec.is_nobodys() {
+            return spec.booting(own) == self.spec;
+        }
+        Spec { id: self.spec.id.clone(), env: own, ..spec.clone() } == self.spec
+    }
 }
 
 impl Booted for Waiting {
@@ -48,15 +80,26 @@ impl Booted for Waiting {
         self.link.expect(self.id, |_| Some(())).is_some()
     }
 
+    fn into_template(self: Box<Self>) -> Pending<'static, Result<Box<dyn Template>>> {
+        Box::pin(async move {
+            // The spawner tells it to fork.
+            let told = Box::new(|| ());
+            let snapshot = template::take(&self.link, Arc::clone(&self.layout), self.id, told).await?;
+            Ok(Box::new(snapshot.of(*self)) as Box<dyn Template>)
+        })
+    }
+
     fn claim(mut self: Box<Self>, spec: Spec) -> Pending<'static, Result<Started>> {
         Box::pin(async move {
             check(&spec, self.link.given())?;
-            if !spec.companions.programs.is_empty() || spec.booting(self.spec.env.clone()) != self.spec {
+            if !spec.companions.programs.is_empty() || !self.is_for(&spec) {
                 return Err(Error::InvalidSpec("the program was not started for such a sandbox".to_owned()));
             }
             let (answer, answered) = oneshot::channel();
+            let template = self.template.take();
             let expected = self.link.expect(self.id, |expected| {
                 (expected.answer, expected.cpu_millis) = (Some(answer), spec.cpu_millis);
+                expected.template = template;
                 Some(())
             });
             expected.ok_or_else(|| Error::Spawner("the program started ahead has ended".to_owned()))?;

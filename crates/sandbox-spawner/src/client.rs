@@ -19,7 +19,7 @@ use sandbox::{
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{Notify, oneshot};
 
-use crate::booted;
+use crate::booted::{self, Waiting};
 use crate::cgroup::{Group, Layout, number_in};
 use crate::channel::{self, Receiver};
 use crate::launch;
@@ -47,6 +47,7 @@ const SOCKETS_WAITING_MAX: usize = 32;
 /// A running spawner. Dropping it ends the spawner and every sandbox it made.
 pub struct Spawner {
     link: Arc<Link>,
+    layout: Arc<Layout>,
     abilities: Abilities,
     child: Mutex<Option<Child>>,
 }
@@ -90,9 +91,10 @@ impl Spawner {
         };
         let Abilities { outbound, boots, snapshots, .. } = abilities;
         let _ = link.limits.set(Given { outbound, boots, snapshots });
-        tokio::spawn(link.clone().hear(receiver, Arc::new(abilities.groups.clone())));
+        let layout = Arc::new(abilities.groups.clone());
+        tokio::spawn(link.clone().hear(receiver, Arc::clone(&layout)));
         tokio::spawn(link.clone().deliver());
-        Ok(Self { link, abilities, child: Mutex::new(Some(child)) })
+        Ok(Self { link, layout, abilities, child: Mutex::new(Some(child)) })
     }
 
     pub fn abilities(&self) -> &Abilities {
@@ -116,7 +118,7 @@ impl Spawner {
 
     /// Starts a program ahead; resolves once it says that it is ready.
     pub async fn boot(&self, spec: Spec) -> Result<Box<dyn Booted>> {
-        booted::boot(&self.link, self.abilities.groups.clone(), spec).await
+        booted::boot(&self.link, &self.layout, spec).await
     }
 
     /// Ends every sandbox and waits until the spawner has cleaned up.
@@ -176,6 +178,8 @@ pub(crate) struct Expected {
     /// Who waits for a socket, in their order.
     pub(crate) sockets: VecDeque<oneshot::Sender<Option<OwnedFd>>>,
     pub(crate) cpu_millis: u32,
+    /// What it is a copy of, where that lives as long as its copies do.
+    pub(crate) template: Option<Arc<Waiting>>,
 }
 
 /// The socket to the spawner and who waits for what from it.
@@ -363,7 +367,7 @@ impl Link {
     ) {
         let (exit, exited) = oneshot::channel();
         let mut companions = Vec::new();
-        let (answer, cpu_millis) = {
+        let (answer, cpu_millis, template) = {
             let mut all = guard(&self.expected);
             let Some(expected) = all.as_mut().and_then(|all| all.get_mut(&id)) else { return };
             expected.exit = Some(exit);
@@ -372,10 +376,17 @@ impl Link {
                 *companion = Some(sender);
                 companions.push(ended);
             }
-            (expected.answer.take(), expected.cpu_millis)
+            (expected.answer.take(), expected.cpu_millis, expected.template.take())
         };
-        let (link, layout, memory_peak) = (self.clone(), layout.clone(), OnceLock::new());
-        let running = Running { link, id, group, layout, cpu_millis, memory_peak };
+        let running = Running {
+            link: self.clone(),
+            id,
+            group,
+            layout: layout.clone(),
+            cpu_millis,
+            memory_peak: OnceLock::new(),
+            _template: template,
+        };
         let started = gather(running, fds, exited, companions);
         let started = started.map(|started| Started { claimed, ..started });
         if let Some(answer) = answer {
@@ -441,6 +452,7 @@ struct Running {
     cpu_millis: u32,
     /// Every report of an invocation asks for it.
     memory_peak: OnceLock<Option<File>>,
+    _template: Option<Arc<Waiting>>,
 }
 
 impl Running {
@@ -527,7 +539,10 @@ impl Sandbox for Running {
     }
 
     fn snapshot(&self, watched: Box<dyn FnOnce() + Send>) -> Pending<'_, Result<Box<dyn Template>>> {
-        Box::pin(template::take(&self.link, self.id, watched))
+        Box::pin(async move {
+            let taken = template::take(&self.link, Arc::clone(&self.layout), self.id, watched).await?;
+            Ok(Box::new(taken) as Box<dyn Template>)
+        })
     }
 
     fn begin(&self) -> Result<()> {

@@ -5,6 +5,7 @@
 //! namespaces (`graft.rs`) by calls that the keeper has it execute (`tracee.rs`), and let go when it has lost every
 //! right those calls needed. The function's own code runs at no time between.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -35,10 +36,22 @@ const CURRENT: u64 = libc::AT_FDCWD as u64;
 const CAPABILITY_VERSION: u32 = 0x2008_0522;
 const NAMESPACES: [&str; 7] = ["user", "mnt", "pid", "net", "ipc", "uts", "cgroup"];
 
-/// Spawner to keeper: make a copy. Comes with the holder's status socket, the output pipe and the mounts.
+/// Spawner to keeper.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Errand {
+    /// Make a copy. Comes with the holder's status socket, the output pipe and the mounts.
+    Copy(Order),
+    /// Let a copy that was held run.
+    Release(u64),
+    /// End a copy that was held.
+    End(u64),
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Order {
     pub id: u64,
+    /// Whether it is to be held until it is wanted, and not to run before.
+    pub held: bool,
     /// First process of the place the copy is moved to.
     pub holder: i32,
     pub group: Option<String>,
@@ -57,7 +70,7 @@ pub(crate) enum Told {
     Taken,
     /// No snapshot can be taken, in words for the function's owner.
     Refused(Refusal),
-    /// Comes with the copy's pidfd, and runs from now on.
+    /// Comes with the copy's pidfd, and runs from now on, unless it is held.
     Copied {
         id: u64,
         pid: i32,
@@ -171,33 +184,52 @@ impl Snapshot {
 
     fn serve(self, socket: &OwnedFd, layout: &Layout) {
         let mut receiver = Receiver::new();
+        let mut held = BTreeMap::<u64, Copy>::new();
         loop {
-            let mut polled = [socket, &self.ends[0], &self.ends[1]].map(|fd| PollFd::new(fd, PollFlags::IN));
+            let ends = self.ends.iter().chain(held.values().map(|copy| &copy.pidfd));
+            let mut polled: Vec<_> =
+                [socket].into_iter().chain(ends).map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
             match rustix::event::poll(&mut polled, None) {
                 Err(rustix::io::Errno::INTR) => continue,
-                Ok(_) if polled[1..].iter().all(|end| end.revents().is_empty()) => {}
+                Ok(_) if polled[1..3].iter().all(|end| end.revents().is_empty()) => {}
                 // They stay until their tracer is gone, and their sandbox with them.
                 _ => return,
             }
-            let Ok(Some((order, fds))) = receiver.receive::<Order>(socket, RecvFlags::empty()) else {
+            let is_asked = !polled[0].revents().is_empty();
+            let ended = held.keys().zip(&polled[3..]).filter(|(_, end)| !end.revents().is_empty());
+            // As their tracer we are the first to have to collect them.
+            for id in ended.map(|(id, _)| *id).collect::<Vec<_>>() {
+                held.remove(&id).into_iter().for_each(|copy| copy.process.kill());
+            }
+            if !is_asked {
+                continue;
+            }
+            let Ok(Some((errand, fds))) = receiver.receive::<Errand>(socket, RecvFlags::empty()) else {
                 return;
             };
-            let id = order.id;
-            let sent = match self.copy(&order, &fds, layout) {
-                Ok(copy) => {
-                    let told = Told::Copied { id, pid: copy.process.pid, number: copy.number };
-                    // Told first: it may end at once.
-                    let sent = channel::send(socket, &told, &[copy.pidfd.as_fd()]);
-                    if copy.process.release().is_err() {
-                        // Killed already: as its tracer we are the first to have to collect it.
-                        copy.process.kill();
+            match errand {
+                Errand::Copy(order) => {
+                    let id = order.id;
+                    let sent = match self.copy(&order, &fds, layout) {
+                        Ok(copy) => {
+                            let told = Told::Copied { id, pid: copy.process.pid, number: copy.number };
+                            // Told first: it may end at once.
+                            let sent = channel::send(socket, &told, &[copy.pidfd.as_fd()]);
+                            if order.held {
+                                held.insert(id, copy);
+                            } else {
+                                copy.let_go();
+                            }
+                            sent
+                        }
+                        Err(failure) => channel::send(socket, &Told::CopyFailed { id, failure }, &[]),
+                    };
+                    if sent.is_err() {
+                        return;
                     }
-                    sent
                 }
-                Err(failure) => channel::send(socket, &Told::CopyFailed { id, failure }, &[]),
-            };
-            if sent.is_err() {
-                return;
+                Errand::Release(id) => held.remove(&id).into_iter().for_each(Copy::let_go),
+                Errand::End(id) => held.remove(&id).into_iter().for_each(|copy| copy.process.kill()),
             }
         }
     }
@@ -351,6 +383,15 @@ struct Copy {
     process: Tracee,
     pidfd: OwnedFd,
     number: i32,
+}
+
+impl Copy {
+    fn let_go(self) {
+        if self.process.release().is_err() {
+            // Killed already.
+            self.process.kill();
+        }
+    }
 }
 
 fn watch(pid: i32) -> Result<OwnedFd> {

@@ -80,8 +80,8 @@ fn check_binds(spec: &Spec) -> Result<()> {
 
 /// Where a program that was started ahead waits.
 pub(crate) struct Booting {
-    /// Whatever is sent there it takes for its environment.
-    pub socket: OwnedFd,
+    /// Whatever is sent there it takes for its environment. A copy of a template has none, and looks at what it shows.
+    pub socket: Option<OwnedFd>,
     /// The function's own program is not there yet: the sandbox's first process waits, and executes it.
     pub in_place: bool,
     /// Once it is ready, of one that has begun.
@@ -113,7 +113,7 @@ pub(crate) fn ahead(spec: &Spec, kit: Kit, site: Site<'_>) -> Result<(Launched, 
     let (ours, theirs) = rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)
         .step("make a socket for a program started ahead")?;
     let in_place = init::is_functions_own(&spec.program);
-    let booting = Booting { socket: ours, in_place, shown: None, is_placed: false };
+    let booting = Booting { socket: Some(ours), in_place, shown: None, is_placed: false };
     Ok((tell(kit, &entry, Some(&theirs), &mounts)?, booting))
 }
 
@@ -170,8 +170,9 @@ fn monotonic() -> Duration {
 fn place(spec: &Spec, booting: &Booting, (pid, status): (i32, &OwnedFd)) -> Result<()> {
     let entry = entry(spec, PORTS);
     booting.shown()?.set(&entry.environment)?;
+    let socket = booting.socket.iter().map(AsFd::as_fd).collect::<Vec<_>>();
     let task = Task::Place { directory: entry.cwd };
-    channel::send(status, &task, &[booting.socket.as_fd()]).step("place a program started ahead")?;
+    channel::send(status, &task, &socket).step("place a program started ahead")?;
     sys::kill(pid, init::TOLD);
     Ok(())
 }
@@ -184,7 +185,7 @@ fn hand_over(spec: &Spec, booting: &Booting) -> Result<()> {
     if !booting.in_place {
         booting.shown()?.write(&environment)?;
     }
-    let socket = &booting.socket;
+    let Some(socket) = &booting.socket else { return Ok(()) };
     let mut text = entry.cwd.into_os_string().into_encoded_bytes();
     text.push(0);
     text.extend(environment);
@@ -207,24 +208,37 @@ pub(crate) struct Copying {
     pub group: Option<String>,
     /// Token of its disk.
     pub disk: Option<u64>,
+    /// It does not run before it is claimed.
+    pub held: bool,
+    /// It is nobody's yet, and lacks what is one function's.
+    pub lacks: bool,
     /// Nobody waits for it any more.
     pub abandoned: bool,
 }
 
 /// Orders the copy number `id` from a template's keeper; gives the read end of its output.
-pub(crate) fn copy(keeper: &OwnedFd, id: u64, spec: &Spec, kit: &Kit, site: Site<'_>) -> Result<OwnedFd> {
+pub(crate) fn copy(
+    keeper: &OwnedFd,
+    (id, held): (u64, bool),
+    spec: &Spec,
+    kit: &Kit,
+    site: Site<'_>,
+) -> Result<OwnedFd> {
     check_binds(spec)?;
     if spec.root.is_some() {
         return Err(Failure::new("copy a program that runs in an image", libc::EOPNOTSUPP));
     }
     if let Some(name) = &kit.group {
-        site.layout.group(name).set_limits(spec)?;
+        let group = site.layout.group(name);
+        if spec.is_nobodys() { group.set_processes(spec)? } else { group.set_limits(spec)? }
     }
     let (output, theirs) = output_pipe(site.uid)?;
-    let tmpfs_bytes = site.disk.is_none().then_some(spec.ephemeral_bytes);
+    let has_tmpfs = site.disk.is_none() && !spec.is_nobodys();
+    let tmpfs_bytes = has_tmpfs.then_some(spec.ephemeral_bytes);
     let (points, mounts) = directories(spec, site)?;
     let order = keeper::Order {
         id,
+        held,
         holder: kit.parked.pid,
         group: kit.group.clone(),
         points,
@@ -232,7 +246,7 @@ pub(crate) fn copy(keeper: &OwnedFd, id: u64, spec: &Spec, kit: &Kit, site: Site
         processes: spec.limits.processes,
     };
     let fds: Vec<_> = [&kit.parked.status, &theirs].into_iter().chain(&mounts).map(AsFd::as_fd).collect();
-    channel::send(keeper, &order, &fds).step("order a copy")?;
+    channel::send(keeper, &keeper::Errand::Copy(order), &fds).step("order a copy")?;
     Ok(output)
 }
 

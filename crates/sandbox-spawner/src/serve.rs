@@ -59,6 +59,8 @@ enum What {
     Start,
     /// A copy of this template.
     Copy(u64),
+    /// A copy that is to be held until it is claimed.
+    Held(u64),
     /// A program started ahead.
     Boot,
     /// What a program that was started ahead still needs.
@@ -195,18 +197,22 @@ impl Serving {
             Request::Setup(_) => {}
             Request::Start { id, spec } => {
                 // Before those that nobody waits for yet.
-                let at = self.waiting.iter().position(|waiting| waiting.what == What::Boot);
-                self.waiting
-                    .insert(at.unwrap_or(self.waiting.len()), Waiting { id, spec, what: What::Start });
+                self.queue(Waiting { id, spec, what: What::Start });
                 self.dispatch(epoll, daemon)?;
             }
             Request::Boot { id, spec } => self.waiting.push_back(Waiting { id, spec, what: What::Boot }),
+            Request::Claim { id, .. } if self.live.get(&id).is_some_and(Live::is_complete) => {
+                self.claim_copy(daemon, id)?;
+            }
             Request::Claim { id, spec } => {
                 self.waiting.push_front(Waiting { id, spec, what: What::Claim });
                 self.dispatch(epoll, daemon)?;
             }
             Request::Snapshot { id } => self.begin_snapshot(epoll, daemon, id)?,
-            Request::Copy { id, template, spec } => self.queue_copy(epoll, daemon, id, template, spec)?,
+            Request::Copy { id, template, spec, held } => {
+                let what = if held { What::Held(template) } else { What::Copy(template) };
+                self.queue_copy(epoll, daemon, template, Waiting { id, spec, what })?;
+            }
             Request::Signal { id, signal } => {
                 self.live.get(&id).inspect(|live| live.signal(signal));
             }
@@ -233,9 +239,16 @@ impl Serving {
         Ok(true)
     }
 
+    /// Before those that nobody waits for yet.
+    fn queue(&mut self, waiting: Waiting) {
+        let at = self.waiting.iter().position(|other| matches!(other.what, What::Boot | What::Held(_)));
+        self.waiting.insert(at.unwrap_or(self.waiting.len()), waiting);
+    }
+
     fn kill(&self, id: u64) {
         let Some(live) = self.live.get(&id) else { return };
         live.let_tracees_go();
+        self.end_held(id, live);
         match &self.workshop {
             // The first process's end is everybody's.
             Some(workshop) => {
@@ -302,8 +315,12 @@ impl Serving {
                     }
                 }
                 Parts::Ready => match self.waiting.remove(index) {
-                    Some(Waiting { id, spec, what: What::Copy(template) }) => {
-                        self.order_copy(daemon, id, template, &spec)?;
+                    Some(Waiting {
+                        id,
+                        spec,
+                        what: what @ (What::Copy(template) | What::Held(template)),
+                    }) => {
+                        self.order_copy(daemon, (id, template), what, &spec)?;
                     }
                     Some(Waiting { id, spec, what: What::Claim }) => self.claim(daemon, id, &spec)?,
                     Some(waiting) => self.start(epoll, daemon, waiting)?,
@@ -346,8 +363,8 @@ impl Serving {
         match launched {
             Ok((launched, booting)) => {
                 let live = Live { booting, ..Self::live(launched, group, disk, Some(slot)) };
-                if let Some(booting) = &live.booting {
-                    watch(epoll, booting.socket.as_fd(), id * TOKENS + BOOTING)?;
+                if let Some(socket) = live.booting.as_ref().and_then(|booting| booting.socket.as_ref()) {
+                    watch(epoll, socket.as_fd(), id * TOKENS + BOOTING)?;
                 }
                 watch(epoll, live.pidfd.as_fd(), id * TOKENS + PIDFD)?;
                 watch(epoll, live.status.as_fd(), id * TOKENS + STATUS)?;
@@ -535,7 +552,8 @@ impl Serving {
         let Some(workshop) = &self.workshop else { return Ok(()) };
         // While somebody is starting, only what is waited for is made: the rest would compete for the
         // processor.
-        let is_starting = |live: &Live| live.gifts.is_some() && !live.failed && live.booting.is_none();
+        let is_starting =
+            |live: &Live| live.gifts.is_some() && !live.failed && live.booting.is_none() && !live.is_held();
         let starting = self.live.values().any(is_starting);
         let ready_max = if starting { 0 } else { self.settings.ready_max };
         let usual = Needs {
@@ -590,10 +608,10 @@ fn send_started(
 }
 
 fn needs(workshop: Option<&Workshop>, spec: &Spec, what: What) -> Needs {
-    let on_disk = what != What::Boot && workshop.is_some_and(|workshop| workshop.tmp_on_disk);
+    let on_disk = !spec.is_nobodys() && workshop.is_some_and(|workshop| workshop.tmp_on_disk);
     let place = match what {
         What::Start | What::Boot => Place::Any,
-        What::Copy(template) => Place::Of(template),
+        What::Copy(template) | What::Held(template) => Place::Of(template),
         What::Claim => Place::Taken,
     };
     Needs { network: spec.network, disk: on_disk.then_some(spec.ephemeral_bytes), place }

@@ -33,10 +33,14 @@ pub(crate) fn block(environment: &[String]) -> Vec<u8> {
 
 impl Shown {
     /// Of the one program below the first process `pid`.
-    pub(crate) fn open(pid: i32) -> Result<Self> {
-        let [program] = init::children(&pid.to_string())[..] else {
-            return Err(Failure::new("find the program started ahead", libc::ESRCH));
-        };
+    pub(crate) fn below(pid: i32) -> Result<Self> {
+        match init::children(&pid.to_string())[..] {
+            [program] => Self::open(program),
+            _ => Err(Failure::new("find the program started ahead", libc::ESRCH)),
+        }
+    }
+
+    pub(crate) fn open(program: i32) -> Result<Self> {
         let stat =
             fs::read_to_string(format!("/proc/{program}/stat")).step("look at the program's memory")?;
         let after_name = stat.rsplit(") ").next().unwrap_or_default();

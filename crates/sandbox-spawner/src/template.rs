@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use sandbox::{Error, Pending, Result, Spec, Started, Template};
+use sandbox::{Booted, Error, Pending, Result, Spec, Started, Template};
 use tokio::sync::oneshot;
 
+use crate::booted::{self, Waiting};
+use crate::cgroup::Layout;
 use crate::client::{Link, gone, guard};
 use crate::wire::Request;
 
@@ -18,9 +20,10 @@ pub(crate) struct Awaited {
 /// Makes a template of sandbox `id`; calls `watched` once the program may fork.
 pub(crate) async fn take(
     link: &Arc<Link>,
+    layout: Arc<Layout>,
     id: u64,
     watched: Box<dyn FnOnce() + Send>,
-) -> Result<Box<dyn Template>> {
+) -> Result<Snapshot> {
     if !link.given().snapshots {
         return Err(Error::Unsupported {
             what: "snapshots",
@@ -31,7 +34,7 @@ pub(crate) async fn take(
     guard(&link.snapshots).insert(id, Awaited { watched: Some(watched), taken: sender });
     link.post(&Request::Snapshot { id })?;
     match taken.await {
-        Ok(None) => Ok(Box::new(Snapshot { link: Arc::clone(link), id })),
+        Ok(None) => Ok(Snapshot { link: Arc::clone(link), layout, id, program: None }),
         Ok(Some(reason)) => Err(Error::NoSnapshot(reason)),
         Err(_) => Err(gone()),
     }
@@ -55,14 +58,34 @@ impl Link {
 }
 
 /// A sandbox that others are copied from.
-struct Snapshot {
+pub(crate) struct Snapshot {
     link: Arc<Link>,
+    layout: Arc<Layout>,
     id: u64,
+    /// The sandbox, where nobody else keeps it. Its end is the copies', so they have it, too.
+    program: Option<Arc<Waiting>>,
+}
+
+impl Snapshot {
+    /// Of a program that was started ahead, which is kept from here on.
+    pub(crate) fn of(self, program: Waiting) -> Self {
+        Self { program: Some(Arc::new(program)), ..self }
+    }
 }
 
 impl Template for Snapshot {
     fn start(&self, spec: Spec) -> Pending<'_, Result<Started>> {
         let template = self.id;
-        Box::pin(self.link.start(spec, move |id, spec| Request::Copy { id, template, spec }))
+        Box::pin(self.link.start(spec, move |id, spec| Request::Copy { id, template, spec, held: false }))
+    }
+
+    fn hold(&self, spec: Spec) -> Pending<'_, Result<Box<dyn Booted>>> {
+        let (template, program) = (self.id, self.program.clone());
+        Box::pin(booted::ready(&self.link, &self.layout, spec, program, move |id, spec| Request::Copy {
+            id,
+            template,
+            spec,
+            held: true,
+        }))
     }
 }

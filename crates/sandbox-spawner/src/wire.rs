@@ -100,6 +100,8 @@ pub(crate) enum Request {
         id: u64,
         template: u64,
         spec: Box<Spec>,
+        /// It is not to run before it is claimed.
+        held: bool,
     },
     Signal {
         id: u64,
@@ -149,7 +151,7 @@ pub(crate) enum Reply {
         failure: Failure,
         executing: bool,
     },
-    /// A program started ahead is ready.
+    /// A program started ahead is ready, or a copy held.
     Booted {
         id: u64,
         group: Option<String>,

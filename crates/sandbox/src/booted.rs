@@ -1,6 +1,6 @@
 //! Programs that are started ahead and wait for what they are to run.
 
-use crate::{Pending, Result, Spec, Started};
+use crate::{Error, Pending, Result, Spec, Started, Template};
 
 /// Names the descriptor over which a program that is started ahead speaks with whoever started it.
 ///
@@ -18,6 +18,11 @@ pub const BOOT_VARIABLE: &str = "_LAMBENT_BOOT_FD";
 /// What a program says, instead of any other byte, that has its working directory and environment set for it.
 pub const READY_TO_BE_PLACED: u8 = b':';
 
+/// What a program that waits may be told in place of all that: fork. The child is a snapshot, as in
+/// [`crate::Sandbox::snapshot`], and has let go of the descriptor. In each copy of it, once that is claimed, the fork
+/// returns, and `/proc/self/environ` is the copy's environment.
+pub const FORK: u8 = 1;
+
 /// A program that waits in a sandbox without code, `/tmp`, layers, bounds of memory, and anything of any function.
 /// Nobody can reach it. Dropping it ends it.
 pub trait Booted: Send + Sync {
@@ -33,4 +38,14 @@ pub trait Booted: Send + Sync {
     /// # Errors
     /// When it has ended, or a step failed: nothing is left of it then.
     fn claim(self: Box<Self>, spec: Spec) -> Pending<'static, Result<Started>>;
+
+    /// Makes it a template ([`FORK`]), of which copies can be held ([`Template::hold`]) for the spec that it was booted
+    /// from, and claimed as it could have been itself. It is there for as long as the handle or a copy is.
+    ///
+    /// # Errors
+    /// As [`crate::Sandbox::snapshot`].
+    fn into_template(self: Box<Self>) -> Pending<'static, Result<Box<dyn Template>>> {
+        let missing = "this kind of sandbox has no way to copy a running program".to_owned();
+        Box::pin(async { Err(Error::Unsupported { what: "templates", missing }) })
+    }
 }

@@ -15,7 +15,7 @@ mod trust;
 use std::future::Future;
 use std::pin::Pin;
 
-pub use booted::{BOOT_VARIABLE, Booted, READY_TO_BE_PLACED};
+pub use booted::{BOOT_VARIABLE, Booted, FORK, READY_TO_BE_PLACED};
 pub use finding::{Finding, Status};
 pub use isolation::{Guarantee, Isolation};
 pub use spec::{

@@ -65,6 +65,13 @@ impl Spec {
     }
 }
 
+impl Spec {
+    /// Whether it is one that [`Spec::booting`] gives: of a sandbox that belongs to no function yet.
+    pub fn is_nobodys(&self) -> bool {
+        self.code_dir.is_none() && self.memory_bytes == u64::MAX
+    }
+}
+
 /// Programs that are started before the sandbox's own, each told of on its own.
 ///
 /// A sandbox that has some behaves otherwise in two points: its own program waits for [`crate::Sandbox::begin`], and

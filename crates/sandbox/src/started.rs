@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Pending, Result, Spec};
+use crate::{Booted, Error, Pending, Result, Spec};
 
 /// What stands for AWS's own hosts inside a sandbox. Non-blocking.
 pub struct Hosts {
@@ -146,4 +146,12 @@ pub trait Template: Send + Sync {
     ///
     /// A copy ends when its template does.
     fn start(&self, spec: Spec) -> Pending<'_, Result<Started>>;
+
+    /// Makes a copy as [`Template::start`] does, which does not run before it is claimed: for a spec that is the same but
+    /// for its name and environment.
+    fn hold(&self, spec: Spec) -> Pending<'_, Result<Box<dyn Booted>>> {
+        drop(spec);
+        let missing = "this kind of template makes copies when they are needed".to_owned();
+        Box::pin(async { Err(Error::Unsupported { what: "copies made ahead", missing }) })
+    }
 }

@@ -30,6 +30,7 @@ const FILES: &[(&str, &[u8])] = embedded![
     "python/lambent_errors.py",
     "python/lambent_json.py",
     "python/lambent_logging.py",
+    "python/lambent_preload.py",
     "python/lambent_snapshot.py",
     "python/precompile.py",
     "ruby/bootstrap.rb",

@@ -94,7 +94,7 @@ pub struct Flags {
     /// Runtimes kept started ahead, at least, of each language that functions have [default: 1]
     #[arg(long, env = "LAMBENT_AHEAD_MIN", value_name = "COUNT")]
     ahead_min: Option<u32>,
-    /// The same at most, as many as were needed at once; 0 starts none ahead [default: 8]
+    /// The same at most, as many as were needed at once; 0 starts none ahead [default: 16]
     #[arg(long, env = "LAMBENT_AHEAD_MAX", value_name = "COUNT")]
     ahead_max: Option<u32>,
     /// Memory that runtimes started ahead may use together, in MiB [default: 256]
@@ -249,7 +249,7 @@ impl Settings {
             },
             ahead: Ahead {
                 floor: flags.ahead_min.or(file.ahead_min).unwrap_or(1) as usize,
-                ceiling: flags.ahead_max.or(file.ahead_max).unwrap_or(8) as usize,
+                ceiling: flags.ahead_max.or(file.ahead_max).unwrap_or(16) as usize,
                 memory_bytes_max: u64::from(flags.ahead_memory.or(file.ahead_memory).unwrap_or(256)) << 20,
             },
             data,

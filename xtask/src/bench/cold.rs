@@ -43,7 +43,7 @@ pub fn starts(platform: &Platform, name: &str, floor: &[&str]) -> Result<(Sample
 }
 
 /// Has a function begin anew with its next call.
-fn change(connection: &mut Connection, name: &str, count: usize) -> Result<(), Error> {
+pub(super) fn change(connection: &mut Connection, name: &str, count: usize) -> Result<(), Error> {
     let path = format!("/2015-03-31/functions/{name}/configuration");
     let change = json!({ "Description": format!("cold start {count}") }).to_string();
     connection.expect("PUT", &path, change.as_bytes())?;

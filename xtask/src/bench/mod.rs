@@ -16,9 +16,11 @@ mod latency;
 mod memory;
 mod plots;
 mod provisioned;
+mod sdk;
 pub mod services;
 mod snapstart;
 mod stream;
+mod ten;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -95,13 +97,20 @@ pub fn run(root: &Path, only_cold: bool) -> Result<(), Error> {
         }
     }
     drop(none);
+    if sdk::fetch(&lambent, &data) {
+        let (cold, bare) = sdk::starts(root, &lambent, &data, &platform)?;
+        let floor = ("`python3` that does the same".to_owned(), bare);
+        row(&mut table, "cold start, Python that makes a boto3 client", &cold, &floor, 0.15);
+        let (restored, bare) = snapstart::starts(root, &lambent, &platform)?;
+        let floor = (format!("`{}`", PYTHON_FLOOR.join(" ")), bare);
+        row(&mut table, "the same from a snapshot", &restored, &floor, 0.7);
+    }
+    let (burst, bare) = ten::at_once(root, &lambent, &platform)?;
+    let floor = (format!("`{}`", PYTHON_FLOOR.join(" ")), bare);
+    row(&mut table, "10 cold starts at once, Python", &burst, &floor, 4.0);
     if only_cold {
         print!("{table}{steps}");
         return Ok(());
-    }
-    if let Some((restored, plain)) = snapstart::starts(root, &work, &lambent, &platform)? {
-        let floor = ("its plain cold start".to_owned(), plain);
-        row(&mut table, "start from a snapshot, Python that imports boto3", &restored, &floor, 0.15);
     }
     for name in ["hello-python", "hello-node", "rust-bootstrap"] {
         let (first, warm) = provisioned::first_calls(&platform, name)?;

@@ -1,6 +1,5 @@
-//! SnapStart: a start from a snapshot beside the same function's plain cold start.
+//! SnapStart: a start from a snapshot beside a bare interpreter.
 
-use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -8,31 +7,17 @@ use std::time::{Duration, Instant};
 use serde_json::{Value as Json, json};
 
 use super::http::Connection;
-use super::{COLD_SAMPLES, Platform, Samples, deploy, invoke_path, is_settled, run_to_end};
+use super::{COLD_SAMPLES, PYTHON_FLOOR, Platform, Samples, deploy, invoke_path, is_settled, run_to_end};
 use crate::Error;
 
 const NAME: &str = "snapstart-boto3";
+const PAUSE: Duration = Duration::from_millis(300);
 const SETTLES_WITHIN: Duration = Duration::from_secs(60);
 
-/// Starts from a snapshot, and plain ones, of a function that imports boto3; `None` where boto3 cannot be had.
-pub fn starts(
-    root: &Path,
-    work: &Path,
-    lambent: &Path,
-    platform: &Platform,
-) -> Result<Option<(Samples, Samples)>, Error> {
-    let package = work.join("boto3");
-    fs::create_dir_all(&package)?;
-    let mut install = Command::new("python3");
-    install
-        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target"])
-        .arg(&package);
-    if run_to_end(install.arg("boto3")).is_err() {
-        return Ok(None);
-    }
-    fs::copy(root.join("bench/boto3/index.py"), package.join("index.py"))?;
+/// Starts from a snapshot of a function that makes a boto3 client, and bare interpreters, one before each.
+pub fn starts(root: &Path, lambent: &Path, platform: &Platform) -> Result<(Samples, Samples), Error> {
     // The oldest that Lambda takes snapshots of; the nearest on the host runs.
-    deploy(lambent, platform, NAME, &package, "python3.12")?;
+    deploy(lambent, platform, NAME, &root.join("bench/boto3"), "python3.12")?;
     let mut connection = Connection::open(&platform.address)?;
     let configuration = format!("/2015-03-31/functions/{NAME}/configuration");
     let on = json!({ "SnapStart": { "ApplyOn": "PublishedVersions" } }).to_string();
@@ -44,21 +29,18 @@ pub fn starts(
     let qualified = format!("{configuration}?Qualifier={number}");
     until(|| Ok(is_settled(&connection.expect("GET", &qualified, b"")?)))?;
     let version = format!("{}?Qualifier={number}", invoke_path(NAME));
-    let mut plain = Vec::new();
+    let mut bare = Vec::new();
     let restored = Samples::take(COLD_SAMPLES, || {
-        let change = json!({ "Description": format!("cold start {}", plain.len()) }).to_string();
-        connection.expect("PUT", &configuration, change.as_bytes())?;
-        until(|| Ok(is_settled(&connection.expect("GET", &configuration, b"")?)))?;
         connection.expect("POST", &version, b"\"exit\"")?;
-        // The end of the last environments is not to be measured with the next start.
-        std::thread::park_timeout(Duration::from_millis(150));
-        plain.push(connection.timed("POST", &invoke_path(NAME), b"{}")?);
-        std::thread::park_timeout(Duration::from_millis(150));
+        // The end of the last environment, and the next copy, are not to be measured with the start.
+        std::thread::park_timeout(PAUSE);
+        let began = Instant::now();
+        run_to_end(Command::new(PYTHON_FLOOR[0]).args(&PYTHON_FLOOR[1..]).env_clear())?;
+        bare.push(began.elapsed());
         connection.timed("POST", &version, b"{}")
     })?;
-    let mut plain = plain.into_iter();
-    let plain = Samples::take(COLD_SAMPLES, || plain.next().ok_or_else(|| "one floor a sample".into()))?;
-    Ok(Some((restored, plain)))
+    let mut bare = bare.into_iter();
+    Ok((restored, Samples::take(COLD_SAMPLES, || bare.next().ok_or_else(|| "one floor a sample".into()))?))
 }
 
 fn until(mut is_so: impl FnMut() -> Result<bool, Error>) -> Result<(), Error> {

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use super::origin::{Initialising, Kind, Origin, Parts, access};
 use super::{Environment, InitFailure, Phase};
+use crate::ahead::Like;
 use crate::invocation::{Failure, RestoreFailure};
 use crate::launch::{external_extensions, log_stream, spec};
 use crate::limits::{RESTORE_TIMEOUT, SNAPSHOT_INIT_TIMEOUT};
@@ -28,7 +29,7 @@ pub(crate) enum Snapshot {
 /// A snapshot, and the environment that holds it.
 pub(crate) struct Taken {
     environment: Arc<Environment>,
-    template: Box<dyn Template>,
+    template: Arc<dyn Template>,
 }
 
 impl Taken {
@@ -79,6 +80,12 @@ impl Environment {
         match taken {
             Ok(template) => {
                 drop(output);
+                let template = Arc::<dyn Template>::from(template);
+                // The first start is not to wait for its copy either.
+                let options = parts.options;
+                let access = access(options, version, this.container_token());
+                let made_for = spec(options, version, ("", Phase::Init), "", &[], &access);
+                parts.ahead.expect(&[Like::copy_of(&template, &made_for)], options.env.monotonic());
                 Ok(Snapshot::Taken(Taken { environment: this, template }))
             }
             Err(sandbox::Error::NoSnapshot(reason)) => {
@@ -120,7 +127,7 @@ impl Environment {
         let output = Arc::new(Mutex::new(output));
         let failed = |failure| InitFailure { failure, output: Some(Arc::clone(&output)) };
         let began = env.monotonic();
-        let started = taken.template.start(spec).await;
+        let started = parts.ahead.copy(&taken.template, spec, began).await;
         let started = started.map_err(|error| failed(Failure::Sandbox(error.to_string())))?;
         let origin = Origin {
             id,

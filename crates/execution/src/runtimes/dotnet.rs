@@ -36,6 +36,7 @@ pub(super) const FACTS: Facts = Facts {
     trusting: |_| None,
     read_at_start: None,
     waits: |_, _| false,
+    imports_ahead: false,
     binds: |_| Vec::new(),
 };
 

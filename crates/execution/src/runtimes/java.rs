@@ -35,6 +35,7 @@ pub(super) const FACTS: Facts = Facts {
         ["JAVA_", "_JAVA_", "JDK_", "CLASSPATH"].iter().any(|prefix| name.starts_with(prefix))
     }),
     waits: |hosted, _| hosted.launcher().is_file(),
+    imports_ahead: false,
     binds: |hosted| configuration(hosted).into_iter().collect(),
 };
 

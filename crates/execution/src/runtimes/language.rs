@@ -57,6 +57,8 @@ pub(super) struct Facts {
     pub read_at_start: Option<fn(&str) -> bool>,
     /// Whether what speaks to the Runtime API can wait for such a function: nothing of its is needed before.
     pub waits: fn(&Hosted, &Version) -> bool,
+    /// Whether our bootstrap, started ahead, imports what functions import if it is told to, and the SDK is there.
+    pub imports_ahead: bool,
     /// What the interpreter needs of the host besides its own folder.
     pub binds: fn(&Hosted) -> Vec<Bind>,
 }

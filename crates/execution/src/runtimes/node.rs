@@ -32,5 +32,6 @@ pub(super) const FACTS: Facts = Facts {
         name != "NODE_ENV" && ["NODE_", "UV_", "V8_", "ICU_"].iter().any(|prefix| name.starts_with(prefix))
     }),
     waits: |_, _| true,
+    imports_ahead: false,
     binds: |_| Vec::new(),
 };

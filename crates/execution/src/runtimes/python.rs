@@ -34,5 +34,6 @@ pub(super) const FACTS: Facts = Facts {
     trusting: |_| None,
     read_at_start: Some(|name| name.starts_with("PYTHON")),
     waits: |_, _| true,
+    imports_ahead: true,
     binds: |_| Vec::new(),
 };

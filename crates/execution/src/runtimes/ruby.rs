@@ -30,6 +30,7 @@ pub(super) const FACTS: Facts = Facts {
     trusting: |_| None,
     read_at_start: Some(|name| name.starts_with("RUBY")),
     waits: |_, version| !brings_gems(version),
+    imports_ahead: false,
     binds: |_| Vec::new(),
 };
 

@@ -3,8 +3,8 @@
 use std::os::fd::OwnedFd;
 
 use rustix::event::epoll;
-use rustix::net::RecvFlags;
-use sandbox::{READY_TO_BE_PLACED, Spec};
+use rustix::net::{RecvFlags, SendFlags};
+use sandbox::{FORK, READY_TO_BE_PLACED, Spec};
 
 use super::{Serving, What};
 use crate::channel;
@@ -18,18 +18,19 @@ impl Serving {
     pub(super) fn hear_booting(&mut self, epoll: &OwnedFd, daemon: &OwnedFd, id: u64) -> std::io::Result<()> {
         let Some(live) = self.live.get_mut(&id) else { return Ok(()) };
         let Some(booting) = &mut live.booting else { return Ok(()) };
+        let Some(socket) = &booting.socket else { return Ok(()) };
         let mut byte = [0; 1];
-        let heard = rustix::net::recv(&booting.socket, &mut byte, RecvFlags::DONTWAIT);
+        let heard = rustix::net::recv(socket, &mut byte, RecvFlags::DONTWAIT);
         if let Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) = heard {
             return Ok(());
         }
         // Once only: whatever it says now, nobody hears it before it is claimed.
-        epoll::delete(epoll, &booting.socket)?;
+        epoll::delete(epoll, socket)?;
         let failure = match heard {
             Ok((1, _)) if booting.in_place => {
                 return channel::send(daemon, &Reply::Booted { id, group: live.group.clone() }, &[]);
             }
-            Ok((1, _)) => match Shown::open(live.pid) {
+            Ok((1, _)) => match Shown::below(live.pid) {
                 Ok(shown) => {
                     booting.shown = Some(shown);
                     booting.is_placed = byte == [READY_TO_BE_PLACED];
@@ -43,6 +44,14 @@ impl Serving {
         channel::send(daemon, &Reply::StartFailed { id, failure, executing: false }, &[])?;
         self.kill(id);
         Ok(())
+    }
+
+    /// Has the program of a template that is to be fork.
+    pub(super) fn tell_to_fork(&self, id: u64) {
+        let booting = self.live.get(&id).and_then(|live| live.booting.as_ref()?.socket.as_ref());
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        // One that has ended is heard of otherwise.
+        let _ = booting.map(|socket| rustix::net::send(socket, &[FORK], flags));
     }
 
     /// Makes a program that was started ahead, and whose parts are at hand, the one of `spec`.
@@ -75,7 +84,9 @@ impl Serving {
                 Ok(())
             }
             (Ok(claimed), Some(gifts)) => {
-                super::send_started(daemon, id, live.group.clone(), &gifts, Some(claimed))
+                let group = live.group.clone();
+                self.release(id);
+                super::send_started(daemon, id, group, &gifts, Some(claimed))
             }
             (claimed, gifts) => {
                 live.gifts = gifts;

@@ -12,8 +12,9 @@ use crate::channel::{self, Receiver};
 use crate::failure::Failure;
 use crate::graft::Anchors;
 use crate::init::{self, Report};
-use crate::keeper::{self, Keeper, Told};
-use crate::launch::{self, Copying, Launched, Site};
+use crate::keeper::{self, Errand, Keeper, Told};
+use crate::launch::{self, Booting, Copying, Launched, Site};
+use crate::shown::Shown;
 use crate::stockroom::Order;
 use crate::sys;
 use crate::wire::{Ended, Reply};
@@ -36,9 +37,20 @@ pub(super) struct Copy {
     /// Its number among the template's processes.
     number: i32,
     ended_by_itself: bool,
+    /// The template's keeper has it, until it is claimed.
+    held: bool,
 }
 
 impl Live {
+    pub(super) fn is_held(&self) -> bool {
+        self.copy.as_ref().is_some_and(|copy| copy.held)
+    }
+
+    /// Whether it is held and lacks nothing, as the copies of a function's own snapshot.
+    pub(super) fn is_complete(&self) -> bool {
+        self.is_held() && self.booting.is_none()
+    }
+
     /// A traced process that has ended is there until its tracer is gone, and its pid namespace with it.
     pub(super) fn let_tracees_go(&self) {
         if let Some(template) = &self.template {
@@ -87,18 +99,52 @@ impl Serving {
         &mut self,
         epoll: &OwnedFd,
         daemon: &OwnedFd,
-        id: u64,
         template: u64,
-        spec: Box<Spec>,
+        waiting: Waiting,
     ) -> std::io::Result<()> {
+        let id = waiting.id;
         let is_there =
             self.live.get(&template).and_then(|live| live.template.as_ref()?.anchors.as_ref()).is_some();
         if !is_there {
             let failure = Failure::new("find the template", libc::ESRCH);
             return channel::send(daemon, &Reply::StartFailed { id, failure, executing: false }, &[]);
         }
-        self.waiting.push_back(Waiting { id, spec, what: What::Copy(template) });
+        match waiting.what {
+            What::Held(_) => self.waiting.push_back(waiting),
+            _ => self.queue(waiting),
+        }
         self.dispatch(epoll, daemon)
+    }
+
+    /// Lets a copy that was held run: it has all that it needs.
+    pub(super) fn claim_copy(&mut self, daemon: &OwnedFd, id: u64) -> std::io::Result<()> {
+        let Some(live) = self.live.get_mut(&id) else { return Ok(()) };
+        let Some(gifts) = live.gifts.take() else { return Ok(()) };
+        let group = live.group.clone();
+        self.release(id);
+        super::send_started(daemon, id, group, &gifts, None)
+    }
+
+    /// Lets a copy run, if it is one that was held.
+    pub(super) fn release(&mut self, id: u64) {
+        let Some(copy) = self.live.get_mut(&id).and_then(|live| live.copy.as_mut()) else { return };
+        if std::mem::replace(&mut copy.held, false) {
+            let template = copy.template;
+            self.send_errand(template, &Errand::Release(id));
+        }
+    }
+
+    /// A process that is traced is there until its tracer has collected it, and its pid namespace with it.
+    pub(super) fn end_held(&self, id: u64, live: &Live) {
+        if let Some(copy) = live.copy.as_ref().filter(|copy| copy.held) {
+            self.send_errand(copy.template, &Errand::End(id));
+        }
+    }
+
+    fn send_errand(&self, template: u64, errand: &Errand) {
+        let template = self.live.get(&template).and_then(|live| live.template.as_ref());
+        // With the keeper, whatever it held has ended.
+        let _ = template.map(|template| channel::send(&template.keeper.socket, errand, &[]));
     }
 
     /// What an order has to come with.
@@ -112,11 +158,12 @@ impl Serving {
     pub(super) fn order_copy(
         &mut self,
         daemon: &OwnedFd,
-        id: u64,
-        template: u64,
+        (id, template): (u64, u64),
+        what: What,
         spec: &Spec,
     ) -> std::io::Result<()> {
-        let needs = super::needs(self.workshop.as_ref(), spec, What::Copy(template));
+        let held = what == What::Held(template);
+        let needs = super::needs(self.workshop.as_ref(), spec, what);
         let Some((kit, ready)) = self.stock.take(needs) else { return Ok(()) };
         let disk = ready.as_ref().map(|ready| ready.token);
         let group = kit.group.clone();
@@ -125,7 +172,7 @@ impl Serving {
                 let uid = slot.filter(|_| workshop.own_users).map(|slot| self.settings.uid_base + slot);
                 let disk = ready.map(|ready| ready.mount);
                 let site = Site { root: &workshop.root, layout: &workshop.layout, uid, disk };
-                launch::copy(&template.keeper.socket, id, spec, &kit, site)
+                launch::copy(&template.keeper.socket, (id, held), spec, &kit, site)
             }
             _ => Err(Failure::new("find the template", libc::ESRCH)),
         };
@@ -133,7 +180,9 @@ impl Serving {
             Ok(output) => {
                 let launch::Kit { group, doors, parked, memory } = kit;
                 let abandoned = false;
-                let copying = Copying { template, parked, doors, memory, output, group, disk, abandoned };
+                let lacks = spec.is_nobodys();
+                let copying =
+                    Copying { template, parked, doors, memory, output, group, disk, held, lacks, abandoned };
                 self.copying.insert(id, copying);
                 Ok(())
             }
@@ -163,6 +212,7 @@ impl Serving {
                 Ok(Some(told)) => told,
             };
             match told {
+                (Told::Watching, _) if live.booting.is_some() => self.tell_to_fork(id),
                 (Told::Watching, _) => channel::send(daemon, &Reply::SnapshotWatched { id }, &[])?,
                 (Told::Taken, _) => {
                     let reply = match Anchors::of(live.pid) {
@@ -178,8 +228,8 @@ impl Serving {
                 (Told::Refused(reason), _) => {
                     channel::send(daemon, &Reply::SnapshotRefused { id, reason }, &[])?;
                 }
-                (Told::Copied { id, number, .. }, fds) => {
-                    self.copied(epoll, daemon, id, number, fds.into_iter().next())?;
+                (Told::Copied { id, pid, number }, fds) => {
+                    self.copied(epoll, daemon, id, (pid, number), fds.into_iter().next())?;
                 }
                 (Told::CopyFailed { id, failure }, _) => self.copy_failed(daemon, id, failure)?,
             }
@@ -191,17 +241,27 @@ impl Serving {
         epoll: &OwnedFd,
         daemon: &OwnedFd,
         id: u64,
-        number: i32,
+        (pid, number): (i32, i32),
         program: Option<OwnedFd>,
     ) -> std::io::Result<()> {
         let Some(copying) = self.copying.remove(&id) else { return Ok(()) };
-        let Copying { template, parked, doors, memory, output, group, disk, abandoned } = copying;
-        let mut fds = vec![output.as_fd()];
-        fds.extend(doors.descriptors());
-        channel::send(daemon, &Reply::Started { id, group: group.clone(), claimed: None }, &fds)?;
+        let Copying { template, parked, doors, memory, output, group, disk, held, lacks, abandoned } =
+            copying;
         let launched = Launched { parked, output, companion_output: None, doors, memory };
         let mut live = Self::live(launched, group, disk, None);
-        live.gifts = None;
+        if lacks {
+            live.booting = Some(Booting {
+                socket: None,
+                in_place: false,
+                shown: Shown::open(pid).ok(),
+                is_placed: false,
+            });
+        }
+        if held {
+            channel::send(daemon, &Reply::Booted { id, group: live.group.clone() }, &[])?;
+        } else if let Some(gifts) = live.gifts.take() {
+            super::send_started(daemon, id, live.group.clone(), &gifts, None)?;
+        }
         watch(epoll, live.pidfd.as_fd(), id * TOKENS + PIDFD)?;
         watch(epoll, live.status.as_fd(), id * TOKENS + STATUS)?;
         if let Some(memory) = &live.memory {
@@ -210,7 +270,7 @@ impl Serving {
         if let Some(program) = &program {
             watch(epoll, program.as_fd(), id * TOKENS + PROGRAM)?;
         }
-        live.copy = Some(Copy { template, program, number, ended_by_itself: false });
+        live.copy = Some(Copy { template, program, number, ended_by_itself: false, held });
         self.live.insert(id, live);
         if abandoned {
             self.kill(id);
@@ -282,11 +342,12 @@ impl Serving {
             self.discard(kit.group, None)?;
         }
         let gone = || Failure::new("find the template", libc::ESRCH);
-        for waiting in self.waiting.iter().filter(|waiting| waiting.what == What::Copy(id)) {
+        let is_for = |waiting: &Waiting| [What::Copy(id), What::Held(id)].contains(&waiting.what);
+        for waiting in self.waiting.iter().filter(|waiting| is_for(waiting)) {
             let reply = Reply::StartFailed { id: waiting.id, failure: gone(), executing: false };
             channel::send(daemon, &reply, &[])?;
         }
-        self.waiting.retain(|waiting| waiting.what != What::Copy(id));
+        self.waiting.retain(|waiting| !is_for(waiting));
         let copying = self.copying.iter().filter(|(_, copying)| copying.template == id);
         for id in copying.map(|(id, _)| *id).collect::<Vec<_>>() {
             self.copy_failed(daemon, id, gone())?;

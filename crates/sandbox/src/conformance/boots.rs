@@ -176,6 +176,60 @@ pub async fn a_program_started_ahead_is_placed(bench: &Bench) {
     assert!(matches!(claimed, Err(Error::Build { .. })), "its list of variables has an end");
 }
 
+/// A program started ahead can be what others are copied from, each claimed as it could have been itself.
+pub async fn a_program_started_ahead_may_be_a_template(bench: &Bench) {
+    let fork = "\n\
+        fd = int(os.environ.pop('_LAMBENT_BOOT_FD'))\n\
+        for name in os.environ: os.environ[name] = os.environ[name]\n\
+        os.write(fd, b'.')\n\
+        assert os.read(fd, 1) == b'\\1'\n\
+        os.close(fd)\n\
+        if os.fork(): os._exit(9)\n\
+        environment = dict(v.split('=', 1) for v in open('/proc/self/environ').read().split('\\0') if v)\n\
+        exec(environment['SCRIPT'])\n";
+    let spec = bench.python(&format!("import os, sys\nmade = ['ahead']{fork}"));
+    let Some(booted) = boot(bench, &spec).await else { return };
+    let template = match within(booted.expect("start ahead").into_template()).await {
+        Err(Error::Unsupported { .. }) => return,
+        template => template.expect("take a snapshot"),
+    };
+    let layer = bench.folder.path().join("layer");
+    fs::create_dir_all(&layer).expect("make layer");
+    fs::write(layer.join("of-layer"), "").expect("write layer");
+    let nobodys = spec.booting(vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())]);
+    for number in 0..2 {
+        let held = within(template.hold(nobodys.clone())).await.expect("make a copy ahead");
+        assert!(held.is_alive());
+        let script = "import signal\n\
+            open('/tmp/own', 'w').close()\n\
+            made.append('here')\n\
+            print(made, *os.listdir('/opt'), *os.listdir('/tmp'), environment['NUMBER'], sorted(environment), flush=True)\n\
+            held = bytearray(400 << 20)\n\
+            print('held')";
+        let mut own = Spec { opt_dirs: vec![layer.clone()], ..spec.clone() };
+        own.env.extend(
+            [("SCRIPT", script), ("NUMBER", &number.to_string())].map(|(n, v)| (n.to_owned(), v.to_owned())),
+        );
+        let mut started = within(held.claim(own)).await.expect("claim");
+        let output = read_all(&mut started).await;
+        assert_eq!(output, format!("['ahead', 'here'] of-layer own {number} ['NUMBER', 'PATH', 'SCRIPT']\n"));
+        if bench.gives(Guarantee::MemoryLimit) {
+            assert_eq!(within(started.exit).await, Exit::OutOfMemory);
+        }
+    }
+    let other = Spec { args: Vec::new(), ..spec.clone() };
+    let held = within(template.hold(nobodys.clone())).await.expect("make a copy ahead");
+    assert!(matches!(within(held.claim(other)).await, Err(Error::InvalidSpec(_))));
+    // It is there for as long as it has copies.
+    let held = within(template.hold(nobodys)).await.expect("make a copy ahead");
+    drop(template);
+    let mut own = spec;
+    own.env.push(("SCRIPT".to_owned(), "print(made)".to_owned()));
+    let mut started = within(held.claim(own)).await.expect("claim");
+    assert_eq!(read_all(&mut started).await, "['ahead']\n");
+    assert_eq!(within(started.exit).await, Exit::Code(0));
+}
+
 /// Bounds are those of who claims, whatever the program used before.
 pub async fn a_claimed_program_has_its_own_bounds(bench: &Bench) {
     let script = "import errno\n\

@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 
 use super::{Bench, Guarantee, door_vars, read_all, read_until, within};
-use crate::{Error, Exit, Result, Signal, Started, Template};
+use crate::{Error, Exit, Result, Signal, Spec, Started, Template};
 
 const BEFORE: &str = "import os, sys, socket, random\n\
     def ask():\n\
@@ -99,6 +99,51 @@ pub async fn copies_go_on(bench: &Bench) {
     let told = copy(bench, &*template, "import time; time.sleep(1000)").await;
     told.sandbox.signal(Signal::Terminate).expect("signal");
     assert_eq!(within(told.exit).await, Exit::Signal(15));
+}
+
+/// A copy that is made ahead has run nothing before it is claimed, and is then as any other.
+pub async fn copies_wait_until_they_are_claimed(bench: &Bench) {
+    if !bench.gives(Guarantee::Snapshots) {
+        return;
+    }
+    let (_kept, template) = template(bench, "import time").await;
+    let mut spec = bench.python("");
+    spec.doors = door_vars();
+    let held = within(template.hold(spec.clone())).await.expect("make a copy ahead");
+    let unused = within(template.hold(spec.clone())).await.expect("make another");
+    assert!(held.is_alive() && unused.is_alive());
+    let other = Spec { memory_bytes: spec.memory_bytes * 2, ..spec.clone() };
+    assert!(matches!(within(unused.claim(other)).await, Err(Error::InvalidSpec(_))));
+    let wanted = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    let mut started = within(held.claim(Spec { id: "wanted".to_owned(), ..spec })).await.expect("claim");
+    let script = format!("print(time.time() > {}, os.listdir('/tmp')); sys.exit(5)", wanted.as_secs_f64());
+    answer(&started.runtime_api, script);
+    assert_eq!(read_all(&mut started).await, "True []\n");
+    assert_eq!(within(started.exit).await, Exit::Code(5));
+    let (output, _) = run(bench, &*template, "print('others are as they were')").await;
+    assert_eq!(output, "others are as they were");
+}
+
+/// What is held ends with whoever holds it, and when it is killed from outside.
+pub async fn copies_that_wait_may_end(bench: &Bench) {
+    if !bench.gives(Guarantee::Snapshots) {
+        return;
+    }
+    let (kept, template) = template(bench, "").await;
+    let mut spec = bench.python("");
+    spec.doors = door_vars();
+    drop(within(template.hold(spec.clone())).await.expect("make a copy ahead"));
+    let held = within(template.hold(spec.clone())).await.expect("make a copy ahead");
+    drop(template);
+    kept.sandbox.kill();
+    within(async {
+        while held.is_alive() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert!(within(held.claim(spec)).await.is_err());
+    bench.run(bench.shell("echo")).await;
 }
 
 /// One copy's processes are not counted against another's limit, nor against new copies.
