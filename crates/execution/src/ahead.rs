@@ -282,7 +282,7 @@ impl Waiting {
     async fn claim(&self, kinds: &[Like], spec: &Spec, now: Duration) -> Option<Started> {
         let claimed = match self.take(kinds, now)? {
             Taken::Ready(booted) => booted.claim(spec.clone()).await,
-            Taken::Forks(template, like) => match template.hold(like).await {
+            Taken::Forks(template, nobodys) => match template.hold(*nobodys).await {
                 Ok(booted) => booted.claim(spec.clone()).await,
                 Err(error) => Err(error),
             },
@@ -300,7 +300,7 @@ impl Waiting {
             return Some(Taken::Ready(booted));
         }
         if let Some(template) = kind.origin.template() {
-            return Some(Taken::Forks(Arc::clone(template), kind.like.spec.clone()));
+            return Some(Taken::Forks(Arc::clone(template), Box::new(kind.like.spec.clone())));
         }
         // Until there are some of the best kind.
         let mut others = state.kinds.iter_mut().filter(|kind| kinds.contains(&kind.like));
@@ -487,7 +487,7 @@ impl Like {
 enum Taken {
     Ready(Box<dyn Booted>),
     /// Nothing is ready, but it can be forked: from this, for this.
-    Forks(Arc<dyn Template>, Spec),
+    Forks(Arc<dyn Template>, Box<Spec>),
 }
 
 /// What is to be started.
