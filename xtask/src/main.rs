@@ -47,6 +47,7 @@ fn main() -> ExitCode {
         ["codegen", "--fetch"] => codegen::fetch(&root()).and_then(|()| codegen::write(&root())),
         ["bench"] => bench::run(&root(), false),
         ["bench", "cold"] => bench::run(&root(), true),
+        ["bench", "events"] => bench::events::run(&root()),
         ["bench", "gateway"] => bench::gateway::run(&root()),
         ["bench", "services", wanted @ ..] => bench::services::run(&root(), wanted),
         ["bench", "idle"] => bench::idle::run(&root()),

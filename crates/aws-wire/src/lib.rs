@@ -10,6 +10,7 @@ mod error;
 pub mod event_stream;
 mod events;
 pub mod json;
+mod patterns;
 pub mod protocol;
 pub mod query;
 pub mod rest;
@@ -23,6 +24,7 @@ pub use body::{Body, Pieces};
 pub use byte_stream::{ByteStream, Source, Trailer};
 pub use error::AwsError;
 pub use events::{EventStream, Events};
+pub use patterns::Patterns;
 pub use protocol::{Request, Response, Routed};
 pub use value::{Input, Value, Wire};
 

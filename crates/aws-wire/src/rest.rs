@@ -21,9 +21,9 @@ pub type Labels = Vec<(&'static str, String)>;
 
 /// Finds the operation whose URI pattern fits best: the one with most literal parts.
 pub fn route(service: &Service, request: &Request) -> Option<(&'static Operation, Labels)> {
-    let candidates = service.operations.iter().filter(|operation| {
-        may_match(operation.uri, &request.path) && operation.method == request.method.as_str()
-    });
+    let candidates = service
+        .candidates(request.method.as_str(), &request.path)
+        .filter(|operation| may_match(operation.uri, &request.path));
     let mut best = None::<((usize, usize), &'static Operation, Labels)>;
     for operation in candidates {
         let Some((labels, literals)) = match_uri(operation.uri, request) else { continue };
@@ -69,8 +69,8 @@ fn fit(operation: &Operation, request: &Request) -> usize {
     met.map_or(1, |met| met + 2)
 }
 
-/// Whether a path begins and ends as a pattern does, as far as that is literal: an API has a hundred patterns, and every
-/// request meets them all.
+/// Whether a path begins and ends as a pattern does, as far as that is literal: most of the
+/// patterns with one first part end otherwise.
 fn may_match(pattern: &str, path: &str) -> bool {
     let path = path.as_bytes();
     let (mut last, mut is_prefix, mut at) = (0, true, 0);

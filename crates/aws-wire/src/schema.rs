@@ -4,6 +4,8 @@ use std::sync::OnceLock;
 
 use fancy_regex::Regex;
 
+use crate::patterns::Patterns;
+
 /// A service's API.
 #[derive(Debug)]
 pub struct Service {
@@ -20,9 +22,19 @@ pub struct Service {
     /// Whether error codes of the older query protocol travel in `x-amzn-query-error`.
     pub query_compatible: bool,
     pub operations: &'static [&'static Operation],
+    pub patterns: Patterns,
 }
 
 impl Service {
+    /// Operations whose URI patterns may fit a request of this method and path; all that do are among them.
+    pub(crate) fn candidates<'a>(
+        &'a self,
+        method: &'a str,
+        path: &'a str,
+    ) -> impl Iterator<Item = &'static Operation> + 'a {
+        self.patterns.of(self.operations).candidates(method, path)
+    }
+
     pub fn operation(&self, name: &str) -> Option<&'static Operation> {
         self.operations.iter().find(|operation| operation.name == name).copied()
     }

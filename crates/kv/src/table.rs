@@ -9,6 +9,9 @@ use serde::de::DeserializeOwned;
 
 use crate::{AsKey, AsPrefix, Direction, Error, Key, KeyRange, Read, Result, SCAN_ROWS_MAX, Tx};
 
+/// What most records take no more than, in bytes: room for it is made at once.
+const RECORD_BYTES_USUAL: usize = 1024;
+
 /// Rows of `K` and `V`. The number, the layout of `K` and the fields of `V` are on disk for ever.
 pub struct Table<K, V> {
     number: u16,
@@ -35,7 +38,8 @@ impl<K: Key, V: Serialize + DeserializeOwned> Table<K, V> {
     }
 
     pub fn put(&self, tx: &mut Tx, key: &impl AsKey<K>, value: &V) -> Result<()> {
-        let bytes = serde_json::to_vec(value)
+        let mut bytes = Vec::with_capacity(RECORD_BYTES_USUAL);
+        serde_json::to_writer(&mut bytes, value)
             .map_err(|source| Error::Encode { table: self.name, source: Arc::new(source) })?;
         tx.put_bytes(self.key_bytes(key), bytes)
     }

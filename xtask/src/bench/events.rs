@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::{Connection, THROUGHPUT_TIME, deploy, http, python_runtime, start};
+use super::flood::flood;
+use super::{Connection, THROUGHPUT_TIME, build, deploy, python_runtime, start};
 use crate::Error;
 
 /// Runs for as long as it may, so that draining the queue costs next to nothing while it is filled.
@@ -14,6 +15,17 @@ const CLIENTS: usize = 64;
 /// Of an event, as JSON; the floor's rows are as large.
 const EVENT_BYTES: usize = 1000;
 const GOAL: f64 = 0.7;
+
+/// This row alone.
+pub fn run(root: &Path) -> Result<(), Error> {
+    let lambent = build(root)?;
+    let work = root.join("target/bench-events");
+    let _ = fs::remove_dir_all(&work);
+    fs::create_dir_all(&work)?;
+    drop(start(&lambent, &work.join("events"), true, false)?);
+    print!("{}", intake(root, &lambent, &work)?);
+    Ok(())
+}
 
 /// Events per second that 64 clients have acknowledged durable, and their share of the store's own durable writes, as
 /// a table.
@@ -31,7 +43,7 @@ pub fn intake(root: &Path, lambent: &Path, work: &Path) -> Result<String, Error>
     while !super::is_settled(&connection.expect("GET", configuration, b"")?) {}
     let event = format!("\"{}\"", "e".repeat(EVENT_BYTES - 2));
     let path = "/2014-11-13/functions/sleeper-python/invoke-async";
-    let rate = http::flood(&platform.address, CLIENTS, THROUGHPUT_TIME, "POST", path, event.as_bytes())?;
+    let rate = flood(&platform.address, CLIENTS, THROUGHPUT_TIME, "POST", path, event.as_bytes())?;
     let mut table = String::from(
         "\n| | events/s | store's durable writes/s | share | to reach |\n|---|---|---|---|---|\n",
     );

@@ -25,8 +25,6 @@ pub(super) struct Head {
     closes: bool,
 }
 
-/// More than any answer of a load takes.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
 /// The least that is read of a body at once.
 const PIECE_BYTES: usize = 256 * 1024;
 
@@ -186,60 +184,6 @@ impl Connection {
     }
 }
 
-/// One connection for one request, whose answers are all as long as the first: it is spared all but sending and reading,
-/// for where a client takes its time from the server.
-struct Repeating {
-    stream: TcpStream,
-    request: Vec<u8>,
-    answer: Vec<u8>,
-}
-
-impl Repeating {
-    /// The first call.
-    fn open(address: &str, method: &str, path: &str, body: &[u8]) -> Result<Self, Error> {
-        let mut stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        // An answer that is shorter is none that was expected.
-        stream.set_read_timeout(Some(ANSWERED_WITHIN))?;
-        let length = body.len();
-        let head = format!("{method} {path} HTTP/1.1\r\nHost: bench\r\nContent-Length: {length}\r\n\r\n");
-        let request = [head.as_bytes(), body].concat();
-        stream.write_all(&request)?;
-        let mut reader = BufReader::new(stream.try_clone()?);
-        let (mut answer, mut body) = (Vec::new(), 0);
-        while !answer.ends_with(b"\r\n\r\n") {
-            let mut line = Vec::new();
-            if reader.read_until(b'\n', &mut line)? == 0 {
-                return Err("the platform hung up".into());
-            }
-            let text = String::from_utf8_lossy(&line).to_ascii_lowercase();
-            if let Some(length) = text.strip_prefix("content-length:") {
-                body = length.trim().parse()?;
-            }
-            answer.extend(line);
-        }
-        let head = answer.len();
-        answer.resize(head + body, 0);
-        reader.read_exact(&mut answer[head..])?;
-        let repeating = Self { stream, request, answer };
-        repeating.check()?;
-        Ok(repeating)
-    }
-
-    fn call(&mut self) -> Result<(), Error> {
-        self.stream.write_all(&self.request)?;
-        self.stream.read_exact(&mut self.answer)?;
-        self.check()
-    }
-
-    fn check(&self) -> Result<(), Error> {
-        if self.answer.starts_with(b"HTTP/1.1 2") {
-            return Ok(());
-        }
-        Err(format!("an answer that was not expected: {}", String::from_utf8_lossy(&self.answer)).into())
-    }
-}
-
 /// Requests per second of `clients` connections that each call again as soon as they are answered.
 pub fn throughput(
     address: &str,
@@ -252,21 +196,6 @@ pub fn throughput(
     rate(clients, time, || {
         let mut connection = Connection::open(address)?;
         Ok(move || connection.expect(method, path, body).map(drop))
-    })
-}
-
-/// As [`throughput`], of clients that do next to nothing.
-pub fn flood(
-    address: &str,
-    clients: usize,
-    time: Duration,
-    method: &str,
-    path: &str,
-    body: &[u8],
-) -> Result<f64, Error> {
-    rate(clients, time, || {
-        let mut repeating = Repeating::open(address, method, path, body)?;
-        Ok(move || repeating.call())
     })
 }
 

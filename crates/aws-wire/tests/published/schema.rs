@@ -68,6 +68,7 @@ impl<'a> Schemas<'a> {
             xml_namespace: Some("https://example.com/"),
             query_compatible: metadata.aws_query_compatible.is_some(),
             operations: vec![operation].leak(),
+            patterns: aws_wire::Patterns::new(),
         })
     }
 

@@ -1,5 +1,6 @@
 //! The durable queue: rows of `keys::WORK`, and the lanes that remember where each function's next one lies.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Mutex, MutexGuard};
 
@@ -24,19 +25,31 @@ pub(crate) struct Queue {
     pub counts: Counts,
 }
 
-/// A row on its way into the store. It is announced when this is dropped: even if whether it was written is unknown.
+/// Rows on their way into the store. They are announced when this is dropped: even if whether they were written is
+/// unknown.
 struct Announced<'a> {
     queue: &'a Queue,
-    keys: Vec<WorkKey>,
+    /// The first of each function: what comes behind it is found from there.
+    firsts: Vec<(FunctionKey, Row)>,
+}
+
+impl<'a> Announced<'a> {
+    fn new<'k>(queue: &'a Queue, keys: impl Iterator<Item = &'k WorkKey>) -> Self {
+        let mut firsts = BTreeMap::<_, &WorkKey>::new();
+        for key in keys {
+            let first = firsts.entry((&key.0, &key.1, &key.2)).or_insert(key);
+            *first = (*first).min(key);
+        }
+        Self { queue, firsts: firsts.into_values().map(split).collect() }
+    }
 }
 
 impl Drop for Announced<'_> {
     fn drop(&mut self) {
         let mut lanes = self.queue.lanes();
         let mut has_room = false;
-        for key in &self.keys {
-            let (function, row) = split(key);
-            has_room |= lanes.announce(&function, &row);
+        for (function, row) in &self.firsts {
+            has_room |= lanes.announce(function, row);
         }
         drop(lanes);
         if has_room {
@@ -73,7 +86,7 @@ impl Queue {
     /// # Errors
     /// Those of the store.
     pub(crate) async fn put(&self, kv: &Kv, rows: &[(WorkKey, Work)]) -> Result<(), kv::Error> {
-        let _announced = Announced { queue: self, keys: rows.iter().map(|(key, _)| key.clone()).collect() };
+        let _announced = Announced::new(self, rows.iter().map(|(key, _)| key));
         // It reads nothing, so it meets no conflict.
         kv.transact(|tx| rows.iter().try_for_each(|(key, work)| WORK.put(tx, key, work))).await
     }
@@ -88,7 +101,7 @@ impl Queue {
         done: &WorkKey,
         next: &[(WorkKey, Work)],
     ) -> Result<(), kv::Error> {
-        let _announced = Announced { queue: self, keys: next.iter().map(|(key, _)| key.clone()).collect() };
+        let _announced = Announced::new(self, next.iter().map(|(key, _)| key));
         kv.transact(|tx| {
             WORK.delete(tx, done)?;
             next.iter().try_for_each(|(key, work)| WORK.put(tx, key, work))
@@ -174,7 +187,7 @@ impl Queue {
     /// Work does not run any more, and is to be found again.
     pub(crate) fn given_up(&self, key: &WorkKey, now: Timestamp) {
         self.ended(key, Run::Other, now);
-        drop(Announced { queue: self, keys: vec![key.clone()] });
+        drop(Announced::new(self, std::iter::once(key)));
     }
 
     /// Waits until there may be something to do: work was stored, has ended, or is due.
