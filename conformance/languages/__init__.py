@@ -51,10 +51,28 @@ def java(sources, target):
 
 
 def java_events(sources, target):
-    run("mvn", "--batch-mode", "--quiet", "--file", str(sources / "pom.xml"),
-        "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies", f"-DoutputDirectory={target / 'lib'}")
+    copy_dependencies(sources / "pom.xml", target / "lib")
     files = [str(path) for path in sources.rglob("*.java")]
     run("javac", "--release", "11", "-cp", f"{target / 'lib'}/*", "-d", str(target), *files, cwd=sources)
+
+
+def copy_dependencies(pom, folder):
+    run("mvn", "--batch-mode", "--quiet", "--file", str(pom),
+        "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies", f"-DoutputDirectory={folder}")
+
+
+def maven(pom, name):
+    """The folder with everything that a `pom.xml` names, fetched once."""
+    target = CACHE / f"{name}-{hashlib.sha256(pom.read_bytes()).hexdigest()[:16]}"
+    if not target.is_dir():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        staging = pathlib.Path(tempfile.mkdtemp(dir=CACHE))
+        try:
+            copy_dependencies(pom, staging)
+            staging.rename(target)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+    return target
 
 
 def go(sources, target):

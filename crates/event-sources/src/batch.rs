@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use crate::failure::{self, Cause, GivenUp};
-use crate::handler::{Batch, Invoked, Outcome};
+use crate::handler::{Batch, Invoked, Outcome, PAYLOAD_BYTES_MAX};
 use crate::lane::{Entry, Shared};
 use crate::pause::Pause;
 use crate::report::{self, Report};
+use crate::source::Stream;
 use crate::window::Frame;
 
 /// A part of a batch that is still to be handled.
@@ -43,7 +44,18 @@ pub(crate) async fn handle(shared: &Shared, entries: Vec<Entry>, frame: &mut Fra
             continue;
         }
         let records = piece.entries.iter().map(|entry| entry.record.event.as_str()).collect::<Vec<_>>();
-        let batch = Batch { records, window: frame.beside(shared), trace: None };
+        let closing = frame.beside(shared).map(|beside| format!("]{beside}}}"));
+        let closing = closing.as_deref().unwrap_or(shared.stream.closing());
+        let batch = Batch { opening: &shared.opening, records, closing, trace: None };
+        if let [record] = batch.records.as_slice()
+            && record.len() + batch.opening.len() + batch.closing.len() > PAYLOAD_BYTES_MAX
+        {
+            let given_up = GivenUp { cause: Cause::Size, tries: piece.tries, last: None };
+            if !give_up(shared, &piece.entries, &given_up, frame).await {
+                return false;
+            }
+            continue;
+        }
         let invoked = shared.polled.handler.handle(&batch).await;
         let handled = match judge(shared, &piece, &invoked, frame) {
             Verdict::NotRun => {
@@ -70,6 +82,7 @@ pub(crate) async fn handle(shared: &Shared, entries: Vec<Entry>, frame: &mut Fra
             continue;
         }
         let retries_max = settings.retries_max.filter(|max| *max >= 0);
+        let retries_max = retries_max.or_else(|| shared.stream.retries_max(settings));
         if retries_max.is_some_and(|max| failed.tries > max.unsigned_abs()) {
             let given_up = GivenUp { cause: Cause::Retries, tries: failed.tries, last: Some(&invoked) };
             if !give_up(shared, &failed.entries, &given_up, frame).await {
@@ -98,7 +111,9 @@ fn judge(shared: &Shared, piece: &Piece, invoked: &Invoked, frame: &mut Frame) -
         Outcome::NotRun => return Verdict::NotRun,
     };
     let reports = shared.polled.settings.reports_item_failures == Some(true);
-    let ids = piece.entries.iter().map(|entry| entry.record.sequence.as_str()).collect::<Vec<_>>();
+    let ids = piece.entries.iter().map(|entry| shared.stream.item_id(&shared.shard, &entry.record.sequence));
+    let ids = ids.collect::<Vec<_>>();
+    let ids = ids.iter().map(|id| &**id).collect::<Vec<_>>();
     let report = if reports { report::read(payload, &ids) } else { Report::Success };
     match report {
         Report::Unreadable => Verdict::UpTo(0),
@@ -121,9 +136,16 @@ async fn done(shared: &Shared, entries: &[Entry], frame: &Frame) {
 async fn leave_old(shared: &Shared, piece: &mut Piece, frame: &Frame) -> bool {
     let settings = &shared.polled.settings;
     let own = settings.record_age_max_s.and_then(|age| u64::try_from(age).ok()).map(Duration::from_secs);
-    let Some(age_max) = own.or_else(|| shared.stream.retention()) else { return true };
+    let age_max = own.or_else(|| shared.stream.retention());
     let now = shared.polled.cx.env.now();
-    let old = piece.entries.iter().take_while(|entry| entry.record.arrived.after(age_max) < now).count();
+    let is_old = |entry: &Entry| age_max.is_some_and(|max| entry.record.arrived.after(max) < now);
+    let mut old = piece.entries.iter().take_while(|entry| is_old(entry)).count();
+    if let Stream::Kafka(topic) = &shared.stream
+        && piece.tries > 0
+    {
+        let sequences = piece.entries.iter().map(|entry| entry.record.sequence.as_str());
+        old = old.max(topic.forgotten(&shared.shard, sequences).await);
+    }
     if old == 0 {
         return true;
     }

@@ -1,9 +1,10 @@
 //! Keeps how far a mapping has come in a shard.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use service::Ctx;
 
+use crate::kafka::Topic;
 use crate::keys::{CHECKPOINTS, Checkpoint, ShardKey, Window};
 use crate::progress::Progress;
 
@@ -11,14 +12,16 @@ use crate::progress::Progress;
 pub(crate) struct Keeper {
     cx: Ctx,
     key: ShardKey,
+    /// The topic whose group keeps it, instead of the store.
+    group: Option<Arc<Topic>>,
     progress: Mutex<Progress>,
     /// As it is stored; held while it is, so that it never goes back.
     stored: tokio::sync::Mutex<Checkpoint>,
 }
 
 impl Keeper {
-    pub(crate) fn new(cx: Ctx, key: ShardKey, stored: Checkpoint) -> Self {
-        Self { cx, key, progress: Mutex::default(), stored: stored.into() }
+    pub(crate) fn new(cx: Ctx, key: ShardKey, stored: Checkpoint, group: Option<Arc<Topic>>) -> Self {
+        Self { cx, key, group, progress: Mutex::default(), stored: stored.into() }
     }
 
     /// A record that was read; its place.
@@ -60,7 +63,13 @@ impl Keeper {
     }
 
     async fn store(&self, checkpoint: &Checkpoint) {
-        let stored = self.cx.kv.transact(|tx| CHECKPOINTS.put(tx, &self.key, checkpoint)).await;
+        let stored = match &self.group {
+            Some(topic) => topic.commit(&self.key.3, checkpoint).await.map_err(|error| error.to_string()),
+            None => {
+                let stored = self.cx.kv.transact(|tx| CHECKPOINTS.put(tx, &self.key, checkpoint)).await;
+                stored.map_err(|error| error.to_string())
+            }
+        };
         if let Err(error) = stored {
             // After a restart these records are handled once more.
             tracing::error!(%error, poller = self.key.2, shard = self.key.3, "keep a checkpoint");

@@ -6,7 +6,7 @@ use env::Timestamp;
 use serde_json::{Value as Json, json};
 use service::{Delivery, TargetArn};
 
-use crate::handler::Invoked;
+use crate::handler::{Batch, Invoked};
 use crate::lane::{Entry, Shared};
 use crate::pause::Pause;
 
@@ -22,6 +22,8 @@ pub struct GivenUp<'a> {
 pub enum Cause {
     Retries,
     Age,
+    /// A record alone is more than an event may be.
+    Size,
 }
 
 impl Cause {
@@ -30,6 +32,7 @@ impl Cause {
         match self {
             Self::Retries => "RetryAttemptsExhausted",
             Self::Age => "RecordAgeExceeded",
+            Self::Size => "MaximumPayloadSizeExceeded",
         }
     }
 }
@@ -52,9 +55,7 @@ pub(crate) async fn tell(shared: &Shared, entries: &[Entry], given_up: &GivenUp<
     let object_key = svc_lambda::failure_object_key(&target, &within, &env.uuid().to_string(), now);
     if object_key.is_some() {
         // A bucket has room for the records themselves.
-        let records = entries.iter().map(|entry| serde_json::from_str::<Json>(&entry.record.event));
-        record["payload"] =
-            json!({ "Records": records.filter_map(Result::ok).collect::<Json>() }).to_string().into();
+        record["payload"] = event(shared, entries).into();
     }
     let delivery = Delivery {
         target,
@@ -80,12 +81,34 @@ pub(crate) async fn tell(shared: &Shared, entries: &[Entry], given_up: &GivenUp<
     false
 }
 
+/// What the function was to see.
+fn event(shared: &Shared, entries: &[Entry]) -> String {
+    let records = entries.iter().map(|entry| entry.record.event.as_str()).collect();
+    Batch { opening: &shared.opening, records, closing: shared.stream.closing(), trace: None }.event()
+}
+
 fn record(shared: &Shared, entries: &[Entry], given_up: &GivenUp<'_>, now: Timestamp) -> Json {
     let time = aws_wire::timestamp::iso8601;
     let (first, last) = (&entries[0].record, &entries[entries.len() - 1].record);
     let mut record = Json::Object(shared.polled.handler.context(given_up));
     record["version"] = "1.0".into();
     record["timestamp"] = time(now).into();
+    if let Some(topic) = shared.stream.topic() {
+        record["KafkaBatchInfo"] = json!({
+            "batchSize": entries.len(),
+            "bootstrapServers": topic.bootstrap_servers(),
+            "payloadSize": event(shared, entries).len(),
+            "recordsInfo": {
+                &shared.shard: {
+                    "firstRecordOffset": first.sequence,
+                    "lastRecordOffset": last.sequence,
+                    "firstRecordTimestamp": time(first.arrived),
+                    "lastRecordTimestamp": time(last.arrived),
+                },
+            },
+        });
+        return record;
+    }
     record[shared.stream.batch_info()] = json!({
         "shardId": shared.shard,
         "startSequenceNumber": first.sequence,

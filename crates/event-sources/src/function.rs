@@ -31,6 +31,10 @@ impl Handler for Function {
         Box::pin(self.invoke(batch))
     }
 
+    fn reading(&self, problem: Option<&'static str>) {
+        self.results.read(&self.mapping, problem);
+    }
+
     fn sender(&self) -> Sender {
         Sender {
             service: "lambda.amazonaws.com".to_owned(),
@@ -77,11 +81,9 @@ impl Function {
     async fn invoke(&self, batch: &Batch<'_>) -> Invoked {
         let request_id = self.cx.env.uuid().to_string();
         let cx = self.cx.clone().with_request_id(request_id.as_str().into());
-        let window = batch.window.as_deref().unwrap_or_default();
-        let event = format!("{{\"Records\":[{}]{window}}}", batch.records.join(","));
         let input = InvokeInput {
             function_name: self.arn.clone(),
-            payload: Some(event.into()),
+            payload: Some(batch.event().into()),
             ..InvokeInput::default()
         };
         let outcome = match cx.with_trace(batch.trace.map(Into::into)).call(input).await {

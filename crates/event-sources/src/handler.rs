@@ -10,14 +10,27 @@ use crate::failure::GivenUp;
 /// A batch may have this many bytes of JSON, and a function's answer too.
 pub const PAYLOAD_BYTES_MAX: usize = 6 * 1024 * 1024;
 
+/// How most events begin and end.
+pub(crate) const OPENING: &str = "{\"Records\":[";
+pub(crate) const CLOSING: &str = "]}";
+
 /// Records to be handled at once.
 pub struct Batch<'a> {
+    /// What a function's event has before its records.
+    pub opening: &'a str,
     /// Each is JSON, in the order of the source.
     pub records: Vec<&'a str>,
-    /// Members of a tumbling window's event beside its records, each with a comma before it.
-    pub window: Option<String>,
+    /// What a function's event has after its records.
+    pub closing: &'a str,
     /// The records' own trace, if they have one.
     pub trace: Option<&'a str>,
+}
+
+impl Batch<'_> {
+    /// As a function is to see it, JSON.
+    pub(crate) fn event(&self) -> String {
+        format!("{}{}{}", self.opening, self.records.join(","), self.closing)
+    }
 }
 
 /// One try to have a batch handled.
@@ -43,6 +56,9 @@ pub enum Outcome {
 /// Handles batches.
 pub trait Handler: Send + Sync {
     fn handle<'a>(&'a self, batch: &'a Batch<'a>) -> BoxFuture<'a, Invoked>;
+
+    /// Its source can't be read for this reason, or can be again.
+    fn reading(&self, _problem: Option<&'static str>) {}
 
     /// On whose behalf it is told what was given up.
     fn sender(&self) -> Sender;

@@ -30,6 +30,8 @@ pub(crate) struct Shared {
     pub polled: Arc<Polled>,
     pub stream: Stream,
     pub shard: String,
+    /// What an event has before its records.
+    pub opening: String,
     pub keeper: Keeper,
     pub stop: Stop,
 }
@@ -107,9 +109,11 @@ impl Lane {
     pub(crate) async fn gather(&mut self, reserved: usize, fits: impl Fn(&Record) -> bool) -> Vec<Entry> {
         let settings = &self.shared.polled.settings;
         let most = settings.batch_size.and_then(|size| usize::try_from(size).ok()).unwrap_or(BATCH_DEFAULT);
-        let window = Duration::from_secs(settings.batching_window_s.unwrap_or(0).unsigned_abs().into());
+        let window =
+            settings.batching_window_s.map(|window_s| Duration::from_secs(window_s.unsigned_abs().into()));
+        let window = window.unwrap_or(self.shared.stream.window());
         let deadline = self.shared.polled.cx.env.monotonic() + window;
-        let (mut batch, mut bytes) = (Vec::new(), EVENT_BYTES + reserved);
+        let (mut batch, mut bytes) = (Vec::new(), EVENT_BYTES + self.shared.opening.len() + reserved);
         loop {
             while let Some(entry) = self.waiting.front() {
                 bytes += entry.record.event.len() + 1;

@@ -12,6 +12,7 @@ mod failure;
 mod filter;
 mod function;
 mod handler;
+mod kafka;
 mod keys;
 mod kinesis;
 mod lane;
@@ -41,10 +42,12 @@ use tokio::task::JoinHandle;
 pub use failure::{Cause, GivenUp};
 pub use filter::{is_pattern, payload};
 pub use handler::{Batch, Handler, Invoked, Outcome};
+pub use kafka::KafkaTopic;
 pub use svc_lambda::{Described, MappingSettings, SourceKind};
 
 use crate::filter::Filter;
 use crate::function::Function;
+use crate::kafka::Topic;
 use crate::keys::CHECKPOINTS;
 use crate::source::Stream;
 use crate::stop::{Stop, stop};
@@ -82,6 +85,17 @@ impl Results {
             None => drop(results.insert(uuid.to_owned(), result)),
         }
     }
+
+    /// A source can't be read, or can be again.
+    pub(crate) fn read(&self, uuid: &str, problem: Option<&'static str>) {
+        if let Some(problem) = problem {
+            return self.tell(uuid, problem);
+        }
+        let mut results = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if results.get(uuid).is_some_and(|last| kafka::is_problem(last)) {
+            results.remove(uuid);
+        }
+    }
 }
 
 /// What is to be polled, how, and for whom.
@@ -92,6 +106,8 @@ pub struct Task {
     pub id: String,
     pub kind: SourceKind,
     pub source_arn: String,
+    /// What is read of Kafka, which has no ARN.
+    pub topic: Option<KafkaTopic>,
     /// Those of a mapping of that kind.
     pub settings: MappingSettings,
     /// On whose rights it is read.
@@ -114,11 +130,10 @@ impl Pollers {
     /// Whether sources of this kind are polled.
     pub fn polls(kind: SourceKind) -> bool {
         match kind {
-            SourceKind::Sqs | SourceKind::DynamoDb | SourceKind::Kinesis => true,
-            SourceKind::ManagedKafka
-            | SourceKind::SelfManagedKafka
-            | SourceKind::Mq
-            | SourceKind::DocumentDb => false,
+            SourceKind::Sqs | SourceKind::DynamoDb | SourceKind::Kinesis | SourceKind::SelfManagedKafka => {
+                true
+            }
+            SourceKind::ManagedKafka | SourceKind::Mq | SourceKind::DocumentDb => false,
         }
     }
 
@@ -140,7 +155,8 @@ impl Pollers {
     pub async fn begin(&self, task: Task) -> Result<()> {
         self.end(&task.id).await;
         let filter = Filter::parse(task.settings.filters.as_deref().unwrap_or_default())?;
-        let stream = Stream::of(task.kind, &task.source_arn);
+        let topic = task.topic.map(|topic| Stream::Kafka(Arc::new(Topic::new(topic))));
+        let stream = topic.or_else(|| Stream::of(task.kind, &task.source_arn));
         let Task { cx, id, source_arn, settings, role, handler, .. } = task;
         let polled = Polled { cx, id: id.clone(), source_arn, settings, filter, role, handler };
         let (handle, stop) = stop();
@@ -180,6 +196,10 @@ impl EventSources for Pollers {
 
     fn describe<'a>(&'a self, cx: Ctx, mapping: &'a EventSourceMapping) -> BoxFuture<'a, Result<Described>> {
         let arn = mapping.source.arn.as_deref().unwrap_or_default();
+        if mapping.source.kind == SourceKind::SelfManagedKafka {
+            let checked = kafka::check(&mapping.settings);
+            return Box::pin(async { checked.map(|()| Described::Present { visibility_timeout_s: None }) });
+        }
         Box::pin(async move { Self::look_at(&cx, mapping.source.kind, arn).await })
     }
 
@@ -198,6 +218,11 @@ impl EventSources for Pollers {
                 id: mapping.uuid.clone(),
                 kind: mapping.source.kind,
                 source_arn: mapping.source.arn.clone().unwrap_or_default(),
+                topic: mapping.source.topics.first().map(|topic| KafkaTopic {
+                    bootstrap: mapping.source.endpoints.clone(),
+                    name: topic.clone(),
+                    group: mapping.settings.consumer_group.clone().unwrap_or_else(|| mapping.uuid.clone()),
+                }),
                 settings: mapping.settings.clone(),
                 role,
                 handler: Arc::new(function),

@@ -17,7 +17,7 @@ use svc_lambda::Described;
 use tokio::task::JoinSet;
 
 use crate::Polled;
-use crate::handler::{Batch, Outcome, PAYLOAD_BYTES_MAX};
+use crate::handler::{Batch, CLOSING, OPENING, Outcome, PAYLOAD_BYTES_MAX};
 use crate::pause::{Pause, sleep};
 use crate::queue_event::{record, seen};
 use crate::report::{self, Report};
@@ -226,7 +226,7 @@ impl Queue {
         let env = &self.polled.cx.env;
         let records = batch.iter().map(|taken| taken.record.as_str()).collect();
         let trace = batch.iter().find_map(|taken| taken.message.attributes.as_ref()?.get("AWSTraceHeader"));
-        let all = Batch { records, window: None, trace: trace.map(String::as_str) };
+        let all = Batch { opening: OPENING, records, closing: CLOSING, trace: trace.map(String::as_str) };
         let until = batch.iter().map(|taken| taken.taken).min()?.after(self.visibility);
         let mut pause = Pause::default();
         while env.now() < until && !self.stop.is_requested() {

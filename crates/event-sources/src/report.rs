@@ -1,6 +1,8 @@
 //! Which records of a batch failed, as the function's answer has it (`ReportBatchItemFailures`).
 
+use std::borrow::Cow;
 use std::collections::HashSet;
+use std::fmt::Display;
 
 use serde_json::Value as Json;
 
@@ -34,9 +36,10 @@ pub(crate) fn read(answer: &[u8], ids: &[&str]) -> Report {
         Json::Array(items) if items.is_empty() => return Report::Success,
         _ => return Report::Unreadable,
     };
-    let named = failures.iter().map(|failure| failure["itemIdentifier"].as_str());
+    let named = failures.iter().map(|failure| identifier(&failure["itemIdentifier"]));
     let Some(named) = named.collect::<Option<HashSet<_>>>() else { return Report::Unreadable };
-    let places = ids.iter().enumerate().filter(|(_, id)| named.contains(**id)).map(|(place, _)| place);
+    let places =
+        ids.iter().enumerate().filter(|(_, id)| named.contains(&Cow::Borrowed(**id))).map(|(place, _)| place);
     let places = places.collect::<Vec<_>>();
     match (named.len(), places.len()) {
         (0, _) => Report::Success,
@@ -45,9 +48,40 @@ pub(crate) fn read(answer: &[u8], ids: &[&str]) -> Report {
     }
 }
 
+/// A record's id: a text, but for Kafka's (docs.aws.amazon.com/lambda/latest/dg/kafka-retry-configurations.html).
+fn identifier(given: &Json) -> Option<Cow<'_, str>> {
+    match given {
+        Json::String(id) => Some(id.into()),
+        Json::Object(place) => {
+            Some(of_partition(place.get("partition")?.as_str()?, place.get("offset")?.as_i64()?).into())
+        }
+        _ => None,
+    }
+}
+
+/// The id of a record of a topic's partition, as one text.
+pub(crate) fn of_partition(partition: &str, offset: impl Display) -> String {
+    format!("{partition}@{offset}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn records_of_kafka_are_named_by_partition_and_offset() {
+        let ids = [of_partition("t-0", 7), of_partition("t-0", 8)];
+        let ids = ids.iter().map(String::as_str).collect::<Vec<_>>();
+        let named = |id: &str| {
+            read(format!(r#"{{"batchItemFailures":[{{"itemIdentifier":{id}}}]}}"#).as_bytes(), &ids)
+        };
+        assert_eq!(named(r#"{"partition":"t-0","offset":8}"#), Report::Failures(vec![1]));
+        for other in
+            [r#"{"partition":"t-1","offset":8}"#, r#"{"partition":"t-0"}"#, r#"{"offset":8}"#, r#""8""#]
+        {
+            assert_eq!(named(other), Report::Unreadable, "{other}");
+        }
+    }
 
     #[test]
     fn answers_are_read_as_aws_reads_them() {

@@ -36,10 +36,12 @@ pub(crate) struct Reading {
 pub(crate) async fn run(reading: Reading, key: ShardKey, checkpoint: Checkpoint) {
     let settings = &reading.polled.settings;
     let lanes = settings.parallelization_factor.and_then(|factor| usize::try_from(factor).ok()).unwrap_or(1);
-    let keeper = Keeper::new(reading.polled.cx.clone(), key, checkpoint);
+    let group = reading.stream.topic().map(Arc::clone);
+    let keeper = Keeper::new(reading.polled.cx.clone(), key, checkpoint, group);
     let shared = Arc::new(Shared {
         polled: Arc::clone(&reading.polled),
         stream: reading.stream.clone(),
+        opening: reading.stream.opening(&reading.shard),
         shard: reading.shard.clone(),
         keeper,
         stop: reading.stop.clone(),
@@ -83,7 +85,7 @@ async fn read(mut reading: Reading, keeper: &Keeper, lanes: &[mpsc::Sender<Vec<E
             }
         };
         pause = Pause::default();
-        // A subscription has waited itself.
+        // Subscriptions and consumers have waited themselves.
         let waits = page.records.is_empty() && matches!(page.next, Some(Cursor::Iterator(_)));
         tokio::select! {
             () = reading.distribute(page.records, keeper, lanes) => {}

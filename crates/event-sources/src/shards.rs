@@ -10,6 +10,7 @@ use kv::Span;
 use tokio::task::JoinSet;
 
 use crate::Polled;
+use crate::kafka;
 use crate::keys::{CHECKPOINTS, Checkpoint, FORMAT, ShardKey};
 use crate::pause::Pause;
 use crate::shard::{self, Reading};
@@ -18,6 +19,8 @@ use crate::stop::Stop;
 
 /// Shards begin when others end, which their readers see; this is for those that nobody read.
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
+/// Nobody tells of a topic's new partitions, nor that its cluster is gone.
+const LOOK_FOR_PARTITIONS: Duration = Duration::from_secs(30);
 
 struct Shards {
     polled: Arc<Polled>,
@@ -34,19 +37,28 @@ pub(crate) async fn run(polled: Arc<Polled>, stream: Stream, stop: Stop) {
     let mut shards =
         Shards { polled, stream, stop: stop.clone(), readers: JoinSet::new(), reading: HashSet::new() };
     let mut pause = Pause::default();
+    let look_again = if shards.stream.topic().is_some() { LOOK_FOR_PARTITIONS } else { LOOK_AGAIN };
     while !stop.is_requested() {
-        if let Err(error) = shards.look().await {
+        let looked = tokio::select! {
+            looked = shards.look() => looked,
+            () = stop.requested() => break,
+        };
+        if let Err(error) = looked {
             tracing::warn!(%error, poller = shards.polled.id, "a stream can't be polled");
+            if shards.stream.topic().is_some() {
+                shards.polled.handler.reading(Some(kafka::problem(&error)));
+            }
             pause.wait(&env, &stop).await;
             continue;
         }
         pause = Pause::default();
+        shards.polled.handler.reading(None);
         tokio::select! {
             Some(ended) = shards.readers.join_next() => match ended {
                 Ok(shard) => drop(shards.reading.remove(&shard)),
                 Err(error) => tracing::error!(%error, "a shard's reader ended"),
             },
-            () = env.sleep(LOOK_AGAIN) => {}
+            () = env.sleep(look_again) => {}
             () = stop.requested() => {}
         }
     }
@@ -93,6 +105,15 @@ impl Shards {
 
     /// What is known of each shard, and whether that was nothing before: then the starting position counts.
     async fn checkpoints(&self, shards: &[Shard]) -> Result<(HashMap<String, Checkpoint>, bool)> {
+        if let Stream::Kafka(topic) = &self.stream {
+            let fresh = shards.iter().any(|shard| !self.reading.contains(&shard.id));
+            let begun = !self.reading.is_empty();
+            let known = match fresh {
+                true => topic.checkpoints(shards, &self.polled.settings, begun).await?,
+                false => HashMap::new(),
+            };
+            return Ok((known, false));
+        }
         let (account, region, id, _) = self.key("");
         let span = Span::prefix(&(account, region, id));
         let rows = CHECKPOINTS.all(&self.polled.cx.kv.snapshot().await?, &span)?;

@@ -1,18 +1,23 @@
 //! Streams, whichever service has them: shards, places in them, and records as functions see them.
 
+use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
-use aws_wire::Result;
+use aws_wire::{AwsError, Result};
 use env::Timestamp;
 use service::Ctx;
-use svc_lambda::{Described, SourceKind};
+use svc_lambda::{Described, MappingSettings, SourceKind};
 
 use crate::Polled;
+use crate::handler::{CLOSING, OPENING};
+use crate::kafka::{self, Topic};
 use crate::kinesis::Subscription;
+use crate::report;
 use crate::{dynamodb, kinesis};
 
-/// A stream by its ARN.
-#[derive(Clone, Debug)]
+/// A stream by its ARN, or a topic.
+#[derive(Clone)]
 pub(crate) enum Stream {
     DynamoDb(String),
     Kinesis {
@@ -20,12 +25,15 @@ pub(crate) enum Stream {
         /// Whom records are pushed to; without one they are asked for.
         consumer: Option<String>,
     },
+    Kafka(Arc<Topic>),
 }
 
 /// How a reader goes on.
 pub(crate) enum Cursor {
     Iterator(String),
     Subscription(Subscription),
+    /// Of a topic's partition.
+    Consumer(Box<kafka::Consumer>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,8 +103,10 @@ impl Stream {
         }
     }
 
+    /// Empty of a topic, which has none.
     pub(crate) fn arn(&self) -> &str {
         match self {
+            Self::Kafka(_) => "",
             Self::DynamoDb(arn) | Self::Kinesis { stream: arn, .. } => arn,
         }
     }
@@ -106,14 +116,51 @@ impl Stream {
         match self {
             Self::DynamoDb(_) => "DDBStreamBatchInfo",
             Self::Kinesis { .. } => "KinesisBatchInfo",
+            Self::Kafka(_) => "KafkaBatchInfo",
         }
+    }
+
+    pub(crate) fn topic(&self) -> Option<&Arc<Topic>> {
+        match self {
+            Self::Kafka(topic) => Some(topic),
+            Self::DynamoDb(_) | Self::Kinesis { .. } => None,
+        }
+    }
+
+    /// What events have before their records.
+    pub(crate) fn opening(&self, shard: &str) -> String {
+        self.topic().map_or_else(|| OPENING.to_owned(), |topic| topic.opening(shard))
+    }
+
+    /// And after them.
+    pub(crate) fn closing(&self) -> &'static str {
+        if self.topic().is_some() { kafka::CLOSING } else { CLOSING }
+    }
+
+    /// What a function calls a record that failed.
+    pub(crate) fn item_id<'a>(&self, shard: &str, sequence: &'a str) -> Cow<'a, str> {
+        match self {
+            Self::Kafka(_) => report::of_partition(shard, sequence).into(),
+            Self::DynamoDb(_) | Self::Kinesis { .. } => sequence.into(),
+        }
+    }
+
+    /// How long a batch waits for more where nothing else is said.
+    pub(crate) fn window(&self) -> Duration {
+        if self.topic().is_some() { kafka::WINDOW } else { Duration::ZERO }
+    }
+
+    /// How often a batch is tried again where nothing bounds it.
+    pub(crate) fn retries_max(&self, settings: &MappingSettings) -> Option<i32> {
+        let told = settings.on_failure.as_ref().is_some_and(|to| !to.is_empty());
+        (told && self.topic().is_some()).then_some(kafka::RETRIES_TOLD)
     }
 
     /// How long it keeps records, where that never changes.
     pub(crate) fn retention(&self) -> Option<Duration> {
         match self {
             Self::DynamoDb(_) => Some(Duration::from_secs(24 * 60 * 60)),
-            Self::Kinesis { .. } => None,
+            Self::Kinesis { .. } | Self::Kafka(_) => None,
         }
     }
 
@@ -127,6 +174,8 @@ impl Stream {
     pub(crate) async fn describe(&self, cx: &Ctx) -> Result<Described> {
         let found = match self {
             Self::Kinesis { consumer: Some(consumer), .. } => kinesis::find_consumer(cx, consumer).await,
+            // A cluster that can't be reached is told of with the last result, as on AWS.
+            Self::Kafka(_) => Ok(()),
             _ => self.shards(cx).await.map(drop),
         };
         match found {
@@ -142,6 +191,7 @@ impl Stream {
         match self {
             Self::DynamoDb(arn) => dynamodb::shards(cx, arn).await,
             Self::Kinesis { stream, .. } => kinesis::shards(cx, stream).await,
+            Self::Kafka(topic) => topic.partitions().await,
         }
     }
 
@@ -156,6 +206,7 @@ impl Stream {
             Self::Kinesis { consumer: Some(consumer), .. } => {
                 Cursor::Subscription(kinesis::subscribe(cx, consumer, shard, from).await?)
             }
+            Self::Kafka(topic) => Cursor::Consumer(Box::new(topic.consumer(shard, from).await?)),
         })
     }
 
@@ -168,6 +219,8 @@ impl Stream {
             (_, Cursor::Subscription(events)) => kinesis::pushed(polled, shard, events).await,
             (Self::DynamoDb(arn), Cursor::Iterator(at)) => dynamodb::records(polled, arn, &at).await,
             (Self::Kinesis { .. }, Cursor::Iterator(at)) => kinesis::records(polled, shard, &at).await,
+            (_, Cursor::Consumer(consumer)) => kafka::records(polled, consumer).await,
+            (Self::Kafka(_), Cursor::Iterator(_)) => Err(AwsError::internal("topics have no iterators")),
         }
     }
 }

@@ -147,8 +147,7 @@ impl EventSourceMapping {
             state: Some(self.state.as_str().to_owned()),
             state_transition_reason: Some(self.problem.clone().unwrap_or_else(|| reason.to_owned())),
             last_modified: Some(Timestamp::from_micros(self.last_modified_us)),
-            last_processing_result: kind
-                .is_stream()
+            last_processing_result: (kind.is_stream() || kind.is_kafka())
                 .then(|| result.unwrap_or("No records processed").to_owned()),
             ..self.settings.shown(kind, &self.uuid)
         }

@@ -129,6 +129,7 @@ async fn begin(cx: &Ctx, own: service::Ctx, key: &PipeKey, pipe: &Pipe) -> Resul
         id: pipe.id.clone(),
         kind: pipe.kind,
         source_arn: pipe.source.clone(),
+        topic: None,
         settings: MappingSettings { reports_item_failures: Some(true), ..pipe.settings.clone() },
         role: pipe.role.clone(),
         handler: Arc::new(run),

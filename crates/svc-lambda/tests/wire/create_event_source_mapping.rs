@@ -131,6 +131,7 @@ async fn streams_kafka_brokers_and_documents_have_theirs() {
     .await;
     let kafka = json!({
         "StateTransitionReason": "USER_INITIATED",
+        "LastProcessingResult": "No records processed",
         "StartingPosition": "TRIM_HORIZON",
         "BatchSize": 100,
         "DestinationConfig": { "OnFailure": {} },
