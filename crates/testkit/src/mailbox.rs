@@ -19,6 +19,7 @@ static API: Api = Api {
     xml_namespace: None,
     query_compatible: false,
     operations: &[],
+    patterns: aws_wire::Patterns::new(),
 };
 
 /// Receives for the ARNs of one service. Cheap to clone.
