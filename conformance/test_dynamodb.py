@@ -100,6 +100,26 @@ def test_indexes_and_paginators(api):
     assert len({item["id"]["S"] for item in found}) == 25 and times == sorted(times, reverse=True)
 
 
+def test_item_collections_tell_their_size(api):
+    api.create_table(
+        TableName="collections", BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("h", "r", "l")],
+        KeySchema=[{"AttributeName": "h", "KeyType": "HASH"}, {"AttributeName": "r", "KeyType": "RANGE"}],
+        LocalSecondaryIndexes=[{
+            "IndexName": "by-l", "Projection": {"ProjectionType": "ALL"},
+            "KeySchema": [{"AttributeName": "h", "KeyType": "HASH"}, {"AttributeName": "l", "KeyType": "RANGE"}]}])
+    api.get_waiter("table_exists").wait(TableName="collections", WaiterConfig={"Delay": 1})
+    item = {name: {"S": name} for name in ("h", "r", "l")}
+    told = {"ItemCollectionKey": {"h": {"S": "h"}}, "SizeEstimateRangeGB": [0.0, 1.0]}
+    put = api.put_item(TableName="collections", Item=item, ReturnItemCollectionMetrics="SIZE")
+    assert put["ItemCollectionMetrics"] == told
+    written = api.transact_write_items(
+        TransactItems=[{"Delete": {"TableName": "collections", "Key": {"h": {"S": "h"}, "r": {"S": "r"}}}}],
+        ReturnItemCollectionMetrics="SIZE")
+    assert written["ItemCollectionMetrics"] == {"collections": [told]}
+    api.delete_table(TableName="collections")
+
+
 def test_transactions(api):
     make(api, "accounts")
     for name, money in (("a", "100"), ("b", "0")):

@@ -19,15 +19,15 @@ pub(crate) mod test_invoke_method;
 
 use api_apigateway::PatchOperation;
 use aws_wire::{AwsError, Result};
+use execute_api::page::Page;
 use kv::{Read, Span, Table};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::keys::{PartKey, RootKey, part};
-use crate::page::{self, Page};
 use crate::patch::{self, Patch};
 use crate::refusal::no_part;
-use crate::{Ctx, api};
+use crate::{Ctx, api, page};
 
 /// Letters of the ids of resources, authorizers and the like.
 pub(crate) const ID_LENGTH: usize = 6;

@@ -8,8 +8,6 @@ use crate::Ctx;
 use crate::keys::RootKey;
 use crate::refusal::bad_request;
 
-const TAGS_MAX: usize = 50;
-
 /// What a tag's ARN names.
 pub(crate) enum Tagged {
     Api(RootKey),
@@ -41,14 +39,5 @@ impl Tagged {
 /// # Errors
 /// 400 for too many tags and for keys that are none.
 pub(crate) fn check(tags: &BTreeMap<String, String>) -> Result<()> {
-    if tags.len() > TAGS_MAX {
-        return Err(bad_request(format!("The number of tags must not exceed {TAGS_MAX}")));
-    }
-    let is_tag = |(key, value): (&String, &String)| {
-        (1..=128).contains(&key.chars().count()) && value.chars().count() <= 256 && !key.starts_with("aws:")
-    };
-    match tags.iter().find(|tag| !is_tag(*tag)) {
-        Some((key, _)) => Err(bad_request(format!("Invalid tag key or value specified: {key}"))),
-        None => Ok(()),
-    }
+    execute_api::tags::check(tags).map_err(bad_request)
 }

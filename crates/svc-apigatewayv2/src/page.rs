@@ -1,9 +1,8 @@
 //! Pages of a list: how many, and where the next begins.
 
 use aws_wire::Result;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use kv::{AsKey, Direction, Key, Read, Span, Table};
+use execute_api::page::{self, Page};
+use kv::{AsKey, Key, Read, Span, Table};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -11,9 +10,6 @@ use crate::refusal::bad_request;
 
 /// What a page has when its client does not say.
 const LENGTH: usize = 500;
-
-/// Rows, and the token of the next page.
-pub(crate) type Page<K, V> = (Vec<(K, V)>, Option<String>);
 
 /// Rows of `span` from where the token says, and the token of the next page. `key` makes a row's key of its last part,
 /// `last` names that.
@@ -39,18 +35,7 @@ where
             number.ok_or_else(|| bad_request("Invalid value for maxResults"))?
         }
     };
-    let span = match token {
-        None => span,
-        Some(token) => span.after(&key(&after(token)?)),
-    };
-    let mut rows = table.scan(reader, &span, length + 1, Direction::Forward)?;
-    let more = rows.len() > length;
-    rows.truncate(length);
-    let next = rows.last().filter(|_| more).map(|(key, _)| BASE64.encode(last(key)));
-    Ok((rows, next))
-}
-
-fn after(token: &str) -> Result<String> {
-    let last = BASE64.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    last.ok_or_else(|| bad_request("Invalid nextToken"))
+    let invalid = || bad_request("Invalid nextToken");
+    let after = token.map(|token| page::after(token).ok_or_else(invalid)).transpose()?;
+    Ok(page::rows(reader, table, span, (length, after.as_deref()), key, last)?)
 }

@@ -201,11 +201,8 @@ async fn begin(cx: &Ctx, under_way: &mut JoinSet<()>) -> Result<Option<Duration>
         }
         for target in targets(&group) {
             let of = (arn.clone(), target.clone());
-            let mut own = before.remove(&of).unwrap_or_else(|| Known {
-                health: Health::Initial(0),
-                due: now,
-                under_way: false,
-            });
+            let fresh = Known { health: Health::Initial(0), due: now, under_way: false };
+            let mut own = before.remove(&of).unwrap_or(fresh);
             if own.due <= now && !own.under_way {
                 own.due = now + group.health_check.interval();
                 own.under_way = true;

@@ -10,11 +10,12 @@ use serde::{Deserialize, Serialize};
 use crate::access::Acl;
 use crate::bucket::Bucket;
 use crate::checksum::{Algorithm, Checksum};
+use crate::content::{self, Received};
 use crate::customer::Fingerprint;
 use crate::keys::{Id, PARTS, UPLOADS};
 use crate::lock::Lock;
 use crate::object::Headers;
-use crate::{content, errors};
+use crate::{Ctx, errors, right};
 
 pub(crate) const PARTS_MAX: u32 = 10_000;
 /// All parts but the last are at least so large.
@@ -61,6 +62,37 @@ pub(crate) struct Part {
 pub(crate) fn find(reader: &impl Read, bucket: &Bucket, key: &str, upload: &str) -> Result<Upload> {
     let place = (bucket.id, key.to_owned(), upload.to_owned());
     UPLOADS.get(reader, &place)?.ok_or_else(|| errors::no_such_upload(upload))
+}
+
+/// How a request names an upload.
+#[derive(Clone, Copy)]
+pub(crate) struct Named<'a> {
+    pub bucket: &'a str,
+    pub owner: Option<&'a str>,
+    pub key: &'a str,
+    pub id: &'a str,
+}
+
+/// Makes what was taken in a part of an upload.
+///
+/// # Errors
+/// 404 where the upload is gone meanwhile.
+pub(crate) async fn take_part(cx: &Ctx, named: Named<'_>, number: u32, received: Received) -> Result<Part> {
+    let part = Part {
+        content: *cx.env.uuid().as_bytes(),
+        etag: received.etag(),
+        size_bytes: received.size_bytes,
+        checksum: received.checksum.clone(),
+        modified_ms: cx.env.now().as_millis(),
+    };
+    let stored = received.store(cx, |tx, content| {
+        let bucket = right::bucket(cx, tx, named.bucket, named.owner, ("s3:PutObject", named.key))?;
+        let upload = find(tx, &bucket, named.key, named.id)?;
+        content::keep(tx, part.content, content)?;
+        put_part(tx, &upload, number, &part)
+    });
+    stored.await?;
+    Ok(part)
 }
 
 /// # Errors
@@ -118,7 +150,7 @@ pub(crate) fn shown_type(composite: bool) -> ChecksumType {
 }
 
 /// Stores a part; one of the same number that was there before goes.
-pub(crate) fn put_part(tx: &mut Tx, upload: &Upload, number: u32, part: &Part) -> Result<()> {
+fn put_part(tx: &mut Tx, upload: &Upload, number: u32, part: &Part) -> Result<()> {
     if let Some(before) = PARTS.get(tx, &(upload.id, number))? {
         content::release(tx, before.content)?;
     }

@@ -110,7 +110,7 @@ pub(crate) async fn get_usage_plans(cx: Ctx, input: GetUsagePlansInput) -> Resul
         }
         rows = of_key;
     }
-    let items = rows.iter().map(|(key, plan)| shown(&plan, &key.2)).collect();
+    let items = rows.iter().map(|(key, plan)| shown(plan, &key.2)).collect();
     Ok(GetUsagePlansOutput { items: Some(items), position })
 }
 

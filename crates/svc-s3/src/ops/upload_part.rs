@@ -4,7 +4,7 @@ use api_s3::{UploadPartInput, UploadPartOutput};
 use aws_wire::Result;
 
 use crate::checksum::{Stated, refuse_checksums, show_checksum, stated_checksums};
-use crate::upload::{self, Part};
+use crate::upload::{self, Named};
 use crate::{Ctx, content, customer, errors, right};
 
 pub(crate) async fn upload_part(cx: Ctx, input: UploadPartInput) -> Result<UploadPartOutput> {
@@ -31,23 +31,10 @@ pub(crate) async fn upload_part(cx: Ctx, input: UploadPartInput) -> Result<Uploa
         None => stated.announced = Some(upload.algorithm),
         Some(_) => {}
     }
-    let (now, id) = (cx.env.now(), *cx.env.uuid().as_bytes());
     let (md5, most) = (input.content_md5.as_deref(), upload::PART_BYTES_MAX);
     let received = content::receive(&cx, input.body, md5, &stated, most, key.as_ref()).await?;
-    let part = Part {
-        content: id,
-        etag: received.etag(),
-        size_bytes: received.size_bytes,
-        checksum: received.checksum.clone(),
-        modified_ms: now.as_millis(),
-    };
-    let stored = received.store(&cx, |tx, content| {
-        let bucket = right::bucket(&cx, tx, &input.bucket, owner, ("s3:PutObject", &input.key))?;
-        let upload = upload::find(tx, &bucket, &input.key, &input.upload_id)?;
-        content::keep(tx, id, content)?;
-        upload::put_part(tx, &upload, number, &part)
-    });
-    stored.await?;
+    let named = Named { bucket: &input.bucket, owner, key: &input.key, id: &input.upload_id };
+    let part = upload::take_part(&cx, named, number, received).await?;
     let mut shown =
         UploadPartOutput { e_tag: Some(format!("\"{}\"", part.etag)), ..UploadPartOutput::default() };
     customer::show_key!(shown, &key);

@@ -7,7 +7,7 @@ use env::Timestamp;
 use crate::checksum::{Stated, show_checksum};
 use crate::copy_source::{self, CopySource};
 use crate::range::{self, Span};
-use crate::upload::{self, Part};
+use crate::upload::{self, Named};
 use crate::{Ctx, content, customer, errors, restore, right};
 
 pub(crate) async fn upload_part_copy(cx: Ctx, input: UploadPartCopyInput) -> Result<UploadPartCopyOutput> {
@@ -41,21 +41,8 @@ pub(crate) async fn upload_part_copy(cx: Ctx, input: UploadPartCopyInput) -> Res
     let stated = Stated { values: Vec::new(), announced: Some(upload.algorithm) };
     let most = upload::PART_BYTES_MAX;
     let received = content::receive(&cx, Some(body), None, &stated, most, key.as_ref()).await?;
-    let (now, id) = (cx.env.now(), *cx.env.uuid().as_bytes());
-    let part = Part {
-        content: id,
-        etag: received.etag(),
-        size_bytes: received.size_bytes,
-        checksum: received.checksum.clone(),
-        modified_ms: now.as_millis(),
-    };
-    let stored = received.store(&cx, |tx, content| {
-        let bucket = right::bucket(&cx, tx, &input.bucket, owner, ("s3:PutObject", &input.key))?;
-        let upload = upload::find(tx, &bucket, &input.key, &input.upload_id)?;
-        content::keep(tx, id, content)?;
-        upload::put_part(tx, &upload, number, &part)
-    });
-    stored.await?;
+    let named = Named { bucket: &input.bucket, owner, key: &input.key, id: &input.upload_id };
+    let part = upload::take_part(&cx, named, number, received).await?;
     let mut result = CopyPartResult {
         e_tag: Some(format!("\"{}\"", part.etag)),
         last_modified: Some(Timestamp::from_millis(part.modified_ms)),
