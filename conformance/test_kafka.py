@@ -223,6 +223,25 @@ def test_what_is_given_up_is_told(platform, functions, broker, mapping):
     assert handled[0] == [0, 1, 2] and [1] in handled and all(0 not in offsets for offsets in handled[1:])
 
 
+def test_what_is_given_up_goes_to_another_topic(functions, broker, mapping):
+    topic, letters = broker.topic("fails"), broker.topic("dead-letters")
+    function = functions.create(FAILS_FOR)
+    settings = {"ProvisionedPollerConfig": {"MinimumPollers": 1}, "MaximumRetryAttempts": 0}
+    with pytest.raises(ClientError, match="another topic"):
+        mapping(function, topic, DestinationConfig={"OnFailure": {"Destination": "kafka://fails"}}, **settings)
+    for value in ["poison", "after"]:
+        broker.send(topic, value, key=b"k")
+    mapping(function, topic, BatchSize=1, DestinationConfig={"OnFailure": {"Destination": f"kafka://{letters}"}}, **settings)
+    assert seen(functions, function, 1) == {"fails-0": ["after"]}
+    [(key, message)] = eventually(lambda: broker.messages(letters), "the message")
+    told = json.loads(message)
+    assert (key, told["requestContext"]["condition"]) == (b"k", "RetryAttemptsExhausted")
+    assert told["responseContext"]["functionError"] == "Unhandled"
+    assert (told["KafkaBatchInfo"]["batchSize"], told["KafkaBatchInfo"]["recordInfo"]["offset"]) == (1, "0")
+    [sent] = told["payload"]["records"]["fails-0"]
+    assert (sent["offset"], base64.b64decode(sent["value"])) == (0, b"poison")
+
+
 def test_a_record_too_large_for_an_event_is_passed_over(platform, functions, broker, mapping):
     sqs = platform.client("sqs")
     topic = broker.topic("large", **{"max.message.bytes": str(2**23)})

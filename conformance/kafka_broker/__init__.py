@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import uuid
 
-from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import CoordinatorNotAvailableError
 
 import languages
@@ -89,6 +89,14 @@ class Broker:
         """Resolves when the broker has it; gives its offset."""
         value = value.encode() if isinstance(value, str) else value
         return self.producer.send(topic, value=value, partition=partition, **more).get(timeout=30).offset
+
+    def messages(self, topic):
+        """What is in a topic's first partition, key and value."""
+        consumer = KafkaConsumer(bootstrap_servers=self.address, auto_offset_reset="earliest")
+        consumer.assign([TopicPartition(topic, 0)])
+        found = consumer.poll(timeout_ms=5000)
+        consumer.close()
+        return [(record.key, record.value) for records in found.values() for record in records]
 
     def committed(self, group, topic, partition=0):
         """The offset that a group goes on at, or None."""

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use env::Timestamp;
 use serde_json::{Value as Json, json};
 use service::{Delivery, TargetArn};
 
 use crate::handler::{Batch, Invoked};
+use crate::kafka::{DESTINATION, Topic};
 use crate::lane::{Entry, Shared};
 use crate::pause::Pause;
 
@@ -41,7 +44,11 @@ impl Cause {
 pub(crate) async fn tell(shared: &Shared, entries: &[Entry], given_up: &GivenUp<'_>) -> bool {
     let polled = &shared.polled;
     let id = &polled.id;
-    let Some(target) = polled.settings.on_failure.as_deref().and_then(TargetArn::parse) else {
+    let to = polled.settings.on_failure.as_deref();
+    if let (Some(topic), Some(to)) = (shared.stream.topic(), to.and_then(|to| to.strip_prefix(DESTINATION))) {
+        return write(shared, topic, to, entries, given_up).await;
+    }
+    let Some(target) = to.and_then(TargetArn::parse) else {
         tracing::warn!(poller = id, records = entries.len(), "records were given up");
         return true;
     };
@@ -79,6 +86,38 @@ pub(crate) async fn tell(shared: &Shared, entries: &[Entry], given_up: &GivenUp<
         }
     }
     false
+}
+
+/// Writes each record with its failure to a topic
+/// (docs.aws.amazon.com/lambda/latest/dg/kafka-on-failure-destination.html). `false` when the end was asked for before.
+async fn write(shared: &Shared, topic: &Topic, to: &str, entries: &[Entry], given_up: &GivenUp<'_>) -> bool {
+    let env = &shared.polled.cx.env;
+    for entry in entries {
+        let one = std::slice::from_ref(entry);
+        let payload = event(shared, one);
+        let mut record = self::record(shared, one, given_up, env.now());
+        record["KafkaBatchInfo"] = json!({
+            "batchSize": 1,
+            "bootstrapServers": topic.bootstrap_servers(),
+            "payloadSize": payload.len(),
+            "recordInfo": {
+                "offset": entry.record.sequence,
+                "timestamp": aws_wire::timestamp::iso8601(entry.record.arrived),
+            },
+        });
+        record["payload"] = serde_json::from_str(&payload).unwrap_or_default();
+        let sent = serde_json::from_str::<Json>(&entry.record.event).unwrap_or_default();
+        let key = sent["key"].as_str().and_then(|key| BASE64.decode(key).ok());
+        let mut pause = Pause::default();
+        while let Err(error) = topic.write(to, key.clone(), record.to_string()).await {
+            tracing::warn!(%error, poller = shared.polled.id, "a topic does not take the record of a failure");
+            pause.wait(env, &shared.stop).await;
+            if shared.stop.is_requested() {
+                return false;
+            }
+        }
+    }
+    true
 }
 
 /// What the function was to see.

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use api_lambda::errors;
 use aws_wire::{AwsError, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -38,6 +39,8 @@ pub(crate) const RETRIES_TOLD: i32 = 10;
 const UNREACHABLE: &str =
     "PROBLEM: Connection error. Please check your event source connection configuration.";
 const NO_TOPIC: &str = "PROBLEM: The topic does not exist in the cluster.";
+/// How a destination begins that is a topic of the same cluster.
+pub(crate) const DESTINATION: &str = "kafka://";
 const TOPIC_MISSING: &str = "KafkaTopicNotFound";
 
 /// Of everything but a fetch.
@@ -75,8 +78,9 @@ pub(crate) struct Consumer(krafka::consumer::Consumer);
 /// What of a mapping's settings can't be honoured.
 ///
 /// # Errors
-/// 501 for what wants secrets, of which no service here has any, and for share groups.
-pub(crate) fn check(settings: &MappingSettings) -> Result<()> {
+/// 501 for what wants secrets, of which no service here has any, and for share groups; 400 where what fails would come
+/// again.
+pub(crate) fn check(topic: &str, settings: &MappingSettings) -> Result<()> {
     let refused = |what: &str| Err(AwsError::parameter_not_implemented("CreateEventSourceMapping", what));
     let access = settings.access.as_deref().unwrap_or_default();
     // Networks are kept and shown; there are none to keep anybody out.
@@ -84,6 +88,10 @@ pub(crate) fn check(settings: &MappingSettings) -> Result<()> {
         access.iter().find(|(kind, _)| !matches!(kind.as_str(), "VPC_SUBNET" | "VPC_SECURITY_GROUP"));
     if let Some((kind, _)) = secret {
         return refused(&format!("SourceAccessConfigurations of type {kind}"));
+    }
+    if settings.on_failure.as_deref().and_then(|to| to.strip_prefix(DESTINATION)) == Some(topic) {
+        let message = "The on-failure destination must be another topic than the source.";
+        return Err(errors::invalid_parameter_value_exception(message));
     }
     if settings.consumption_mode.as_deref() == Some("Queue") {
         return refused("ConsumptionMode Queue");
@@ -198,6 +206,30 @@ impl Topic {
             self.offsets(&[self.partition(partition)], OffsetSpec::Earliest).await.unwrap_or_default();
         let earliest = earliest.into_values().next().unwrap_or(0);
         sequences.take_while(|sequence| sequence.parse::<i64>().is_ok_and(|offset| offset < earliest)).count()
+    }
+
+    /// Writes a message to another topic of the cluster. One that is not there is no error: nobody is told then, as where
+    /// other destinations are gone.
+    ///
+    /// # Errors
+    /// When no broker answers, or one refuses.
+    pub(crate) async fn write(&self, to: &str, key: Option<Vec<u8>>, message: String) -> Result<()> {
+        let client = self.client().await?;
+        let mut topics =
+            client.admin().describe_topics([to], DescribeTopicsOptions::default()).await.map_err(failed)?;
+        if let Some(Err(error)) = topics.remove(to) {
+            if is(&error, ErrorCode::UnknownTopicOrPartition) {
+                tracing::error!(topic = to, "a failure's destination is not there");
+                return Ok(());
+            }
+            return Err(failed(error));
+        }
+        let producer = client.producer().build().await.map_err(failed)?;
+        let record = krafka::Record::new(to, message);
+        let record = if let Some(key) = key { record.key(key) } else { record };
+        let written = producer.send(record).await.map(drop).map_err(failed);
+        producer.close().await.map_err(failed)?;
+        written
     }
 
     /// # Errors

@@ -197,7 +197,8 @@ impl EventSources for Pollers {
     fn describe<'a>(&'a self, cx: Ctx, mapping: &'a EventSourceMapping) -> BoxFuture<'a, Result<Described>> {
         let arn = mapping.source.arn.as_deref().unwrap_or_default();
         if mapping.source.kind == SourceKind::SelfManagedKafka {
-            let checked = kafka::check(&mapping.settings);
+            let topic = mapping.source.topics.first().map_or("", String::as_str);
+            let checked = kafka::check(topic, &mapping.settings);
             return Box::pin(async { checked.map(|()| Described::Present { visibility_timeout_s: None }) });
         }
         Box::pin(async move { Self::look_at(&cx, mapping.source.kind, arn).await })

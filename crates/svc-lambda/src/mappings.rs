@@ -63,7 +63,9 @@ impl Mappings {
         if !self.sources.polls(kind) {
             return Err(not_polled(kind));
         }
-        if let Some(to) = mapping.settings.on_failure.as_deref().filter(|to| !to.is_empty()) {
+        // A topic is of the source's own cluster, which may not be reachable yet.
+        let to = mapping.settings.on_failure.as_deref();
+        if let Some(to) = to.filter(|to| !to.is_empty() && !to.starts_with("kafka://")) {
             destination::check_of_mapping(cx, to).await?;
         }
         let timeout_s = function
