@@ -167,6 +167,7 @@ def test_where_a_mapping_begins(functions, broker, mapping):
     assert seen(functions, latest, 1) == {"begins-0": ["last"]}
 
 
+@pytest.mark.timeout(400)
 def test_a_new_partition_is_read_from_its_beginning(functions, broker, mapping):
     topic = broker.topic("grows")
     function = functions.create(FAILS_FOR)
@@ -257,6 +258,7 @@ def test_a_record_too_large_for_an_event_is_passed_over(platform, functions, bro
     assert seen(functions, function, 2) == {"large-0": ["a", "c"]}
 
 
+@pytest.mark.timeout(400)
 def test_a_broker_that_is_away_is_told_and_found_again(functions, broker, mapping):
     topic = broker.topic("away")
     function = functions.create(FAILS_FOR)
