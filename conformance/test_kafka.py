@@ -22,7 +22,7 @@ def handler(event, context):
                 raise ValueError(value)
             print("VALUE " + json.dumps([partition, value]))
 '''
-# New partitions, and a cluster that is gone, are looked for every thirty seconds; one that is away every minute.
+# New partitions, and a cluster that is gone, are looked for every ten seconds; one that is away for longer seldomer.
 LOOKS_AGAIN_S = 240
 
 

@@ -20,7 +20,7 @@ use crate::stop::Stop;
 /// Shards begin when others end, which their readers see; this is for those that nobody read.
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
 /// Nobody tells of a topic's new partitions, nor that its cluster is gone.
-const LOOK_FOR_PARTITIONS: Duration = Duration::from_secs(30);
+const LOOK_FOR_PARTITIONS: Duration = Duration::from_secs(10);
 
 struct Shards {
     polled: Arc<Polled>,
