@@ -1,5 +1,6 @@
-//! Transitions of objects to other storage classes, and expiry: of objects, of older versions, of delete markers with nothing behind them, of uploads nobody ended. By the
-//! platform's clock, once an hour; what AWS counts in days ends at midnight.
+//! Transitions of objects to other storage classes, and expiry: of objects, of older versions, of delete markers with
+//! nothing behind them, of uploads nobody ended. By the platform's clock, once an hour; what AWS counts in days ends at
+//! midnight.
 
 mod transition;
 
@@ -185,22 +186,14 @@ async fn expire_older(cx: &Ctx, bucket: &Bucket, rules: &[LifecycleRule]) -> Res
     if !rules.iter().any(|rule| rule.noncurrent_version_expiration.is_some()) {
         return Ok(());
     }
-    let mut span = Span::<VersionKey>::prefix(&(bucket.id,));
-    // The key that is looked at, when its last version was replaced, and how many older ones there were.
-    let (mut at_key, mut replaced_ms, mut newer) = (String::new(), 0, 0);
+    let mut all = OlderVersions::of(bucket);
     loop {
-        let snapshot = cx.kv.snapshot().await?;
-        let page = OLDER.scan(&snapshot, &span, PAGE, Direction::Forward)?;
-        let Some((last, _)) = page.last() else { return Ok(()) };
-        span = span.after(last);
+        let page = all.next_page(cx, bucket).await?;
+        if page.is_empty() {
+            return Ok(());
+        }
         let now = cx.env.now();
-        for ((_, key, _), object) in page {
-            if key != at_key {
-                replaced_ms =
-                    object::current(&snapshot, bucket, &key)?.map_or(0, |current| current.modified_ms);
-                newer = 0;
-                at_key.clone_from(&key);
-            }
+        for Older { key, object, replaced_ms, newer } in page {
             let due = rules.iter().any(|rule| {
                 rule.noncurrent_version_expiration.as_ref().is_some_and(|expiration| {
                     let days = expiration.noncurrent_days.unwrap_or_default();
@@ -209,11 +202,55 @@ async fn expire_older(cx: &Ctx, bucket: &Bucket, rules: &[LifecycleRule]) -> Res
                         && applies(rule, &key, Some(&object))
                 })
             });
-            (replaced_ms, newer) = (object.modified_ms, newer + 1);
             if due && lock::check_removal(&object, false, now).is_ok() {
                 remove_older(cx, bucket, &key, &object).await?;
             }
         }
+    }
+}
+
+/// An older version, and what rules ask of it.
+struct Older {
+    key: String,
+    object: Object,
+    /// When the version after it came, in milliseconds since the epoch.
+    replaced_ms: i64,
+    /// How many older versions are newer.
+    newer: i32,
+}
+
+/// A bucket's older versions, page by page.
+struct OlderVersions {
+    span: Span<VersionKey>,
+    key: String,
+    replaced_ms: i64,
+    newer: i32,
+}
+
+impl OlderVersions {
+    fn of(bucket: &Bucket) -> Self {
+        Self { span: Span::prefix(&(bucket.id,)), key: String::new(), replaced_ms: 0, newer: 0 }
+    }
+
+    /// Empty behind the last.
+    async fn next_page(&mut self, cx: &Ctx, bucket: &Bucket) -> Result<Vec<Older>> {
+        let snapshot = cx.kv.snapshot().await?;
+        let page = OLDER.scan(&snapshot, &self.span, PAGE, Direction::Forward)?;
+        let Some((last, _)) = page.last() else { return Ok(Vec::new()) };
+        self.span = self.span.clone().after(last);
+        let mut found = Vec::with_capacity(page.len());
+        for ((_, key, _), object) in page {
+            if key != self.key {
+                let current = object::current(&snapshot, bucket, &key)?;
+                self.replaced_ms = current.map_or(0, |current| current.modified_ms);
+                self.newer = 0;
+                self.key.clone_from(&key);
+            }
+            let (replaced_ms, newer) = (self.replaced_ms, self.newer);
+            (self.replaced_ms, self.newer) = (object.modified_ms, newer + 1);
+            found.push(Older { key, object, replaced_ms, newer });
+        }
+        Ok(found)
     }
 }
 

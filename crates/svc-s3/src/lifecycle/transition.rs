@@ -7,9 +7,9 @@ use api_s3::{
 use aws_wire::Result;
 use kv::{Direction, Span, Tx};
 
-use super::{DAY_MS, PAGE, applies, midnight_after};
+use super::{DAY_MS, Older, OlderVersions, PAGE, applies, midnight_after};
 use crate::bucket::Bucket;
-use crate::keys::{CURRENT, OLDER, ObjectKey, VersionKey};
+use crate::keys::{CURRENT, OLDER, ObjectKey};
 use crate::object::{Draw, Object};
 use crate::{Ctx, document, errors, notify, object};
 
@@ -149,22 +149,14 @@ pub(super) async fn older(cx: &Ctx, bucket: &Bucket, rules: &[LifecycleRule]) ->
         return Ok(());
     }
     let varies = varies(cx, bucket).await?;
-    let mut span = Span::<VersionKey>::prefix(&(bucket.id,));
-    // The key that is looked at, when its last version was replaced, and how many older ones there were.
-    let (mut at_key, mut replaced_ms, mut newer) = (String::new(), 0, 0);
+    let mut all = OlderVersions::of(bucket);
     loop {
-        let snapshot = cx.kv.snapshot().await?;
-        let page = OLDER.scan(&snapshot, &span, PAGE, Direction::Forward)?;
-        let Some((last, _)) = page.last() else { return Ok(()) };
-        span = span.after(last);
+        let page = all.next_page(cx, bucket).await?;
+        if page.is_empty() {
+            return Ok(());
+        }
         let now = cx.env.now();
-        for ((_, key, _), object) in page {
-            if key != at_key {
-                replaced_ms =
-                    object::current(&snapshot, bucket, &key)?.map_or(0, |current| current.modified_ms);
-                newer = 0;
-                at_key.clone_from(&key);
-            }
+        for Older { key, object, replaced_ms, newer } in page {
             let fitting = rules.iter().filter(|rule| applies(rule, &key, Some(&object)));
             let due = fitting.flat_map(|rule| {
                 let due = rule.noncurrent_version_transitions.iter().flatten().filter(|transition| {
@@ -178,7 +170,6 @@ pub(super) async fn older(cx: &Ctx, bucket: &Bucket, rules: &[LifecycleRule]) ->
             if let Some(class) = colder(&object, due).filter(|_| !object.marker) {
                 put(cx, bucket, &key, &object, class).await?;
             }
-            (replaced_ms, newer) = (object.modified_ms, newer + 1);
         }
     }
 }
