@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use testkit::S3;
+use serde_json::Value as Json;
+use testkit::{Mailbox, S3};
 
 const DAY: Duration = Duration::from_secs(86_400);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -58,6 +59,44 @@ async fn an_archived_object_is_read_once_it_is_restored() {
     s3.until("the copy to be dropped", async || s3.rows(511).await == 0).await;
     assert_eq!(s3.ask("HEAD", "/b-1/a", &[], "").await.header("x-amz-restore"), "");
     assert_eq!(ask(restore(1, "Standard")).await.status, 202);
+}
+
+#[tokio::test]
+async fn what_becomes_of_an_archived_object_is_told() {
+    let buses = Mailbox::new();
+    let s3 = S3::beside(vec![buses.service("events")]).await;
+    s3.ask("PUT", "/b-1", &[], "").await.is(200, "");
+    let bridge = "<NotificationConfiguration><EventBridgeConfiguration/></NotificationConfiguration>";
+    s3.ask("PUT", "/b-1?notification", &[], bridge).await.is(200, "");
+    s3.start_jobs();
+    let heard = async |count: usize| {
+        let heard = buses.until(count).await;
+        let last = heard.last().expect("some");
+        let detail = serde_json::from_slice::<Json>(&last.payload).expect("JSON");
+        (last.bus.as_ref().expect("for a bus").detail_type.clone(), detail)
+    };
+    put(&s3, "a", "GLACIER", "cold").await;
+    assert_eq!(heard(1).await.0, "Object Created");
+    s3.ask("POST", "/b-1/a?restore", &[], &restore(1, "Expedited")).await;
+    assert_eq!(heard(2).await.0, "Object Restore Initiated");
+    s3.clock.advance(MINUTE);
+    let (kind, detail) = heard(3).await;
+    assert_eq!((kind.as_str(), detail["object"]["size"].as_u64()), ("Object Restore Completed", Some(4)));
+    assert_eq!(detail["restore-expiry-time"], "2026-11-25T00:00:00Z");
+    s3.clock.advance(2 * DAY);
+    assert_eq!(heard(4).await.0, "Object Restore Expired");
+    let deep = "<Filter/><Transition><Days>0</Days><StorageClass>DEEP_ARCHIVE</StorageClass></Transition>";
+    let large = "x".repeat(128 * 1024);
+    s3.put("large", &*large).await;
+    heard(5).await;
+    s3.ask("PUT", "/b-1?lifecycle", &[], &rules(deep)).await.is(200, "");
+    s3.clock.advance(2 * DAY);
+    let (kind, detail) = heard(6).await;
+    assert_eq!(
+        (kind.as_str(), &*detail["object"]["key"].to_string()),
+        ("Object Storage Class Changed", "\"large\"")
+    );
+    assert_eq!(detail["destination-storage-class"], "DEEP_ARCHIVE");
 }
 
 #[tokio::test]
