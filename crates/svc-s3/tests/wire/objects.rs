@@ -118,8 +118,8 @@ async fn what_is_not_honoured_is_refused() {
 #[tokio::test]
 async fn the_same_bytes_are_kept_until_their_last_object_goes() {
     let s3 = S3::with_bucket().await;
-    s3.start_jobs();
     s3.put("one", large()).await;
+    s3.start_jobs();
     s3.ask("PUT", "/b-1/two", &[("x-amz-copy-source", "b-1/one")], "").await.is_good();
     assert_eq!((s3.blob_count().await, s3.rows(506).await), (1, 2));
     s3.ask("DELETE", "/b-1/one", &[], "").await.is(204, "");
