@@ -1,13 +1,18 @@
-//! Deployments as they were read: what one serves never changes, so each is parsed once, however large it is.
+//! What every request reads of an API, as it was decoded last. What a deployment serves never changes, so each is parsed
+//! once, however large it is.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kv::{Read, Table};
+use kv::{Memo, Read, Table};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Account, region, API and the deployment's id.
+use crate::owner::Owner;
+
+/// Account, region and API.
+pub type ApiKey = (String, String, String);
+/// Account, region, API and the deployment's id, or the stage's name.
 pub type DeploymentKey = (String, String, String, String);
 
 /// When there are more, all are forgotten.
@@ -44,5 +49,19 @@ impl<V: Serialize + DeserializeOwned> Deployed<V> {
         }
         known.insert(key, Arc::clone(&read));
         Ok(Some(read))
+    }
+}
+
+/// Whose an API is, the API, and its stages.
+pub struct Known<A, S> {
+    pub owners: Memo<String, Owner>,
+    pub apis: Memo<ApiKey, A>,
+    pub stages: Memo<DeploymentKey, S>,
+}
+
+impl<A: Serialize + DeserializeOwned, S: Serialize + DeserializeOwned> Known<A, S> {
+    /// Those of these tables.
+    pub fn of(owners: Table<String, Owner>, apis: Table<ApiKey, A>, stages: Table<DeploymentKey, S>) -> Self {
+        Self { owners: Memo::new(owners), apis: Memo::new(apis), stages: Memo::new(stages) }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_wire::Request;
 use serde_json::{Map, Value as Json, json};
 
-use crate::{Arrival, parts};
+use crate::{Arrival, MEMBERS, parts};
 
 /// Where a request goes, and what is known of who sent it.
 pub struct Route<'a> {
@@ -66,7 +66,7 @@ pub fn authorizer_event(request: &Request, route: &Route<'_>, arrival: &Arrival<
 fn head(request: &Request, route: &Route<'_>, arrival: &Arrival<'_>) -> Map<String, Json> {
     let headers = spelled(request, arrival);
     let parameters = in_order(parts::parameters(&request.query));
-    let mut head = Map::new();
+    let mut head = Map::with_capacity(MEMBERS);
     let mut put = |name: &str, value: Json| head.insert(name.to_owned(), value);
     put("resource", route.resource.into());
     put("path", route.path.into());
@@ -83,7 +83,7 @@ fn head(request: &Request, route: &Route<'_>, arrival: &Arrival<'_>) -> Map<Stri
 
 /// What is known of a request, as events and templates tell it.
 pub fn context(request: &Request, route: &Route<'_>, arrival: &Arrival<'_>) -> Json {
-    let mut context = Map::new();
+    let mut context = Map::with_capacity(MEMBERS);
     let mut put = |name: &str, value: Json| context.insert(name.to_owned(), value);
     put("resourceId", route.resource_id.into());
     if let Some(authorizer) = &route.authorizer {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_wire::Request;
 use serde_json::{Map, Value as Json, json};
 
-use crate::{Arrival, parts};
+use crate::{Arrival, MEMBERS, parts};
 
 /// Where a request goes: to which API, stage and route, and under which names.
 pub struct Route<'a> {
@@ -56,7 +56,7 @@ pub fn authorizer_event(
 }
 
 fn head(request: &Request, route: &Route<'_>, arrival: &Arrival<'_>) -> (Map<String, Json>, Vec<String>) {
-    let mut event = Map::new();
+    let mut event = Map::with_capacity(MEMBERS);
     let mut put = |name: &str, value: Json| event.insert(name.to_owned(), value);
     put("version", "2.0".into());
     put("routeKey", route.key.into());
@@ -78,7 +78,7 @@ fn head(request: &Request, route: &Route<'_>, arrival: &Arrival<'_>) -> (Map<Str
 }
 
 fn context(request: &Request, route: &Route<'_>, arrival: &Arrival<'_>) -> Json {
-    let mut context = Map::new();
+    let mut context = Map::with_capacity(MEMBERS);
     let mut put = |name: &str, value: Json| context.insert(name.to_owned(), value);
     put("accountId", route.account.into());
     put("apiId", route.api_id.into());

@@ -15,12 +15,19 @@ use std::net::IpAddr;
 
 use env::Timestamp;
 
+/// Room for most events without a body.
+const PAYLOAD_BYTES: usize = 2048;
+/// Room for the members of events and their parts.
+const MEMBERS: usize = 24;
+
 /// An event as a function is sent it.
 ///
 /// # Panics
 /// Never: JSON's values can be written.
 pub fn payload(event: &serde_json::Value) -> Vec<u8> {
-    serde_json::to_vec(event).expect("JSON's values can be written")
+    let mut payload = Vec::with_capacity(PAYLOAD_BYTES);
+    serde_json::to_writer(&mut payload, event).expect("JSON's values can be written");
+    payload
 }
 
 /// Who came, how and when: what the gateway knows of a request beside the request.

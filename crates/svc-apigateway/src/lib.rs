@@ -27,19 +27,22 @@ mod validator;
 use std::sync::Arc;
 
 use execute_api::Front;
-use execute_api::deployed::Deployed;
+use execute_api::deployed::{Deployed, Known};
 use execute_api::throttle::Throttle;
 use execute_api::verdict::Verdicts;
 use http_client::Client;
 use service::Service;
 
+use api::RestApi;
 use deployment::Deployment;
+use keys::{APIS, OWNERS, STAGES};
+use stage::Stage;
 
 /// What REST APIs hold in memory; all of it can be made anew.
-#[derive(Default)]
 pub(crate) struct RestApis {
     client: Client,
     deployed: Deployed<Deployment>,
+    known: Known<RestApi, Stage>,
     front: Arc<Front>,
     throttle: Throttle,
     verdicts: Verdicts,
@@ -49,7 +52,14 @@ pub(crate) type Ctx = service::Ctx<RestApis>;
 
 /// The service and its operations. `front` is HTTP APIs' too.
 pub fn service(front: Arc<Front>) -> Service {
-    let state = RestApis { front, ..RestApis::default() };
+    let state = RestApis {
+        client: Client::default(),
+        deployed: Deployed::default(),
+        known: Known::of(OWNERS, APIS, STAGES),
+        front,
+        throttle: Throttle::default(),
+        verdicts: Verdicts::default(),
+    };
     let service = Service::new(&api_apigateway::SERVICE, Arc::new(state))
         .op(ops::openapi::get_export)
         .op(ops::openapi::import_rest_api)

@@ -26,7 +26,7 @@ use service::{Caller, Pending, Site, Visit};
 
 use crate::api::RestApi;
 use crate::deployment::Deployment;
-use crate::keys::{APIS, DEPLOYMENTS, OWNERS, RootKey, STAGES, part};
+use crate::keys::{DEPLOYMENTS, RootKey, part};
 use crate::resource::{self, Method, Resource};
 use crate::stage::Stage;
 use crate::{Ctx, RestApis};
@@ -70,7 +70,7 @@ struct Found {
     key: RootKey,
     stage_name: String,
     /// As the canary has it, where that serves the request.
-    stage: Stage,
+    stage: Arc<Stage>,
     /// Whether it does, where there is one.
     canary: Option<bool>,
     deployment: Arc<Deployment>,
@@ -226,7 +226,7 @@ async fn pass(cx: &Ctx, passage: &mut Passage<'_>, stage: &Stage) -> Result<Resu
         Err(refusal) => return Ok(Err(refusal)),
     }
     if passage.method.api_key_required
-        && let Err(refusal) = plans::admit(cx, passage).await?
+        && let Err(refusal) = Box::pin(plans::admit(cx, passage)).await?
     {
         return Ok(Err(refusal));
     }
@@ -246,8 +246,8 @@ pub(crate) async fn run(cx: &Ctx, passage: &Passage<'_>) -> Result<Response, Ref
         passage.method.integration.as_ref().ok_or_else(|| Refusal::of(Kind::ApiConfigurationError))?;
     match integration.kind.as_str() {
         "AWS_PROXY" => proxy::function(cx, passage, integration).await,
-        "HTTP_PROXY" => proxy::server(cx, passage, integration).await,
-        _ => templated::ask(cx, passage, integration).await,
+        "HTTP_PROXY" => Box::pin(proxy::server(cx, passage, integration)).await,
+        _ => Box::pin(templated::ask(cx, passage, integration)).await,
     }
 }
 
@@ -278,10 +278,11 @@ fn signer(visit: &Visit) -> Option<(Caller, String)> {
 
 async fn find(cx: &Ctx, address: &Address) -> Result<Option<Found>> {
     let snapshot = cx.kv.snapshot().await?;
-    let Some(owner) = OWNERS.get(&snapshot, &address.id)? else { return Ok(None) };
+    let known = &cx.state.known;
+    let Some(owner) = known.owners.get(&snapshot, &address.id)? else { return Ok(None) };
     let key = owner.key(&address.id);
     let is_open = |api: &RestApi| address.mapped.is_some() || !api.disable_execute_api_endpoint;
-    if !APIS.get(&snapshot, &key)?.is_some_and(|api| is_open(&api)) {
+    if !known.apis.get(&snapshot, &key)?.is_some_and(|api| is_open(&api)) {
         return Ok(None);
     }
     let mapped = address.mapped.as_ref().and_then(|mapped| mapped.stage.as_deref());
@@ -289,8 +290,8 @@ async fn find(cx: &Ctx, address: &Address) -> Result<Option<Found>> {
         Some(stage_name) => (stage_name, address.path.as_str()),
         None => address::split(address.path.strip_prefix('/').unwrap_or_default()),
     };
-    let Some(mut stage) = STAGES.get(&snapshot, &part(&key, stage_name))? else { return Ok(None) };
-    let canary = stage.choose(&cx.env);
+    let Some(mut stage) = known.stages.get(&snapshot, &part(&key, stage_name))? else { return Ok(None) };
+    let canary = Stage::choose(&mut stage, &cx.env);
     let deployment = cx.state.deployed.get(&snapshot, &DEPLOYMENTS, part(&key, &stage.deployment))?;
     let path = if path.is_empty() { "/" } else { path }.to_owned();
     let stage_name = stage_name.to_owned();

@@ -1,6 +1,7 @@
 //! A stage: a name below which a deployment is served, with variables and limits of its own.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use api_apigateway as model;
 use aws_wire::{AwsError, Result};
@@ -208,16 +209,17 @@ impl Stage {
     }
 
     /// Decides whether the canary serves a request; `None` without one. The stage is then as the canary has it.
-    pub(crate) fn choose(&mut self, env: &Env) -> Option<bool> {
-        let canary = self.canary.as_ref()?;
+    pub(crate) fn choose(stage: &mut Arc<Self>, env: &Env) -> Option<bool> {
+        let canary = stage.canary.clone()?;
         let mut random = [0; 4];
         env.fill(&mut random);
         let share = f64::from(u32::from_le_bytes(random)) / (f64::from(u32::MAX) + 1.0) * 100.0;
         if share >= canary.percent {
             return Some(false);
         }
-        self.deployment.clone_from(&canary.deployment);
-        self.variables.extend(canary.variables.clone());
+        let stage = Arc::make_mut(stage);
+        stage.deployment = canary.deployment;
+        stage.variables.extend(canary.variables);
         Some(true)
     }
 }

@@ -27,20 +27,23 @@ mod websocket;
 use std::sync::Arc;
 
 use execute_api::Front;
-use execute_api::deployed::Deployed;
+use execute_api::deployed::{Deployed, Known};
 use execute_api::throttle::Throttle;
 use execute_api::verdict::Verdicts;
 use http_client::Client;
 use service::Service;
 
+use api::Api;
 use deployment::Deployment;
+use keys::{APIS, OWNERS, STAGES};
+use stage::Stage;
 use websocket::Connections;
 
 /// What is held in memory; all of it can be made anew, but for connections, which are gone with their sockets.
-#[derive(Default)]
 pub(crate) struct HttpApis {
     client: Client,
     deployed: Deployed<Deployment>,
+    known: Known<Api, Stage>,
     front: Arc<Front>,
     throttle: Throttle,
     verdicts: Verdicts,
@@ -53,7 +56,15 @@ pub(crate) type Ctx = service::Ctx<HttpApis>;
 /// at the start.
 pub fn services(front: Arc<Front>) -> [Service; 2] {
     let edge = management::ConnectionsEdge(Arc::clone(&front));
-    let state = Arc::new(HttpApis { front, ..HttpApis::default() });
+    let state = Arc::new(HttpApis {
+        client: Client::default(),
+        deployed: Deployed::default(),
+        known: Known::of(OWNERS, APIS, STAGES),
+        front,
+        throttle: Throttle::default(),
+        verdicts: Verdicts::default(),
+        connections: Connections::default(),
+    });
     let management = Service::new(&api_apigatewaymanagementapi::SERVICE, Arc::clone(&state))
         .op(ops::connections::delete_connection)
         .op(ops::connections::get_connection)

@@ -23,7 +23,7 @@ use crate::api::Api;
 use crate::authorizer::Sight;
 use crate::deployment::Deployment;
 use crate::integration::{self, Integration};
-use crate::keys::{APIS, ApiKey, DEPLOYMENTS, OWNERS, STAGES, part};
+use crate::keys::{ApiKey, DEPLOYMENTS, part};
 use crate::route::{self, DEFAULT, Route};
 use crate::stage::Stage;
 use crate::{Ctx, HttpApis, cors, management, websocket};
@@ -63,9 +63,9 @@ impl Site for HttpApiSite {
 /// What a request was found to be for.
 pub(crate) struct Found {
     pub key: ApiKey,
-    pub api: Api,
+    pub api: Arc<Api>,
     pub stage_name: String,
-    pub stage: Stage,
+    pub stage: Arc<Stage>,
     pub deployment: Arc<Deployment>,
     /// Percent-encoded, without the stage.
     pub path: String,
@@ -93,7 +93,7 @@ async fn serve(cx: &Ctx, visit: &Visit) -> Result<Response> {
     };
     let cx = &cx.as_caller(Caller::root(&found.key.0, &found.key.1));
     if found.api.protocol() == ProtocolType::Websocket {
-        return websocket::connect(cx, visit, found).await;
+        return Box::pin(websocket::connect(cx, visit, found)).await;
     }
     if let Some(cors) = found.api.cors.as_ref().filter(|_| cors::is_preflight(&visit.request)) {
         let mut response = Response::empty(204);
@@ -109,10 +109,11 @@ async fn serve(cx: &Ctx, visit: &Visit) -> Result<Response> {
 
 async fn find(cx: &Ctx, address: &Address) -> Result<Option<Found>> {
     let snapshot = cx.kv.snapshot().await?;
-    let Some(owner) = OWNERS.get(&snapshot, &address.id)? else { return Ok(None) };
+    let known = &cx.state.known;
+    let Some(owner) = known.owners.get(&snapshot, &address.id)? else { return Ok(None) };
     let key = owner.key(&address.id);
     let is_open = |api: &Api| address.mapped.is_some() || !api.disable_execute_api_endpoint;
-    let Some(api) = APIS.get(&snapshot, &key)?.filter(is_open) else { return Ok(None) };
+    let Some(api) = known.apis.get(&snapshot, &key)?.filter(|api| is_open(api)) else { return Ok(None) };
     let path = address.path.as_str();
     let mapped = address.mapped.as_ref().and_then(|mapped| mapped.stage.as_deref());
     let (first, rest) = address::split(path.strip_prefix('/').unwrap_or_default());
@@ -125,7 +126,8 @@ async fn find(cx: &Ctx, address: &Address) -> Result<Option<Found>> {
     let mut found = None;
     for (name, path) in candidates {
         if found.is_none() {
-            found = STAGES.get(&snapshot, &part(&key, name))?.map(|stage| (name.to_owned(), stage, path));
+            found =
+                known.stages.get(&snapshot, &part(&key, name))?.map(|stage| (name.to_owned(), stage, path));
         }
     }
     let Some((stage_name, stage, path)) = found else { return Ok(None) };
@@ -173,7 +175,7 @@ async fn route(cx: &Ctx, visit: &Visit, address: &Address, found: &Found) -> Res
     let integration = route.integration.as_ref().and_then(|id| found.deployment.integrations.get(id));
     let Some(integration) = integration else { return Ok(internal()) };
     let mut response = match integration.kind {
-        integration::Kind::Server => server::ask(cx, &passage, integration).await,
+        integration::Kind::Server => Box::pin(server::ask(cx, &passage, integration)).await,
         integration::Kind::Function1 | integration::Kind::Function2 => {
             invoke(cx, &passage, integration, access).await
         }

@@ -26,7 +26,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::Ctx;
 use crate::deployment::Deployment;
-use crate::keys::{APIS, DEPLOYMENTS, STAGES, part};
+use crate::keys::{DEPLOYMENTS, part};
 use crate::route::{CONNECT, DISCONNECT, Route};
 use crate::site::Found;
 use crate::stage::Stage;
@@ -191,7 +191,7 @@ async fn tell(cx: &Ctx, connection: &Connection, ending: &Ending) {
 struct Served {
     route_selection: String,
     keys_from_authorizer: bool,
-    stage: Stage,
+    stage: Arc<Stage>,
     deployment: Arc<Deployment>,
 }
 
@@ -199,7 +199,7 @@ impl Served {
     fn of(found: Found) -> Self {
         Self {
             keys_from_authorizer: found.api.keys_from_authorizer,
-            route_selection: found.api.route_selection.unwrap_or_default(),
+            route_selection: found.api.route_selection.clone().unwrap_or_default(),
             stage: found.stage,
             deployment: found.deployment,
         }
@@ -208,14 +208,15 @@ impl Served {
     /// Anew for each message: those on old connections take new routes too.
     async fn find(cx: &Ctx, connection: &Connection) -> Result<Option<Self>> {
         let snapshot = cx.kv.snapshot().await?;
-        let Some(api) = APIS.get(&snapshot, &connection.api)? else { return Ok(None) };
-        let stage = STAGES.get(&snapshot, &part(&connection.api, &connection.stage_name))?;
+        let known = &cx.state.known;
+        let Some(api) = known.apis.get(&snapshot, &connection.api)? else { return Ok(None) };
+        let stage = known.stages.get(&snapshot, &part(&connection.api, &connection.stage_name))?;
         let Some(stage) = stage else { return Ok(None) };
         let Some(id) = &stage.deployment else { return Ok(None) };
         let deployment = cx.state.deployed.get(&snapshot, &DEPLOYMENTS, part(&connection.api, id))?;
         Ok(deployment.map(|deployment| Self {
             keys_from_authorizer: api.keys_from_authorizer,
-            route_selection: api.route_selection.unwrap_or_default(),
+            route_selection: api.route_selection.clone().unwrap_or_default(),
             stage,
             deployment,
         }))

@@ -113,6 +113,7 @@ pub(crate) struct Lambda {
     shipment: tokio::sync::Mutex<Shipment>,
     segments: tokio::sync::Mutex<Segments>,
     mappings: Mappings,
+    policies: policy::Policies,
     events: Arc<asynchronous::Queue>,
 }
 
@@ -146,6 +147,7 @@ pub fn service(config: Config) -> Service {
         shipment: config.shipment.into(),
         segments: config.segments.into(),
         mappings: Mappings::new(config.event_sources),
+        policies: policy::Policies::default(),
         events,
     };
     Service::new(&api_lambda::SERVICE, Arc::new(state))

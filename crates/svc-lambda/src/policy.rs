@@ -4,9 +4,12 @@
 //! the documents mean is `aws_auth::policy`'s. They are asked here and nowhere else: for callers of other accounts by
 //! [`named`], which also asks them for services that call, and for services that deliver events by [`lets_in`].
 
+use std::sync::OnceLock;
+
 use api_lambda::errors;
 use aws_auth::policy::Policy;
 use aws_wire::{AwsError, Result};
+use kv::{Memo, Table};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use service::{Asking, Sender};
@@ -95,17 +98,36 @@ pub(crate) fn key(name: &FunctionName) -> PolicyKey {
     (account, region, function, qualifier.unwrap_or_default().to_owned())
 }
 
+/// A policy as it is asked.
+#[derive(Serialize, Deserialize)]
+struct Asked {
+    document: Json,
+    #[serde(skip)]
+    parsed: OnceLock<Option<Policy>>,
+}
+
+/// Policies that are asked, parsed once.
+pub(crate) struct Policies(Memo<PolicyKey, Asked>);
+
+impl Default for Policies {
+    fn default() -> Self {
+        Self(Memo::new(Table::new(POLICIES.number(), POLICIES.name())))
+    }
+}
+
 /// Whether the policy of `name` lets whoever asks do `action`, such as `lambda:InvokeFunction`.
 ///
 /// # Errors
 /// Those of the store.
 async fn allows(cx: &Ctx, name: &FunctionName, asking: &Asking, action: &str) -> Result<bool> {
-    let Some(stored) = POLICIES.get(&cx.kv.snapshot().await?, &key(name))? else { return Ok(false) };
+    let stored = cx.state.policies.0.get(&cx.kv.snapshot().await?, &key(name))?;
+    let Some(stored) = stored else { return Ok(false) };
     // What is stored was read before; a document that no longer is a policy allows nothing.
-    let Ok(policy) = Policy::parse(&stored.document) else { return Ok(false) };
+    let policy = stored.parsed.get_or_init(|| Policy::parse(&stored.document).ok());
+    let Some(policy) = policy else { return Ok(false) };
     let latest = name.qualifier.as_deref() == Some(LATEST);
     let resource = if latest { name.arn() } else { name.qualified_arn() };
-    Ok(asking.is_let_in(&policy, action, &resource))
+    Ok(asking.is_let_in(policy, action, &resource))
 }
 
 /// A function of the caller's account, or of another whose policy lets the caller do `action`, such as

@@ -40,9 +40,9 @@ pub(super) async fn check(cx: &Ctx, passage: &Passage<'_>) -> Result<Access, Ref
             let (id, authorizer) =
                 known.ok_or_else(|| Refusal::authorizer(Kind::AuthorizerConfigurationError))?;
             if authorizer.pools.is_empty() {
-                function(cx, passage, id, authorizer).await
+                Box::pin(function(cx, passage, id, authorizer)).await
             } else {
-                token(cx, passage, authorizer).await
+                Box::pin(token(cx, passage, authorizer)).await
             }
         }
     }

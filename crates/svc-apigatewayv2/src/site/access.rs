@@ -31,10 +31,10 @@ pub(super) async fn check(cx: &Ctx, passage: &Passage<'_>) -> Result<Result<Acce
         (Authorization::Nobody, _) => Ok(Ok(Access::default())),
         (Authorization::Iam, _) => Ok(iam(passage)),
         (Authorization::Jwt { scopes, .. }, Some((_, authorizer))) => {
-            Ok(token(cx, passage, authorizer, scopes).await)
+            Ok(Box::pin(token(cx, passage, authorizer, scopes)).await)
         }
         (Authorization::Function { .. }, Some((id, authorizer))) => {
-            function(cx, passage, id, authorizer).await
+            Box::pin(function(cx, passage, id, authorizer)).await
         }
         (_, None) => Ok(Err(internal())),
     }

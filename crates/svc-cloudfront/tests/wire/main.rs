@@ -70,6 +70,8 @@ impl CloudFront {
         let policy = format!(
             r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{principal},"Action":"{action}","Resource":"arn:aws:s3:::{resource}"}}]}}"#
         );
+        // A new bucket lets nobody make it public.
+        self.s3.ask("DELETE", &format!("/{bucket}?publicAccessBlock"), &[], "").await.is(204, "");
         let set = self.s3.ask("PUT", &format!("/{bucket}?policy"), &[], &policy).await;
         set.is_good();
     }
