@@ -60,6 +60,8 @@ fn aws_lambda_ric(_: &Path, package: &Path) -> Result<(), Error> {
             fs::remove_dir_all(entry.path())?;
         }
     }
+    // Links to what is gone.
+    fs::remove_dir_all(package.join("node_modules/.bin"))?;
     fs::write(package.join("index.js"), NODE)?;
     let start = "import { run } from './node_modules/aws-lambda-ric/dist/index.mjs';\n\
                  await run(process.cwd(), process.argv[2]);\n";
