@@ -39,15 +39,26 @@ impl Bucket {
     }
 }
 
+/// A bucket, whoever asks.
+///
+/// # Errors
+/// 404 without it, 403 when it is not the expected owner's.
+pub(crate) fn named(reader: &impl Read, name: &str, expected_owner: Option<&str>) -> Result<Bucket> {
+    let bucket = BUCKETS.get(reader, &name.to_owned())?.ok_or_else(|| errors::no_such_bucket(name))?;
+    if expected_owner.is_some_and(|owner| owner != bucket.account) {
+        return Err(errors::access_denied("Access Denied"));
+    }
+    Ok(bucket)
+}
+
 /// A bucket that the caller may use.
 ///
 /// # Errors
 /// 404 without it, 403 when it is another account's.
 pub(crate) fn find(cx: &Ctx, reader: &impl Read, name: &str, expected_owner: Option<&str>) -> Result<Bucket> {
-    let bucket = BUCKETS.get(reader, &name.to_owned())?.ok_or_else(|| errors::no_such_bucket(name))?;
-    let is_wrong = expected_owner.is_some_and(|owner| owner != bucket.account);
+    let bucket = named(reader, name, expected_owner)?;
     // What others may, where they may anything, is for `right.rs` to say.
-    if bucket.account != *cx.caller.account || cx.sender.is_some() || is_wrong {
+    if bucket.account != *cx.caller.account || cx.sender.is_some() {
         return Err(errors::access_denied("Access Denied"));
     }
     Ok(bucket)

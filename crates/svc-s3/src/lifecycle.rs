@@ -193,17 +193,15 @@ async fn expire_older(cx: &Ctx, bucket: &Bucket, rules: &[LifecycleRule]) -> Res
             return Ok(());
         }
         let now = cx.env.now();
-        for Older { key, object, replaced_ms, newer } in page {
+        for older in page {
             let due = rules.iter().any(|rule| {
                 rule.noncurrent_version_expiration.as_ref().is_some_and(|expiration| {
-                    let days = expiration.noncurrent_days.unwrap_or_default();
-                    newer >= expiration.newer_noncurrent_versions.unwrap_or_default()
-                        && midnight_after(replaced_ms, days) <= now.as_millis()
-                        && applies(rule, &key, Some(&object))
+                    let (days, newer) = (expiration.noncurrent_days, expiration.newer_noncurrent_versions);
+                    older.is_due(days, newer, now) && applies(rule, &older.key, Some(&older.object))
                 })
             });
-            if due && lock::check_removal(&object, false, now).is_ok() {
-                remove_older(cx, bucket, &key, &object).await?;
+            if due && lock::check_removal(&older.object, false, now).is_ok() {
+                remove_older(cx, bucket, &older.key, &older.object).await?;
             }
         }
     }
@@ -217,6 +215,14 @@ struct Older {
     replaced_ms: i64,
     /// How many older versions are newer.
     newer: i32,
+}
+
+impl Older {
+    /// Whether it was replaced so many days ago, with at least so many newer ones among the older versions.
+    fn is_due(&self, days: Option<i32>, newer: Option<i32>, now: Timestamp) -> bool {
+        self.newer >= newer.unwrap_or_default()
+            && midnight_after(self.replaced_ms, days.unwrap_or_default()) <= now.as_millis()
+    }
 }
 
 /// A bucket's older versions, page by page.

@@ -8,8 +8,7 @@ use kv::Read;
 use service::{Asking, Sender};
 
 use crate::access::{self, CanonicalUser};
-use crate::bucket::Bucket;
-use crate::keys::BUCKETS;
+use crate::bucket::{self, Bucket};
 use crate::object::Object;
 use crate::{Ctx, document, errors, object, public};
 
@@ -142,7 +141,7 @@ pub(crate) fn object(
     expected_owner: Option<&str>,
     wanted: Wanted<'_>,
 ) -> Result<(Bucket, Object)> {
-    let bucket = exists(reader, name, expected_owner)?;
+    let bucket = bucket::named(reader, name, expected_owner)?;
     let object = match Stranger::of(cx, &bucket) {
         Some(stranger) => match stranger.object(reader, &bucket, wanted) {
             // That there is none is only told to those who may list the bucket.
@@ -167,23 +166,11 @@ pub(crate) fn bucket(
     expected_owner: Option<&str>,
     (action, key): (&str, &str),
 ) -> Result<Bucket> {
-    let bucket = exists(reader, name, expected_owner)?;
+    let bucket = bucket::named(reader, name, expected_owner)?;
     match Stranger::of(cx, &bucket) {
         Some(stranger) if !stranger.may(reader, &bucket, action, key)? => Err(denied()),
         _ => Ok(bucket),
     }
-}
-
-/// A bucket, whoever asks.
-///
-/// # Errors
-/// 404 without it, 403 when it is not the expected owner's.
-pub(crate) fn exists(reader: &impl Read, name: &str, expected_owner: Option<&str>) -> Result<Bucket> {
-    let bucket = BUCKETS.get(reader, &name.to_owned())?.ok_or_else(|| errors::no_such_bucket(name))?;
-    if expected_owner.is_some_and(|owner| owner != bucket.account) {
-        return Err(denied());
-    }
-    Ok(bucket)
 }
 
 fn denied() -> AwsError {

@@ -156,19 +156,19 @@ pub(super) async fn older(cx: &Ctx, bucket: &Bucket, rules: &[LifecycleRule]) ->
             return Ok(());
         }
         let now = cx.env.now();
-        for Older { key, object, replaced_ms, newer } in page {
-            let fitting = rules.iter().filter(|rule| applies(rule, &key, Some(&object)));
+        for older in page {
+            let Older { key, object, .. } = &older;
+            let fitting = rules.iter().filter(|rule| applies(rule, key, Some(object)));
             let due = fitting.flat_map(|rule| {
                 let due = rule.noncurrent_version_transitions.iter().flatten().filter(|transition| {
-                    let days = transition.noncurrent_days.unwrap_or_default();
-                    newer >= transition.newer_noncurrent_versions.unwrap_or_default()
-                        && midnight_after(replaced_ms, days) <= now.as_millis()
+                    let (days, newer) = (transition.noncurrent_days, transition.newer_noncurrent_versions);
+                    older.is_due(days, newer, now)
                 });
                 let classes = due.filter_map(|transition| transition.storage_class);
-                classes.filter(|class| is_large_enough(rule, &object, *class, varies))
+                classes.filter(|class| is_large_enough(rule, object, *class, varies))
             });
-            if let Some(class) = colder(&object, due).filter(|_| !object.marker) {
-                put(cx, bucket, &key, &object, class).await?;
+            if let Some(class) = colder(object, due).filter(|_| !object.marker) {
+                put(cx, bucket, key, object, class).await?;
             }
         }
     }

@@ -5,7 +5,7 @@ use aws_wire::{AwsError, Result};
 
 use super::delete_object::{Deleted, Demanded, delete, delete_action};
 use crate::object::Draw;
-use crate::{Ctx, errors, right};
+use crate::{Ctx, bucket, errors, right};
 
 const OBJECTS_MAX: usize = 1000;
 
@@ -18,7 +18,7 @@ pub(crate) async fn delete_objects(cx: Ctx, input: DeleteObjectsInput) -> Result
     }
     let owner = input.expected_bucket_owner.as_deref();
     // What may be deleted is asked for each.
-    right::exists(&cx.kv.snapshot().await?, &input.bucket, owner)?;
+    bucket::named(&cx.kv.snapshot().await?, &input.bucket, owner)?;
     let bypass = input.bypass_governance_retention == Some(true);
     let quiet = input.delete.quiet == Some(true);
     let (mut deleted, mut failed) = (Vec::new(), Vec::new());
